@@ -19,6 +19,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -204,7 +205,7 @@ func (a *app) verifyIngress(ctx context.Context, o ingressOptions, form *output.
 		} else {
 			i := connectivity.Ingress{Policy: parseName(inside, o.ingressBackend), Service: serviceOf(inside, o.toService), Port: o.port, Protocol: o.protocol}
 			i.Gateway = serviceOf(namespace, o.fromService)
-			policy, _ := loaded.Entries[catalog.Ref{Kind: catalog.KindIngressBackend, Name: i.Policy}].(*catalog.IngressBackend)
+			policy, _ := loaded.Entries[catalog.Ref{Kind: ingressbackend.Kind, Name: i.Policy}].(*ingressbackend.Policy)
 			parts = append(parts, connectivity.VerifyIngress(loaded.Catalog.View(), policy, i)...)
 		}
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/platform/backoff"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/platform/report"
@@ -78,7 +79,7 @@ func (r *Reconciler) read(ctx context.Context) (*catalog.Catalog, []unstructured
 	mesh := catalog.New()
 	_, egresses := list(ctx, r.Client, kinds.Egress, mesh, ingest.Egress)
 	_, servers := list(ctx, r.Client, kinds.ExtensionService, mesh, ingest.ExtensionService)
-	_, limits := list(ctx, r.Client, kinds.UpstreamTrafficSetting, mesh, ingest.UpstreamTrafficSetting)
+	_, limits := list(ctx, r.Client, kinds.UpstreamTrafficSetting, mesh, upstream.Read)
 	policies, unread := list(ctx, r.Client, kinds.BackendTLSPolicy, mesh, ingest.BackendTLSPolicy)
 	if err := errors.Join(r.readSettings(ctx, mesh), r.readNamespaces(ctx, mesh), egresses, servers, limits, unread); err != nil {
 		return nil, nil, err

@@ -10,8 +10,10 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/mirror"
 	"github.com/openservicemesh/osm-operator/internal/mesh/assess"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/finding"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 )
 
 // Evaluator computes the conditions of policies, and the servers that decide for sidecars because of a policy.
@@ -41,7 +43,7 @@ func (e Evaluator) evaluate(ctx context.Context, object *unstructured.Unstructur
 		return evaluation{conditions: []metav1.Condition{unusedCondition(problems)}}
 	}
 	var result evaluation
-	var findings []assess.Finding
+	var findings []finding.Finding
 	var isUsed bool
 	e.Mirror.Read(entry.Ref(), func(v *catalog.View) {
 		mesh := assess.Mesh{View: v, Namespace: e.Namespace}
@@ -60,16 +62,16 @@ func (e Evaluator) evaluate(ctx context.Context, object *unstructured.Unstructur
 }
 
 // conditions returns the conditions for the problems of an object and the findings about it.
-func (e Evaluator) conditions(ctx context.Context, entry catalog.Entry, problems []ingest.Problem, findings []assess.Finding) []metav1.Condition {
-	if setting, ok := entry.(*catalog.UpstreamTrafficSetting); ok && setting.Service == (catalog.Name{}) {
+func (e Evaluator) conditions(ctx context.Context, entry catalog.Entry, problems []ingest.Problem, findings []finding.Finding) []metav1.Condition {
+	if setting, ok := entry.(*upstream.Policy); ok && setting.Service == (catalog.Name{}) {
 		problems = slices.DeleteFunc(problems, func(p ingest.Problem) bool { return p.Reason == ingest.ReasonNotUsed }) // an Egress uses it
 	}
 	var missing []ingest.Problem
-	for _, finding := range findings {
-		if finding.Cause.IsReference() {
-			missing = append(missing, finding.Problem)
+	for _, f := range findings {
+		if f.Cause.IsReference() {
+			missing = append(missing, f.Problem)
 		} else {
-			problems = append(problems, finding.Problem)
+			problems = append(problems, f.Problem)
 		}
 	}
 	if policy, isEgress := entry.(*catalog.Egress); isEgress {

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/finding"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/report"
 )
@@ -140,7 +141,7 @@ func TestReconcile_KeepsQuietStatusEmpty(t *testing.T) {
 	}{
 		{"new", plain, 0, 0, true},
 		{"unchanged", plain, 0, 0, true},
-		{"with a problem", metav1.Condition{Type: kinds.ConditionAccepted, Status: metav1.ConditionFalse, Reason: kinds.ReasonConflicted, Message: "because"}, 1, 1, false},
+		{"with a problem", metav1.Condition{Type: kinds.ConditionAccepted, Status: metav1.ConditionFalse, Reason: finding.ReasonConflicted, Message: "because"}, 1, 1, false},
 		{"in force again", plain, 2, 2, true},
 		{"unchanged again", plain, 2, 2, true},
 		{"in force in part", metav1.Condition{Type: kinds.ConditionAccepted, Status: metav1.ConditionTrue, Reason: "Partly", Message: "because"}, 3, 2, false},

@@ -10,13 +10,14 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/mirror"
 	"github.com/openservicemesh/osm-operator/internal/mesh/assess"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/finding"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 )
 
 // passing are the causes of findings that the next object of the same author, or time, often resolves. Admission does not warn about them.
-var passing = []assess.Cause{assess.NoUsableBackend, assess.TooManyServices, assess.NoEgressGateway, assess.IdleEgressGateway,
-	assess.NoCredential, assess.OutsideLimits}
+var passing = []finding.Cause{finding.NoUsableBackend, finding.TooManyServices, finding.NoEgressGateway, finding.IdleEgressGateway,
+	finding.NoCredential, finding.OutsideLimits}
 
 // CheckRelated returns a function that finds why a new object will have no effect, or only a part of it: policies with precedence, a switch of the
 // MeshConfig in the namespace of the mesh that disables its kind, or references to what does not exist. It provides warnings for admission. It waits for
@@ -27,11 +28,11 @@ func CheckRelated(mesh *mirror.Mirror, namespace string) func(context.Context, *
 		entry, _ := kind.Read(object)
 		var problems []ingest.Problem
 		mesh.ReadWith(entry, func(v *catalog.View) {
-			for _, finding := range (assess.Mesh{View: v, Namespace: namespace}).Object(catalog.Kind(kind.Kind), entry) {
-				if !slices.Contains(passing, finding.Cause) {
+			for _, f := range (assess.Mesh{View: v, Namespace: namespace}).Object(catalog.Kind(kind.Kind), entry) {
+				if !slices.Contains(passing, f.Cause) {
 					// What people apply together exists a moment later.
-					finding.Message = strings.Replace(finding.Message, " does not exist, ", " does not exist yet, ", 1)
-					problems = append(problems, finding.Problem)
+					f.Message = strings.Replace(f.Message, " does not exist, ", " does not exist yet, ", 1)
+					problems = append(problems, f.Problem)
 				}
 			}
 		})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"github.com/openservicemesh/osm-operator/internal/mesh/assess"
 	"net"
 	"net/netip"
 	"slices"
@@ -24,10 +23,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	"github.com/openservicemesh/osm-operator/internal/mesh/assess"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/platform/backoff"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/platform/report"
@@ -51,22 +53,22 @@ type decisionServer struct {
 // serversOf returns the servers that decide for sidecars because of a policy.
 func (e Evaluator) serversOf(mesh assess.Mesh, entry catalog.Entry) []decisionServer {
 	switch policy := entry.(type) {
-	case *catalog.ExternalAuthorizationPolicy:
+	case *extauthz.Policy:
 		return e.authorizationServer(mesh, policy)
-	case *catalog.UpstreamTrafficSetting:
+	case *upstream.Policy:
 		return rateLimitServers(policy)
 	}
 	return nil
 }
 
 // authorizationServer returns the server of an ExternalAuthorization; none if its ExtensionService cannot be used.
-func (e Evaluator) authorizationServer(mesh assess.Mesh, policy *catalog.ExternalAuthorizationPolicy) []decisionServer {
+func (e Evaluator) authorizationServer(mesh assess.Mesh, policy *extauthz.Policy) []decisionServer {
 	service := mesh.ExtensionService(policy.Name.Namespace, policy.Service)
 	if service == nil {
 		return nil
 	}
 	return []decisionServer{{
-		cluster: envoy.PolicyAuthorizationCluster(policy.Name.Namespace == e.Namespace), policy: policy.Name.String(), kind: "authorization server",
+		cluster: extauthz.Cluster(policy.Name.Namespace == e.Namespace), policy: policy.Name.String(), kind: "authorization server",
 		host: service.Address, port: service.Port, timeout: policy.Timeout, effect: authorizationEffect(policy.FailureModeAllow),
 	}}
 }
@@ -79,12 +81,12 @@ func authorizationEffect(allow bool) string {
 }
 
 // rateLimitServers returns the rate limit services of an UpstreamTrafficSetting.
-func rateLimitServers(setting *catalog.UpstreamTrafficSetting) []decisionServer {
+func rateLimitServers(setting *upstream.Policy) []decisionServer {
 	if setting.Service == (catalog.Name{}) {
 		return nil
 	}
 	var servers []decisionServer
-	add := func(limit catalog.GlobalLimit, open, closed string) {
+	add := func(limit upstream.GlobalLimit, open, closed string) {
 		server := decisionServer{
 			cluster: envoy.RateLimitCluster(limit), namespace: setting.Name.Namespace, kind: "rate limit service",
 			host: limit.Address, port: limit.Port, timeout: limit.Timeout, effect: closed,

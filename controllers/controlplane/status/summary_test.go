@@ -11,6 +11,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/finding"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 )
 
@@ -20,13 +21,13 @@ func TestReadySummarizes(t *testing.T) {
 		return metav1.Condition{Type: kind, Status: status, Reason: reason, Message: "because of " + reason}
 	}
 	good, restricted := condition(kinds.ConditionAccepted, metav1.ConditionTrue, kinds.ReasonAccepted), condition(kinds.ConditionAccepted, metav1.ConditionTrue, "NotCaptured")
-	broken := condition(kinds.ConditionResolvedRefs, metav1.ConditionFalse, kinds.ReasonRefNotFound)
+	broken := condition(kinds.ConditionResolvedRefs, metav1.ConditionFalse, finding.ReasonRefNotFound)
 	for name, test := range map[string]struct {
 		conditions []metav1.Condition
 		want       metav1.Condition
 	}{
 		"all True":       {[]metav1.Condition{good}, metav1.Condition{Type: kinds.ConditionReady, Status: metav1.ConditionTrue, Reason: kinds.ReasonReady, Message: "in force"}},
-		"broken refs":    {[]metav1.Condition{good, broken}, condition(kinds.ConditionReady, metav1.ConditionFalse, kinds.ReasonRefNotFound)},
+		"broken refs":    {[]metav1.Condition{good, broken}, condition(kinds.ConditionReady, metav1.ConditionFalse, finding.ReasonRefNotFound)},
 		"with a warning": {[]metav1.Condition{restricted}, condition(kinds.ConditionReady, metav1.ConditionTrue, "NotCaptured")},
 		"both False":     {[]metav1.Condition{condition(kinds.ConditionAccepted, metav1.ConditionFalse, "Disabled"), broken}, condition(kinds.ConditionReady, metav1.ConditionFalse, "Disabled")},
 	} {
@@ -59,8 +60,8 @@ func TestReadyIsWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	ready := meta.FindStatusCondition(conditions, kinds.ConditionReady)
-	if ready == nil || ready.Status != metav1.ConditionFalse || ready.Reason != kinds.ReasonRefNotFound {
-		t.Errorf("Ready is %v, want False with %s", ready, kinds.ReasonRefNotFound)
+	if ready == nil || ready.Status != metav1.ConditionFalse || ready.Reason != finding.ReasonRefNotFound {
+		t.Errorf("Ready is %v, want False with %s", ready, finding.ReasonRefNotFound)
 	}
 	if len(recorder.Events) != 1 {
 		t.Errorf("%d Events, want the one of ResolvedRefs", len(recorder.Events))

@@ -8,34 +8,39 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/mesh/assess"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
-	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
+	"github.com/openservicemesh/osm-operator/internal/mesh/finding"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 )
 
 // codesOfConflicts are the codes of policies that others decide instead of.
 var codesOfConflicts = map[catalog.Kind]string{
-	catalog.KindTrafficSplit: codeSplitConflict, catalog.KindRetry: codeRetryConflict,
-	catalog.KindUpstreamTrafficSetting: codeSettingConflict, catalog.KindBackpressure: codeSettingConflict,
-	catalog.KindIngressBackend: codeIngressConflict, catalog.KindEgress: codeEgressConflict, catalog.KindTelemetry: codeLogConflict,
-	catalog.KindExternalAuthorization: codeAuthConflict,
+	catalog.KindTrafficSplit: codeSplitConflict, retry.Kind: codeRetryConflict,
+	upstream.Kind: codeSettingConflict, upstream.Backpressure: codeSettingConflict,
+	ingressbackend.Kind: codeIngressConflict, catalog.KindEgress: codeEgressConflict, telemetry.Kind: codeLogConflict,
+	extauthz.Kind: codeAuthConflict,
 }
 
 // codesOfSwitches are the codes of policies that a switch of the MeshConfig disables.
 var codesOfSwitches = map[catalog.Kind]string{
-	catalog.KindRetry: codeRetriesOff, catalog.KindIngressBackend: codeIngressOff, catalog.KindEgress: codeEgressOff,
+	retry.Kind: codeRetriesOff, ingressbackend.Kind: codeIngressOff, catalog.KindEgress: codeEgressOff,
 }
 
 // codesOfCauses are the codes of all other findings of package assess. Without one, the reason decides.
-var codesOfCauses = map[assess.Cause]string{
-	assess.Replaced: codeSplitReplaced, assess.NotFollowed: codeNestedSplit, assess.OutsideGateway: codeOutsideGateway,
-	assess.NoUsableBackend: codeNoUsableBackend,
-	assess.TooManyServices: codeTooManyServices, assess.NoRouteOfLimit: codeNoRouteOfLimit,
-	assess.NoDestination: codeNoDestination, assess.NoSource: codeNoSource, assess.NoRoute: codeNoRoute, assess.NoMatch: codeNoMatch,
-	assess.UnknownPort: codeUnknownPort,
-	assess.NoRoot:      codeNoRoot, assess.NoBackend: codeNoBackend, assess.NoBackendPort: codeBackendPort,
-	assess.NoRetryTarget: codeNoRetryTarget, assess.NoHost: codeNoHost,
-	assess.NoIngressPort: codeNoIngressPort, assess.NoGateway: codeNoGateway, assess.NoSetting: codeNoSetting, assess.NoExtension: codeNoExtension,
-	assess.NoEgressGateway: codeNoEgressGateway, assess.IdleEgressGateway: codeNoEgressGateway,
+var codesOfCauses = map[finding.Cause]string{
+	finding.Replaced: codeSplitReplaced, finding.NotFollowed: codeNestedSplit, finding.OutsideGateway: codeOutsideGateway,
+	finding.NoUsableBackend: codeNoUsableBackend,
+	finding.TooManyServices: codeTooManyServices, finding.NoRouteOfLimit: codeNoRouteOfLimit,
+	finding.NoDestination: codeNoDestination, finding.NoSource: codeNoSource, finding.NoRoute: codeNoRoute, finding.NoMatch: codeNoMatch,
+	finding.UnknownPort: codeUnknownPort,
+	finding.NoRoot:      codeNoRoot, finding.NoBackend: codeNoBackend, finding.NoBackendPort: codeBackendPort,
+	finding.NoRetryTarget: codeNoRetryTarget, finding.NoHost: codeNoHost,
+	finding.NoIngressPort: codeNoIngressPort, finding.NoGateway: codeNoGateway, finding.NoSetting: codeNoSetting, finding.NoExtension: codeNoExtension,
+	finding.NoEgressGateway: codeNoEgressGateway, finding.IdleEgressGateway: codeNoEgressGateway,
 }
 
 // assessed reports what the mesh finds out about its policies. Their status says the same.
@@ -45,9 +50,9 @@ func (a *analysis) assessed() {
 		if !mesh.Uses(policy) {
 			continue
 		}
-		for _, finding := range mesh.Policy(policy) {
-			if a.isKnown(policy, finding) {
-				a.reportFinding(policy.Ref(), finding)
+		for _, f := range mesh.Policy(policy) {
+			if a.isKnown(policy, f) {
+				a.reportFinding(policy.Ref(), f)
 			}
 		}
 	}
@@ -65,13 +70,13 @@ func assessedEntries(l *load.Loaded) []catalog.Entry {
 	return list
 }
 
-func (a *analysis) reportFinding(policy catalog.Ref, f assess.Finding) {
+func (a *analysis) reportFinding(policy catalog.Ref, f finding.Finding) {
 	s := a.subject(policy.Kind, policy.Name)
 	code := codesOfCauses[f.Cause]
 	switch f.Cause {
-	case assess.Conflict:
+	case finding.Conflict:
 		code = codesOfConflicts[policy.Kind]
-	case assess.Disabled:
+	case finding.Disabled:
 		code = codesOfSwitches[policy.Kind]
 	}
 	if code == "" {
@@ -82,25 +87,25 @@ func (a *analysis) reportFinding(policy catalog.Ref, f assess.Finding) {
 	if f.Warning && severity == diagnosis.Error {
 		severity = diagnosis.Warning
 	}
-	if f.Cause == assess.UnknownPort {
+	if f.Cause == finding.UnknownPort {
 		severity = diagnosis.Error // the rule grants nothing
 	}
 	a.report(code, severity, s, f.StatusMessage())
 }
 
 // isKnown reports whether a finding about a policy is certain. Files may lack what the mesh has.
-func (a *analysis) isKnown(policy catalog.Entry, f assess.Finding) bool {
+func (a *analysis) isKnown(policy catalog.Entry, f finding.Finding) bool {
 	if !a.mesh.Partial {
 		return true
 	}
 	switch f.Cause {
-	case assess.NoEgressGateway, assess.IdleEgressGateway, assess.NoUsableBackend, assess.TooManyServices, assess.ProtectedHost:
+	case finding.NoEgressGateway, finding.IdleEgressGateway, finding.NoUsableBackend, finding.TooManyServices, finding.ProtectedHost:
 		return false
-	case assess.Disabled:
+	case finding.Disabled:
 		return a.configured()
-	case assess.NoExtension:
+	case finding.NoExtension:
 		return a.configured() && (f.Missing == catalog.Ref{} || a.missing(f.Missing.Kind, f.Missing.Name))
-	case assess.NoRouteOfLimit:
+	case finding.NoRouteOfLimit:
 		return a.has(catalog.KindHTTPRouteGroup, policy.Ref().Name.Namespace)
 	}
 	return f.Missing == (catalog.Ref{}) || a.missing(f.Missing.Kind, f.Missing.Name)
@@ -125,9 +130,9 @@ func Conflicts(l *load.Loaded, namespace string) []Conflict {
 	mesh := assess.Mesh{View: l.Catalog.View(), Namespace: namespace}
 	var list []Conflict
 	for _, policy := range assessedEntries(l) {
-		for _, finding := range mesh.Policy(policy) {
-			if finding.Reason == kinds.ReasonConflicted {
-				list = append(list, Conflict{Policy: policy.Ref(), Winner: finding.Winner, About: finding.StatusMessage()})
+		for _, f := range mesh.Policy(policy) {
+			if f.Reason == finding.ReasonConflicted {
+				list = append(list, Conflict{Policy: policy.Ref(), Winner: f.Winner, About: f.StatusMessage()})
 			}
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
 )
 
 // servers reports addresses of servers that are Services of the cluster and do not exist. Other names can only be looked up in the cluster.
@@ -34,11 +36,11 @@ func (a *analysis) server(s subject, field, address, effect string) {
 
 // selectors reports policies whose selector selects no pod. Those in the namespace of the mesh select pods of all namespaces.
 func (a *analysis) selectors() {
-	for _, policy := range entries[*catalog.Telemetry](a) {
-		a.selector(catalog.KindTelemetry, policy.Name, policy.Selector)
+	for _, policy := range entries[*telemetry.Policy](a) {
+		a.selector(telemetry.Kind, policy.Name, policy.Selector)
 	}
-	for _, policy := range entries[*catalog.ExternalAuthorizationPolicy](a) {
-		a.selector(catalog.KindExternalAuthorization, policy.Name, policy.Selector)
+	for _, policy := range entries[*extauthz.Policy](a) {
+		a.selector(extauthz.Kind, policy.Name, policy.Selector)
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/platform/message"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -61,7 +63,7 @@ func (a *analysis) idleBackend(s subject, split *catalog.TrafficSplit, service *
 
 // isUsedByEgress returns true for an UpstreamTrafficSetting that an Egress names.
 func (a *analysis) isUsedByEgress(kind catalog.Kind, name catalog.Name) bool {
-	return kind == catalog.KindUpstreamTrafficSetting && slices.ContainsFunc(entries[*catalog.Egress](a), func(e *catalog.Egress) bool {
+	return kind == upstream.Kind && slices.ContainsFunc(entries[*catalog.Egress](a), func(e *catalog.Egress) bool {
 		return e.Name.Namespace == name.Namespace && e.Setting == name.Name
 	})
 }
@@ -129,13 +131,13 @@ func selectorText(selector map[string]string) string {
 
 // ingress analyzes the clients of IngressBackends.
 func (a *analysis) ingress() {
-	for _, policy := range entries[*catalog.IngressBackend](a) {
-		a.principals(a.subject(catalog.KindIngressBackend, policy.Name), policy)
+	for _, policy := range entries[*ingressbackend.Policy](a) {
+		a.principals(a.subject(ingressbackend.Kind, policy.Name), policy)
 	}
 }
 
 // principals reports names of service accounts in another trust domain.
-func (a *analysis) principals(s subject, policy *catalog.IngressBackend) {
+func (a *analysis) principals(s subject, policy *ingressbackend.Policy) {
 	domain := cmp.Or(a.mesh.TrustDomain, names.DefaultClusterDomain)
 	for _, principal := range policy.Principals {
 		parts := strings.SplitN(principal, ".", 3)

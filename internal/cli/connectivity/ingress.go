@@ -11,6 +11,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -29,7 +30,7 @@ type Ingress struct {
 }
 
 // VerifyIngress verifies that an IngressBackend is in force for a connection.
-func VerifyIngress(v *catalog.View, policy *catalog.IngressBackend, i Ingress) []diagnosis.Finding {
+func VerifyIngress(v *catalog.View, policy *ingressbackend.Policy, i Ingress) []diagnosis.Finding {
 	checks := []diagnosis.Finding{verifyEnabled(v)}
 	if policy == nil {
 		return append(checks, failure(fmt.Sprintf("IngressBackend %q is valid", i.Policy), "it admits nobody",
@@ -53,23 +54,23 @@ func verifyEnabled(v *catalog.View) diagnosis.Finding {
 }
 
 // verifyBackend verifies the port that the policy opens, and that no older policy has precedence.
-func verifyBackend(v *catalog.View, policy *catalog.IngressBackend, i Ingress) diagnosis.Finding {
+func verifyBackend(v *catalog.View, policy *ingressbackend.Policy, i Ingress) diagnosis.Finding {
 	context := fmt.Sprintf("IngressBackend %q opens port %d of Service %q for %s", policy.Name, i.Port, i.Service, i.Protocol)
-	at := slices.IndexFunc(policy.Backends, func(p catalog.IngressPort) bool { return p.Service == i.Service && p.TargetPort == i.Port })
+	at := slices.IndexFunc(policy.Backends, func(p ingressbackend.Port) bool { return p.Service == i.Service && p.TargetPort == i.Port })
 	if at < 0 {
 		return failure(context, "spec.backends does not list this port", "add the Service with its targetPort to spec.backends")
 	}
 	if policy.Backends[at].TLS != (i.Protocol == "https") {
 		return failure(context, "spec.backends lists the port with the other protocol", "correct port.protocol of the backend, or --app-protocol")
 	}
-	if inForce, _ := v.IngressBackend(i.Service, i.Port); inForce != policy {
+	if inForce, _ := ingressbackend.InForce(v, i.Service, i.Port); inForce != policy {
 		return failure(context, fmt.Sprintf("IngressBackend %q is older and has precedence", inForce.Name), "merge both into one object")
 	}
 	return success(context, "")
 }
 
 // verifyGateway verifies that all addresses of the gateway are admitted.
-func verifyGateway(v *catalog.View, policy *catalog.IngressBackend, gateway catalog.Name) diagnosis.Finding {
+func verifyGateway(v *catalog.View, policy *ingressbackend.Policy, gateway catalog.Name) diagnosis.Finding {
 	context := fmt.Sprintf("IngressBackend %q admits the pods of Service %q", policy.Name, gateway)
 	addresses := v.Addresses(gateway)
 	if len(addresses) == 0 {

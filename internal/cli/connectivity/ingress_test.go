@@ -7,6 +7,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -14,17 +15,17 @@ func TestVerifyIngress(t *testing.T) {
 	gatewayPod := meshtest.Pod("ingress", "nginx-0", "nginx", "nginx", "10.0.0.7")
 	gateway := meshtest.Name("ingress", "nginx")
 	web := meshtest.Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP)
-	policy := func(name string, created int64, gateways ...catalog.Name) *catalog.IngressBackend {
-		return &catalog.IngressBackend{
+	policy := func(name string, created int64, gateways ...catalog.Name) *ingressbackend.Policy {
+		return &ingressbackend.Policy{
 			Name: meshtest.Name("shop", name), Created: time.Unix(created, 0), Gateways: gateways,
-			Backends: []catalog.IngressPort{{Service: web.Name, TargetPort: 8080}},
+			Backends: []ingressbackend.Port{{Service: web.Name, TargetPort: 8080}},
 		}
 	}
 	front := policy("front", 2, gateway)
 	ask := Ingress{Gateway: gateway, Policy: front.Name, Service: web.Name, Port: 8080, Protocol: "http"}
 	on := &catalog.Settings{IngressBackends: true}
 	for name, c := range map[string]struct {
-		policy *catalog.IngressBackend
+		policy *ingressbackend.Policy
 		others []catalog.Entry
 		change func(*Ingress)
 		want   string

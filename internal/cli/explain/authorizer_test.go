@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -39,8 +40,8 @@ func TestAskAboutAuthorizedRequests(t *testing.T) {
 // The answer names the servers of ExternalAuthorizations, of the namespace and of the mesh.
 func TestAskAboutPoliciesOfAuthorization(t *testing.T) {
 	entries := append(shop(&catalog.Settings{Permissive: true, Namespace: "osm-system"}),
-		&catalog.ExternalAuthorizationPolicy{Name: Name("shop", "own"), Service: Name("shop", "opa"), Timeout: time.Second},
-		&catalog.ExternalAuthorizationPolicy{Name: Name("osm-system", "all"), Service: Name("osm-system", "none"), FailureModeAllow: true},
+		&extauthz.Policy{Name: Name("shop", "own"), Service: Name("shop", "opa"), Timeout: time.Second},
+		&extauthz.Policy{Name: Name("osm-system", "all"), Service: Name("osm-system", "none"), FailureModeAllow: true},
 		&catalog.ExtensionService{Name: Name("shop", "opa"), Address: "opa.example.com", Port: 9191},
 	)
 	var text strings.Builder

@@ -9,6 +9,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
 )
 
 // evaluator evaluates a question for a caller.
@@ -78,13 +79,13 @@ func (e evaluator) wayOf(p servicePort, answer authz.Answer) Way {
 	if answer.Destination == (identity.ServiceAccount{}) {
 		return w
 	}
-	w.Destination, w.Logs = answer.Destination.String(), logs(authz.AccessLogs(e.v, answer.Destination))
+	w.Destination, w.Logs = answer.Destination.String(), logs(e.v, answer.Destination)
 	if e.isGeneral(p) || p.port.Protocol.IsHTTP() && answer.Outcome != authz.Allowed {
 		w.Granted = grants(answer.Granted(e.v, e.caller))
 	}
 	if answer.Outcome == authz.Allowed {
 		w.Limits = limits(authz.UpstreamSetting(e.v, answer.Service), p.port.Protocol)
-		w.Authorizer, w.Authorizers = e.authorizer(p.port.Protocol), authorizers(authz.Authorizers(e.v, answer.Destination), p.port.Protocol)
+		w.Authorizer, w.Authorizers = e.authorizer(p.port.Protocol), authorizers(extauthz.InForce(e.v, answer.Destination), p.port.Protocol)
 	}
 	return w
 }

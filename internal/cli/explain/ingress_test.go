@@ -11,6 +11,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/explain"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -19,8 +21,8 @@ import (
 func TestAskFromPodsWithoutSidecar(t *testing.T) {
 	on := &catalog.Settings{Namespace: "osm-system", IngressBackends: true}
 	port := Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP).Ports[0].TargetPort
-	backend := func(prefixes ...string) *catalog.IngressBackend {
-		b := &catalog.IngressBackend{Name: Name("shop", "open"), Backends: []catalog.IngressPort{{Service: Name("shop", "web"), TargetPort: port}}}
+	backend := func(prefixes ...string) *ingressbackend.Policy {
+		b := &ingressbackend.Policy{Name: Name("shop", "open"), Backends: []ingressbackend.Port{{Service: Name("shop", "web"), TargetPort: port}}}
 		for _, p := range prefixes {
 			b.Prefixes = append(b.Prefixes, netip.MustParsePrefix(p))
 		}
@@ -165,12 +167,12 @@ func routedShop() []catalog.Entry {
 func TestAskFromOutside(t *testing.T) {
 	on := &catalog.Settings{Namespace: "osm-system", IngressBackends: true}
 	port := Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP).Ports[0].TargetPort
-	backend := &catalog.IngressBackend{
-		Name: Name("shop", "open"), Backends: []catalog.IngressPort{{Service: Name("shop", "web"), TargetPort: port, TLS: true, ServerNames: []string{"web.example.com"}}},
+	backend := &ingressbackend.Policy{
+		Name: Name("shop", "open"), Backends: []ingressbackend.Port{{Service: Name("shop", "web"), TargetPort: port, TLS: true, ServerNames: []string{"web.example.com"}}},
 		Prefixes: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}, Principals: []string{"nginx.ingress.cluster.local"}, RouteGroups: []string{"paths"},
 	}
 	admitted := shop(on, backend, Group("shop", "paths", "/a"))
-	authorizer := append(slices.Clone(admitted), &catalog.ExternalAuthorizationPolicy{Name: Name("shop", "authz"), Service: Name("shop", "opa"), Timeout: time.Second},
+	authorizer := append(slices.Clone(admitted), &extauthz.Policy{Name: Name("shop", "authz"), Service: Name("shop", "opa"), Timeout: time.Second},
 		&catalog.ExtensionService{Name: Name("shop", "opa"), Address: "192.0.2.9", Port: 9191})
 	routed := routedShop()
 	target := Target("in", SA("shop", "web"), []catalog.TargetRule{HTTP("paths")}, identity.ServiceAccount{Namespace: "osm-system", Name: names.IngressGateway})

@@ -9,11 +9,14 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
 // limits describes the rate limits of a setting that apply to a protocol.
-func limits(setting *catalog.UpstreamTrafficSetting, protocol catalog.Protocol) []string {
+func limits(setting *upstream.Policy, protocol catalog.Protocol) []string {
 	if setting == nil {
 		return nil
 	}
@@ -40,7 +43,7 @@ func limits(setting *catalog.UpstreamTrafficSetting, protocol catalog.Protocol) 
 }
 
 // global describes the server of a limit over all pods.
-func global(limit catalog.GlobalLimit) string {
+func global(limit upstream.GlobalLimit) string {
 	otherwise := "denied"
 	if limit.FailOpen {
 		otherwise = "allowed"
@@ -49,7 +52,7 @@ func global(limit catalog.GlobalLimit) string {
 }
 
 // rate formats a rate limit, such as "5 requests in 1s and a burst of 2".
-func rate(r catalog.RateLimit, noun string) string {
+func rate(r upstream.RateLimit, noun string) string {
 	if r.Tokens != 1 {
 		noun += "s"
 	}
@@ -61,7 +64,7 @@ func rate(r catalog.RateLimit, noun string) string {
 }
 
 // authorizers describes the servers of ExternalAuthorizations that decide about requests in addition to policies.
-func authorizers(list []authz.Authorizer, protocol catalog.Protocol) []string {
+func authorizers(list []extauthz.Server, protocol catalog.Protocol) []string {
 	if !protocol.IsHTTP() {
 		return nil
 	}
@@ -78,18 +81,18 @@ func authorizers(list []authz.Authorizer, protocol catalog.Protocol) []string {
 	return all
 }
 
-// logs describes the Telemetries of sidecars. Without one, their access log has the default format.
-func logs(list []authz.AccessLog) []string {
+// logs describes the Telemetries of the sidecars of an identity. Without one, their access log has the default format.
+func logs(v *catalog.View, destination identity.ServiceAccount) []string {
 	var all []string
-	for _, log := range list {
-		text := "by Telemetry " + log.Policy.Name.String()
-		if log.Policy.Filter != "" {
-			text += ", if " + log.Policy.Filter
+	for _, policy := range telemetry.InForce(v, destination) {
+		text := "by Telemetry " + policy.Name.String()
+		if policy.Filter != "" {
+			text += ", if " + policy.Filter
 		}
-		if log.Policy.Export != (catalog.Name{}) {
-			text += ", exported to ExtensionService " + log.Policy.Export.String()
+		if policy.Export != (catalog.Name{}) {
+			text += ", exported to ExtensionService " + policy.Export.String()
 		}
-		if log.Lost {
+		if policy.IsLost(v) {
 			text += ", which cannot be used"
 		}
 		all = append(all, text)

@@ -5,12 +5,13 @@ import (
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
 // The answer names the Telemetry of the destination's sidecars.
 func TestAskAboutLogs(t *testing.T) {
-	log := &catalog.Telemetry{Name: Name("shop", "log"), Filter: "response.code >= 400", Export: Name("shop", "otel")}
+	log := &telemetry.Policy{Name: Name("shop", "log"), Filter: "response.code >= 400", Export: Name("shop", "otel")}
 	entries := append(shop(&catalog.Settings{Permissive: true, Namespace: "osm-system"}), log)
 	var text strings.Builder
 	if err := ask(t, "front/sa/till to shop/web GET /a", entries...).Print(&text); err != nil {

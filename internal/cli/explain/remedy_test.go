@@ -8,6 +8,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/cli/explain"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -81,11 +82,11 @@ func TestRemediesHelp(t *testing.T) {
 // An allowed call names the rate limits of its destination.
 func TestRateLimitsAreNamed(t *testing.T) {
 	web, till := SA("shop", "web"), SA("front", "till")
-	limit := catalog.RequestRateLimit{RateLimit: catalog.RateLimit{Tokens: 1, Burst: 2, Interval: time.Minute}, Status: 429}
-	setting := &catalog.UpstreamTrafficSetting{
-		Kind: catalog.KindUpstreamTrafficSetting, Name: Name("shop", "limits"), Service: Name("shop", "web"), RequestRate: &limit,
-		ConnectionRate: &catalog.RateLimit{Tokens: 5, Interval: time.Second},
-		Routes:         []catalog.RouteRateLimit{{Path: "/a", Limit: catalog.RequestRateLimit{RateLimit: catalog.RateLimit{Tokens: 3, Interval: time.Hour}, Status: 503}}},
+	limit := upstream.RequestRateLimit{RateLimit: upstream.RateLimit{Tokens: 1, Burst: 2, Interval: time.Minute}, Status: 429}
+	setting := &upstream.Policy{
+		Kind: upstream.Kind, Name: Name("shop", "limits"), Service: Name("shop", "web"), RequestRate: &limit,
+		ConnectionRate: &upstream.RateLimit{Tokens: 5, Interval: time.Second},
+		Routes:         []upstream.RouteRateLimit{{Path: "/a", Limit: upstream.RequestRateLimit{RateLimit: upstream.RateLimit{Tokens: 3, Interval: time.Hour}, Status: 503}}},
 	}
 	granted := []catalog.Entry{Group("shop", "paths", "/a"), Target("t", web, []catalog.TargetRule{HTTP("paths")}, till), setting}
 	text := said(t, "front/sa/till shop/svc/web GET /a", nil, shop(granted...)...)

@@ -8,6 +8,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -60,13 +61,13 @@ func (m Mesh) ingressBackendFor(v *catalog.View, from client, ports []servicePor
 	}
 	t := &trial{mesh: m, made: map[catalog.Ref]bool{}}
 	service := ports[0].service.Name
-	return t.object(catalog.KindIngressBackend, service.Namespace, label(service.Name+"-from-outside"),
+	return t.object(ingressbackend.Kind, service.Namespace, label(service.Name+"-from-outside"),
 		map[string]any{"backends": backends, "sources": sources})
 }
 
 // admits returns true if a policy admits the client to a port. It restores the catalog. The switch of the MeshConfig is not considered.
 func (m Mesh) admits(q Question, from client, ports []servicePort, policy *unstructured.Unstructured) bool {
-	entry, _ := ingest.IngressBackend(policy)
+	entry, _ := ingressbackend.Read(policy)
 	settings := m.Catalog.View().Settings()
 	if entry == nil {
 		return false

@@ -8,6 +8,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -22,9 +23,9 @@ func TestAskNamesTheRouteLimit(t *testing.T) {
 	other.Name = Name("front", "many")
 	service := Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP)
 	service.Ports = append(service.Ports, catalog.Port{Number: 81, TargetPort: 81, Protocol: catalog.ProtocolHTTP})
-	ingress := &catalog.IngressBackend{Name: Name("shop", "in"), RouteGroups: []string{"many"}}
+	ingress := &ingressbackend.Policy{Name: Name("shop", "in"), RouteGroups: []string{"many"}}
 	for _, port := range service.Ports {
-		ingress.Backends = append(ingress.Backends, catalog.IngressPort{Service: service.Name, TargetPort: port.TargetPort})
+		ingress.Backends = append(ingress.Backends, ingressbackend.Port{Service: service.Name, TargetPort: port.TargetPort})
 	}
 	egress := &catalog.Egress{
 		Name: Name("front", "out"), Sources: []identity.ServiceAccount{till}, Hosts: []string{"a.example.com", "b.example.com"}, Restricted: true,

@@ -9,6 +9,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/mesh/finding"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
@@ -60,11 +61,11 @@ func ofPolicies() []Reason {
 		{ingest.ReasonRejectedAddress, policies, "The address of an endpoint cannot belong to a pod: the endpoint is ignored."},
 		{ingest.ReasonInvalidFormat, policies, "A format of log lines has a command operator that sidecars do not support or that the mesh does not allow: the default format is used."},
 		{ingest.ReasonInvalidExpression, policies, "A CEL expression cannot be evaluated by sidecars: everything is logged."},
-		{kinds.ReasonRefNotFound, policies, "An object that a policy refers to does not exist, so this part of the policy grants nothing: create the object, or correct the name."},
-		{kinds.ReasonDisabled, policies, "The MeshConfig disables objects of this kind: the message contains the field."},
+		{finding.ReasonRefNotFound, policies, "An object that a policy refers to does not exist, so this part of the policy grants nothing: create the object, or correct the name."},
+		{finding.ReasonDisabled, policies, "The MeshConfig disables objects of this kind: the message contains the field."},
 		{kinds.ReasonServiceNotAnswering, policies, "Sidecars get no answer from an authorization server or a rate limit service: the message has their number, the time since when, and what happens to requests meanwhile."},
-		{kinds.ReasonNotFollowed, policies, "A backend of a TrafficSplit is the root of another split, which is ignored for this backend."},
-		{kinds.ReasonTooManyServices, policies, "The policy exceeds the number of Services that one namespace adds to sidecars of another: the message names the bound."},
+		{finding.ReasonNotFollowed, policies, "A backend of a TrafficSplit is the root of another split, which is ignored for this backend."},
+		{finding.ReasonTooManyServices, policies, "The policy exceeds the number of Services that one namespace adds to sidecars of another: the message names the bound."},
 		{kinds.ReasonTooManyRoutes, policies, "The policies of the namespace have more routes than a sidecar or a gateway can have, so a part of the object is not in force: the message names the place and the remedy."},
 		{string(gateway.ReasonTooManyReferences), policies, "The HTTPRoutes of the namespace have more backendRefs than the ingress gateway resolves, so the route has no effect: use fewer backends."},
 		{string(gateway.ReasonNamespaceNotAllowed), policies, "The Mesh does not permit Gateways in this namespace: add it to spec.ingressGateway.allowedNamespaces, or use another namespace."},
@@ -75,9 +76,9 @@ func ofPolicies() []Reason {
 		{string(gatewayv1.ListenerReasonNoValidCACertificate), policies, "A Gateway demands certificates of clients, and none of its references to authorities can be used, so its listener is not served: see the condition ResolvedRefs of the listener."},
 		{string(gatewayv1.ListenerReasonInvalidCACertificateRef), policies, "A ConfigMap with authorities of clients does not exist, cannot be read, or has no usable key ca.crt: the message says which, and the remedy."},
 		{string(gatewayv1.ListenerReasonInvalidCACertificateKind), policies, "A reference to authorities of clients names another kind than ConfigMap: refer to a ConfigMap with the key ca.crt."},
-		{kinds.ReasonNoUsableBackend, policies, "No backend of a TrafficSplit with a weight exists and has a port of the root, so the requests that it selects fail: correct a backend, or delete the split."},
+		{finding.ReasonNoUsableBackend, policies, "No backend of a TrafficSplit with a weight exists and has a port of the root, so the requests that it selects fail: correct a backend, or delete the split."},
 		{kinds.ReasonHostNotResolved, policies, "A host outside the mesh has no address in DNS, or the control plane cannot look it up: correct the name, or check the DNS servers."},
-		{kinds.ReasonConflicted, policies, "Another object configures the same thing and takes precedence, an older one or, for a TrafficSplit, a route of the Gateway API: delete one of the two."},
+		{finding.ReasonConflicted, policies, "Another object configures the same thing and takes precedence, an older one or, for a TrafficSplit, a route of the Gateway API: delete one of the two."},
 		{string(gatewayv1.RouteReasonNoMatchingParent), policies, "A route does not apply to one of its parents: the Service is not in the mesh or has no such port with HTTP, or the Gateway has no such listener. Correct spec.parentRefs."},
 		{string(gatewayv1.RouteReasonUnsupportedValue), policies, "The mesh does not support a value of a route or listener: the message names it and what happens to requests."},
 		{string(gatewayv1.RouteReasonBackendNotFound), policies, "A backend of a route is not a port of a Service in the mesh, so its share of the requests gets status 500: correct the backendRef."},

@@ -10,11 +10,11 @@ import (
 	"k8s.io/utils/ptr"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 )
 
 // defaultConditions are repeated in every case.
-var defaultConditions = strings.Split(catalog.DefaultRetryConditions, ",")
+var defaultConditions = strings.Split(retry.DefaultConditions, ",")
 
 // retriedCodes returns the status codes of retry conditions. The conditions of a route always include connections that fail.
 func retriedCodes(conditions string) ([]uint32, error) {
@@ -67,17 +67,17 @@ func retryConditions(codes []uint32) (string, error) {
 }
 
 // isDefault reports whether a policy repeats the same requests as no policy. Only the time of each attempt may differ.
-func isDefault(p catalog.RetryPolicy) bool {
+func isDefault(p retry.Settings) bool {
 	for condition := range strings.SplitSeq(p.On, ",") {
 		if !slices.Contains(defaultConditions, condition) {
 			return false
 		}
 	}
-	return p.Count == catalog.DefaultRetryCount && p.BackoffBase == 0
+	return p.Count == retry.DefaultCount && p.BackoffBase == 0
 }
 
 // checkRetry returns why a route cannot express a policy.
-func checkRetry(p catalog.RetryPolicy) error {
+func checkRetry(p retry.Settings) error {
 	for field, value := range map[string]time.Duration{"perTryTimeout": p.PerTryTimeout, "retryBackoffBaseInterval": p.BackoffBase} {
 		if _, ok := gatewayDuration(value); !ok {
 			return fmt.Errorf("%s is %s, and a route can have only whole milliseconds", field, value)
@@ -91,7 +91,7 @@ func checkRetry(p catalog.RetryPolicy) error {
 }
 
 // retryObject returns the fields of a rule for a policy.
-func retryObject(p *catalog.RetryPolicy) (*gatewayv1.HTTPRouteRetry, *gatewayv1.HTTPRouteTimeouts) {
+func retryObject(p *retry.Settings) (*gatewayv1.HTTPRouteRetry, *gatewayv1.HTTPRouteTimeouts) {
 	if p == nil {
 		return nil, nil
 	}

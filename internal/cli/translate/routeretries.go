@@ -8,6 +8,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 )
 
 // remainsInForce ends the notes of Retries that cannot be translated.
@@ -16,30 +17,30 @@ const remainsInForce = "It remains in force with HTTPRoutes, so it can stay."
 // translateRetries translates Retries. A Retry has one client, and a route has all clients of a namespace, or of the mesh: all of them must have the
 // same Retry.
 func (t *toRoutes) translateRetries() {
-	for _, retry := range entriesOf[*catalog.Retry](t.loaded, catalog.KindRetry) {
-		if t.Namespace != "" && retry.Name.Namespace != t.Namespace {
+	for _, policy := range entriesOf[*retry.Policy](t.loaded, retry.Kind) {
+		if t.Namespace != "" && policy.Name.Namespace != t.Namespace {
 			continue
 		}
 		if !t.view.Settings().RetryPolicies && !t.AssumeRetries {
-			t.note(retry.Ref(), Idle, "spec.featureFlags.enableRetryPolicy of the MeshConfig is not true.")
+			t.note(policy.Ref(), Idle, "spec.featureFlags.enableRetryPolicy of the MeshConfig is not true.")
 			continue
 		}
-		t.translateRetry(retry)
+		t.translateRetry(policy)
 	}
 }
 
-func (t *toRoutes) translateRetry(retry *catalog.Retry) {
+func (t *toRoutes) translateRetry(policy *retry.Policy) {
 	var found obstacles
 	var into []catalog.Ref
-	ref := retry.Ref()
-	for _, destination := range retry.Destinations {
-		if inForce := t.view.Retry(retry.Source, destination); inForce.Name != retry.Name {
+	ref := policy.Ref()
+	for _, destination := range policy.Destinations {
+		if inForce := retry.InForce(t.view, policy.Source, destination); inForce.Name != policy.Name {
 			continue
 		}
-		if retry.Policy.Count == 0 {
+		if policy.Settings.Count == 0 {
 			continue
 		}
-		routes, err := t.routesWithRetry(retry, destination)
+		routes, err := t.routesWithRetry(policy, destination)
 		if err != nil {
 			found.fail(ref, "Service %s: %v. %s", destination, err, remainsInForce)
 		}
@@ -52,7 +53,7 @@ func (t *toRoutes) translateRetry(retry *catalog.Retry) {
 		t.note(ref, Untranslated, "%s", text)
 	case len(into) > 0:
 		t.note(ref, Translated, "%s.", joinRefs(into))
-	case retry.Policy.Count == 0:
+	case policy.Settings.Count == 0:
 		t.note(ref, Idle, "numRetries is 0. Delete it.")
 	default:
 		t.note(ref, Idle, "older Retries of the same client have its destinations. Delete it.")
@@ -61,15 +62,15 @@ func (t *toRoutes) translateRetry(retry *catalog.Retry) {
 
 // routesWithRetry adds a Retry to the routes for its clients, and returns them. It creates routes that send all requests to the Service itself where
 // there are none.
-func (t *toRoutes) routesWithRetry(retry *catalog.Retry, destination catalog.Name) ([]catalog.Ref, error) {
+func (t *toRoutes) routesWithRetry(policy *retry.Policy, destination catalog.Name) ([]catalog.Ref, error) {
 	service := t.view.Service(destination)
 	if service == nil {
 		return nil, errors.New("it is not in the input: add it")
 	}
-	if err := checkRetry(retry.Policy); err != nil {
+	if err := checkRetry(policy.Settings); err != nil {
 		return nil, err
 	}
-	namespace, err := t.retryNamespace(retry, destination)
+	namespace, err := t.retryNamespace(policy, destination)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +82,7 @@ func (t *toRoutes) routesWithRetry(retry *catalog.Retry, destination catalog.Nam
 		if t.isSplit(destination) && len(t.routes[servicePort{destination, port.Number}]) == 0 {
 			return nil, fmt.Errorf("its TrafficSplits are not translated on port %d", port.Number)
 		}
-		for _, clients := range []string{namespace, retry.Source.Namespace} {
+		for _, clients := range []string{namespace, policy.Source.Namespace} {
 			if existing := t.view.ServiceRoutes(clients, destination, port); len(existing) > 0 {
 				return nil, fmt.Errorf("the %s %s applies to its port %d already: add the retries to the rules there", existing[0].Kind, existing[0].Name, port.Number)
 			}
@@ -92,9 +93,9 @@ func (t *toRoutes) routesWithRetry(retry *catalog.Retry, destination catalog.Nam
 			continue
 		}
 		r := t.routeFor(namespace, service, port)
-		r.retry = &retry.Policy
-		if !slices.Contains(r.from, retry.Ref()) {
-			r.from = append(slices.Clone(r.from), retry.Ref())
+		r.retry = &policy.Settings
+		if !slices.Contains(r.from, policy.Ref()) {
+			r.from = append(slices.Clone(r.from), policy.Ref())
 		}
 		refs = append(refs, r.Ref)
 	}
@@ -106,14 +107,14 @@ func (t *toRoutes) routesWithRetry(retry *catalog.Retry, destination catalog.Nam
 
 // retryNamespace returns the namespace in which a route has the clients of a Retry: that of the Service if all clients of the mesh have the same
 // policy, or else that of the client.
-func (t *toRoutes) retryNamespace(retry *catalog.Retry, destination catalog.Name) (string, error) {
-	client, others := retry.Source.Namespace, ""
+func (t *toRoutes) retryNamespace(policy *retry.Policy, destination catalog.Name) (string, error) {
+	client, others := policy.Source.Namespace, ""
 	accounts := t.accounts()
-	if !slices.Contains(accounts, retry.Source) {
-		return "", fmt.Errorf("no pod of its client %s is in the input, so the other clients in namespace %s are not known: translate from the cluster, or add the workloads", retry.Source.Name, client)
+	if !slices.Contains(accounts, policy.Source) {
+		return "", fmt.Errorf("no pod of its client %s is in the input, so the other clients in namespace %s are not known: translate from the cluster, or add the workloads", policy.Source.Name, client)
 	}
 	for _, account := range accounts {
-		if other := t.view.Retry(account, destination); other == nil || other.Policy != retry.Policy {
+		if other := retry.InForce(t.view, account, destination); other == nil || other.Settings != policy.Settings {
 			others = fmt.Sprintf("ServiceAccount %s/%s", account.Namespace, account.Name)
 			if account.Namespace == client {
 				return "", fmt.Errorf("an HTTPRoute applies to all clients in namespace %s, and %s has no Retry like this one", client, others)

@@ -14,6 +14,7 @@ import (
 	policyv1alpha1 "github.com/openservicemesh/osm-operator/api/policy/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 )
 
 // add adds the objects for the rules of a Service, and describes them. Of TrafficSplits with matches, the older one applies, then the first by name:
@@ -37,7 +38,7 @@ func (t *toSMI) add(service catalog.Name, s serviceRules, from []catalog.Ref) st
 	}
 	if s.retry != nil {
 		for _, account := range t.clientsOf(service) {
-			name := t.free(catalog.KindRetry, catalog.Name{Namespace: account.Namespace, Name: account.Name + "-" + service.Name})
+			name := t.free(retry.Kind, catalog.Name{Namespace: account.Namespace, Name: account.Name + "-" + service.Name})
 			add(retryPolicyObject(name, account, service, *s.retry))
 		}
 	}
@@ -133,9 +134,9 @@ func splitObject(name, root catalog.Name, backends []catalog.SplitBackend, group
 }
 
 // retryPolicyObject returns a Retry of a client for a Service.
-func retryPolicyObject(name catalog.Name, client identity.ServiceAccount, service catalog.Name, p catalog.RetryPolicy) *unstructured.Unstructured {
+func retryPolicyObject(name catalog.Name, client identity.ServiceAccount, service catalog.Name, p retry.Settings) *unstructured.Unstructured {
 	object := policyv1alpha1.Retry{}
-	object.APIVersion, object.Kind = policyv1alpha1.GroupVersion.String(), string(catalog.KindRetry)
+	object.APIVersion, object.Kind = policyv1alpha1.GroupVersion.String(), string(retry.Kind)
 	object.Namespace, object.Name = name.Namespace, name.Name
 	source := accessv1alpha3.IdentityBindingSubject{Kind: "ServiceAccount", Name: client.Name, Namespace: client.Namespace}
 	object.Spec.Source = policyv1alpha1.RetrySource(source)

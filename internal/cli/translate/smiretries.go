@@ -9,10 +9,11 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 )
 
 // retryOf returns the retries of a rule; nil if it has none of its own.
-func retryOf(rule *catalog.HTTPRouteRule) (*catalog.RetryPolicy, error) {
+func retryOf(rule *catalog.HTTPRouteRule) (*retry.Settings, error) {
 	if rule.TryTimeout > 0 && rule.TryTimeout < ingest.MinTimeout {
 		return nil, fmt.Errorf("timeouts.backendRequest is %s, and a Retry has at least %s", rule.TryTimeout, ingest.MinTimeout)
 	}
@@ -20,19 +21,19 @@ func retryOf(rule *catalog.HTTPRouteRule) (*catalog.RetryPolicy, error) {
 	case rule.Repeat == nil && rule.TryTimeout == 0:
 		return nil, nil
 	case rule.Repeat == nil:
-		return &catalog.RetryPolicy{On: catalog.DefaultRetryConditions, Count: catalog.DefaultRetryCount, PerTryTimeout: rule.TryTimeout}, nil
+		return &retry.Settings{On: retry.DefaultConditions, Count: retry.DefaultCount, PerTryTimeout: rule.TryTimeout}, nil
 	}
 	switch {
 	case rule.Repeat.Never && rule.TryTimeout > 0:
 		return nil, errors.New("attempts is 0, and a Retry without retries has no timeout of attempts")
 	case rule.Repeat.Never:
 		// A Retry with 0 retries leaves the default in force, as the route does.
-		return &catalog.RetryPolicy{}, nil
+		return &retry.Settings{}, nil
 	}
-	policy := &catalog.RetryPolicy{Count: cmp.Or(rule.Repeat.Attempts, catalog.DefaultRetryCount), PerTryTimeout: rule.TryTimeout,
+	policy := &retry.Settings{Count: cmp.Or(rule.Repeat.Attempts, retry.DefaultCount), PerTryTimeout: rule.TryTimeout,
 		BackoffBase: rule.Repeat.Backoff}
-	if policy.Count > ingest.MaxRetries {
-		return nil, fmt.Errorf("attempts is %d, and a Retry has at most %d", policy.Count, ingest.MaxRetries)
+	if policy.Count > retry.MaxCount {
+		return nil, fmt.Errorf("attempts is %d, and a Retry has at most %d", policy.Count, retry.MaxCount)
 	}
 	var err error
 	policy.On, err = retryConditions(rule.Repeat.Codes)
@@ -61,7 +62,7 @@ func (t *toSMI) checkRetries(service catalog.Name, clients []identity.ServiceAcc
 		found.fail(catalog.Ref{}, "A Retry names its client, and no pods of clients are in the input: translate from the cluster, or add the workloads.")
 	}
 	for _, client := range clients {
-		if existing := t.view.Retry(client, service); existing != nil {
+		if existing := retry.InForce(t.view, client, service); existing != nil {
 			found.fail(catalog.Ref{}, "Retry %s of the same client is older than the new one would be: delete it first.", existing.Name)
 		}
 	}
@@ -88,7 +89,7 @@ func (t *toSMI) translateForClients(r *catalog.HTTPRoute, name catalog.Name) {
 	var found obstacles
 	service := t.view.Service(name)
 	var clients []identity.ServiceAccount
-	var policy *catalog.RetryPolicy
+	var policy *retry.Settings
 	if service == nil {
 		found.fail(r.Ref(), "Its Service %s is not in the input, so its ports are unknown: add it.", name)
 	} else if len(servicesOf(r)) > 1 || len(r.Rules) == 0 {
@@ -107,9 +108,9 @@ func (t *toSMI) translateForClients(r *catalog.HTTPRoute, name catalog.Name) {
 	var into []catalog.Ref
 	if policy != nil {
 		for _, client := range clients {
-			retry := t.free(catalog.KindRetry, catalog.Name{Namespace: client.Namespace, Name: client.Name + "-" + name.Name})
-			t.Objects = append(t.Objects, Object{retryPolicyObject(retry, client, name, *policy), []catalog.Ref{r.Ref()}})
-			into = append(into, catalog.Ref{Kind: catalog.KindRetry, Name: retry})
+			own := t.free(retry.Kind, catalog.Name{Namespace: client.Namespace, Name: client.Name + "-" + name.Name})
+			t.Objects = append(t.Objects, Object{retryPolicyObject(own, client, name, *policy), []catalog.Ref{r.Ref()}})
+			into = append(into, catalog.Ref{Kind: retry.Kind, Name: own})
 		}
 	}
 	text := "it sends all requests to the Service itself, which needs no object."
@@ -120,9 +121,9 @@ func (t *toSMI) translateForClients(r *catalog.HTTPRoute, name catalog.Name) {
 }
 
 // clientPolicy returns the retries of a route that sends all requests of its clients to the Service itself, and reports what else it does.
-func (t *toSMI) clientPolicy(r *catalog.HTTPRoute, service *catalog.Service, found *obstacles) *catalog.RetryPolicy {
+func (t *toSMI) clientPolicy(r *catalog.HTTPRoute, service *catalog.Service, found *obstacles) *retry.Settings {
 	ref := r.Ref()
-	var policy *catalog.RetryPolicy
+	var policy *retry.Settings
 	isFirst := true
 	for _, port := range service.Ports {
 		if !port.Protocol.IsHTTP() {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 )
 
 // toRoutes is a translation to HTTPRoutes and TCPRoutes.
@@ -34,7 +35,7 @@ type route struct {
 	to    servicePort
 	rules []routeRule
 	from  []catalog.Ref
-	retry *catalog.RetryPolicy
+	retry *retry.Settings
 }
 
 // routeRule sends requests to backends.
@@ -53,7 +54,7 @@ func ToRoutes(l *load.Loaded, o Options) *Result {
 	for ref := range l.Names {
 		t.names[ref] = struct{}{}
 	}
-	for _, kind := range []catalog.Kind{catalog.KindTrafficSplit, catalog.KindRetry} {
+	for _, kind := range []catalog.Kind{catalog.KindTrafficSplit, retry.Kind} {
 		rejected(t.Result, l, kind, o.Namespace)
 	}
 	byRoot := map[catalog.Name][]*catalog.TrafficSplit{}

@@ -11,6 +11,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 )
 
 // toSMI is a translation to TrafficSplits, HTTPRouteGroups and Retries.
@@ -34,7 +35,7 @@ type splitRule struct {
 // serviceRules are the rules for all ports of a Service.
 type serviceRules struct {
 	rules []splitRule
-	retry *catalog.RetryPolicy
+	retry *retry.Settings
 }
 
 // ToSMI translates HTTPRoutes and TCPRoutes whose parents are Services to TrafficSplits, HTTPRouteGroups and Retries.
@@ -288,7 +289,7 @@ func isCatchAll(m catalog.RouteMatch) bool {
 }
 
 // checkRule reports what a TrafficSplit cannot say, and returns the retries of a rule.
-func (t *toSMI) checkRule(r *catalog.HTTPRoute, rule *catalog.HTTPRouteRule, found *obstacles) *catalog.RetryPolicy {
+func (t *toSMI) checkRule(r *catalog.HTTPRoute, rule *catalog.HTTPRouteRule, found *obstacles) *retry.Settings {
 	ref := r.Ref()
 	if rule.Unsupported != "" {
 		found.fail(ref, "The mesh answers requests of a rule with 500: %s.", rule.Unsupported)

@@ -8,6 +8,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/assess"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest" //nolint:staticcheck // its words make meshes read like sentences
 )
 
@@ -26,7 +27,7 @@ func manyPolicies() (*Mirror, []catalog.Entry) {
 		}
 		add(&catalog.ServiceAccount{Name: name, UID: "uid"})
 		add(Service(namespace, name.Name, name.Name, "", 80, catalog.ProtocolHTTP))
-		policy := &catalog.Retry{Name: name, Created: time.Unix(int64(i), 0), Source: identity.ServiceAccount(name), Destinations: []catalog.Name{name}}
+		policy := &retry.Policy{Name: name, Created: time.Unix(int64(i), 0), Source: identity.ServiceAccount(name), Destinations: []catalog.Name{name}}
 		policies = append(policies, policy)
 		add(policy)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -102,7 +103,7 @@ func TestServerTLSFollowsItsPolicy(t *testing.T) {
 	h := newSyncedHarness(
 		web, accountOf(web), &catalog.Namespace{Name: "shop", Monitored: true},
 		&catalog.ExtensionService{Name: meshtest.Name("shop", "opa"), Address: "192.0.2.1", Port: 9191},
-		&catalog.ExternalAuthorizationPolicy{Name: meshtest.Name("shop", "own"), Service: meshtest.Name("shop", "opa"), Timeout: time.Second},
+		&extauthz.Policy{Name: meshtest.Name("shop", "own"), Service: meshtest.Name("shop", "opa"), Timeout: time.Second},
 	)
 	proxy := newFakeProxy(h, web)
 	proxy.open(t)

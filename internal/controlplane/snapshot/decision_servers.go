@@ -9,6 +9,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/delta"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
 )
 
 // DecisionServers returns the authorization servers and rate limit services of the proxy, sorted by cluster. The caller must not change the list.
@@ -41,9 +42,9 @@ func (n *scopeNode) updateServers(changes *delta.Changes) bool {
 func (n *scopeNode) decisionServer(cluster string) loadstats.Server {
 	server := loadstats.Server{Cluster: cluster}
 	switch cluster {
-	case envoy.PolicyAuthorizationCluster(true):
+	case extauthz.Cluster(true):
 		server.Policy = n.key.MeshAuthorization
-	case envoy.PolicyAuthorizationCluster(false):
+	case extauthz.Cluster(false):
 		server.Policy = n.key.Authorization
 	}
 	return server

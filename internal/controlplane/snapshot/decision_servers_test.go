@@ -10,6 +10,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -41,8 +42,8 @@ func TestDecisionServersOfAProxy(t *testing.T) {
 		}
 		changed = h.store.DecisionServersChanged()
 	}
-	policy := func(namespace string) *catalog.ExternalAuthorizationPolicy {
-		return &catalog.ExternalAuthorizationPolicy{Name: meshtest.Name(namespace, "own"), Service: meshtest.Name(namespace, "opa"), Timeout: time.Second}
+	policy := func(namespace string) *extauthz.Policy {
+		return &extauthz.Policy{Name: meshtest.Name(namespace, "own"), Service: meshtest.Name(namespace, "opa"), Timeout: time.Second}
 	}
 	opa := func(namespace string) *catalog.ExtensionService {
 		return &catalog.ExtensionService{Name: meshtest.Name(namespace, "opa"), Address: "192.0.2.1", Port: 9191}
@@ -65,7 +66,7 @@ func TestDecisionServersOfAProxy(t *testing.T) {
 // TestDecisionServersAreSorted changes clusters of a scope with many decision servers.
 func TestDecisionServersAreSorted(t *testing.T) {
 	n := &scopeNode{key: scope.Key{Authorization: meshtest.Name("a", "own"), MeshAuthorization: meshtest.Name("osm-system", "mesh")}}
-	names := []string{"ratelimit|c", "ratelimit|a", "ratelimit|d", "ratelimit|b", envoy.PolicyAuthorizationCluster(true), envoy.PolicyAuthorizationCluster(false), envoy.ConfiguredAuthorizationCluster, "a/server|80"}
+	names := []string{"ratelimit|c", "ratelimit|a", "ratelimit|d", "ratelimit|b", extauthz.Cluster(true), extauthz.Cluster(false), envoy.ConfiguredAuthorizationCluster, "a/server|80"}
 	n.own.contents[resourcetype.Clusters] = map[string]*resource.Content{}
 	for _, name := range names {
 		n.own.contents[resourcetype.Clusters][name] = newCluster(t, name, "1")

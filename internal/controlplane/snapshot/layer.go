@@ -7,6 +7,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/delta"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
@@ -115,7 +116,7 @@ type sharedLayer struct {
 	of  *sharedDestinations
 	key sharedKey
 	// accessLog is that of the clients; nil for the default.
-	accessLog *scope.AccessLog
+	accessLog *telemetry.AccessLog
 	// scopes and completed belong to the Store's goroutine.
 	scopes    map[*scopeNode]struct{}
 	completed completedScope

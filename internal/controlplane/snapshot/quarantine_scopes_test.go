@@ -7,6 +7,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/quarantine"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -95,8 +96,8 @@ func TestPoliciesOfASharingScope(t *testing.T) {
 		Name: meshtest.Name("a", "outside"), Sources: meshtest.Target("t", m.pods[1].Identity(), nil, m.pods[1].Identity()).Sources, Hosts: []string{"example.com"},
 		Ports: []catalog.EgressPort{{Number: 80, Protocol: catalog.ProtocolHTTP}}, Restricted: true, RouteGroups: []string{group.Name.Name},
 	}
-	upstream := &catalog.Retry{
-		Name: meshtest.Name("a", "retry"), Source: m.pods[1].Identity(), Destinations: []catalog.Name{m.pods[0].Name}, Policy: catalog.RetryPolicy{On: "5xx", Count: 1},
+	upstream := &retry.Policy{
+		Name: meshtest.Name("a", "retry"), Source: m.pods[1].Identity(), Destinations: []catalog.Name{m.pods[0].Name}, Settings: retry.Settings{On: "5xx", Count: 1},
 	}
 	m.apply(&catalog.Settings{Permissive: true, EgressPolicies: true, RetryPolicies: true}, split, group, egress, upstream)
 	n := m.scope(1)

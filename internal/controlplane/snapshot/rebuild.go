@@ -12,6 +12,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
@@ -98,7 +99,7 @@ func (s *Store) rebuildScope(n *scopeNode) {
 	var shared *sharedLayer
 	var destinations *scope.Destinations
 	if n.key.MayShareDestinations() && scope.UsesSharedDestinations(view, n.key.Identity) {
-		if shared = s.useShared(n, quarantined, scope.AccessLogOf(view, n.key)); shared != nil {
+		if shared = s.useShared(n, quarantined, telemetry.AccessLogOf(view, n.key.Telemetry)); shared != nil {
 			destinations = destinationsOf(shared.of.current)
 		}
 	}
@@ -109,7 +110,7 @@ func (s *Store) rebuildScope(n *scopeNode) {
 	if shared != nil {
 		own = withDestinations(built, &scope.Destinations{})
 		if built.AccessLog != nil && shared.accessLog == nil {
-			built.AddLimited(catalog.Ref{Kind: catalog.KindTelemetry, Name: built.AccessLog.Policy})
+			built.AddLimited(catalog.Ref{Kind: telemetry.Kind, Name: built.AccessLog.Policy})
 		}
 	}
 	built = s.withinBudget(n, built, own)

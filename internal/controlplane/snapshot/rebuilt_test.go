@@ -8,6 +8,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -54,7 +55,7 @@ func TestSharingScopesFollowTheirOwnChanges(t *testing.T) {
 	if own, other := takeChanges(m.streams[0]), takeChanges(m.streams[1]); len(own["RDS"]) == 0 || len(other) != 0 {
 		t.Errorf("after a change of its hosts outside the mesh, the client gets %v, and another one %v; want routes, and nothing", own, other)
 	}
-	m.apply(&catalog.Retry{Name: meshtest.Name("a", "retry"), Source: m.pods[0].Identity(), Destinations: []catalog.Name{meshtest.Name("a", "s1")}, Policy: catalog.RetryPolicy{On: "5xx", Count: 7}})
+	m.apply(&retry.Policy{Name: meshtest.Name("a", "retry"), Source: m.pods[0].Identity(), Destinations: []catalog.Name{meshtest.Name("a", "s1")}, Settings: retry.Settings{On: "5xx", Count: 7}})
 	m.apply(&catalog.Settings{Permissive: true, RetryPolicies: true})
 	for _, stream := range m.streams {
 		takeChanges(stream)

@@ -6,6 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -63,9 +64,9 @@ func TestSettingsArePushedImmediately(t *testing.T) {
 			h := newSyncedHarness()
 			entries := twoServices()
 			client, server := podsOf(entries)
-			retry := &catalog.Retry{
+			retry := &retry.Policy{
 				Name: meshtest.Name("a", "retry"), Source: client.Identity(), Destinations: []catalog.Name{meshtest.Name("a", "server")},
-				Policy: catalog.RetryPolicy{On: "5xx", Count: 7},
+				Settings: retry.Settings{On: "5xx", Count: 7},
 			}
 			h.apply(append(entries, retry)...)
 			streams := []*Stream{h.connect(t, client), h.connect(t, server)}

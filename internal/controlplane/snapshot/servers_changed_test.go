@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -17,7 +18,7 @@ func TestDecisionServersChangedIsReported(t *testing.T) {
 	selected, measured := *server, *server
 	selected.Labels = map[string]string{"app": "server", "authorized": "true"}
 	measured.Labels, measured.Metrics = selected.Labels, true
-	policy := &catalog.ExternalAuthorizationPolicy{Name: meshtest.Name("a", "policy"), Selector: map[string]string{"authorized": "true"}, Service: meshtest.Name("a", "opa")}
+	policy := &extauthz.Policy{Name: meshtest.Name("a", "policy"), Selector: map[string]string{"authorized": "true"}, Service: meshtest.Name("a", "opa")}
 	for _, step := range []struct {
 		name        string
 		do          func()

@@ -9,6 +9,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
@@ -44,10 +45,10 @@ type sharedKey struct {
 }
 
 // sharedKeyOf returns the key of a client. Equal access logs have equal descriptions: fmt sorts the keys of maps.
-func sharedKeyOf(class scope.Class, log *scope.AccessLog) sharedKey {
+func sharedKeyOf(class scope.Class, log *telemetry.AccessLog) sharedKey {
 	key := sharedKey{ipv6: class.IPv6, onDemand: class.OnDemand}
 	if log != nil {
-		var export scope.LogExport
+		var export telemetry.Export
 		if log.Export != nil {
 			export = *log.Export
 		}
@@ -182,7 +183,7 @@ func (l *sharedLayer) complete(s *scope.Scope) *scope.Scope {
 type completedScope struct{ of, scope *scope.Scope }
 
 // useShared returns the layer for a scope with quarantined policies and an access log, or nil if there are no shared destinations for it.
-func (s *Store) useShared(n *scopeNode, quarantined map[catalog.Ref]struct{}, log *scope.AccessLog) *sharedLayer {
+func (s *Store) useShared(n *scopeNode, quarantined map[catalog.Ref]struct{}, log *telemetry.AccessLog) *sharedLayer {
 	d := s.sharedFor(n, quarantined)
 	if d == nil {
 		return nil
@@ -199,7 +200,7 @@ func (s *Store) useShared(n *scopeNode, quarantined map[catalog.Ref]struct{}, lo
 }
 
 // keyFor returns the key of the layer for a scope with an access log, and the access log of the layer.
-func (d *sharedDestinations) keyFor(n *scopeNode, log *scope.AccessLog) (sharedKey, *scope.AccessLog) {
+func (d *sharedDestinations) keyFor(n *scopeNode, log *telemetry.AccessLog) (sharedKey, *telemetry.AccessLog) {
 	if log != nil && !d.hasRoomFor(sharedKeyOf(n.key.Class, log), log) {
 		log = nil
 	}
@@ -211,7 +212,7 @@ const maxSharedLogs = 8
 
 // hasRoomFor reports whether an access log may have a layer: it has one already, or its namespace has few and the log is not too long for the number
 // of listeners. Without a layer of its own, a client has the default log for shared destinations.
-func (d *sharedDestinations) hasRoomFor(key sharedKey, log *scope.AccessLog) bool {
+func (d *sharedDestinations) hasRoomFor(key sharedKey, log *telemetry.AccessLog) bool {
 	if !log.Fits(len(d.current.Outbound)) {
 		return false
 	}

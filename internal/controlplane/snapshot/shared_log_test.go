@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -21,7 +22,7 @@ func TestLogsOfOneNamespaceCauseFewLayers(t *testing.T) {
 		service := meshtest.Service(namespace, name, name, fmt.Sprintf("172.%d.0.%d", namespace[0], i+1), 80, catalog.ProtocolHTTP)
 		pods = append(pods, pod)
 		entries = append(entries, &catalog.Namespace{Name: namespace, Monitored: true}, pod, accountOf(pod), service, meshtest.Slice(service.Name, pod),
-			&catalog.Telemetry{Name: meshtest.Name(namespace, name), Selector: pod.Labels, Text: format})
+			&telemetry.Policy{Name: meshtest.Name(namespace, name), Selector: pod.Labels, Text: format})
 	}
 	const number = maxSharedLogs + 2
 	for i := range number {
@@ -49,7 +50,7 @@ func TestLogsOfOneNamespaceCauseFewLayers(t *testing.T) {
 	if got := fmt.Sprint(h.store.LimitedPolicies()); got != "[{{Telemetry a/a08} [a/a08] 0} {{Telemetry a/a09} [a/a09] 0}]" {
 		t.Errorf("limited are %s", got)
 	}
-	h.apply(&catalog.Telemetry{Name: meshtest.Name("b", "b00"), Selector: pods[number].Labels, Text: strings.Repeat("a", 4<<20)})
+	h.apply(&telemetry.Policy{Name: meshtest.Name("b", "b00"), Selector: pods[number].Labels, Text: strings.Repeat("a", 4<<20)})
 	if got := layers(); got != maxSharedLogs {
 		t.Errorf("with a log that is too long, %d layers have a log of their own, want %d", got, maxSharedLogs)
 	}
@@ -57,8 +58,8 @@ func TestLogsOfOneNamespaceCauseFewLayers(t *testing.T) {
 
 // TestEqualExportsShareALayer checks that sidecars with the same exported log share their destinations, and that those with other attributes do not.
 func TestEqualExportsShareALayer(t *testing.T) {
-	logs := func(attribute string) *scope.AccessLog {
-		return &scope.AccessLog{Text: "x", Export: &scope.LogExport{Service: catalog.ExtensionService{Address: "otel"}, Attributes: map[string]string{"a": attribute}}}
+	logs := func(attribute string) *telemetry.AccessLog {
+		return &telemetry.AccessLog{Text: "x", Export: &telemetry.Export{Service: catalog.ExtensionService{Address: "otel"}, Attributes: map[string]string{"a": attribute}}}
 	}
 	one, same, other := sharedKeyOf(scope.Class{}, logs("b")), sharedKeyOf(scope.Class{}, logs("b")), sharedKeyOf(scope.Class{}, logs("c"))
 	if one != same || one == other {

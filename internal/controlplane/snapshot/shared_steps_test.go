@@ -9,7 +9,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
-	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -177,7 +177,7 @@ func TestManyQuarantinedSetsLeaveTheCommonOne(t *testing.T) {
 // TestClientsWithTheSameLogShareIt connects more clients with the same log after its namespace has as many logs as it may have.
 func TestClientsWithTheSameLogShareIt(t *testing.T) {
 	m := newPermissiveMesh(t, "a", "a")
-	m.apply(&catalog.Telemetry{Name: meshtest.Name("a", "log"), Selector: m.pods[0].Labels, Text: "format"})
+	m.apply(&telemetry.Policy{Name: meshtest.Name("a", "log"), Selector: m.pods[0].Labels, Text: "format"})
 	d := m.scope(1).shared.of
 	log := m.scope(0).built.AccessLog
 	if log == nil {
@@ -208,10 +208,10 @@ func TestTrialsKeepTheLogOfTheLayer(t *testing.T) {
 	m := newPermissiveMesh(t, "a", "a")
 	d := m.scope(0).shared.of
 	for i := range maxSharedLogs {
-		log := &scope.AccessLog{Policy: meshtest.Name("a", fmt.Sprint(i)), Text: fmt.Sprint(i)}
+		log := &telemetry.AccessLog{Policy: meshtest.Name("a", fmt.Sprint(i)), Text: fmt.Sprint(i)}
 		d.layers[sharedKeyOf(m.scope(0).key.Class, log)] = &sharedLayer{of: d, accessLog: log, key: sharedKeyOf(m.scope(0).key.Class, log)}
 	}
-	m.apply(&catalog.Telemetry{Name: meshtest.Name("a", "log"), Selector: m.pods[0].Labels, Text: "format"})
+	m.apply(&telemetry.Policy{Name: meshtest.Name("a", "log"), Selector: m.pods[0].Labels, Text: "format"})
 	n := m.scope(0)
 	if n.built.AccessLog == nil || n.shared == nil || n.shared.accessLog != nil {
 		t.Fatal("the client has no log, or a layer of its own")

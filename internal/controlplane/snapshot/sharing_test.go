@@ -8,6 +8,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -16,8 +17,8 @@ import (
 func newRetryingClient(t *testing.T) (*permissiveMesh, *scopeNode) {
 	t.Helper()
 	m := newPermissiveMesh(t, "a", "a")
-	m.apply(&catalog.Settings{Permissive: true, RetryPolicies: true}, &catalog.Retry{
-		Name: meshtest.Name("a", "retry"), Source: m.pods[0].Identity(), Destinations: []catalog.Name{meshtest.Name("a", "s1")}, Policy: catalog.RetryPolicy{On: "5xx", Count: 7},
+	m.apply(&catalog.Settings{Permissive: true, RetryPolicies: true}, &retry.Policy{
+		Name: meshtest.Name("a", "retry"), Source: m.pods[0].Identity(), Destinations: []catalog.Name{meshtest.Name("a", "s1")}, Settings: retry.Settings{On: "5xx", Count: 7},
 	})
 	n := m.scope(0)
 	if n.shared == nil || n.own.contents[resourcetype.Routes]["rds-outbound.80|a/s1"] == nil {

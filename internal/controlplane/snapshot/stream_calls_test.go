@@ -15,6 +15,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -186,7 +187,7 @@ func TestStreamsFollowTheNamespaceOfTheMesh(t *testing.T) {
 	h := newSyncedHarness(entries...)
 	stream := h.connect(t, server)
 	h.apply(&catalog.Settings{Namespace: "osm-system"})
-	telemetry := &catalog.Telemetry{Name: meshtest.Name("osm-system", "log"), Text: "format"}
+	telemetry := &telemetry.Policy{Name: meshtest.Name("osm-system", "log"), Text: "format"}
 	if h.apply(telemetry); stream.scope.Load().key.Telemetry != telemetry.Name {
 		t.Errorf("the pod has the Telemetry %q, want that of the namespace of the mesh", stream.scope.Load().key.Telemetry)
 	}

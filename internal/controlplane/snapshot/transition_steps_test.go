@@ -8,6 +8,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -46,8 +47,8 @@ func checkTransitions(t *testing.T, permissive, onDemand bool) {
 	target := func(clients ...identity.ServiceAccount) catalog.Change {
 		return catalog.Set(meshtest.Target("t", server.Identity(), []catalog.TargetRule{meshtest.HTTP("routes")}, clients...))
 	}
-	retry := func(count uint32) catalog.Change {
-		return catalog.Set(&catalog.Retry{Name: meshtest.Name("a", "retry"), Source: client.Identity(), Destinations: []catalog.Name{meshtest.Name("a", "two")}, Policy: catalog.RetryPolicy{On: "5xx", Count: count}})
+	repeat := func(count uint32) catalog.Change {
+		return catalog.Set(&retry.Policy{Name: meshtest.Name("a", "retry"), Source: client.Identity(), Destinations: []catalog.Name{meshtest.Name("a", "two")}, Settings: retry.Settings{On: "5xx", Count: count}})
 	}
 	for _, step := range []struct {
 		name    string
@@ -71,14 +72,14 @@ func checkTransitions(t *testing.T, permissive, onDemand bool) {
 		{"the one that comes last again", []catalog.Change{catalog.Set(headless("x-tail", 94))}},
 		{"without both", []catalog.Change{removed(catalog.KindService, "x-tail"), removed(catalog.KindService, "x-head")}},
 		{"without the Service that claims an address", []catalog.Change{removed(catalog.KindService, "zulu")}},
-		{"a policy of the client", []catalog.Change{retry(3)}},
-		{"another policy of the client, and another port", []catalog.Change{retry(4), service("two", "10.96.0.12", 84)}},
+		{"a policy of the client", []catalog.Change{repeat(3)}},
+		{"another policy of the client, and another port", []catalog.Change{repeat(4), service("two", "10.96.0.12", 84)}},
 		{"a route of a Service", []catalog.Change{catalog.Set(meshtest.Route(meshtest.Name("a", "two"), 0, 0))}},
 		{"another route of a Service", []catalog.Change{catalog.Set(meshtest.Route(meshtest.Name("a", "two"), 0, 1))}},
 		{"the server may call itself", []catalog.Change{target(client.Identity(), server.Identity())}},
 		{"its own port changes", []catalog.Change{service("server", "10.96.0.1", 85)}},
 		{"the rules of its port change, and a destination", []catalog.Change{catalog.Set(meshtest.Group("a", "routes", "/z")), service("one", "10.96.0.13", 86)}},
-		{"no policy of the client", []catalog.Change{removed(catalog.KindRetry, "retry")}},
+		{"no policy of the client", []catalog.Change{removed(retry.Kind, "retry")}},
 		{"without a Service", []catalog.Change{removed(catalog.KindService, "two")}},
 		{"other TLS settings and a port", []catalog.Change{catalog.Set(&catalog.Settings{Permissive: permissive, TLS: catalog.TLS{MinVersion: "TLSv1_3"}}), service("one", "10.96.0.13", 87)}},
 		{"no destinations", []catalog.Change{removed(catalog.KindService, "one"), removed(catalog.KindService, "other"), removed(catalog.KindService, "server")}},

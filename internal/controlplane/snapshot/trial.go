@@ -11,6 +11,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
@@ -149,7 +150,7 @@ func describePolicies(policies map[catalog.Ref]struct{}) string {
 }
 
 // layerWithout returns the resources of shared destinations without some policies, for a key. Usually d has a layer for it, and most resources are equal.
-func (s *Store) layerWithout(d *sharedDestinations, policies map[catalog.Ref]struct{}, key sharedKey, log *scope.AccessLog) *trialLayer {
+func (s *Store) layerWithout(d *sharedDestinations, policies map[catalog.Ref]struct{}, key sharedKey, log *telemetry.AccessLog) *trialLayer {
 	t := s.trySharedWithout(policies)
 	if l := t.layers[key]; l != nil {
 		return l

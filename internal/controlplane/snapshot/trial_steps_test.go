@@ -11,6 +11,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -27,12 +29,12 @@ func trialMesh(t *testing.T) *permissiveMesh {
 		m.apply(&catalog.Namespace{Name: "a", Monitored: true}, pod, accountOf(pod), service, meshtest.Slice(service.Name, pod))
 		m.pods = append(m.pods, pod)
 	}
-	m.apply(&catalog.Settings{Permissive: true, RetryPolicies: true, EgressPolicies: true}, &catalog.Telemetry{Name: meshtest.Name("a", "log"), Selector: m.pods[2].Labels, Text: "format"},
+	m.apply(&catalog.Settings{Permissive: true, RetryPolicies: true, EgressPolicies: true}, &telemetry.Policy{Name: meshtest.Name("a", "log"), Selector: m.pods[2].Labels, Text: "format"},
 		&catalog.Egress{Name: meshtest.Name("a", "outside"), Sources: []identity.ServiceAccount{m.pods[2].Identity()}, Hosts: []string{"example.com"}, Ports: []catalog.EgressPort{{Number: 80, Protocol: catalog.ProtocolHTTP}}})
 	for _, i := range []int{1, 4} {
-		m.apply(&catalog.Retry{
+		m.apply(&retry.Policy{
 			Name: meshtest.Name("a", fmt.Sprint("retry-", i)), Source: m.pods[i].Identity(),
-			Destinations: []catalog.Name{meshtest.Name("a", "s0"), meshtest.Name("a", "s1")}, Policy: catalog.RetryPolicy{On: "5xx", Count: 7},
+			Destinations: []catalog.Name{meshtest.Name("a", "s0"), meshtest.Name("a", "s1")}, Settings: retry.Settings{On: "5xx", Count: 7},
 		})
 	}
 	for i := range 3 {

@@ -17,6 +17,7 @@ import (
 
 	book "github.com/openservicemesh/osm-operator/internal/controlplane/loadstats"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 	"github.com/openservicemesh/osm-operator/internal/testing/fakexds"
 )
@@ -165,10 +166,10 @@ func TestLoadReportsEndWithTheToken(t *testing.T) {
 }
 
 // startUnserved starts a mesh with a sidecar that has no server to report about, and returns the policy that gives it one.
-func startUnserved(t *testing.T) (*control, reporter, *catalog.ExternalAuthorizationPolicy) {
+func startUnserved(t *testing.T) (*control, reporter, *extauthz.Policy) {
 	t.Helper()
 	m := newMesh()
-	policy := &catalog.ExternalAuthorizationPolicy{Name: catalog.Name{Namespace: "a", Name: "authz"}, Service: catalog.Name{Namespace: "a", Name: "opa"}, Timeout: time.Second}
+	policy := &extauthz.Policy{Name: catalog.Name{Namespace: "a", Name: "authz"}, Service: catalog.Name{Namespace: "a", Name: "opa"}, Timeout: time.Second}
 	c := start(t, append(m.entries(), &catalog.ExtensionService{Name: policy.Service, Address: "192.0.2.9", Port: 9191})...)
 	c.store.MarkSynced()
 	token := c.tokenOf(m.server)
@@ -204,7 +205,7 @@ func TestReportsAboutServers(t *testing.T) {
 	m := newMesh()
 	policy := catalog.Name{Namespace: "a", Name: "authz"}
 	c := start(t, append(m.entries(),
-		&catalog.ExternalAuthorizationPolicy{Name: policy, Service: catalog.Name{Namespace: "a", Name: "opa"}, Timeout: time.Second},
+		&extauthz.Policy{Name: policy, Service: catalog.Name{Namespace: "a", Name: "opa"}, Timeout: time.Second},
 		&catalog.ExtensionService{Name: catalog.Name{Namespace: "a", Name: "opa"}, Address: "192.0.2.9", Port: 9191})...)
 	c.store.MarkSynced()
 	token := c.tokenOf(m.server)

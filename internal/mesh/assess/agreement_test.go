@@ -12,7 +12,13 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/compare"
+	"github.com/openservicemesh/osm-operator/internal/mesh/finding"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest" //nolint:staticcheck // its words make meshes read like sentences
 )
 
@@ -88,17 +94,17 @@ func (m entries) needs(t *rapid.T, ref catalog.Ref) bool {
 }
 
 // conflicts returns the findings about other policies that decide instead of a policy.
-func (m entries) conflicts(ref catalog.Ref) (found []Finding) {
-	for _, finding := range (Mesh{View: m.catalog().View(), Namespace: meshNamespace}).Policy(m[ref]) {
-		if finding.Cause == Conflict && !finding.Warning {
-			found = append(found, finding)
+func (m entries) conflicts(ref catalog.Ref) (found []finding.Finding) {
+	for _, f := range (Mesh{View: m.catalog().View(), Namespace: meshNamespace}).Policy(m[ref]) {
+		if f.Cause == finding.Conflict && !f.Warning {
+			found = append(found, f)
 		}
 	}
 	return found
 }
 
-func hasWinner(winner catalog.Ref, found []Finding) bool {
-	return slices.ContainsFunc(found, func(f Finding) bool { return f.Winner == winner })
+func hasWinner(winner catalog.Ref, found []finding.Finding) bool {
+	return slices.ContainsFunc(found, func(f finding.Finding) bool { return f.Winner == winner })
 }
 
 // TestPoliciesInConflictHaveNoEffect checks that removing a policy changes nothing if others decide about all that it says.
@@ -106,7 +112,7 @@ func TestPoliciesInConflictHaveNoEffect(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := drawPolicies(t)
 		for _, ref := range m.exclusive() {
-			found := slices.DeleteFunc(m.conflicts(ref), func(f Finding) bool { return strings.Contains(f.Message, "in common") }) // on some pods
+			found := slices.DeleteFunc(m.conflicts(ref), func(f finding.Finding) bool { return strings.Contains(f.Message, "in common") }) // on some pods
 			if len(found) > 0 && len(found) == claims(m[ref]) && m.needs(t, ref) {
 				t.Errorf("%v has an effect, and the findings are %v", ref, found)
 			}
@@ -122,11 +128,11 @@ func claims(entry catalog.Entry) int {
 		if len(policy.Matches) == 0 {
 			return 1
 		}
-	case *catalog.Retry:
+	case *retry.Policy:
 		return len(policy.Destinations)
-	case *catalog.IngressBackend:
+	case *ingressbackend.Policy:
 		return len(policy.Backends)
-	case *catalog.UpstreamTrafficSetting, *catalog.Telemetry, *catalog.ExternalAuthorizationPolicy:
+	case *upstream.Policy, *telemetry.Policy, *extauthz.Policy:
 		return 1
 	}
 	return 0
@@ -159,10 +165,10 @@ func displaces(winner, loser catalog.Entry) bool {
 	switch policy := loser.(type) {
 	case *catalog.Egress:
 		return false // TestEgressesNameTheirWinners
-	case *catalog.Telemetry:
-		return includes(policy.Selector, winner.(*catalog.Telemetry).Selector)
-	case *catalog.ExternalAuthorizationPolicy:
-		return includes(policy.Selector, winner.(*catalog.ExternalAuthorizationPolicy).Selector)
+	case *telemetry.Policy:
+		return includes(policy.Selector, winner.(*telemetry.Policy).Selector)
+	case *extauthz.Policy:
+		return includes(policy.Selector, winner.(*extauthz.Policy).Selector)
 	case *catalog.TrafficSplit:
 		other := winner.(*catalog.TrafficSplit)
 		return len(policy.Matches) == 0 && len(other.Matches) == 0 ||
@@ -175,7 +181,7 @@ func displaces(winner, loser catalog.Entry) bool {
 func precedes(winner, loser catalog.Entry) bool {
 	first, second := winner.(catalog.Aged), loser.(catalog.Aged)
 	if winner.Ref().Kind != loser.Ref().Kind {
-		return loser.Ref().Kind == catalog.KindBackpressure
+		return loser.Ref().Kind == upstream.Backpressure
 	}
 	return cmp.Or(first.Age().Compare(second.Age()), winner.Ref().Compare(loser.Ref())) < 0
 }

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/finding"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest" //nolint:staticcheck // its words make meshes read like sentences
 )
 
@@ -28,7 +29,7 @@ func TestChangesOfFindingsAffectTheirDependencies(t *testing.T) {
 		}
 		store(rapid.SliceOfN(Change(), 30, 90).Draw(t, "mesh"))
 		type told struct {
-			findings []Finding
+			findings []finding.Finding
 			isUsed   bool
 			deps     []catalog.Dep
 		}

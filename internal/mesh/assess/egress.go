@@ -5,15 +5,17 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/finding"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
-func (m Mesh) egress(policy *catalog.Egress) []Finding {
+func (m Mesh) egress(policy *catalog.Egress) []finding.Finding {
 	found := m.disabled(catalog.KindEgress)
 	if m.View.RequiresEgressGateway(policy.Name.Namespace) {
 		for _, lost := range ingest.RequiredGateway(policy) {
-			found = append(found, Finding{Cause: OutsideGateway, Problem: lost})
+			found = append(found, finding.Finding{Cause: finding.OutsideGateway, Problem: lost})
 		}
 	}
 	applied := m.View.InForce(policy)
@@ -22,13 +24,13 @@ func (m Mesh) egress(policy *catalog.Egress) []Finding {
 		found = append(found, egressConflict(conflict))
 	}
 	found = append(found, m.sources(policy.Sources)...)
-	found = append(found, m.routeGroups(policy.Name.Namespace, policy.RouteGroups)...)
+	found = append(found, finding.RouteGroups(m.View, policy.Name.Namespace, policy.RouteGroups)...)
 	found = append(found, m.egressSetting(policy)...)
 	return append(found, m.egressGateway(applied)...)
 }
 
 // egressConflict describes what another Egress decides.
-func egressConflict(c authz.EgressConflict) Finding {
+func egressConflict(c authz.EgressConflict) finding.Finding {
 	winner := catalog.Ref{Kind: catalog.KindEgress, Name: c.Winner}
 	switch {
 	case c.Setting:
@@ -36,65 +38,65 @@ func egressConflict(c authz.EgressConflict) Finding {
 		if c.Host == "" {
 			where = fmt.Sprintf("on port %d", c.Port.Number)
 		}
-		finding := conflict(winner, "Egress %s is older and limits the connections %s for their common sources, so the UpstreamTrafficSetting of this one does not: use one UpstreamTrafficSetting.", c.Winner, where)
-		finding.Warning = true
-		return finding
+		conflict := finding.NewConflict(winner, "Egress %s is older and limits the connections %s for their common sources, so the UpstreamTrafficSetting of this one does not: use one UpstreamTrafficSetting.", c.Winner, where)
+		conflict.Warning = true
+		return conflict
 	case c.Host != "":
-		return conflict(winner,
+		return finding.NewConflict(winner,
 			"Egress %s sends requests to %s on port %d through the egress gateway and decides alone about them, so this one has no effect on them for their common sources: use one Egress.",
 			c.Winner, c.Host, c.Port.Number)
 	}
-	return conflict(winner, "Egress %s is older and has port %d with a protocol that excludes %s, so this one has no effect on that port for their common sources: use one protocol.",
+	return finding.NewConflict(winner, "Egress %s is older and has port %d with a protocol that excludes %s, so this one has no effect on that port for their common sources: use one protocol.",
 		c.Winner, c.Port.Number, c.Port.Protocol)
 }
 
 // protectedHosts returns the hosts to which the egress gateway does not forward.
-func (m Mesh) protectedHosts(policy *catalog.Egress) []Finding {
+func (m Mesh) protectedHosts(policy *catalog.Egress) []finding.Finding {
 	if policy.Gateway == nil {
 		return nil
 	}
-	var found []Finding
+	var found []finding.Finding
 	hosts := m.View.ForwardedHosts()
 	for _, host := range policy.Hosts {
 		if !hosts.Allows(host) {
-			found = append(found, problem(ProtectedHost, ingest.ReasonRejectedAddress,
+			found = append(found, finding.New(finding.ProtectedHost, ingest.ReasonRejectedAddress,
 				"The host %s of spec.hosts is or can be in the cluster, so the egress gateway does not forward to it: name a host outside by its complete name, or add the namespace of the host to spec.egressGateway.allowedNamespaces of the Mesh. It never forwards to the namespace of the mesh and to kube-system.", host))
 		}
 	}
 	return found
 }
 
-func (m Mesh) egressSetting(policy *catalog.Egress) []Finding {
+func (m Mesh) egressSetting(policy *catalog.Egress) []finding.Finding {
 	if policy.Setting == "" {
 		return nil
 	}
-	ref := catalog.Ref{Kind: catalog.KindUpstreamTrafficSetting, Name: catalog.Name{Namespace: policy.Name.Namespace, Name: policy.Setting}}
+	ref := catalog.Ref{Kind: upstream.Kind, Name: catalog.Name{Namespace: policy.Name.Namespace, Name: policy.Setting}}
 	if m.View.Exists(ref) {
 		return nil
 	}
-	return []Finding{notFound(NoSetting, ref, "UpstreamTrafficSetting %s does not exist, so connections have no limits: create it, or correct the name.", ref.Name)}
+	return []finding.Finding{finding.NotFound(finding.NoSetting, ref, "UpstreamTrafficSetting %s does not exist, so connections have no limits: create it, or correct the name.", ref.Name)}
 }
 
 // egressGateway returns what an Egress with the egress gateway lacks: the gateway, or a usable Secret. Requests get status 503 without it.
-func (m Mesh) egressGateway(policy *catalog.Egress) []Finding {
+func (m Mesh) egressGateway(policy *catalog.Egress) []finding.Finding {
 	if policy.Gateway == nil {
 		return nil
 	}
-	var found []Finding
+	var found []finding.Finding
 	service := catalog.Name{Namespace: m.Namespace, Name: names.EgressGateway}
 	switch {
-	case !m.View.Exists(serviceRef(service)):
-		found = append(found, notFound(NoEgressGateway, catalog.Ref{},
+	case !m.View.Exists(finding.Service(service)):
+		found = append(found, finding.NotFound(finding.NoEgressGateway, catalog.Ref{},
 			"The mesh has no egress gateway, so requests get status 503: set spec.egressGateway.mode of the Mesh to Managed, or remove spec.gateway and the annotation %s of the namespace.", names.EgressGatewayAnnotation))
 	case !m.View.HasReadyEndpoint(service):
-		found = append(found, notFound(IdleEgressGateway, catalog.Ref{}, "No pod of the egress gateway is ready, so requests get status 503: see the Deployment %s.", service))
+		found = append(found, finding.NotFound(finding.IdleEgressGateway, catalog.Ref{}, "No pod of the egress gateway is ready, so requests get status 503: see the Deployment %s.", service))
 	}
 	name, encrypted := policy.Credential()
 	if !encrypted {
 		return found
 	}
 	if credential := m.View.EgressCredential(name); credential != nil && credential.Problem != "" {
-		found = append(found, notFound(NoCredential, catalog.Ref{}, "%s Until then, requests that the egress gateway should encrypt get status 503.", credential.Problem))
+		found = append(found, finding.NotFound(finding.NoCredential, catalog.Ref{}, "%s Until then, requests that the egress gateway should encrypt get status 503.", credential.Problem))
 	}
 	return found
 }

@@ -2,6 +2,12 @@ package assess
 
 import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/finding"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 )
 
 // Mesh is the mesh whose policies are assessed.
@@ -13,7 +19,7 @@ type Mesh struct {
 }
 
 // Object is Policy for an object that may have no entry because of its problems.
-func (m Mesh) Object(kind catalog.Kind, entry catalog.Entry) []Finding {
+func (m Mesh) Object(kind catalog.Kind, entry catalog.Entry) []finding.Finding {
 	if entry == nil {
 		return m.disabled(kind)
 	}
@@ -21,24 +27,24 @@ func (m Mesh) Object(kind catalog.Kind, entry catalog.Entry) []Finding {
 }
 
 // Policy returns what people should know about a policy; nothing for other entries, and for kinds that refer to nothing.
-func (m Mesh) Policy(entry catalog.Entry) []Finding {
+func (m Mesh) Policy(entry catalog.Entry) []finding.Finding {
 	switch policy := entry.(type) {
 	case *catalog.TrafficTarget:
 		return m.target(policy)
 	case *catalog.TrafficSplit:
 		return m.split(policy)
-	case *catalog.Retry:
-		return m.retry(policy)
-	case *catalog.UpstreamTrafficSetting:
-		return m.upstream(policy)
-	case *catalog.IngressBackend:
-		return m.ingress(policy)
+	case *retry.Policy:
+		return append(m.disabled(retry.Kind), retry.Assess(m.View, policy)...)
+	case *upstream.Policy:
+		return upstream.Assess(m.View, policy)
+	case *ingressbackend.Policy:
+		return append(m.disabled(ingressbackend.Kind), ingressbackend.Assess(m.View, policy)...)
 	case *catalog.Egress:
 		return m.egress(policy)
-	case *catalog.Telemetry:
-		return m.telemetry(policy)
-	case *catalog.ExternalAuthorizationPolicy:
-		return m.authorization(policy)
+	case *telemetry.Policy:
+		return telemetry.Assess(m.View, policy, m.Namespace)
+	case *extauthz.Policy:
+		return extauthz.Assess(m.View, policy, m.Namespace)
 	}
 	return nil
 }
@@ -46,8 +52,8 @@ func (m Mesh) Policy(entry catalog.Entry) []Finding {
 // HasReferences reports whether Policy reads what a policy refers to.
 func HasReferences(entry catalog.Entry) bool {
 	switch entry.(type) {
-	case *catalog.TrafficTarget, *catalog.TrafficSplit, *catalog.Retry, *catalog.UpstreamTrafficSetting, *catalog.IngressBackend, *catalog.Egress,
-		*catalog.Telemetry, *catalog.ExternalAuthorizationPolicy:
+	case *catalog.TrafficTarget, *catalog.TrafficSplit, *retry.Policy, *upstream.Policy, *ingressbackend.Policy, *catalog.Egress,
+		*telemetry.Policy, *extauthz.Policy:
 		return true
 	}
 	return false
@@ -55,6 +61,6 @@ func HasReferences(entry catalog.Entry) bool {
 
 // Uses reports whether a policy concerns the mesh at all: an UpstreamTrafficSetting for a host outside only does if an Egress names it.
 func (m Mesh) Uses(entry catalog.Entry) bool {
-	setting, ok := entry.(*catalog.UpstreamTrafficSetting)
+	setting, ok := entry.(*upstream.Policy)
 	return !ok || setting.Service != (catalog.Name{}) || len(m.View.EgressesNaming(setting.Name)) > 0
 }

@@ -1,32 +1,30 @@
 package assess
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/finding"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
-	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 )
 
-func (m Mesh) target(policy *catalog.TrafficTarget) []Finding {
+func (m Mesh) target(policy *catalog.TrafficTarget) []finding.Finding {
 	found := m.beyondBound(policy)
-	if destination := accountRef(policy.Destination); !m.View.Exists(destination) {
-		found = append(found, notFound(NoDestination, destination,
+	if destination := finding.Account(policy.Destination); !m.View.Exists(destination) {
+		found = append(found, finding.NotFound(finding.NoDestination, destination,
 			"ServiceAccount %s of spec.destination does not exist, so the policy grants nothing: create it, or correct the name.", policy.Destination))
 	}
 	found = append(found, m.sources(policy.Sources)...)
 	for _, rule := range policy.Rules {
-		found = append(found, m.route(policy.Name.Namespace, rule)...)
+		found = append(found, finding.Route(m.View, policy.Name.Namespace, rule)...)
 	}
 	return append(found, m.unmatchedPorts(policy)...)
 }
 
 // unmatchedPorts returns the TCPRoutes that grant nothing, because no Service leads to one of their ports. The Services of the destination count, or all of
 // the namespace as long as none selects a pod of the destination.
-func (m Mesh) unmatchedPorts(policy *catalog.TrafficTarget) []Finding {
+func (m Mesh) unmatchedPorts(policy *catalog.TrafficTarget) []finding.Finding {
 	if !slices.ContainsFunc(policy.Rules, func(r catalog.TargetRule) bool { return r.Kind == catalog.KindTCPRoute }) {
 		return nil
 	}
@@ -39,7 +37,7 @@ func (m Mesh) unmatchedPorts(policy *catalog.TrafficTarget) []Finding {
 	if !complete || len(known) == 0 {
 		return nil
 	}
-	var found []Finding
+	var found []finding.Finding
 	for _, rule := range policy.Rules {
 		if rule.Kind != catalog.KindTCPRoute {
 			continue
@@ -48,9 +46,9 @@ func (m Mesh) unmatchedPorts(policy *catalog.TrafficTarget) []Finding {
 		if route == nil || len(route.Ports) == 0 || slices.ContainsFunc(route.Ports, func(p uint16) bool { return slices.Contains(known, p) }) {
 			continue
 		}
-		found = append(found, notFound(UnknownPort, catalog.Ref{},
+		found = append(found, finding.NotFound(finding.UnknownPort, catalog.Ref{},
 			"TCPRoute %s has the ports %s, but the Services of %s have the target ports %s, so the rule that refers to it grants nothing: use the targetPort of a Service.",
-			route.Name, numbers(route.Ports), whose, numbers(known)))
+			route.Name, finding.Numbers(route.Ports), whose, finding.Numbers(known)))
 	}
 	return found
 }
@@ -74,27 +72,19 @@ func (m Mesh) destinationPorts(account identity.ServiceAccount) (known []uint16,
 	return slices.Compact(known), true
 }
 
-func numbers(list []uint16) string {
-	parts := make([]string, len(list))
-	for i, n := range list {
-		parts[i] = fmt.Sprint(n)
-	}
-	return strings.Join(parts, ", ")
-}
-
 // beyondBound returns the sources that do not receive all Services of the target, because its namespace offers them too many.
-func (m Mesh) beyondBound(policy *catalog.TrafficTarget) []Finding {
+func (m Mesh) beyondBound(policy *catalog.TrafficTarget) []finding.Finding {
 	namespace := policy.Name.Namespace
 	isForeign := slices.ContainsFunc(policy.Sources, func(source identity.ServiceAccount) bool { return source.Namespace != namespace })
 	if authz.OffersFit(m.View, namespace, isForeign) {
 		return nil
 	}
-	var found []Finding
+	var found []finding.Finding
 	for _, source := range policy.Sources {
 		offered := authz.GrantedServices(m.View, source)
 		missing := slices.DeleteFunc(m.View.ServicesOf(policy.Destination), func(service catalog.Name) bool { return slices.Contains(offered, service) })
 		if len(missing) > 0 {
-			found = append(found, problem(TooManyServices, kinds.ReasonTooManyServices,
+			found = append(found, finding.New(finding.TooManyServices, finding.ReasonTooManyServices,
 				"The TrafficTargets of namespace %s offer more than %s of Services to %s, so its sidecars lack %d of the Services of %s, such as %s: grant it access to fewer service accounts, or delete Services or ports.",
 				namespace, authz.OfferBound(source, namespace), source, len(missing), policy.Destination, missing[0]))
 		}

@@ -7,13 +7,14 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
 func TestDecideIngress(t *testing.T) {
 	nginx := Pod("ingress", "nginx", "nginx", "nginx", "10.9.0.1")
-	policy := &catalog.IngressBackend{
-		Name: Name("shop", "open"), Backends: []catalog.IngressPort{{Service: Name("shop", "web"), TargetPort: 8080}},
+	policy := &ingressbackend.Policy{
+		Name: Name("shop", "open"), Backends: []ingressbackend.Port{{Service: Name("shop", "web"), TargetPort: 8080}},
 		Gateways: []catalog.Name{Name("ingress", "nginx")}, Prefixes: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}, RouteGroups: []string{"paths"},
 	}
 	anybody := *policy

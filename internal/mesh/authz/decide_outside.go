@@ -9,6 +9,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 )
 
 // EgressRequest is a call of an application to a destination outside the mesh.
@@ -209,8 +210,8 @@ type IngressAnswer struct {
 	// Outcome is Allowed, NotFound, BadRequest, or Reset if the connection is closed.
 	Outcome Outcome
 	// Policy is the IngressBackend in force for the port; nil for none. Port is its part about the port.
-	Policy *catalog.IngressBackend
-	Port   catalog.IngressPort
+	Policy *ingressbackend.Policy
+	Port   ingressbackend.Port
 	// Missing describes what would allow the request; empty when it is allowed.
 	Missing string
 }
@@ -221,7 +222,7 @@ func DecideIngress(v *catalog.View, r IngressRequest) IngressAnswer {
 	if !v.Settings().IngressBackends {
 		return IngressAnswer{Outcome: Reset, Missing: "spec.featureFlags.enableIngressBackendPolicy of the MeshConfig, which enables IngressBackends"}
 	}
-	policy, port := v.IngressBackend(r.Service, r.TargetPort)
+	policy, port := ingressbackend.InForce(v, r.Service, r.TargetPort)
 	if policy == nil {
 		return IngressAnswer{Outcome: Reset, Missing: fmt.Sprintf("an IngressBackend in namespace %s with the port %d of Service %s", r.Service.Namespace, r.TargetPort, r.Service.Name)}
 	}
@@ -237,7 +238,7 @@ func DecideIngress(v *catalog.View, r IngressRequest) IngressAnswer {
 }
 
 // missingSource describes why a policy does not admit the address of the client; empty if it does.
-func (r IngressRequest) missingSource(v *catalog.View, policy *catalog.IngressBackend) string {
+func (r IngressRequest) missingSource(v *catalog.View, policy *ingressbackend.Policy) string {
 	if policy.AnyAddress() {
 		return ""
 	}
@@ -257,7 +258,7 @@ func (r IngressRequest) missingSource(v *catalog.View, policy *catalog.IngressBa
 }
 
 // admits reports whether an address is in a range of the policy, or behind one of its gateways.
-func admits(v *catalog.View, policy *catalog.IngressBackend, address netip.Addr) bool {
+func admits(v *catalog.View, policy *ingressbackend.Policy, address netip.Addr) bool {
 	return slices.ContainsFunc(policy.Prefixes, func(p netip.Prefix) bool { return p.Contains(address) }) ||
 		slices.ContainsFunc(policy.Gateways, func(g catalog.Name) bool { return slices.Contains(v.Addresses(g), address) })
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -187,8 +188,8 @@ func TestIngressFromServices(t *testing.T) {
 	nginx := Pod("ingress", "nginx", "nginx", "nginx", "192.0.2.1")
 	outsider := Pod("ingress", "outsider", "nginx", "nginx", "198.51.100.1")
 	gateway := func(pods ...*catalog.Pod) authz.Outcome {
-		policy := &catalog.IngressBackend{
-			Name: Name("shop", "open"), Backends: []catalog.IngressPort{{Service: Name("shop", "web"), TargetPort: 8080}},
+		policy := &ingressbackend.Policy{
+			Name: Name("shop", "open"), Backends: []ingressbackend.Port{{Service: Name("shop", "web"), TargetPort: 8080}},
 			Gateways: []catalog.Name{Name("ingress", "listed")}, Prefixes: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}, RouteGroups: []string{"none", "paths"},
 		}
 		v := Apply(&catalog.Settings{IngressBackends: true}, policy, &catalog.Namespace{Name: "shop", Monitored: true}, Group("shop", "paths", "/"), nginx, outsider,

@@ -4,26 +4,27 @@ import (
 	"slices"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 )
 
 // UpstreamSetting returns the setting in force for a Service: its own, or else that of the first root, by name, of the
 // TrafficSplits to it. Clients of a split know its root only, and so do authors of limits.
-func UpstreamSetting(v *catalog.View, service catalog.Name) *catalog.UpstreamTrafficSetting {
-	return catalog.Memo(v, upstreamKey{service}, func() *catalog.UpstreamTrafficSetting { return findUpstreamSetting(v, service) })
+func UpstreamSetting(v *catalog.View, service catalog.Name) *upstream.Policy {
+	return catalog.Memo(v, upstreamKey{service}, func() *upstream.Policy { return findUpstreamSetting(v, service) })
 }
 
 // upstreamKey identifies the setting of a Service. Each of its routes asks for it, and the answer depends on all of them.
 type upstreamKey struct{ service catalog.Name }
 
-func findUpstreamSetting(v *catalog.View, service catalog.Name) *catalog.UpstreamTrafficSetting {
-	if setting := v.UpstreamSetting(service); setting != nil {
+func findUpstreamSetting(v *catalog.View, service catalog.Name) *upstream.Policy {
+	if setting := upstream.InForce(v, service); setting != nil {
 		return setting
 	}
 	for _, root := range v.RootsOf(service) {
 		if !splitsTo(v, root, service) {
 			continue
 		}
-		if setting := v.UpstreamSetting(root); setting != nil {
+		if setting := upstream.InForce(v, root); setting != nil {
 			return setting
 		}
 	}

@@ -3,6 +3,7 @@ package authz
 import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 )
 
 const (
@@ -53,7 +54,7 @@ func RoutesOfClients(clients []identity.ServiceAccount) int {
 }
 
 // RequestLimitBytes returns what a limit of requests counts, in bytes; 0 for none.
-func RequestLimitBytes(limit *catalog.RequestRateLimit) int {
+func RequestLimitBytes(limit *upstream.RequestRateLimit) int {
 	if limit == nil {
 		return 0
 	}
@@ -65,7 +66,7 @@ func RequestLimitBytes(limit *catalog.RequestRateLimit) int {
 }
 
 // RequestDescriptorBytes returns what descriptors of requests count, in bytes.
-func RequestDescriptorBytes(descriptors []catalog.RequestDescriptor) int {
+func RequestDescriptorBytes(descriptors []upstream.RequestDescriptor) int {
 	size := 0
 	for _, descriptor := range descriptors {
 		for _, entry := range descriptor {
@@ -79,7 +80,7 @@ func RequestDescriptorBytes(descriptors []catalog.RequestDescriptor) int {
 }
 
 // ConnectionDescriptorBytes returns what descriptors of connections count, in bytes.
-func ConnectionDescriptorBytes(descriptors []catalog.ConnectionDescriptor) int {
+func ConnectionDescriptorBytes(descriptors []upstream.ConnectionDescriptor) int {
 	size := 0
 	for _, descriptor := range descriptors {
 		for _, entry := range descriptor {

@@ -8,6 +8,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -34,10 +35,10 @@ func TestRoutesCountByTheirTexts(t *testing.T) {
 		"several matches":  {authz.RoutesOfMatches([]catalog.HTTPMatch{{PathRegex: "/"}, {PathRegex: long}, {Headers: manyHeaders(16)}}), 1 + 2 + 8},
 		"clients":          {authz.RoutesOfClients([]identity.ServiceAccount{SA("a", "b"), SA("a", long)}), 1 + 2},
 		"no limit":         {authz.RequestLimitBytes(nil), 0},
-		"a limit":          {authz.RequestLimitBytes(&catalog.RequestRateLimit{Headers: []catalog.Header{{Name: "a", Value: long}}}), 256 + 64 + 258},
-		"a key":            {authz.RequestDescriptorBytes([]catalog.RequestDescriptor{{{Key: "a", Value: long}}, {{Header: "b"}}}), 64 + 258 + 64 + 1},
-		"a matched header": {authz.RequestDescriptorBytes([]catalog.RequestDescriptor{{{Match: []catalog.LimitHeaderMatch{{Name: "a", Value: long}, {Name: "b"}}}}}), 64 + 258 + 128},
-		"a connection":     {authz.ConnectionDescriptorBytes([]catalog.ConnectionDescriptor{{{Key: "a", Value: "b"}}, {{Key: "c", Value: long}}}), 64 + 2 + 64 + 258},
+		"a limit":          {authz.RequestLimitBytes(&upstream.RequestRateLimit{Headers: []upstream.Header{{Name: "a", Value: long}}}), 256 + 64 + 258},
+		"a key":            {authz.RequestDescriptorBytes([]upstream.RequestDescriptor{{{Key: "a", Value: long}}, {{Header: "b"}}}), 64 + 258 + 64 + 1},
+		"a matched header": {authz.RequestDescriptorBytes([]upstream.RequestDescriptor{{{Match: []upstream.LimitHeaderMatch{{Name: "a", Value: long}, {Name: "b"}}}}}), 64 + 258 + 128},
+		"a connection":     {authz.ConnectionDescriptorBytes([]upstream.ConnectionDescriptor{{{Key: "a", Value: "b"}}, {{Key: "c", Value: long}}}), 64 + 2 + 64 + 258},
 	} {
 		if test.got != test.want {
 			t.Errorf("%s: %d, want %d", name, test.got, test.want)

@@ -81,7 +81,7 @@ func (c *Catalog) apply(change Change, affected depSet) {
 	}
 	if change.Entry != nil {
 		c.entries[change.Ref] = change.Entry
-		if change.Ref.Kind.isExcludable() {
+		if _, required := change.Entry.(Required); change.Ref.Kind.IsPolicy() && !required {
 			c.policyKinds[change.Ref.Kind] = struct{}{}
 		}
 		c.link(change.Entry, affected)

@@ -115,8 +115,7 @@ func checkPolicies(t *testing.T, c *Catalog) {
 			deps = entry.Deps(nil)
 		}
 		for _, dep := range deps {
-			excludable := ref.Kind.IsPolicy() && ref.Kind != KindExternalAuthorization
-			if got := slices.Contains(c.Policies([]Dep{dep}), ref); got != excludable {
+			if got := slices.Contains(c.Policies([]Dep{dep}), ref); got != ref.Kind.IsPolicy() {
 				t.Errorf("%v is among the policies of %v: %t", ref, dep, got)
 			}
 		}
@@ -156,7 +155,6 @@ func (r entryMaker) accounts() []identity.ServiceAccount {
 // entries returns an entry of each kind.
 func (r entryMaker) entries() []Entry {
 	permissive := map[bool]*bool{true: new(bool)}[r.flag()]
-	host := map[bool]Name{true: r.name()}[r.flag()]
 	return slices.Concat(r.workloads(), []Entry{
 		&Settings{Permissive: r.flag()},
 		&Namespace{Name: r.text(), Monitored: r.flag(), Permissive: permissive},
@@ -166,13 +164,7 @@ func (r entryMaker) entries() []Entry {
 		&HTTPRouteGroup{Name: r.name()},
 		&TCPRoute{Name: r.name()},
 		&TrafficSplit{Name: r.name(), Root: r.name(), Backends: []SplitBackend{{Service: r.name()}, {Service: r.name()}}},
-		&Retry{Name: r.name(), Source: r.account()},
-		&UpstreamTrafficSetting{Kind: KindUpstreamTrafficSetting, Name: r.name(), Service: host},
-		&UpstreamTrafficSetting{Kind: KindBackpressure, Name: r.name(), Service: host},
-		&IngressBackend{Name: r.name(), Backends: []IngressPort{{Service: r.name(), TargetPort: 1}, {Service: r.name(), TargetPort: 2}}},
 		&Egress{Name: r.name(), Sources: r.accounts()},
-		&Telemetry{Name: r.name(), Text: r.text()},
-		&ExternalAuthorizationPolicy{Name: r.name(), PathPrefix: r.text()},
 		&BackendTLSPolicy{Name: r.name(), Hostname: r.text(), Targets: []PolicyTarget{{Group: PolicyGroup, Kind: string(KindEgress), Name: r.text()}}},
 		&BackendAuthorities{Name: r.name(), Problem: r.text()},
 		&ExtensionService{Name: r.name(), Address: r.text()},

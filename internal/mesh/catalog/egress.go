@@ -75,7 +75,7 @@ func (e *Egress) HasPort(number uint16, protocols ...Protocol) bool {
 
 // EgressesFrom returns the Egresses of a client: the oldest first, then by name.
 func (v *View) EgressesFrom(source identity.ServiceAccount) []*Egress {
-	list := find[*Egress](v, KindEgress, Dep{DepEgressesFrom, Name(source)})
+	list := Find[*Egress](v, KindEgress, Dep{DepEgressesFrom, Name(source)})
 	slices.SortStableFunc(list, func(a, b *Egress) int { return a.Created.Compare(b.Created) })
 	for i, policy := range list {
 		list[i] = v.InForce(policy)
@@ -87,9 +87,4 @@ func (v *View) EgressesFrom(source identity.ServiceAccount) []*Egress {
 func (v *View) Egress(name Name) *Egress {
 	policy, _ := get[*Egress](v.catalog, KindEgress, name)
 	return policy
-}
-
-// NamedUpstreamSetting returns an UpstreamTrafficSetting by its own name, or nil.
-func (v *View) NamedUpstreamSetting(name Name) *UpstreamTrafficSetting {
-	return visibleEntry[*UpstreamTrafficSetting](v, KindUpstreamTrafficSetting, DepNamedUpstreamSetting, name)
 }

@@ -100,7 +100,7 @@ func (c *EgressCredential) Deps(list []Dep) []Dep {
 
 // GatewayEgresses returns the Egresses of the mesh with the egress gateway, by name.
 func (v *View) GatewayEgresses() []*Egress {
-	list := find[*Egress](v, KindEgress, Dep{Kind: DepEgressGateway})
+	list := Find[*Egress](v, KindEgress, Dep{Kind: DepEgressGateway})
 	for i, policy := range list {
 		list[i] = v.InForce(policy)
 	}

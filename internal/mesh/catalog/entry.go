@@ -36,13 +36,9 @@ const (
 	KindHTTPRouteGroup Kind = "HTTPRouteGroup"
 	KindTCPRoute       Kind = "TCPRoute"
 	KindTrafficSplit   Kind = "TrafficSplit"
-	// KindUpstreamTrafficSetting and KindBackpressure entries are both of type UpstreamTrafficSetting.
+	// KindUpstreamTrafficSetting is here because Egresses refer to such policies, which package upstream has.
 	KindUpstreamTrafficSetting Kind = "UpstreamTrafficSetting"
-	KindBackpressure           Kind = "Backpressure"
-	KindIngressBackend         Kind = "IngressBackend"
 	KindEgress                 Kind = "Egress"
-	KindTelemetry              Kind = "Telemetry"
-	KindExternalAuthorization  Kind = "ExternalAuthorization"
 	KindExtensionService       Kind = "ExtensionService"
 	KindGatewayClass           Kind = "GatewayClass"
 	KindGateway                Kind = "Gateway"

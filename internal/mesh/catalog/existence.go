@@ -59,7 +59,7 @@ func (v *View) AnyService(name Name) *Service {
 
 // HasReadyEndpoint reports whether an endpoint of a Service of any namespace accepts connections.
 func (v *View) HasReadyEndpoint(service Name) bool {
-	for _, slice := range find[*EndpointSlice](v, KindEndpointSlice, Dep{DepEndpoints, service}) {
+	for _, slice := range Find[*EndpointSlice](v, KindEndpointSlice, Dep{DepEndpoints, service}) {
 		for _, endpoint := range slice.Endpoints {
 			if endpoint.Ready {
 				return true
@@ -77,12 +77,12 @@ func (v *View) IsMember(namespace string) bool {
 
 // RouteGroupsIn returns the HTTPRouteGroups of a namespace, sorted by name.
 func (v *View) RouteGroupsIn(namespace string) []*HTTPRouteGroup {
-	return find[*HTTPRouteGroup](v, KindHTTPRouteGroup, Dep{DepRouteGroupsIn, Name{Namespace: namespace}})
+	return Find[*HTTPRouteGroup](v, KindHTTPRouteGroup, Dep{DepRouteGroupsIn, Name{Namespace: namespace}})
 }
 
 // EgressesNaming returns the Egresses that name an UpstreamTrafficSetting, sorted by name.
 func (v *View) EgressesNaming(setting Name) []*Egress {
-	return find[*Egress](v, KindEgress, Dep{DepSettingUsers, setting})
+	return Find[*Egress](v, KindEgress, Dep{DepSettingUsers, setting})
 }
 
 // Selected is how many pods and Services a namespace has.
@@ -126,13 +126,13 @@ func (v *View) NumericTargetPorts(namespace string) (known []uint16, complete bo
 
 // SplitsOf returns the TrafficSplits of a root Service, sorted by name.
 func (v *View) SplitsOf(root Name) []*TrafficSplit {
-	return find[*TrafficSplit](v, KindTrafficSplit, Dep{DepSplit, root})
+	return Find[*TrafficSplit](v, KindTrafficSplit, Dep{DepSplit, root})
 }
 
 // SplitBackends returns how many backends the TrafficSplits of a namespace have.
 func (v *View) SplitBackends(namespace string) int {
 	count := 0
-	for _, split := range find[*TrafficSplit](v, KindTrafficSplit, Dep{DepSplitsIn, Name{Namespace: namespace}}) {
+	for _, split := range Find[*TrafficSplit](v, KindTrafficSplit, Dep{DepSplitsIn, Name{Namespace: namespace}}) {
 		count += len(split.Backends)
 	}
 	return count

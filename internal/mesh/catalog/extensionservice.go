@@ -29,5 +29,5 @@ func (v *View) ExtensionService(policyNamespace string, name Name) *ExtensionSer
 	if name.Namespace != policyNamespace && name.Namespace != v.Settings().Namespace {
 		return nil
 	}
-	return visibleEntry[*ExtensionService](v, KindExtensionService, DepExtensionService, name)
+	return Named[*ExtensionService](v, KindExtensionService, DepExtensionService, name)
 }

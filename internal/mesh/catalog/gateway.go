@@ -193,7 +193,7 @@ func (c *GatewayCertificate) Deps(list []Dep) []Dep {
 
 // Gateways returns the Gateways of the classes of this mesh, the oldest first, then by name.
 func (v *View) Gateways() []*Gateway {
-	gateways := find[*Gateway](v, KindGateway, Dep{Kind: DepGateways})
+	gateways := Find[*Gateway](v, KindGateway, Dep{Kind: DepGateways})
 	gateways = slices.DeleteFunc(gateways, func(g *Gateway) bool {
 		_, ours := get[*GatewayClass](v.catalog, KindGatewayClass, Name{Name: g.Class})
 		return !ours
@@ -219,7 +219,7 @@ func (v *View) GatewayClass(name string) *GatewayClass {
 func (v *View) GatewayRoutes() []*HTTPRoute {
 	var routes []*HTTPRoute
 	for _, kind := range RouteKinds() {
-		routes = append(routes, find[*HTTPRoute](v, kind, Dep{Kind: DepGateways})...)
+		routes = append(routes, Find[*HTTPRoute](v, kind, Dep{Kind: DepGateways})...)
 	}
 	slices.SortStableFunc(routes, func(a, b *HTTPRoute) int { return cmp.Or(a.Created.Compare(b.Created), a.Name.Compare(b.Name)) })
 	return routes
@@ -262,7 +262,7 @@ func (v *View) Grants(from GrantedReferrer, group, kind string, to Name) bool {
 func (v *View) granted(from GrantedReferrer, namespace string) map[GrantedObject]struct{} {
 	grants := Memo(v, grantsKey{}, func() map[string][]*ReferenceGrant {
 		index := map[string][]*ReferenceGrant{}
-		for _, g := range find[*ReferenceGrant](v, KindReferenceGrant, Dep{Kind: DepGateways}) {
+		for _, g := range Find[*ReferenceGrant](v, KindReferenceGrant, Dep{Kind: DepGateways}) {
 			index[g.Name.Namespace] = append(index[g.Name.Namespace], g)
 		}
 		return index

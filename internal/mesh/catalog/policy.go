@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
 
 // isWorkload reports whether entries of the kind say which workloads, gateways, Secrets and ConfigMaps exist, or are settings.
@@ -21,9 +23,11 @@ func (k Kind) isWorkload() bool {
 // which workloads exist.
 func (k Kind) IsPolicy() bool { return !k.isWorkload() }
 
-// isExcludable reports whether a view may exclude entries of the kind. Without an ExternalAuthorization, requests would be allowed that its
-// server denies. An excluded BackendTLSPolicy exists, and cannot be used.
-func (k Kind) isExcludable() bool { return k.IsPolicy() && k != KindExternalAuthorization }
+// Required is an entry that no view excludes. A BackendTLSPolicy is none: an excluded one exists, and cannot be used.
+type Required interface {
+	Entry
+	Required()
+}
 
 // Compare orders by kind, then name.
 func (r Ref) Compare(other Ref) int {
@@ -55,8 +59,8 @@ func visible[E Entry](v *View, list []E) []E {
 	return slices.DeleteFunc(list, func(e E) bool { return v.isHidden(e.Ref()) })
 }
 
-// visibleEntry records a dependency on an entry and returns it, or the zero value if it does not exist or is not visible in the view.
-func visibleEntry[E Entry](v *View, kind Kind, dep DepKind, name Name) E {
+// Named records a dependency on an entry and returns it, or the zero value if it does not exist or is not visible in the view.
+func Named[E Entry](v *View, kind Kind, dep DepKind, name Name) E {
 	v.deps.add(dep, name)
 	if entry, ok := v.instead.(E); ok && v.instead.Ref() == (Ref{kind, name}) {
 		return entry
@@ -69,8 +73,8 @@ func visibleEntry[E Entry](v *View, kind Kind, dep DepKind, name Name) E {
 	return entry
 }
 
-// find records a dependency and returns the visible entries of a kind that have it, in order of their names.
-func find[E Entry](v *View, kind Kind, dep Dep) []E {
+// Find records a dependency and returns the visible entries of a kind that have it, in order of their names.
+func Find[E Entry](v *View, kind Kind, dep Dep) []E {
 	v.deps[dep] = struct{}{}
 	list := visible(v, sorted[E](v.catalog, kind, dep))
 	if entry, ok := v.instead.(E); ok && v.instead.Ref().Kind == kind {
@@ -117,17 +121,40 @@ type Aged interface {
 	Age() time.Time
 }
 
-// oldestOf records a dependency and returns the oldest selected policy that has it and is visible in the view, the first by name among those of equal age;
+// Oldest records a dependency and returns the oldest selected policy that has it and is visible in the view, the first by name among those of equal age;
 // the zero value if there is none.
-func oldestOf[E interface {
+func Oldest[E interface {
 	comparable
 	Aged
 }](v *View, kind Kind, dep Dep, include func(E) bool) E {
 	var none E
-	list := find[E](v, kind, dep)
+	list := Find[E](v, kind, dep)
 	list = slices.DeleteFunc(list, func(e E) bool { return !include(e) })
 	if len(list) == 0 {
 		return none
 	}
 	return slices.MinFunc(list, func(a, b E) int { return a.Age().Compare(b.Age()) })
+}
+
+// HasLabels reports whether a pod has all labels of a selector.
+func (p *Pod) HasLabels(selector map[string]string) bool {
+	for key, value := range selector {
+		if have, ok := p.Labels[key]; !ok || have != value {
+			return false
+		}
+	}
+	return true
+}
+
+// NamesOfPods collects names for the running pods of an identity, sorted, without empty ones. It records no dependency on the pods: only explanations use it.
+func (v *View) NamesOfPods(account identity.ServiceAccount, of func(*Pod) []Name) []Name {
+	var names []Name
+	for _, pod := range entriesNamed[*Pod](v.catalog, KindPod, v.catalog.pods[account.Namespace]) {
+		if pod.Identity() == account && !pod.Finished {
+			names = append(names, of(pod)...)
+		}
+	}
+	names = slices.DeleteFunc(names, func(name Name) bool { return name == Name{} })
+	slices.SortFunc(names, Name.Compare)
+	return slices.Compact(names)
 }

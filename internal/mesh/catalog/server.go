@@ -13,6 +13,13 @@ type Server struct {
 	Port uint16
 }
 
+// ServerUser is an entry that names servers outside the mesh.
+type ServerUser interface {
+	Entry
+	// Servers returns the servers; the order does not matter.
+	Servers() []Server
+}
+
 // String is "<host>:<port>".
 func (s Server) String() string { return net.JoinHostPort(s.Host, strconv.Itoa(int(s.Port))) }
 
@@ -46,12 +53,9 @@ func (v *View) serversByService() map[Name][]Server {
 			}
 		case *ExtensionService:
 			add(e.Address, e.Port)
-		case *UpstreamTrafficSetting:
-			if limit := e.GlobalConnections; limit != nil {
-				add(limit.Address, limit.Port)
-			}
-			if limit := e.GlobalRequests; limit != nil {
-				add(limit.Address, limit.Port)
+		case ServerUser:
+			for _, server := range e.Servers() {
+				add(server.Host, server.Port)
 			}
 		}
 	}

@@ -21,7 +21,7 @@ func (s *ServiceCIDR) Deps(list []Dep) []Dep { return append(list, Dep{Kind: Dep
 // the kind.
 func (v *View) ServiceRanges() []netip.Prefix {
 	var ranges []netip.Prefix
-	for _, entry := range find[*ServiceCIDR](v, KindServiceCIDR, Dep{Kind: DepServiceRanges}) {
+	for _, entry := range Find[*ServiceCIDR](v, KindServiceCIDR, Dep{Kind: DepServiceRanges}) {
 		ranges = append(ranges, entry.Ranges...)
 	}
 	slices.SortFunc(ranges, netip.Prefix.Compare)

@@ -42,7 +42,7 @@ func mostSpecific(routes []*HTTPRoute) []*HTTPRoute {
 func (v *View) RoutesOf(service Name, port Port) []*HTTPRoute {
 	var routes []*HTTPRoute
 	for _, kind := range RouteKinds() {
-		for _, route := range find[*HTTPRoute](v, kind, Dep{DepSplit, service}) {
+		for _, route := range Find[*HTTPRoute](v, kind, Dep{DepSplit, service}) {
 			if route.Attaches(service, port) && v.InMesh(route.Name.Namespace) {
 				routes = append(routes, route)
 			}
@@ -56,7 +56,7 @@ func (v *View) RoutesOf(service Name, port Port) []*HTTPRoute {
 func (v *View) RoutedFrom(backend Name, clients string) []Name {
 	var services []Name
 	for _, kind := range RouteKinds() {
-		for _, route := range find[*HTTPRoute](v, kind, Dep{DepSplitsWith, backend}) {
+		for _, route := range Find[*HTTPRoute](v, kind, Dep{DepSplitsWith, backend}) {
 			for _, parent := range route.Parents {
 				if namespace := parent.Service.Namespace; parent.Service != (Name{}) && (route.Name.Namespace == namespace || route.Name.Namespace == clients) {
 					services = append(services, parent.Service)
@@ -70,7 +70,7 @@ func (v *View) RoutedFrom(backend Name, clients string) []Name {
 // HasConsumerRoutes reports whether a namespace has routes for Services of other namespaces. Its clients then differ from all others.
 func (v *View) HasConsumerRoutes(namespace string) bool {
 	dep := Dep{DepConsumerRoutes, Name{Namespace: namespace}}
-	return slices.ContainsFunc(RouteKinds(), func(kind Kind) bool { return len(find[*HTTPRoute](v, kind, dep)) > 0 })
+	return slices.ContainsFunc(RouteKinds(), func(kind Kind) bool { return len(Find[*HTTPRoute](v, kind, dep)) > 0 })
 }
 
 // grantedToRoutes identifies the Services of a namespace that routes of a kind and namespace may use.
@@ -85,7 +85,7 @@ func (v *View) GrantsBackend(route Ref, service Name) bool {
 	from := GrantedReferrer{Group: "gateway.networking.k8s.io", Kind: route.Kind.APIName(), Namespace: route.Name.Namespace}
 	granted := Memo(v, grantedToRoutes{service.Namespace, from}, func() map[GrantedObject]struct{} {
 		objects := map[GrantedObject]struct{}{}
-		for _, grant := range find[*ReferenceGrant](v, KindReferenceGrant, Dep{DepGrantsIn, Name{Namespace: service.Namespace}}) {
+		for _, grant := range Find[*ReferenceGrant](v, KindReferenceGrant, Dep{DepGrantsIn, Name{Namespace: service.Namespace}}) {
 			if slices.Contains(grant.From, from) {
 				for _, object := range grant.To {
 					objects[object] = struct{}{}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"maps"
 	"math/bits"
+	"net/netip"
 	"slices"
 )
 
@@ -197,7 +198,7 @@ func (v *View) TargetPorts(service *Service, port Port) []uint16 {
 		return slices.Sorted(maps.Keys(numbers))
 	}
 	var numbers []uint16
-	for _, slice := range find[*EndpointSlice](v, KindEndpointSlice, Dep{DepEndpoints, service.Name}) {
+	for _, slice := range Find[*EndpointSlice](v, KindEndpointSlice, Dep{DepEndpoints, service.Name}) {
 		if number, ok := slice.Ports[port.Name]; ok {
 			numbers = append(numbers, number)
 		}
@@ -251,4 +252,20 @@ func (c *Catalog) numbersOf(pod *Pod, service *Service, port Port) []uint16 {
 	}
 	slices.Sort(numbers)
 	return slices.Compact(numbers)
+}
+
+// Addresses returns the addresses behind a Service of any namespace, sorted. They need no sidecar: the Service is a gateway outside
+// the mesh. Addresses of endpoints that do not receive new traffic are included, because they may still send requests. Those of endpoints that name no
+// pod are not.
+func (v *View) Addresses(service Name) []netip.Addr {
+	var list []netip.Addr
+	for _, slice := range Find[*EndpointSlice](v, KindEndpointSlice, Dep{DepEndpoints, service}) {
+		for _, endpoint := range slice.Endpoints {
+			if endpoint.Pod != (Name{}) {
+				list = append(list, endpoint.Address)
+			}
+		}
+	}
+	slices.SortFunc(list, netip.Addr.Compare)
+	return slices.Compact(list)
 }

@@ -158,7 +158,7 @@ func (v *View) ServicesOf(sa identity.ServiceAccount) []Name {
 
 // TargetsTo returns the TrafficTargets whose destination is the service account, sorted by name.
 func (v *View) TargetsTo(sa identity.ServiceAccount) []*TrafficTarget {
-	return find[*TrafficTarget](v, KindTrafficTarget, Dep{DepTargetsTo, Name(sa)})
+	return Find[*TrafficTarget](v, KindTrafficTarget, Dep{DepTargetsTo, Name(sa)})
 }
 
 // TargetsFrom returns the TrafficTargets with the service account among their sources, sorted by name. The caller must
@@ -166,7 +166,7 @@ func (v *View) TargetsTo(sa identity.ServiceAccount) []*TrafficTarget {
 func (v *View) TargetsFrom(sa identity.ServiceAccount) []*TrafficTarget {
 	list, ok := v.targetsFrom[sa]
 	if !ok {
-		list = find[*TrafficTarget](v, KindTrafficTarget, Dep{DepTargetsFrom, Name(sa)})
+		list = Find[*TrafficTarget](v, KindTrafficTarget, Dep{DepTargetsFrom, Name(sa)})
 		if v.targetsFrom == nil {
 			v.targetsFrom = map[identity.ServiceAccount][]*TrafficTarget{}
 		}
@@ -177,12 +177,12 @@ func (v *View) TargetsFrom(sa identity.ServiceAccount) []*TrafficTarget {
 
 // HTTPRouteGroup returns an HTTPRouteGroup, or nil.
 func (v *View) HTTPRouteGroup(name Name) *HTTPRouteGroup {
-	return visibleEntry[*HTTPRouteGroup](v, KindHTTPRouteGroup, DepHTTPRouteGroup, name)
+	return Named[*HTTPRouteGroup](v, KindHTTPRouteGroup, DepHTTPRouteGroup, name)
 }
 
 // TCPRoute returns a TCPRoute, or nil.
 func (v *View) TCPRoute(name Name) *TCPRoute {
-	return visibleEntry[*TCPRoute](v, KindTCPRoute, DepTCPRoute, name)
+	return Named[*TCPRoute](v, KindTCPRoute, DepTCPRoute, name)
 }
 
 // GroupMatches returns the matches of those HTTPRouteGroups of a namespace that exist, in order of the names.
@@ -223,7 +223,7 @@ func (v *View) DecodesSlashes(name Name) bool {
 // PermissiveOverrides returns the namespaces that override permissive mode, sorted. Permissive returns their setting.
 func (v *View) PermissiveOverrides() []string {
 	var list []string
-	for _, ns := range find[*Namespace](v, KindNamespace, Dep{Kind: DepPermissiveOverrides}) {
+	for _, ns := range Find[*Namespace](v, KindNamespace, Dep{Kind: DepPermissiveOverrides}) {
 		list = append(list, ns.Name)
 	}
 	return list
@@ -233,13 +233,13 @@ func (v *View) PermissiveOverrides() []string {
 // matches, the first by name among those of equal age; nil if there is none.
 func (v *View) Split(root Name) *TrafficSplit {
 	everything := func(s *TrafficSplit) bool { return len(s.Matches) == 0 }
-	return oldestOf(v, KindTrafficSplit, Dep{DepSplit, root}, everything)
+	return Oldest(v, KindTrafficSplit, Dep{DepSplit, root}, everything)
 }
 
 // MatchingSplits returns the TrafficSplits that select some requests to a root Service: the oldest first, then by
 // name. The first split whose HTTPRouteGroups match a request applies to it.
 func (v *View) MatchingSplits(root Name) []*TrafficSplit {
-	splits := find[*TrafficSplit](v, KindTrafficSplit, Dep{DepSplit, root})
+	splits := Find[*TrafficSplit](v, KindTrafficSplit, Dep{DepSplit, root})
 	splits = slices.DeleteFunc(splits, func(s *TrafficSplit) bool { return len(s.Matches) == 0 })
 	slices.SortStableFunc(splits, func(a, b *TrafficSplit) int { return a.Created.Compare(b.Created) })
 	return splits
@@ -249,11 +249,11 @@ func (v *View) MatchingSplits(root Name) []*TrafficSplit {
 func (v *View) RootsOf(backend Name) []Name {
 	var roots []Name
 	dep := Dep{DepSplitsWith, backend}
-	for _, split := range find[*TrafficSplit](v, KindTrafficSplit, dep) {
+	for _, split := range Find[*TrafficSplit](v, KindTrafficSplit, dep) {
 		roots = append(roots, split.Root)
 	}
 	for _, kind := range RouteKinds() {
-		for _, route := range find[*HTTPRoute](v, kind, dep) {
+		for _, route := range Find[*HTTPRoute](v, kind, dep) {
 			for _, parent := range route.Parents {
 				// Most routes of a Service have the same parent.
 				if parent.Service != (Name{}) && (len(roots) == 0 || roots[len(roots)-1] != parent.Service) {
@@ -283,7 +283,7 @@ type Backend struct {
 // prove an identity that clients expect. podBehind has the rule for Services without a selector.
 func (v *View) Backends(service *Service, port Port) []Backend {
 	var backends []Backend
-	for _, slice := range find[*EndpointSlice](v, KindEndpointSlice, Dep{DepEndpoints, service.Name}) {
+	for _, slice := range Find[*EndpointSlice](v, KindEndpointSlice, Dep{DepEndpoints, service.Name}) {
 		number, ok := slice.Ports[port.Name]
 		if !ok && service.HasSelector() {
 			number = v.TargetPort(service, port)

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 )
 
 // A route group may restrict policies of several kinds. An edit of the group affects the sidecars of all of them.
@@ -17,7 +18,7 @@ func TestEditsOfRouteGroupsAffectEachPolicyThatNamesThem(t *testing.T) {
 		"TrafficTarget":  {&catalog.TrafficTarget{Name: name}, true},
 		"TrafficSplit":   {&catalog.TrafficSplit{Name: name, Matches: []string{"reads"}}, false},
 		"Egress":         {&catalog.Egress{Name: name, RouteGroups: []string{"reads"}}, false},
-		"IngressBackend": {&catalog.IngressBackend{Name: name, RouteGroups: []string{"reads"}}, false},
+		"IngressBackend": {&ingressbackend.Policy{Name: name, RouteGroups: []string{"reads"}}, false},
 	} {
 		mesh := Mesh{Entries: map[catalog.Ref]catalog.Entry{test.entry.Ref(): test.entry}}
 		if _, narrow := candidates(touched, mesh); narrow != test.narrow {

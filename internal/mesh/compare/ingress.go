@@ -6,6 +6,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 )
 
 // compareIngress compares what clients outside the mesh may send to a port of a Service, by IngressBackends.
@@ -31,8 +32,8 @@ func (f *flows) compareIngress(id portID) {
 // opening is a port that an IngressBackend opens.
 type opening struct {
 	view   *catalog.View
-	policy *catalog.IngressBackend
-	port   catalog.IngressPort
+	policy *ingressbackend.Policy
+	port   ingressbackend.Port
 	// matches select the admitted requests.
 	matches []catalog.HTTPMatch
 }
@@ -47,7 +48,7 @@ func openingOf(v *catalog.View, id portID) *opening {
 	if i < 0 {
 		return nil
 	}
-	policy, port := v.IngressBackend(id.service, v.TargetPort(service, service.Ports[i]))
+	policy, port := ingressbackend.InForce(v, id.service, v.TargetPort(service, service.Ports[i]))
 	if policy == nil {
 		return nil
 	}

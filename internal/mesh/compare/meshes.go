@@ -7,6 +7,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 )
 
 // Mesh is one side of a comparison.
@@ -142,7 +143,7 @@ func routeGroups(entry catalog.Entry) []string {
 		return e.Matches
 	case *catalog.Egress:
 		return e.RouteGroups
-	case *catalog.IngressBackend:
+	case *ingressbackend.Policy:
 		return e.RouteGroups
 	}
 	return nil

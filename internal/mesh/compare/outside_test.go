@@ -10,6 +10,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -28,10 +29,10 @@ func outsideMesh() []catalog.Entry {
 	}
 }
 
-func ingressTo(change func(*catalog.IngressBackend)) catalog.Change {
-	b := &catalog.IngressBackend{
+func ingressTo(change func(*ingressbackend.Policy)) catalog.Change {
+	b := &ingressbackend.Policy{
 		Name: Name("shop", "web"), Prefixes: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")},
-		Backends: []catalog.IngressPort{{Service: Name("shop", "web"), TargetPort: 8080}},
+		Backends: []ingressbackend.Port{{Service: Name("shop", "web"), TargetPort: 8080}},
 	}
 	change(b)
 	return catalog.Set(b)
@@ -59,7 +60,7 @@ func routeTo(path string, filters catalog.RouteFilters) catalog.Change {
 
 // TestPlanOfOutsideFlows edits the policies of clients and servers outside the mesh. The plan contains exactly the flows whose access changes.
 func TestPlanOfOutsideFlows(t *testing.T) {
-	same := func(*catalog.IngressBackend) {}
+	same := func(*ingressbackend.Policy) {}
 	mayCall := catalog.Set(Target("gateway", SA("shop", "web"), []catalog.TargetRule{HTTP("cart")}, SA("osm-system", names.IngressGateway)))
 	noEgress := catalog.Set(&catalog.Settings{Namespace: "osm-system", IngressBackends: true, EgressPolicies: true, Egress: true})
 	for name, test := range map[string]struct {
@@ -73,22 +74,22 @@ func TestPlanOfOutsideFlows(t *testing.T) {
 		},
 		"ingress closes": {
 			[]catalog.Change{ingressTo(same)},
-			[]catalog.Change{{Ref: catalog.Ref{Kind: catalog.KindIngressBackend, Name: Name("shop", "web")}}},
+			[]catalog.Change{{Ref: catalog.Ref{Kind: ingressbackend.Kind, Name: Name("shop", "web")}}},
 			[]string{"outside the mesh, 192.0.2.0/24 -> shop/web:80: any method any path allowed -> denied by [IngressBackend shop/web], the connection is closed"},
 		},
 		"ingress is limited to requests": {
 			[]catalog.Change{ingressTo(same)},
-			[]catalog.Change{ingressTo(func(b *catalog.IngressBackend) { b.RouteGroups = []string{"cart"} })},
+			[]catalog.Change{ingressTo(func(b *ingressbackend.Policy) { b.RouteGroups = []string{"cart"} })},
 			[]string{"outside the mesh, 192.0.2.0/24 -> shop/web:80: any method any path allowed -> denied by [IngressBackend shop/web], status 404"},
 		},
 		"ingress from a part of the range": {
 			[]catalog.Change{ingressTo(same)},
-			[]catalog.Change{ingressTo(func(b *catalog.IngressBackend) { b.Prefixes = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/28")} })},
+			[]catalog.Change{ingressTo(func(b *ingressbackend.Policy) { b.Prefixes = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/28")} })},
 			[]string{"outside the mesh, 192.0.2.0/24 -> shop/web:80: any method any path allowed -> denied by [IngressBackend shop/web], the connection is closed"},
 		},
 		"ingress with certificates": {
 			[]catalog.Change{ingressTo(same)},
-			[]catalog.Change{ingressTo(func(b *catalog.IngressBackend) { b.Backends[0].TLS, b.Principals = true, []string{"edge.example.com"} })},
+			[]catalog.Change{ingressTo(func(b *ingressbackend.Policy) { b.Backends[0].TLS, b.Principals = true, []string{"edge.example.com"} })},
 			[]string{
 				"outside the mesh, 192.0.2.0/24 -> shop/web:80: any method any path allowed -> denied by [IngressBackend shop/web], the connection is closed",
 				"outside the mesh, 192.0.2.0/24, with TLS as edge.example.com -> shop/web:80: any method any path denied -> allowed by [IngressBackend shop/web]",
@@ -97,8 +98,8 @@ func TestPlanOfOutsideFlows(t *testing.T) {
 		"the same ingress by another policy": {
 			[]catalog.Change{ingressTo(same)},
 			[]catalog.Change{
-				ingressTo(func(b *catalog.IngressBackend) { b.Name.Name = "other" }),
-				{Ref: catalog.Ref{Kind: catalog.KindIngressBackend, Name: Name("shop", "web")}},
+				ingressTo(func(b *ingressbackend.Policy) { b.Name.Name = "other" }),
+				{Ref: catalog.Ref{Kind: ingressbackend.Kind, Name: Name("shop", "web")}},
 			},
 			nil,
 		},

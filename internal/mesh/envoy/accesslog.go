@@ -3,21 +3,15 @@ package envoy
 import (
 	"maps"
 	"slices"
-	"strings"
 
 	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
-	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
-	otelv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/open_telemetry/v3"
 	statsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/stats/v3"
-	streamv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/stream/v3"
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
-	commonv1 "go.opentelemetry.io/proto/otlp/common/v1"
-	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/logfilter"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
-	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
 )
 
 // loggers are the access loggers of each kind of listener.
@@ -51,35 +45,35 @@ func inboundRequestLoggers(s *translation) []*accesslogv3.AccessLog {
 }
 
 // newLoggers returns loggers that a Telemetry configures; nil for the default.
-func newLoggers(log *scope.AccessLog) *loggers {
-	metrics := catalog.AllMetrics
+func newLoggers(log *telemetry.AccessLog) *loggers {
+	metrics := telemetry.AllMetrics
 	if log != nil {
 		metrics = log.Metrics
 	}
 	count := func(filter *accesslogv3.AccessLogFilter, stats []stat) []*accesslogv3.AccessLog {
-		if metrics == catalog.NoMetrics {
+		if metrics == telemetry.NoMetrics {
 			return nil
 		}
 		return []*accesslogv3.AccessLog{statsLog(filter, stats)}
 	}
 	requests := count(noHealthCheck, inboundRequestStats)
-	if metrics == catalog.AllMetrics {
+	if metrics == telemetry.AllMetrics {
 		requests = append(requests, statsLog(noHealthCheck, inboundRouteStats))
 	}
 	requests = append(requests, denialLog(deniedRequest))
 	withDenials := inboundFormat(deniedBy(requestDenial))
 	return &loggers{
-		outboundRequests:   append(textLogs(log, nil, accessLogFormat), count(nil, outboundRequestStats)...),
+		outboundRequests:   append(telemetry.Loggers(log, nil, accessLogFormat), count(nil, outboundRequestStats)...),
 		inboundRequests:    slices.Concat(requestLogs(log, withDenials), requests),
-		authorizedRequests: slices.Concat(textLogs(log, noHealthCheck, withDenials), requests),
-		outboundConnections: slices.Concat(textLogs(log, connectionEnd, accessLogFormat),
+		authorizedRequests: slices.Concat(telemetry.Loggers(log, noHealthCheck, withDenials), requests),
+		outboundConnections: slices.Concat(telemetry.Loggers(log, connectionEnd, accessLogFormat),
 			count(connectionStart, outboundOpenedStats), count(connectionEnd, outboundClosedStats)),
-		inboundConnections: slices.Concat(textLogs(log, connectionEnd, inboundFormat(deniedBy(connectionDenial))),
+		inboundConnections: slices.Concat(telemetry.Loggers(log, connectionEnd, inboundFormat(deniedBy(connectionDenial))),
 			count(connectionStart, inboundOpenedStats), count(connectionEnd, inboundClosedStats)),
-		outboundListener:    append(textLogs(log, unmatched, closedFormat()), denialLog(unmatched)),
-		unroutedConnections: textLogs(log, unmatched, unroutedFormat()),
-		inboundListener: slices.Concat(textLogs(log, unmatched, inboundFormat(noPolicy)),
-			textLogs(log, matching("denied request connection", deniedBeforeRequest), inboundFormat(noPolicy)),
+		outboundListener:    append(telemetry.Loggers(log, unmatched, closedFormat()), denialLog(unmatched)),
+		unroutedConnections: telemetry.Loggers(log, unmatched, unroutedFormat()),
+		inboundListener: slices.Concat(telemetry.Loggers(log, unmatched, inboundFormat(noPolicy)),
+			telemetry.Loggers(log, logfilter.Expression("denied request connection", deniedBeforeRequest), inboundFormat(noPolicy)),
 			[]*accesslogv3.AccessLog{statsLog(denied, inboundDeniedStats), denialLog(deniedOrUnmatched)}),
 	}
 }
@@ -136,100 +130,13 @@ func unroutedFormat() map[string]string {
 	return format
 }
 
-// textLogs writes a line to standard output per request, or per connection on TCP ports, and exports it if the Telemetry requests it.
-// Standard is the default format.
-func textLogs(log *scope.AccessLog, filter *accesslogv3.AccessLogFilter, standard map[string]string) []*accesslogv3.AccessLog {
-	format := logFormat{fields: standard}
-	if log == nil {
-		return []*accesslogv3.AccessLog{stdoutLog(filter, format)}
-	}
-	if log.Filter == nothing {
-		return nil
-	}
-	filter = both(filter, telemetryFilter(log.Filter))
-	if log.Text != "" || len(log.Fields) > 0 {
-		format = logFormat{text: log.Text, fields: log.Fields}
-	}
-	out := []*accesslogv3.AccessLog{stdoutLog(filter, format)}
-	if log.Export != nil {
-		out = append(out, openTelemetryLog(log.Export, filter, format))
-	}
-	return out
-}
-
-// requestLogs are textLogs of requests that are denied with a status of 400 or more, or with a status of gRPC. For the others the format has no
+// requestLogs are the loggers of requests that are denied with a status of 400 or more, or with a status of gRPC. For the others the format has no
 // expression, which would cost as much as all other keys.
-func requestLogs(log *scope.AccessLog, withDenials map[string]string) []*accesslogv3.AccessLog {
-	if log != nil && (log.Text != "" || len(log.Fields) > 0) {
-		return textLogs(log, noHealthCheck, withDenials)
+func requestLogs(log *telemetry.AccessLog, withDenials map[string]string) []*accesslogv3.AccessLog {
+	if log.HasOwnFormat() {
+		return telemetry.Loggers(log, noHealthCheck, withDenials)
 	}
-	return append(textLogs(log, both(noHealthCheck, fulfilled), inboundFormat("")), textLogs(log, both(noHealthCheck, unfulfilled), withDenials)...)
-}
-
-// logFormat is a line of text, or else fields of JSON.
-type logFormat struct {
-	text   string
-	fields map[string]string
-}
-
-func stdoutLog(filter *accesslogv3.AccessLogFilter, format logFormat) *accesslogv3.AccessLog {
-	line := &corev3.SubstitutionFormatString{
-		Format: &corev3.SubstitutionFormatString_JsonFormat{JsonFormat: fieldsOf(format.fields)},
-	}
-	if format.text != "" {
-		line.Format = &corev3.SubstitutionFormatString_TextFormatSource{TextFormatSource: &corev3.DataSource{
-			Specifier: &corev3.DataSource_InlineString{InlineString: strings.TrimSuffix(format.text, "\n") + "\n"},
-		}}
-	}
-	return &accesslogv3.AccessLog{
-		Name:   "stdout",
-		Filter: filter,
-		ConfigType: &accesslogv3.AccessLog_TypedConfig{TypedConfig: message.Any(&streamv3.StdoutAccessLog{
-			AccessLogFormat: &streamv3.StdoutAccessLog_LogFormat{LogFormat: line},
-		})},
-	}
-}
-
-func fieldsOf(format map[string]string) *structpb.Struct {
-	fields := make(map[string]*structpb.Value, len(format))
-	for key, value := range format {
-		fields[key] = structpb.NewStringValue(value)
-	}
-	return &structpb.Struct{Fields: fields}
-}
-
-// accessLogName is the name of the exported log.
-const accessLogName = "osm"
-
-// openTelemetryLog exports records over gRPC. A text is the body of a record; fields are attributes. Records are lost while the collector
-// does not answer, and requests are not affected. The resource describes the sidecar as in traces; Envoy 1.39 ignores that.
-func openTelemetryLog(export *scope.LogExport, filter *accesslogv3.AccessLogFilter, format logFormat) *accesslogv3.AccessLog {
-	config := &otelv3.OpenTelemetryAccessLogConfig{
-		LogName: accessLogName,
-		GrpcService: &corev3.GrpcService{TargetSpecifier: &corev3.GrpcService_EnvoyGrpc_{
-			EnvoyGrpc: &corev3.GrpcService_EnvoyGrpc{ClusterName: extensionClusterName(export.Service.Name)},
-		}},
-		ResourceDetectors: environmentOfSidecar,
-	}
-	attributes := map[string]string{}
-	if format.text != "" {
-		config.Body = stringValue(format.text)
-	} else {
-		maps.Copy(attributes, format.fields)
-	}
-	maps.Copy(attributes, export.Attributes)
-	config.Attributes = &commonv1.KeyValueList{}
-	for _, key := range slices.Sorted(maps.Keys(attributes)) {
-		config.Attributes.Values = append(config.Attributes.Values, &commonv1.KeyValue{Key: key, Value: stringValue(attributes[key])})
-	}
-	return &accesslogv3.AccessLog{
-		Name: "opentelemetry", Filter: filter,
-		ConfigType: &accesslogv3.AccessLog_TypedConfig{TypedConfig: message.Any(config)},
-	}
-}
-
-func stringValue(text string) *commonv1.AnyValue {
-	return &commonv1.AnyValue{Value: &commonv1.AnyValue_StringValue{StringValue: text}}
+	return append(telemetry.Loggers(log, logfilter.Both(noHealthCheck, fulfilled), inboundFormat("")), telemetry.Loggers(log, logfilter.Both(noHealthCheck, unfulfilled), withDenials)...)
 }
 
 // Limits on the series of one listener or filter chain. Beyond them Envoy drops new series and keeps the others. They hold for each

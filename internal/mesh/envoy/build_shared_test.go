@@ -38,7 +38,7 @@ func TestOwnAndSharedResourcesEqualBuild(t *testing.T) {
 		other.Key.Identity = identity.ServiceAccount{Namespace: "other", Name: "client"}
 		other.Key.Services = "other/service"
 		other.Inbound, other.Egress, other.Retries = nil, !s.Egress, nil
-		other.Key.Class.Metrics, other.Key.Class.Revision = !s.Key.Class.Metrics, "other"
+		other.Key.Class.Metrics = !s.Key.Class.Metrics
 		for name, data := range marshalByName(t, envoy.BuildShared(&other)) {
 			if !bytes.Equal(data, shared[name]) {
 				t.Fatalf("%s differs for another client", name)

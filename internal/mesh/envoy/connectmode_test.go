@@ -6,12 +6,13 @@ import (
 	tcpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
 // TestConnectMode verifies that the application sees connections of verified clients only, and that a global limit works with every protocol.
 func TestConnectMode(t *testing.T) {
-	limited := &scope.Limits{GlobalConnections: &catalog.GlobalConnectionLimit{}}
+	limited := &scope.Limits{GlobalConnections: &upstream.GlobalConnectionLimit{}}
 	for name, test := range map[string]struct {
 		limits   *scope.Limits
 		protocol catalog.Protocol

@@ -8,13 +8,15 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
 func TestIsDecisionServer(t *testing.T) {
 	for name, want := range map[string]bool{
-		ConfiguredAuthorizationCluster: true, PolicyAuthorizationCluster(true): true, PolicyAuthorizationCluster(false): true,
-		RateLimitCluster(catalog.GlobalLimit{Address: "limits.example.com", Port: 8081}): true,
+		ConfiguredAuthorizationCluster: true, extauthz.Cluster(true): true, extauthz.Cluster(false): true,
+		RateLimitCluster(upstream.GlobalLimit{Address: "limits.example.com", Port: 8081}): true,
 		"external-authorization/web|80": false, "ratelimit/web|80": false, "shop/web|80": false, "extension|shop/logs": false,
 	} {
 		if IsDecisionServer(name) != want {

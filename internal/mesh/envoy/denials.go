@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/logfilter"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -50,11 +51,11 @@ func customTag(tag, value string) *customtagv3.CustomTag {
 
 // Filters of denials.
 var (
-	deniedRequest = both(maybeDenied, matching("denied", "has(response.code_details) && ("+requestDenied+" || response.code_details == '"+routeNotFound+"' || "+
+	deniedRequest = logfilter.Both(maybeDenied, logfilter.Expression("denied", "has(response.code_details) && ("+requestDenied+" || response.code_details == '"+routeNotFound+"' || "+
 		"response.code_details.startsWith('"+AuthorizationDetails+"'))"))
 	// maybeDenied selects all denied requests and few others, without an expression: nearly all requests are allowed.
-	maybeDenied = either(
-		withFlags("NR", "UAEX"),
+	maybeDenied = logfilter.Either(
+		logfilter.Flags("NR", "UAEX"),
 		&accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_MetadataFilter{MetadataFilter: &accesslogv3.MetadataFilter{
 			Matcher: &matcherv3.MetadataMatcher{
 				Filter: httpRBACFilter,
@@ -66,7 +67,7 @@ var (
 	)
 	// toUnknownDestination selects requests to a destination that does not exist, or that no policy allows. Only clusters of destinations have metadata of
 	// the mesh. The expression runs for requests without an endpoint.
-	toUnknownDestination = both(withFlags("UH"), matching("unknown destination", "!('"+metadataNamespace+"' in xds.cluster_metadata.filter_metadata)"))
+	toUnknownDestination = logfilter.Both(logfilter.Flags("UH"), logfilter.Expression("unknown destination", "!('"+metadataNamespace+"' in xds.cluster_metadata.filter_metadata)"))
 	// deniedOrUnmatched selects connections that a policy denies, or that match no filter chain, such as plaintext.
-	deniedOrUnmatched = either(unmatched, denied)
+	deniedOrUnmatched = logfilter.Either(unmatched, denied)
 )

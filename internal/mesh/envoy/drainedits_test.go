@@ -12,6 +12,11 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -26,8 +31,8 @@ func TestEditsThatDrain(t *testing.T) {
 		edit(s)
 		return s
 	}
-	setting := func(edit func(*catalog.UpstreamTrafficSetting), service catalog.Name) *catalog.UpstreamTrafficSetting {
-		s := &catalog.UpstreamTrafficSetting{Kind: catalog.KindUpstreamTrafficSetting, Name: service, Service: service}
+	setting := func(edit func(*upstream.Policy), service catalog.Name) *upstream.Policy {
+		s := &upstream.Policy{Kind: upstream.Kind, Name: service, Service: service}
 		edit(s)
 		return s
 	}
@@ -39,7 +44,7 @@ func TestEditsThatDrain(t *testing.T) {
 		&catalog.ExtensionService{Name: Name("shop", "opa"), Address: "192.0.2.9", Port: 9191},
 	}
 	const all, http = "client HTTP, client TCP, server HTTP, server TCP", "client HTTP, server HTTP"
-	limit := catalog.GlobalLimit{Address: "192.0.2.8", Port: 8081, Domain: "shop", Timeout: time.Second}
+	limit := upstream.GlobalLimit{Address: "192.0.2.8", Port: 8081, Domain: "shop", Timeout: time.Second}
 	for name, test := range map[string]struct {
 		edits []catalog.Entry
 		want  string
@@ -48,22 +53,22 @@ func TestEditsThatDrain(t *testing.T) {
 		"another client":        {[]catalog.Entry{Target("all", server.Identity(), allowed.Rules, client.Identity(), SA("shop", "other"))}, ""},
 		"another Service":       {[]catalog.Entry{Service("shop", "new", "server", "10.96.0.3", 81, catalog.ProtocolHTTP)}, ""},
 		"permissive mode":       {[]catalog.Entry{settings(func(s *catalog.Settings) { s.Permissive = true })}, "client TCP, server TCP"},
-		"a Retry":               {[]catalog.Entry{&catalog.Retry{Name: Name("shop", "r"), Source: client.Identity(), Destinations: []catalog.Name{web.Name}, Policy: catalog.RetryPolicy{On: "5xx", Count: 3}}}, ""},
-		"a timeout of requests": {[]catalog.Entry{setting(func(s *catalog.UpstreamTrafficSetting) { s.Connections.RequestTimeout = time.Minute }, web.Name)}, ""},
-		"a limit of each pod": {[]catalog.Entry{setting(func(s *catalog.UpstreamTrafficSetting) {
-			s.RequestRate = &catalog.RequestRateLimit{RateLimit: catalog.RateLimit{Tokens: 1, Interval: time.Second}, Status: 429}
+		"a Retry":               {[]catalog.Entry{&retry.Policy{Name: Name("shop", "r"), Source: client.Identity(), Destinations: []catalog.Name{web.Name}, Settings: retry.Settings{On: "5xx", Count: 3}}}, ""},
+		"a timeout of requests": {[]catalog.Entry{setting(func(s *upstream.Policy) { s.Connections.RequestTimeout = time.Minute }, web.Name)}, ""},
+		"a limit of each pod": {[]catalog.Entry{setting(func(s *upstream.Policy) {
+			s.RequestRate = &upstream.RequestRateLimit{RateLimit: upstream.RateLimit{Tokens: 1, Interval: time.Second}, Status: 429}
 		}, web.Name)}, ""},
 		"a split of requests":    {[]catalog.Entry{&catalog.TrafficSplit{Name: Name("shop", "s"), Root: web.Name, Backends: []catalog.SplitBackend{{Service: web.Name, Weight: 1}}}}, ""},
 		"a split of connections": {[]catalog.Entry{&catalog.TrafficSplit{Name: Name("shop", "s"), Root: db.Name, Backends: []catalog.SplitBackend{{Service: db.Name, Weight: 1}, {Service: web.Name, Weight: 1}}}}, "client TCP"},
-		"the idle timeout":       {[]catalog.Entry{setting(func(s *catalog.UpstreamTrafficSetting) { s.Connections.TCPIdleTimeout = 2 * time.Hour }, db.Name)}, "client TCP, server TCP"},
-		"a global limit": {[]catalog.Entry{setting(func(s *catalog.UpstreamTrafficSetting) {
-			s.GlobalRequests = &catalog.GlobalRequestLimit{GlobalLimit: limit, Status: 429}
+		"the idle timeout":       {[]catalog.Entry{setting(func(s *upstream.Policy) { s.Connections.TCPIdleTimeout = 2 * time.Hour }, db.Name)}, "client TCP, server TCP"},
+		"a global limit": {[]catalog.Entry{setting(func(s *upstream.Policy) {
+			s.GlobalRequests = &upstream.GlobalRequestLimit{GlobalLimit: limit, Status: 429}
 		}, web.Name)}, "server HTTP"},
-		"an IngressBackend":      {[]catalog.Entry{&catalog.IngressBackend{Name: Name("shop", "i"), Backends: []catalog.IngressPort{{Service: web.Name, TargetPort: 80}}}}, ""},
+		"an IngressBackend":      {[]catalog.Entry{&ingressbackend.Policy{Name: Name("shop", "i"), Backends: []ingressbackend.Port{{Service: web.Name, TargetPort: 80}}}}, ""},
 		"an Egress":              {[]catalog.Entry{&catalog.Egress{Name: Name("shop", "e"), Sources: []identity.ServiceAccount{client.Identity()}, Hosts: []string{"api.example.com"}, Ports: []catalog.EgressPort{{Number: 443, Protocol: catalog.ProtocolHTTPS}}}}, ""},
 		"egress":                 {[]catalog.Entry{settings(func(s *catalog.Settings) { s.Egress = true })}, ""},
-		"external authorization": {[]catalog.Entry{&catalog.ExternalAuthorizationPolicy{Name: Name("shop", "a"), Service: Name("shop", "opa"), Timeout: time.Second}}, "server HTTP"},
-		"a Telemetry":            {[]catalog.Entry{&catalog.Telemetry{Name: Name("shop", "t"), Text: "%REQ(:PATH)%"}}, all},
+		"external authorization": {[]catalog.Entry{&extauthz.Policy{Name: Name("shop", "a"), Service: Name("shop", "opa"), Timeout: time.Second}}, "server HTTP"},
+		"a Telemetry":            {[]catalog.Entry{&telemetry.Policy{Name: Name("shop", "t"), Text: "%REQ(:PATH)%"}}, all},
 		"tracing": {[]catalog.Entry{settings(func(s *catalog.Settings) {
 			s.Tracing = &catalog.Tracing{Address: "192.0.2.7", Port: 9411, Path: "/", Sampling: 1}
 		})}, http},

@@ -12,17 +12,14 @@ import (
 	extauthzv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_authz/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	httpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
-	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
-	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
-	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 )
-
-const extAuthzFilter = "envoy.filters.http.ext_authz"
 
 // externalAuthorization returns the filters that send each request to authorization servers. The response to a request that a server could
 // not decide is 503, which differs from a denial.
@@ -32,14 +29,14 @@ func externalAuthorization(s *translation) []*hcmv3.HttpFilter {
 		filters = append(filters, configuredAuthorization(s.ExternalAuthorization))
 	}
 	for _, a := range s.Authorizations {
-		filters = append(filters, policyAuthorization(a))
+		filters = append(filters, extauthz.Filter(&a))
 	}
 	return filters
 }
 
 // configuredAuthorization is the filter for the server of the MeshConfig.
 func configuredAuthorization(server *catalog.ExternalAuthorization) *hcmv3.HttpFilter {
-	return message.HTTPFilter(extAuthzFilter, &extauthzv3.ExtAuthz{
+	return message.HTTPFilter(extauthz.ConfiguredFilter, &extauthzv3.ExtAuthz{
 		StatPrefix:          server.StatPrefix,
 		TransportApiVersion: corev3.ApiVersion_V3,
 		Services: &extauthzv3.ExtAuthz_GrpcService{GrpcService: &corev3.GrpcService{
@@ -48,19 +45,16 @@ func configuredAuthorization(server *catalog.ExternalAuthorization) *hcmv3.HttpF
 		}},
 		FailureModeAllow:          server.FailureModeAllow,
 		FailureModeAllowHeaderAdd: server.FailureModeAllow,
-		StatusOnError:             undecided,
+		StatusOnError:             message.Undecided,
 	})
 }
-
-// undecided is the status of requests without a decision.
-var undecided = &typev3.HttpStatus{Code: typev3.StatusCode_ServiceUnavailable}
 
 // skipUnusedAuthorization disables authorization servers for connections that are drained after they were removed. Their filter chain
 // still sends requests to them, and their clusters are gone.
 func skipUnusedAuthorization(s *translation, host *routev3.VirtualHost) {
-	used := map[string]bool{extAuthzFilter: s.ExternalAuthorization != nil}
+	used := map[string]bool{extauthz.ConfiguredFilter: s.ExternalAuthorization != nil}
 	for _, a := range s.Authorizations {
-		used[policyAuthorizationFilter(a.MeshWide)] = true
+		used[extauthz.FilterName(a.MeshWide)] = true
 	}
 	for _, name := range authorizationFilters {
 		if !used[name] {
@@ -70,7 +64,7 @@ func skipUnusedAuthorization(s *translation, host *routev3.VirtualHost) {
 }
 
 // authorizationFilters are the names of the filters for authorization servers.
-var authorizationFilters = []string{extAuthzFilter, policyAuthorizationFilter(true), policyAuthorizationFilter(false)}
+var authorizationFilters = []string{extauthz.ConfiguredFilter, extauthz.FilterName(true), extauthz.FilterName(false)}
 
 var noAuthorization = message.Any(&extauthzv3.ExtAuthzPerRoute{Override: &extauthzv3.ExtAuthzPerRoute_Disabled{Disabled: true}})
 
@@ -107,93 +101,21 @@ var onlyHTTP2 = &httpv3.HttpProtocolOptions{
 	}},
 }
 
-// policyAuthorization is the filter for the server of an ExternalAuthorization. Filter and cluster have the same names for every policy,
-// so connections that are drained after a change use the current server.
-func policyAuthorization(a scope.Authorization) *hcmv3.HttpFilter {
-	policy := a.Policy
-	config := &extauthzv3.ExtAuthz{
-		StatPrefix:                authorizationLevel(a.MeshWide),
-		TransportApiVersion:       corev3.ApiVersion_V3,
-		FailureModeAllow:          policy.FailureModeAllow,
-		FailureModeAllowHeaderAdd: policy.FailureModeAllow,
-		StatusOnError:             undecided,
-	}
-	if policy.MaxRequestBytes > 0 {
-		config.WithRequestBody = &extauthzv3.BufferSettings{MaxRequestBytes: policy.MaxRequestBytes, AllowPartialMessage: true, PackAsBytes: true}
-	}
-	if len(policy.RequestHeaders) > 0 {
-		config.AllowedHeaders = exactly(policy.RequestHeaders)
-	}
-	cluster := PolicyAuthorizationCluster(a.MeshWide)
-	if a.Service != nil && a.Service.HTTP1 {
-		config.Services = &extauthzv3.ExtAuthz_HttpService{HttpService: authorizationHTTP(a, cluster)}
-	} else {
-		config.Services = &extauthzv3.ExtAuthz_GrpcService{GrpcService: &corev3.GrpcService{
-			TargetSpecifier: &corev3.GrpcService_EnvoyGrpc_{EnvoyGrpc: &corev3.GrpcService_EnvoyGrpc{ClusterName: cluster}},
-			Timeout:         durationpb.New(policy.Timeout),
-		}}
-	}
-	return message.HTTPFilter(policyAuthorizationFilter(a.MeshWide), config)
-}
-
-// authorizationHTTP sends requests to a server with HTTP/1.1.
-func authorizationHTTP(a scope.Authorization, cluster string) *extauthzv3.HttpService {
-	service := &extauthzv3.HttpService{
-		ServerUri: &corev3.HttpUri{
-			Uri:              "http://" + a.Service.Address,
-			HttpUpstreamType: &corev3.HttpUri_Cluster{Cluster: cluster},
-			Timeout:          durationpb.New(a.Policy.Timeout),
-		},
-		PathPrefix: a.Policy.PathPrefix,
-	}
-	if len(a.Policy.ResponseHeaders) > 0 {
-		service.AuthorizationResponse = &extauthzv3.AuthorizationResponse{AllowedUpstreamHeaders: exactly(a.Policy.ResponseHeaders)}
-	}
-	return service
-}
-
-// exactly matches names of headers.
-func exactly(names []string) *matcherv3.ListStringMatcher {
-	list := &matcherv3.ListStringMatcher{}
-	for _, name := range names {
-		list.Patterns = append(list.Patterns, message.Exact(name))
-	}
-	return list
-}
-
-// authorizationLevel distinguishes the policy of the mesh from that of the namespace.
-func authorizationLevel(meshWide bool) string {
-	if meshWide {
-		return "mesh"
-	}
-	return "namespace"
-}
-
-func policyAuthorizationFilter(meshWide bool) string {
-	return extAuthzFilter + "." + authorizationLevel(meshWide)
-}
-
 // Clusters of servers that decide about requests or connections before a sidecar forwards them.
 const (
 	// ConfiguredAuthorizationCluster is the cluster of the authorization server of the MeshConfig.
 	ConfiguredAuthorizationCluster = "external-authorization"
 
-	policyAuthorizationPrefix = ConfiguredAuthorizationCluster + "|"
-	rateLimitPrefix           = "ratelimit|"
+	rateLimitPrefix = "ratelimit|"
 )
 
 // IsDecisionServer reports whether a cluster is an authorization server or a rate limit service.
 func IsDecisionServer(cluster string) bool {
-	return cluster == ConfiguredAuthorizationCluster || strings.HasPrefix(cluster, policyAuthorizationPrefix) || strings.HasPrefix(cluster, rateLimitPrefix)
-}
-
-// PolicyAuthorizationCluster is the cluster of the server of an ExternalAuthorization: that of the mesh, or that of the namespace.
-func PolicyAuthorizationCluster(meshWide bool) string {
-	return policyAuthorizationPrefix + authorizationLevel(meshWide)
+	return cluster == ConfiguredAuthorizationCluster || extauthz.IsCluster(cluster) || strings.HasPrefix(cluster, rateLimitPrefix)
 }
 
 // RateLimitCluster is the cluster of the service that counts a global limit.
-func RateLimitCluster(limit catalog.GlobalLimit) string {
+func RateLimitCluster(limit upstream.GlobalLimit) string {
 	return fmt.Sprintf("%s%s:%d", rateLimitPrefix, limit.Address, limit.Port)
 }
 
@@ -202,10 +124,10 @@ func extensionClusters(s *translation) []*clusterv3.Cluster {
 	var out []*clusterv3.Cluster
 	if s.AccessLog != nil && s.AccessLog.Export != nil {
 		service := &s.AccessLog.Export.Service
-		out = append(out, extensionCluster(s, extensionClusterName(service.Name), service))
+		out = append(out, extensionCluster(s, s.AccessLog.Export.Cluster(), service))
 	}
 	for _, a := range s.Authorizations {
-		name := PolicyAuthorizationCluster(a.MeshWide)
+		name := extauthz.Cluster(a.MeshWide)
 		if a.Service == nil {
 			out = append(out, emptyCluster(name))
 			continue
@@ -233,5 +155,3 @@ func extensionCluster(s *translation, name string, service *catalog.ExtensionSer
 	}
 	return out
 }
-
-func extensionClusterName(name catalog.Name) string { return "extension|" + name.String() }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
@@ -18,7 +19,7 @@ const noBackend = "no-backend"
 
 // routeOf returns the route of a match. The port is that to which clients connect. The policy repeats requests for which the route does not say it;
 // nil means the default.
-func routeOf(port uint16, r *scope.HTTPRoute, retry *catalog.RetryPolicy) *routev3.Route {
+func routeOf(port uint16, r *scope.HTTPRoute, own *retry.Settings) *routev3.Route {
 	out := &routev3.Route{Match: routeMatch(r.Match)}
 	to, usable := routeClusters(r.Backends)
 	setHeaderEdits(out, r.Filters.HeaderFilters, to)
@@ -32,7 +33,7 @@ func routeOf(port uint16, r *scope.HTTPRoute, retry *catalog.RetryPolicy) *route
 	case !usable:
 		out.Action = directResponse(500, "the route has no usable backend: see its status\n")
 	default:
-		action := forward(to, r.Timeout, routeRetry(r, retry))
+		action := forward(to, r.Timeout, routeRetry(r, own))
 		action.Route.ClusterNotFoundResponseCode = routev3.RouteAction_INTERNAL_SERVER_ERROR
 		rewriteRequest(action.Route, r)
 		action.Route.RequestMirrorPolicies = mirrorPolicies(r.Mirrors)

@@ -9,7 +9,7 @@ import (
 	tcpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
@@ -61,7 +61,7 @@ func TestIdleTimeoutOfTheServer(t *testing.T) {
 // to send it.
 func TestExpectationWaitsForNoServerThatReadsBodies(t *testing.T) {
 	for bytes, want := range map[uint32]bool{0: true, 100: false} {
-		s := &scope.Scope{Sidecar: scope.Sidecar{Authorizations: []scope.Authorization{{Policy: &catalog.ExternalAuthorizationPolicy{MaxRequestBytes: bytes}}}}}
+		s := &scope.Scope{Sidecar: scope.Sidecar{Authorizations: []extauthz.Server{{Policy: &extauthz.Policy{MaxRequestBytes: bytes}}}}}
 		for name, filter := range map[string]*listenerv3.Filter{"inbound": inboundHTTP(translationOf(s), "r", inboundPort{}), "ingress": ingressHTTP(translationOf(s), scope.Ingress{})} {
 			if got := decode(t, filter, &hcmv3.HttpConnectionManager{}).GetProxy_100Continue(); got != want {
 				t.Errorf("%s: with %d bytes of bodies for the server, the expectation reaches the application: %t, want %t", name, bytes, got, want)

@@ -19,6 +19,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -112,7 +113,7 @@ func serverConnectionManager(s *translation, routeConfig string, service catalog
 		defaultHost(hcm, service)
 	}
 	// A server that needs the body for its decision gets it only if the client need not wait for the application.
-	hcm.Proxy_100Continue = !slices.ContainsFunc(s.Authorizations, func(a scope.Authorization) bool { return a.Policy.MaxRequestBytes > 0 })
+	hcm.Proxy_100Continue = !slices.ContainsFunc(s.Authorizations, func(a extauthz.Server) bool { return a.Policy.MaxRequestBytes > 0 })
 	hcm.NormalizePath = wrapperspb.Bool(true)
 	hcm.MergeSlashes = true
 	hcm.PathWithEscapedSlashesAction = hcmv3.HttpConnectionManager_REJECT_REQUEST

@@ -7,6 +7,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
@@ -17,8 +18,8 @@ func TestLongAccessLogsAreTranslatedOnce(t *testing.T) {
 	for i := range 64 {
 		attributes[fmt.Sprint("key-", i)] = "value"
 	}
-	log := &scope.AccessLog{Metrics: catalog.AllMetrics, Export: &scope.LogExport{Service: catalog.ExtensionService{}, Attributes: attributes}}
-	perListener := func(log *scope.AccessLog) float64 {
+	log := &telemetry.AccessLog{Metrics: telemetry.AllMetrics, Export: &telemetry.Export{Service: catalog.ExtensionService{}, Attributes: attributes}}
+	perListener := func(log *telemetry.AccessLog) float64 {
 		allocations := func(listeners int) float64 {
 			s := &scope.Scope{Common: scope.Common{TrustDomain: "cluster.local", AccessLog: log}}
 			for i := range listeners {

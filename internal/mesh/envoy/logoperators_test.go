@@ -5,7 +5,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
-	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/testing/envoytest"
 )
@@ -13,13 +13,13 @@ import (
 // TestGoldenLogOperators checks that both supported versions of Envoy accept every command operator that a Telemetry may have.
 func TestGoldenLogOperators(t *testing.T) {
 	text := ""
-	for _, operator := range ingest.LogOperators() {
+	for _, operator := range telemetry.Operators() {
 		text += operator + " "
 	}
 	s := &scope.Scope{
 		Common: scope.Common{
 			TrustDomain: "cluster.local",
-			AccessLog: &scope.AccessLog{Text: text, Export: &scope.LogExport{
+			AccessLog: &telemetry.AccessLog{Text: text, Export: &telemetry.Export{
 				Service: catalog.ExtensionService{Name: catalog.Name{Namespace: "shop", Name: "otel"}, Address: "192.0.2.1", Port: 4317},
 			}},
 		},

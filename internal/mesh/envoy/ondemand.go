@@ -17,8 +17,8 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
@@ -81,11 +81,11 @@ func onDemandTCP(s *translation, o scope.Outbound) *listenerv3.Filter {
 }
 
 // outboundDestinationRoute sends requests to the Service itself, or to the backends of a list.
-func outboundDestinationRoute(s *translation, o scope.Outbound, retry *catalog.RetryPolicy) *routev3.Route {
+func outboundDestinationRoute(s *translation, o scope.Outbound, own *retry.Settings) *routev3.Route {
 	if s.LoadsOnDemand(&o) {
-		return &routev3.Route{Match: anyRequest(), Action: forwardToDestination(requestTimeout(o.Upstream), retryPolicy(retry))}
+		return &routev3.Route{Match: anyRequest(), Action: forwardToDestination(requestTimeout(o.Upstream), retry.Envoy(own))}
 	}
-	return outboundRoute(o, anyRequest(), o.Backends, retry)
+	return outboundRoute(o, anyRequest(), o.Backends, own)
 }
 
 // NoDestination is the cluster of a destination that does not exist, or that the client may not call. It has no endpoints, so requests fail at once. Envoy asks

@@ -3,8 +3,8 @@ package envoy
 import (
 	"slices"
 
-	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
-
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
@@ -39,7 +39,7 @@ func osmScope(s *scope.Scope) *scope.Scope {
 }
 
 // osmAuthorization leaves out the server of a policy that lists headers: that Envoy would send all of them. Without a server no request is allowed.
-func osmAuthorization(a scope.Authorization) scope.Authorization {
+func osmAuthorization(a extauthz.Server) extauthz.Server {
 	if len(a.Policy.RequestHeaders) == 0 {
 		return a
 	}
@@ -73,8 +73,8 @@ func osmOutbound(o scope.Outbound) []scope.Outbound {
 var osmLoggers = newOSMLoggers()
 
 func newOSMLoggers() *loggers {
-	line := []*accesslogv3.AccessLog{stdoutLog(nil, logFormat{fields: accessLogFormat})}
-	requests := []*accesslogv3.AccessLog{stdoutLog(noHealthCheck, logFormat{fields: accessLogFormat})}
+	line := telemetry.Loggers(nil, nil, accessLogFormat)
+	requests := telemetry.Loggers(nil, noHealthCheck, accessLogFormat)
 	return &loggers{
 		outboundRequests: line, inboundRequests: requests, authorizedRequests: requests, outboundConnections: line, inboundConnections: line,
 	}

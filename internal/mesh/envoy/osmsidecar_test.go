@@ -19,6 +19,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/testing/envoytest"
 	"github.com/openservicemesh/osm-operator/internal/testing/pki"
@@ -158,7 +159,7 @@ func TestSidecarsOfOSMFailClosed(t *testing.T) {
 		policy := *s.Authorizations[i].Policy
 		policy.RequestHeaders, policy.FailureModeAllow = []string{"authorization"}, true
 		s.Authorizations[i].Policy = &policy
-		name := envoy.PolicyAuthorizationCluster(s.Authorizations[i].MeshWide)
+		name := extauthz.Cluster(s.Authorizations[i].MeshWide)
 		for _, r := range envoy.BuildType(s, envoy.ClusterType) {
 			if c, ok := r.Message.(*clusterv3.Cluster); ok && r.Name == name && len(c.GetLoadAssignment().GetEndpoints()) > 0 {
 				t.Errorf("%s gets all headers of requests, and its policy lists some", name)

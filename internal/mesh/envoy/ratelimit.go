@@ -22,6 +22,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
@@ -39,7 +40,7 @@ const anyPath = ".*"
 var requestLimitFilter = message.HTTPFilter(httpLimitFilter, &httplimitv3.LocalRateLimit{StatPrefix: limitPrefix})
 
 // limitRequests bounds the requests of a route or virtual host at this pod, for all clients together.
-func limitRequests(limit *catalog.RequestRateLimit) *anypb.Any {
+func limitRequests(limit *upstream.RequestRateLimit) *anypb.Any {
 	config := &httplimitv3.LocalRateLimit{
 		StatPrefix:     limitPrefix,
 		Status:         &typev3.HttpStatus{Code: rateLimitStatus(limit.Status)},
@@ -65,7 +66,7 @@ func rateLimitStatus(status uint32) typev3.StatusCode {
 }
 
 // portRequestLimit is the limit of all requests to a port that have no route limit; nil without one.
-func portRequestLimit(limits *scope.Limits) *catalog.RequestRateLimit {
+func portRequestLimit(limits *scope.Limits) *upstream.RequestRateLimit {
 	if limits == nil {
 		return nil
 	}
@@ -74,7 +75,7 @@ func portRequestLimit(limits *scope.Limits) *catalog.RequestRateLimit {
 
 // routeLimit is the limit of the route whose path expression is identical; nil without one. It replaces the limit of
 // the port.
-func routeLimit(limits *scope.Limits, path string) *catalog.RequestRateLimit {
+func routeLimit(limits *scope.Limits, path string) *upstream.RequestRateLimit {
 	if limits == nil {
 		return nil
 	}
@@ -95,7 +96,7 @@ func connectionLimit(in inboundPort) *corev3.TypedExtensionConfig {
 	config := &netlimitv3.LocalRateLimit{
 		StatPrefix:     connectionLimitFilter,
 		RuntimeEnabled: &corev3.RuntimeFeatureFlag{DefaultValue: wrapperspb.Bool(false), RuntimeKey: "l4_local_rate_limit_enabled"},
-		TokenBucket:    tokenBucket(catalog.RateLimit{Tokens: 1, Interval: unlimitedFillInterval}),
+		TokenBucket:    tokenBucket(upstream.RateLimit{Tokens: 1, Interval: unlimitedFillInterval}),
 	}
 	if limits := in.Limits; limits != nil && limits.Connections != nil {
 		config.RuntimeEnabled.DefaultValue = wrapperspb.Bool(true)
@@ -114,7 +115,7 @@ var rateLimitedHeader = &corev3.HeaderValueOption{
 	AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
 }
 
-func tokenBucket(r catalog.RateLimit) *typev3.TokenBucket {
+func tokenBucket(r upstream.RateLimit) *typev3.TokenBucket {
 	return &typev3.TokenBucket{
 		MaxTokens:     r.Tokens + r.Burst,
 		TokensPerFill: wrapperspb.UInt32(r.Tokens),
@@ -148,7 +149,7 @@ func globalRequestLimit(limits *scope.Limits) []*hcmv3.HttpFilter {
 		FailureModeDeny:   !limit.FailOpen,
 		RateLimitService:  rateLimitService(limit.GlobalLimit),
 		RateLimitedStatus: &typev3.HttpStatus{Code: rateLimitStatus(limit.Status)},
-		StatusOnError:     undecided,
+		StatusOnError:     message.Undecided,
 	}
 	if limit.LimitHeaders {
 		config.EnableXRatelimitHeaders = httpglobalv3.RateLimit_DRAFT_VERSION_03
@@ -176,7 +177,7 @@ func globalConnectionLimit(limits *scope.Limits) []*listenerv3.Filter {
 	return []*listenerv3.Filter{message.NetworkFilter(globalConnectionFilter, config)}
 }
 
-func rateLimitService(limit catalog.GlobalLimit) *ratelimitv3.RateLimitServiceConfig {
+func rateLimitService(limit upstream.GlobalLimit) *ratelimitv3.RateLimitServiceConfig {
 	return &ratelimitv3.RateLimitServiceConfig{
 		TransportApiVersion: corev3.ApiVersion_V3,
 		GrpcService: &corev3.GrpcService{TargetSpecifier: &corev3.GrpcService_EnvoyGrpc_{
@@ -188,7 +189,7 @@ func rateLimitService(limit catalog.GlobalLimit) *ratelimitv3.RateLimitServiceCo
 // rateLimitClusters are the rate limit services of the ports.
 func rateLimitClusters(s *translation, inbound []inboundPort) []*clusterv3.Cluster {
 	var out []*clusterv3.Cluster
-	add := func(limit catalog.GlobalLimit) {
+	add := func(limit upstream.GlobalLimit) {
 		c := configuredCluster(s, RateLimitCluster(limit), limit.Address, limit.Port, false)
 		c.TypedExtensionProtocolOptions = map[string]*anypb.Any{message.HTTPProtocolOptions: message.Any(onlyHTTP2)}
 		out = append(out, c)
@@ -231,7 +232,7 @@ func routeDescriptors(limits *scope.Limits, path string) []*routev3.RateLimit {
 	return nil
 }
 
-func requestDescriptors(list []catalog.RequestDescriptor) []*routev3.RateLimit {
+func requestDescriptors(list []upstream.RequestDescriptor) []*routev3.RateLimit {
 	var out []*routev3.RateLimit
 	for _, descriptor := range list {
 		limit := &routev3.RateLimit{}
@@ -243,7 +244,7 @@ func requestDescriptors(list []catalog.RequestDescriptor) []*routev3.RateLimit {
 	return out
 }
 
-func limitAction(entry catalog.RequestEntry) *routev3.RateLimit_Action {
+func limitAction(entry upstream.RequestEntry) *routev3.RateLimit_Action {
 	switch {
 	case len(entry.Match) > 0:
 		match := &routev3.RateLimit_Action_HeaderValueMatch{
@@ -265,7 +266,7 @@ func limitAction(entry catalog.RequestEntry) *routev3.RateLimit_Action {
 	return &routev3.RateLimit_Action{ActionSpecifier: &routev3.RateLimit_Action_RemoteAddress_{RemoteAddress: &routev3.RateLimit_Action_RemoteAddress{}}}
 }
 
-func limitHeaderMatcher(match catalog.LimitHeaderMatch) *routev3.HeaderMatcher {
+func limitHeaderMatcher(match upstream.LimitHeaderMatch) *routev3.HeaderMatcher {
 	value := &matcherv3.StringMatcher{}
 	switch match.Kind {
 	case "exact":

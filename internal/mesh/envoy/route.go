@@ -17,6 +17,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -124,23 +125,23 @@ func outboundRoutes(s *translation, o scope.Outbound) *routev3.RouteConfiguratio
 }
 
 func outboundVirtualHost(s *translation, o scope.Outbound) *routev3.VirtualHost {
-	host, retry := virtualHost("outbound", o.Service, o.Port), s.RetryOf(o.Service)
+	host, own := virtualHost("outbound", o.Service, o.Port), s.RetryOf(o.Service)
 	if o.Routed {
-		host.Routes = routedRequests(o, retry)
+		host.Routes = routedRequests(o, own)
 		return host
 	}
 	for _, r := range o.Routes {
 		for _, match := range r.Matches {
-			host.Routes = appendRoute(host.Routes, &o, outboundRoute(o, requestMatch(match), r.Backends, retry))
+			host.Routes = appendRoute(host.Routes, &o, outboundRoute(o, requestMatch(match), r.Backends, own))
 		}
 	}
-	host.Routes = appendRoute(host.Routes, &o, outboundDestinationRoute(s, o, retry))
+	host.Routes = appendRoute(host.Routes, &o, outboundDestinationRoute(s, o, own))
 	return host
 }
 
-func outboundRoute(o scope.Outbound, match *routev3.RouteMatch, list []scope.Backend, retry *catalog.RetryPolicy) *routev3.Route {
+func outboundRoute(o scope.Outbound, match *routev3.RouteMatch, list []scope.Backend, own *retry.Settings) *routev3.Route {
 	if to := weightedClusters(o, list); len(to) > 0 {
-		return &routev3.Route{Match: match, Action: forward(to, requestTimeout(o.Upstream), retryPolicy(retry))}
+		return &routev3.Route{Match: match, Action: forward(to, requestTimeout(o.Upstream), retry.Envoy(own))}
 	}
 	return &routev3.Route{Match: match, Action: noBackendResponse()}
 }

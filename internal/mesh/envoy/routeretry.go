@@ -11,19 +11,20 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
 // routeRetry is the retry policy of a route: its own, or else that of the client for the Service. Failures that no server has begun to process are
 // always repeated. The timeout of an attempt is that of the route.
-func routeRetry(r *scope.HTTPRoute, policy *catalog.RetryPolicy) *routev3.RetryPolicy {
-	out := retryPolicy(policy)
+func routeRetry(r *scope.HTTPRoute, policy *retry.Settings) *routev3.RetryPolicy {
+	out := retry.Envoy(policy)
 	switch {
 	case r.Repeat == nil:
 	case r.Repeat.Never:
-		out = defaultRetryPolicy
+		out = retry.Envoy(nil)
 	default:
-		out = newRetryPolicy(catalog.RetryPolicy{On: ownRetryOn(r.Repeat), Count: cmp.Or(r.Repeat.Attempts, catalog.DefaultRetryCount),
+		out = retry.Envoy(&retry.Settings{On: ownRetryOn(r.Repeat), Count: cmp.Or(r.Repeat.Attempts, retry.DefaultCount),
 			BackoffBase: r.Repeat.Backoff})
 		out.RetriableStatusCodes = r.Repeat.Codes
 	}

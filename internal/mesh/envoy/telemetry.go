@@ -10,7 +10,6 @@ import (
 	tracev3 "github.com/envoyproxy/go-control-plane/envoy/config/trace/v3"
 	statsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/stats/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
-	detectorsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/tracers/opentelemetry/resource_detectors/v3"
 	samplersv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/tracers/opentelemetry/samplers/v3"
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
 	"google.golang.org/protobuf/types/known/anypb"
@@ -77,15 +76,9 @@ func openTelemetry(server *catalog.Tracing) *tracev3.OpenTelemetryConfig {
 			Timeout:         durationpb.New(exportTimeout),
 		},
 		Sampler:           sampler(server.Sampling),
-		ResourceDetectors: environmentOfSidecar,
+		ResourceDetectors: message.SidecarEnvironment,
 	}
 }
-
-// environmentOfSidecar reads names.ResourceAttributesEnv.
-var environmentOfSidecar = []*corev3.TypedExtensionConfig{{
-	Name:        "envoy.tracers.opentelemetry.resource_detectors.environment",
-	TypedConfig: message.Any(&detectorsv3.EnvironmentResourceDetectorConfig{}),
-}}
 
 // sampler follows the decision of the caller, and decides by percentage where a trace begins. Without it, Envoy would apply the percentage
 // to sampled requests of callers again.

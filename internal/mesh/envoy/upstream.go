@@ -19,6 +19,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -37,7 +38,7 @@ func applyConnectionSettings(c *clusterv3.Cluster, up *scope.Upstream) {
 
 // circuitBreakers are the limits of a Service, and no limit where it sets none. Envoy's default of 1,024 would limit applications without
 // a circuit breaker.
-func circuitBreakers(limits catalog.ConnectionSettings) *clusterv3.CircuitBreakers {
+func circuitBreakers(limits upstream.ConnectionSettings) *clusterv3.CircuitBreakers {
 	limit := func(value *uint32) *wrapperspb.UInt32Value {
 		if value == nil {
 			return wrapperspb.UInt32(math.MaxUint32)
@@ -66,7 +67,7 @@ var retryBudget = &clusterv3.CircuitBreakers_Thresholds_RetryBudget{
 }
 
 // noLimits disables the circuit breakers of a cluster.
-var noLimits = circuitBreakers(catalog.ConnectionSettings{})
+var noLimits = circuitBreakers(upstream.ConnectionSettings{})
 
 // upstreamHTTP uses the HTTP version of the client's request, so that gRPC stays HTTP/2, and the connection lifetime
 // that the Service sets.
@@ -167,7 +168,7 @@ var ejectUnreachable = &clusterv3.OutlierDetection{
 // outlierDetection ejects endpoints after consecutive failures: responses of 500 or more, broken connections and
 // failed connection attempts. One endpoint may always be ejected; Envoy's limit of 10 % alone would never eject
 // endpoints of small Services.
-func outlierDetection(o *catalog.OutlierDetection) *clusterv3.OutlierDetection {
+func outlierDetection(o *upstream.OutlierDetection) *clusterv3.OutlierDetection {
 	if o == nil {
 		return nil
 	}

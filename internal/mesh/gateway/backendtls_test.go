@@ -8,6 +8,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -83,8 +84,8 @@ func TestBackendTLSStatus(t *testing.T) {
 		v := meshtest.Apply(append([]catalog.Entry{
 			&catalog.Namespace{Name: "ns", Monitored: true}, p,
 			&catalog.ExtensionService{Name: meshtest.Name("ns", "server")},
-			&catalog.UpstreamTrafficSetting{Kind: catalog.KindUpstreamTrafficSetting, Name: meshtest.Name("ns", "setting"), GlobalConnections: &catalog.GlobalConnectionLimit{
-				GlobalLimit: catalog.GlobalLimit{Address: "limits.ns.svc.cluster.local", Port: 8081},
+			&upstream.Policy{Kind: upstream.Kind, Name: meshtest.Name("ns", "setting"), GlobalConnections: &upstream.GlobalConnectionLimit{
+				GlobalLimit: upstream.GlobalLimit{Address: "limits.ns.svc.cluster.local", Port: 8081},
 			}},
 			&catalog.Service{Name: meshtest.Name("ns", "limits"), Ports: []catalog.Port{{Name: "http", Number: 80}, {Name: "grpc", Number: 8081}}},
 			&catalog.Egress{Name: meshtest.Name("ns", "plain")}, &catalog.Egress{Name: meshtest.Name("ns", "forwarded"), Gateway: &catalog.EgressGateway{}},

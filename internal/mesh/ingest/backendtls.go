@@ -14,7 +14,7 @@ import (
 // BackendTLSPolicy reads a BackendTLSPolicy. One that cannot be used is an entry with a problem: without it, requests would leave the mesh in
 // plaintext.
 func BackendTLSPolicy(u *unstructured.Unstructured) (*catalog.BackendTLSPolicy, []Problem) {
-	policy := &catalog.BackendTLSPolicy{Name: nameOf(u), Created: u.GetCreationTimestamp().UTC()}
+	policy := &catalog.BackendTLSPolicy{Name: NameOf(u), Created: u.GetCreationTimestamp().UTC()}
 	object, found := convert[gatewayv1.BackendTLSPolicy](u)
 	if found != nil {
 		policy.Targets, policy.Problem = readableTargets(u), found[0].Message

@@ -15,17 +15,17 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 )
 
-// specOf returns the undecoded spec of an object.
-func specOf(u *unstructured.Unstructured) any { return u.Object["spec"] }
+// SpecOf returns the undecoded spec of an object.
+func SpecOf(u *unstructured.Unstructured) any { return u.Object["spec"] }
 
-// nameOf is the name of an object.
-func nameOf(u *unstructured.Unstructured) catalog.Name {
+// NameOf is the name of an object.
+func NameOf(u *unstructured.Unstructured) catalog.Name {
 	return catalog.Name{Namespace: u.GetNamespace(), Name: u.GetName()}
 }
 
-// decodeSpec decodes the spec of an object into the Go type of its API. It adds a problem for each value of the wrong type,
+// DecodeSpec decodes the spec of an object into the Go type of its API. It adds a problem for each value of the wrong type,
 // which stays a zero value, and reports whether there was none. A missing spec is the zero value.
-func decodeSpec[T any](spec any, found *problems) (T, bool) {
+func DecodeSpec[T any](spec any, found *Problems) (T, bool) {
 	var out T
 	target := reflect.ValueOf(&out).Elem()
 	if spec == nil || decode("", spec, target, nil) {
@@ -34,16 +34,16 @@ func decodeSpec[T any](spec any, found *problems) (T, bool) {
 	return out, decode("spec", spec, target, found)
 }
 
-// decodeObject is decodeSpec for the spec of an object. It returns the problems as a new list.
-func decodeObject[T any](u *unstructured.Unstructured) (spec T, found problems, ok bool) {
-	spec, ok = decodeSpec[T](specOf(u), &found)
+// DecodeObject is decodeSpec for the spec of an object. It returns the problems as a new list.
+func DecodeObject[T any](u *unstructured.Unstructured) (spec T, found Problems, ok bool) {
+	spec, ok = DecodeSpec[T](SpecOf(u), &found)
 	return spec, found, ok
 }
 
 // decode stores a value, adds a problem for each part of the wrong type, and reports whether there was none. Without found it
 // builds no paths and no messages. The converter of apimachinery is no replacement: its errors name Go types but no field.
 // Field names are compared exactly; absent fields and null are zero values. Unknown fields are ignored.
-func decode(path string, value any, out reflect.Value, found *problems) bool {
+func decode(path string, value any, out reflect.Value, found *Problems) bool {
 	expected := ""
 	switch out.Kind() {
 	case reflect.Pointer:
@@ -71,7 +71,7 @@ func decode(path string, value any, out reflect.Value, found *problems) bool {
 		expected = decodeScalar(value, out)
 	}
 	if expected != "" && found != nil {
-		found.malformed(path, value, expected)
+		found.Malformed(path, value, expected)
 	}
 	return expected == ""
 }
@@ -106,20 +106,20 @@ func decodeScalar(value any, out reflect.Value) string {
 	return ""
 }
 
-func decodeItems(path string, items []any, out reflect.Value, found *problems) bool {
+func decodeItems(path string, items []any, out reflect.Value, found *Problems) bool {
 	out.Set(reflect.MakeSlice(out.Type(), len(items), len(items)))
 	ok := true
 	for i, item := range items {
 		itemPath := ""
 		if found != nil {
-			itemPath = indexed(path, i)
+			itemPath = Indexed(path, i)
 		}
 		ok = decode(itemPath, item, out.Index(i), found) && ok
 	}
 	return ok
 }
 
-func decodeMap(path string, entries map[string]any, out reflect.Value, found *problems) bool {
+func decodeMap(path string, entries map[string]any, out reflect.Value, found *Problems) bool {
 	out.Set(reflect.MakeMapWithSize(out.Type(), len(entries)))
 	ok := true
 	for _, key := range slices.Sorted(maps.Keys(entries)) {
@@ -132,7 +132,7 @@ func decodeMap(path string, entries map[string]any, out reflect.Value, found *pr
 	return ok
 }
 
-func decodeFields(path string, fields map[string]any, out reflect.Value, found *problems) bool {
+func decodeFields(path string, fields map[string]any, out reflect.Value, found *Problems) bool {
 	ok := true
 	for i, name := range fieldNames(out.Type()) {
 		if name == "" { // inlined
@@ -186,58 +186,53 @@ func wholeNumber(value any) (int64, bool) {
 	return 0, false
 }
 
-// count converts a count of at least minimum; nil when it is absent or invalid. An invalid value is a problem of that
+// Count converts a count of at least minimum; nil when it is absent or invalid. An invalid value is a problem of that
 // field only.
-func (p *problems) count(path string, value *int64, minimum uint32) *uint32 {
-	return p.number(path, value, minimum, math.MaxUint32)
+func (p *Problems) Count(path string, value *int64, minimum uint32) *uint32 {
+	return p.Number(path, value, minimum, math.MaxUint32)
 }
 
-// number converts a number within bounds; nil when it is absent or invalid.
-func (p *problems) number(path string, value *int64, minimum, maximum uint32) *uint32 {
+// Number converts a number within bounds; nil when it is absent or invalid.
+func (p *Problems) Number(path string, value *int64, minimum, maximum uint32) *uint32 {
 	if value == nil {
 		return nil
 	}
 	if *value < int64(minimum) || *value > int64(maximum) {
-		p.reject(ReasonInvalidNumber, "%s is %d, which is out of range and has no effect: write a whole number from %d to %d.", path, *value, minimum, maximum)
+		p.Reject(ReasonInvalidNumber, "%s is %d, which is out of range and has no effect: write a whole number from %d to %d.", path, *value, minimum, maximum)
 		return nil
 	}
 	number := uint32(*value) //nolint:gosec // in range
 	return &number
 }
 
-// duration parses a duration; 0 when it is absent or invalid. An invalid value is a problem of that field only.
-func (p *problems) duration(path, text, example string) time.Duration {
+// Duration parses a duration; 0 when it is absent or invalid. An invalid value is a problem of that field only.
+func (p *Problems) Duration(path, text, example string) time.Duration {
 	if text == "" {
 		return 0
 	}
 	d, err := time.ParseDuration(text)
 	switch {
 	case err != nil:
-		p.reject(ReasonInvalidDuration, "%s %.40q is not a duration and has no effect: write a number with a unit, for example %s.", path, text, example)
+		p.Reject(ReasonInvalidDuration, "%s %.40q is not a duration and has no effect: write a number with a unit, for example %s.", path, text, example)
 	case d < 0:
-		p.reject(ReasonInvalidDuration, "%s %s is below zero and has no effect: write for example %s.", path, text, example)
+		p.Reject(ReasonInvalidDuration, "%s %s is below zero and has no effect: write for example %s.", path, text, example)
 	case d > maxDuration:
-		p.reject(ReasonInvalidDuration, "%s %s is too long and has no effect: write at most %dh.", path, text, int(maxDuration.Hours()))
+		p.Reject(ReasonInvalidDuration, "%s %s is too long and has no effect: write at most %dh.", path, text, int(maxDuration.Hours()))
 	default:
 		return d
 	}
 	return 0
 }
 
-// durationFrom parses a duration and raises it to a minimum, with a warning; 0 when it is absent, zero or invalid.
-func (p *problems) durationFrom(path, text, example string, minimum time.Duration) time.Duration {
-	d := p.duration(path, text, example)
+// DurationFrom parses a duration and raises it to a minimum, with a warning; 0 when it is absent, zero or invalid.
+func (p *Problems) DurationFrom(path, text, example string, minimum time.Duration) time.Duration {
+	d := p.Duration(path, text, example)
 	if d == 0 || d >= minimum {
 		return d
 	}
-	p.warn(ReasonInvalidDuration, "%s %s is too short and counts as %s: write at least %s.", path, d, minimum, minimum)
+	p.Warn(ReasonInvalidDuration, "%s %s is too short and counts as %s: write at least %s.", path, d, minimum, minimum)
 	return minimum
 }
 
-// valueOrZero dereferences a number; nil is 0.
-func valueOrZero(number *uint32) uint32 {
-	if number == nil {
-		return 0
-	}
-	return *number
-}
+// MinTimeout is the shortest timeout of a single operation: the author of a policy must not be able to keep sidecars busy.
+const MinTimeout = 10 * time.Millisecond

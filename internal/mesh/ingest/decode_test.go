@@ -28,7 +28,7 @@ func TestEveryFieldCanBeDecoded(t *testing.T) {
 		specsv1alpha4.TCPRouteSpec{},
 		splitv1alpha4.TrafficSplitSpec{},
 	} {
-		var found problems
+		var found Problems
 		out := reflect.New(reflect.TypeOf(spec)).Elem()
 		if !decode("spec", sample(out.Type()), out, &found) {
 			t.Errorf("%T cannot be decoded: %+v", spec, found)
@@ -94,8 +94,8 @@ func checkSet(t *testing.T, path string, value reflect.Value) {
 // TestNumberBeyondItsType checks that a number is never stored as another one.
 func TestNumberBeyondItsType(t *testing.T) {
 	for _, number := range []any{int64(1 << 31), int64(-1<<31 - 1), 1e12} {
-		var found problems
-		spec, ok := decodeSpec[policyv1alpha1.EgressSpec](map[string]any{"ports": []any{map[string]any{"number": number}}}, &found)
+		var found Problems
+		spec, ok := DecodeSpec[policyv1alpha1.EgressSpec](map[string]any{"ports": []any{map[string]any{"number": number}}}, &found)
 		if ok || len(found) != 1 || found[0].Reason != ReasonMalformed || spec.Ports[0].Number != 0 {
 			t.Errorf("%v is decoded as %d with the problems %+v", number, spec.Ports[0].Number, found)
 		}
@@ -104,8 +104,8 @@ func TestNumberBeyondItsType(t *testing.T) {
 
 // TestNilMapIsAbsent checks that a nil map of an object that was built in Go is the null that it is in JSON.
 func TestNilMapIsAbsent(t *testing.T) {
-	var found problems
-	spec, ok := decodeSpec[policyv1alpha1.TelemetrySpec](map[string]any{"accessLog": map[string]any(nil)}, &found)
+	var found Problems
+	spec, ok := DecodeSpec[policyv1alpha1.TelemetrySpec](map[string]any{"accessLog": map[string]any(nil)}, &found)
 	if !ok || spec.AccessLog != nil {
 		t.Errorf("the log is %+v with the problems %+v, want none", spec.AccessLog, found)
 	}
@@ -113,8 +113,8 @@ func TestNilMapIsAbsent(t *testing.T) {
 
 // TestNullInMapIsZero checks that null in a map is the zero value, as in JSON.
 func TestNullInMapIsZero(t *testing.T) {
-	var found problems
-	spec, ok := decodeSpec[policyv1alpha1.TelemetrySpec](map[string]any{"selector": map[string]any{"app": nil, "tier": "web"}}, &found)
+	var found Problems
+	spec, ok := DecodeSpec[policyv1alpha1.TelemetrySpec](map[string]any{"selector": map[string]any{"app": nil, "tier": "web"}}, &found)
 	if value, exists := spec.Selector["app"]; !ok || len(found) > 0 || value != "" || !exists || spec.Selector["tier"] != "web" {
 		t.Errorf("the selector is %+v with the problems %+v, want an empty label and another one", spec.Selector, found)
 	}
@@ -125,8 +125,8 @@ func TestInlinedFieldsKeepProblems(t *testing.T) {
 	type inlined struct {
 		B string `json:"b"`
 	}
-	var found problems
-	if _, ok := decodeSpec[struct {
+	var found Problems
+	if _, ok := DecodeSpec[struct {
 		A       string `json:"a"`
 		inlined `json:",inline"`
 	}](map[string]any{"a": int64(1)}, &found); ok || len(found) != 1 {

@@ -66,7 +66,7 @@ func TestUnusedTLSNeedsPorts(t *testing.T) {
 		"https": {[]catalog.EgressPort{{Number: 443, Protocol: catalog.ProtocolHTTPS}}, 1},
 		"both":  {[]catalog.EgressPort{{Number: 443, Protocol: catalog.ProtocolHTTPS}, {Number: 80, Protocol: catalog.ProtocolHTTP}}, 0},
 	} {
-		var found problems
+		var found Problems
 		warnUnusedTLS(&catalog.Egress{Ports: test.ports, Gateway: gateway}, &found)
 		if len(found) != test.want {
 			t.Errorf("%s: the warnings are %+v, want %d", name, found, test.want)

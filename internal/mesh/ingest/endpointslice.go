@@ -29,9 +29,9 @@ func EndpointSlice(slice *discoveryv1.EndpointSlice) (*catalog.EndpointSlice, []
 		Service: catalog.Name{Namespace: slice.Namespace, Name: service},
 		Ports:   endpointPorts(slice.Ports),
 	}
-	var found problems
+	var found Problems
 	for _, number := range reservedPorts(slice.Ports) {
-		found.reject(ReasonInvalidPort, "The EndpointSlice of Service %s has the port %d, which belongs to the sidecar and gets no traffic: use another port in the container.", service, number)
+		found.Reject(ReasonInvalidPort, "The EndpointSlice of Service %s has the port %d, which belongs to the sidecar and gets no traffic: use another port in the container.", service, number)
 	}
 	var rejected, foreign []string
 	for _, endpoint := range slice.Endpoints {
@@ -50,10 +50,10 @@ func EndpointSlice(slice *discoveryv1.EndpointSlice) (*catalog.EndpointSlice, []
 	}
 	slices.SortStableFunc(entry.Endpoints, func(a, b catalog.Endpoint) int { return a.Address.Compare(b.Address) })
 	if len(rejected) > 0 {
-		found.reject(ReasonRejectedAddress, "The EndpointSlice of Service %s has addresses that no pod can have, and they get no traffic: %s.", service, joinFirst(rejected))
+		found.Reject(ReasonRejectedAddress, "The EndpointSlice of Service %s has addresses that no pod can have, and they get no traffic: %s.", service, joinFirst(rejected))
 	}
 	if len(foreign) > 0 {
-		found.reject(ReasonRejectedAddress, "The EndpointSlice of Service %s has addresses whose targetRef is not a pod of its namespace, and they get no traffic, because nothing can prove who answers there: %s.", service, joinFirst(foreign))
+		found.Reject(ReasonRejectedAddress, "The EndpointSlice of Service %s has addresses whose targetRef is not a pod of its namespace, and they get no traffic, because nothing can prove who answers there: %s.", service, joinFirst(foreign))
 	}
 	return entry, found
 }

@@ -46,7 +46,7 @@ func TestExternalAuthorization(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			spec := usable
 			c.change(&spec)
-			var found problems
+			var found Problems
 			expect(t, c.want, externalAuthorization(&spec, &found), c.problems, found)
 		})
 	}

@@ -62,7 +62,7 @@ func Gateway(u *unstructured.Unstructured) (*catalog.Gateway, []Problem) {
 			return nil, found
 		}
 	}
-	gateway := &catalog.Gateway{Name: nameOf(u), Created: u.GetCreationTimestamp().UTC(), Class: string(object.Spec.GatewayClassName),
+	gateway := &catalog.Gateway{Name: NameOf(u), Created: u.GetCreationTimestamp().UTC(), Class: string(object.Spec.GatewayClassName),
 		Ignored: setFields(u, ignoredByGateways())}
 	if infrastructure := object.Spec.Infrastructure; infrastructure != nil && infrastructure.ParametersRef != nil {
 		gateway.Parameters = fmt.Sprintf("%s %s", infrastructure.ParametersRef.Kind, infrastructure.ParametersRef.Name)
@@ -144,7 +144,7 @@ func ReferenceGrant(u *unstructured.Unstructured) (*catalog.ReferenceGrant, []Pr
 	if found != nil {
 		return nil, found
 	}
-	grant := &catalog.ReferenceGrant{Name: nameOf(u)}
+	grant := &catalog.ReferenceGrant{Name: NameOf(u)}
 	for _, from := range object.Spec.From {
 		grant.From = append(grant.From, catalog.GrantedReferrer{Group: string(from.Group), Kind: string(from.Kind), Namespace: string(from.Namespace)})
 	}

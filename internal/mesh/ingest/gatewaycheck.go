@@ -35,12 +35,12 @@ func checkFilters(f catalog.RouteFilters) error {
 
 func checkHeaderEdits(edits catalog.HeaderEdits) error {
 	for _, h := range slices.Concat(edits.Set, edits.Add) {
-		if err := checkHeader(headerChanged, h.Name, h.Value); err != nil {
+		if err := checkHeader(HeaderChanged, h.Name, h.Value); err != nil {
 			return err
 		}
 	}
 	for _, name := range edits.Remove {
-		if err := checkHeader(headerChanged, name, ""); err != nil {
+		if err := checkHeader(HeaderChanged, name, ""); err != nil {
 			return err
 		}
 	}
@@ -48,8 +48,8 @@ func checkHeaderEdits(edits catalog.HeaderEdits) error {
 }
 
 // checkHeader returns why a header with a value cannot be used. The value may be empty.
-func checkHeader(use headerUse, name, value string) error {
-	if problem := headerNameProblem(use, name); problem != "" {
+func checkHeader(use HeaderUse, name, value string) error {
+	if problem := HeaderNameProblem(use, name); problem != "" {
 		return fmt.Errorf("the header %.60q cannot be %s, because %s: use URLRewrite for the host, and another name for a header of your own", name, use, problem)
 	}
 	if !httpguts.ValidHeaderFieldValue(value) {

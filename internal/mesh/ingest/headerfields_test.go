@@ -1,4 +1,4 @@
-package ingest
+package ingest_test
 
 import (
 	"fmt"
@@ -16,12 +16,16 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/openservicemesh/osm-operator/config/crd"
+	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
+	"github.com/openservicemesh/osm-operator/internal/testing/ingesttest"
 )
 
 // headerField is a field with the name of a header.
 type headerField struct {
 	// use is what the field does with the header; empty for a field whose rule is not supported as a whole.
-	use headerUse
+	use ingest.HeaderUse
 	// spec is one that has NAME in the field, and is valid if that is the name of a header of an application.
 	spec string
 }
@@ -29,21 +33,21 @@ type headerField struct {
 // headerFields returns the fields of each kind with the name of a header, or of what can be one.
 func headerFields() map[string]map[string]headerField {
 	fields := map[string]map[string]headerField{"ExternalAuthorization": {
-		"spec.requestHeaders[]":  {headerCopied, "{extensionService: {name: opa}, requestHeaders: [NAME]}"},
-		"spec.responseHeaders[]": {headerCopied, "{extensionService: {name: opa}, responseHeaders: [NAME]}"},
+		"spec.requestHeaders[]":  {ingest.HeaderCopied, "{extensionService: {name: opa}, requestHeaders: [NAME]}"},
+		"spec.responseHeaders[]": {ingest.HeaderCopied, "{extensionService: {name: opa}, responseHeaders: [NAME]}"},
 	}, "HTTPRouteGroup": {
-		"spec.matches[].headers": {headerMatched, "{matches: [{name: a, headers: [{NAME: b}]}]}"},
+		"spec.matches[].headers": {ingest.HeaderMatched, "{matches: [{name: a, headers: [{NAME: b}]}]}"},
 	}, "UpstreamTrafficSetting": {}, "HTTPRoute": {}, "GRPCRoute": {}}
 	local, global := "{local: {http: {requests: 1, unit: second, HEADERS}}}", "{global: {http: {extensionService: {name: limits}, domain: a, descriptors: [{entries: [ENTRY]}]}}}"
 	perRoute, globalRoute := "{local: {requests: 1, unit: second, HEADERS}}", "{global: {descriptors: [{entries: [ENTRY]}]}}"
 	headers, counted, matched := "responseHeadersToAdd: [{name: NAME, value: a}]", "{requestHeader: {name: NAME, key: a}}", "{headerValueMatch: {value: a, headers: [{name: NAME}]}}"
 	addLimits := func(path, localPath, globalPath, local, global, around string) {
-		add := func(name string, use headerUse, limit string) {
+		add := func(name string, use ingest.HeaderUse, limit string) {
 			fields["UpstreamTrafficSetting"][path+name] = headerField{use, strings.Replace(around, "LIMIT", limit, 1)}
 		}
-		add(localPath+".responseHeadersToAdd[].name", headerChanged, strings.Replace(local, "HEADERS", headers, 1))
-		add(globalPath+".descriptors[].entries[].requestHeader.name", headerCounted, strings.Replace(global, "ENTRY", counted, 1))
-		add(globalPath+".descriptors[].entries[].headerValueMatch.headers[].name", headerCounted, strings.Replace(global, "ENTRY", matched, 1))
+		add(localPath+".responseHeadersToAdd[].name", ingest.HeaderChanged, strings.Replace(local, "HEADERS", headers, 1))
+		add(globalPath+".descriptors[].entries[].requestHeader.name", ingest.HeaderCounted, strings.Replace(global, "ENTRY", counted, 1))
+		add(globalPath+".descriptors[].entries[].headerValueMatch.headers[].name", ingest.HeaderCounted, strings.Replace(global, "ENTRY", matched, 1))
 	}
 	addLimits("spec.rateLimit", ".local.http", ".global.http", local, global, "{host: web.shop, rateLimit: LIMIT}")
 	addLimits("spec.httpRoutes[].rateLimit", ".local", ".global", perRoute, globalRoute,
@@ -65,16 +69,16 @@ func addRouteFields(fields map[string]headerField) {
 	rule := func(rule string) string {
 		return "{" + parent + ", rules: [{backendRefs: [" + backend + "], " + rule + "}]}"
 	}
-	addFilter := func(field string, use headerUse, filter string) {
+	addFilter := func(field string, use ingest.HeaderUse, filter string) {
 		fields["spec.rules[].filters[]."+field] = headerField{use, rule("filters: [" + filter + "]")}
 		fields["spec.rules[].backendRefs[].filters[]."+field] = headerField{use, "{" + parent + ", rules: [{backendRefs: [{name: web, port: 80, filters: [" + filter + "]}]}]}"}
 	}
 	for _, message := range []string{"Request", "Response"} {
 		field := strings.ToLower(message) + "HeaderModifier"
 		filter := "{type: " + message + "HeaderModifier, " + field + ": EDIT}"
-		addFilter(field+".set[].name", headerChanged, strings.Replace(filter, "EDIT", "{set: [{name: NAME, value: a}]}", 1))
-		addFilter(field+".add[].name", headerChanged, strings.Replace(filter, "EDIT", "{add: [{name: NAME, value: a}]}", 1))
-		addFilter(field+".remove[]", headerChanged, strings.Replace(filter, "EDIT", "{remove: [NAME]}", 1))
+		addFilter(field+".set[].name", ingest.HeaderChanged, strings.Replace(filter, "EDIT", "{set: [{name: NAME, value: a}]}", 1))
+		addFilter(field+".add[].name", ingest.HeaderChanged, strings.Replace(filter, "EDIT", "{add: [{name: NAME, value: a}]}", 1))
+		addFilter(field+".remove[]", ingest.HeaderChanged, strings.Replace(filter, "EDIT", "{remove: [NAME]}", 1))
 	}
 	addFilter("cors.allowHeaders[]", "", "{type: CORS, cors: {allowHeaders: [NAME]}}")
 	addFilter("cors.exposeHeaders[]", "", "{type: CORS, cors: {exposeHeaders: [NAME]}}")
@@ -82,14 +86,14 @@ func addRouteFields(fields map[string]headerField) {
 		protocol, list, _ := strings.Cut(field, ".")
 		addFilter("externalAuth."+field+"[]", "", "{type: ExternalAuth, externalAuth: {protocol: "+strings.ToUpper(protocol)+", backendRef: "+backend+", "+protocol+": {"+list+": [NAME]}}}")
 	}
-	fields["spec.rules[].matches[].headers[].name"] = headerField{headerMatched, rule("matches: [{headers: [{name: NAME, value: a}]}]")}
-	fields["spec.rules[].sessionPersistence.sessionName"] = headerField{headerChanged, rule("sessionPersistence: {type: Header, sessionName: NAME}")}
+	fields["spec.rules[].matches[].headers[].name"] = headerField{ingest.HeaderMatched, rule("matches: [{headers: [{name: NAME, value: a}]}]")}
+	fields["spec.rules[].sessionPersistence.sessionName"] = headerField{ingest.HeaderChanged, rule("sessionPersistence: {type: Header, sessionName: NAME}")}
 	// Release 1.7 has this field.
-	fields["spec.rules[].sessionPersistence.header.name"] = headerField{headerChanged, rule("sessionPersistence: {type: Header, header: {name: NAME}}")}
+	fields["spec.rules[].sessionPersistence.header.name"] = headerField{ingest.HeaderChanged, rule("sessionPersistence: {type: Header, header: {name: NAME}}")}
 }
 
 // TestEachHeaderNameIsChecked finds the fields of all definitions that take the name of a header, and checks that each of them rejects those that it may not
-// have. A new field fails the test until it has a row, and the row fails until the field is checked with headerNameProblem.
+// have. A new field fails the test until it has a row, and the row fails until the field is checked with HeaderNameProblem.
 func TestEachHeaderNameIsChecked(t *testing.T) {
 	known, found := headerFields(), append(fieldsOfDefinitions(t), fieldsOfTheGatewayAPI(t)...)
 	if len(found) < 40 {
@@ -104,7 +108,7 @@ func TestEachHeaderNameIsChecked(t *testing.T) {
 		for path, field := range fields {
 			name, text := "Content-Length", "it belongs to the connection or to the message itself"
 			switch field.use {
-			case headerMatched, headerCounted:
+			case ingest.HeaderMatched, ingest.HeaderCounted:
 				name, text = `"a b"`, "it is not the name of a header"
 			case "":
 				text = "the mesh does not support the filter"
@@ -122,23 +126,23 @@ func TestEachHeaderNameIsChecked(t *testing.T) {
 // readAsText returns the entry and the problems of an object.
 func readAsText(t *testing.T, kind, spec string) string {
 	t.Helper()
-	u := smi(t, spec)
-	as := func(entry any, problems []Problem) string { return fmt.Sprintf("%+v %+v", entry, problems) }
+	u := ingesttest.Object(t, spec)
+	as := func(entry any, problems []ingest.Problem) string { return fmt.Sprintf("%+v %+v", entry, problems) }
 	switch kind {
 	case "ExternalAuthorization":
-		entry, problems := ExternalAuthorization(u)
+		entry, problems := extauthz.Read(u)
 		return as(entry, problems)
 	case "HTTPRouteGroup":
-		entry, problems := HTTPRouteGroup(u)
+		entry, problems := ingest.HTTPRouteGroup(u)
 		return as(entry, problems)
 	case "UpstreamTrafficSetting":
-		entry, problems := UpstreamTrafficSetting(u)
+		entry, problems := upstream.Read(u)
 		return as(entry, problems)
 	case "HTTPRoute":
-		entry, problems := HTTPRoute(u)
+		entry, problems := ingest.HTTPRoute(u)
 		return as(entry, problems)
 	case "GRPCRoute":
-		entry, problems := GRPCRoute(u)
+		entry, problems := ingest.GRPCRoute(u)
 		return as(entry, problems)
 	}
 	t.Fatalf("no reader for %s", kind)

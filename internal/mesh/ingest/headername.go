@@ -7,18 +7,18 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// headerUse is what a policy does with a header that it names, as a participle for messages.
-type headerUse string
+// HeaderUse is what a policy does with a header that it names, as a participle for messages.
+type HeaderUse string
 
 const (
-	// headerMatched is a header whose value selects requests.
-	headerMatched headerUse = "matched"
-	// headerCounted is a header whose value is a key by which requests are counted.
-	headerCounted headerUse = "counted"
-	// headerCopied is a header that is sent to a server that authorizes requests, or taken from its answer.
-	headerCopied headerUse = "copied"
-	// headerChanged is a header that is set, added or removed, or that carries a session.
-	headerChanged headerUse = "changed"
+	// HeaderMatched is a header whose value selects requests.
+	HeaderMatched HeaderUse = "matched"
+	// HeaderCounted is a header whose value is a key by which requests are counted.
+	HeaderCounted HeaderUse = "counted"
+	// HeaderCopied is a header that is sent to a server that authorizes requests, or taken from its answer.
+	HeaderCopied HeaderUse = "copied"
+	// HeaderChanged is a header that is set, added or removed, or that carries a session.
+	HeaderChanged HeaderUse = "changed"
 )
 
 // messageHeaders belong to a connection, or say where a message ends. Envoy writes them as they are told: with a changed one, the peer reads what is
@@ -28,14 +28,14 @@ var messageHeaders = []string{
 	"transfer-encoding", "upgrade",
 }
 
-// headerNameProblem describes why a policy cannot use a header in a certain way; empty if it can. Each field that has the name of a header is checked with it:
+// HeaderNameProblem describes why a policy cannot use a header in a certain way; empty if it can. Each field that has the name of a header is checked with it:
 // TestEachHeaderNameIsChecked finds the fields.
-func headerNameProblem(use headerUse, name string) string {
+func HeaderNameProblem(use HeaderUse, name string) string {
 	name = strings.ToLower(name)
 	plain := strings.ReplaceAll(name, "_", "-") // applications that have headers as variables cannot tell these apart
-	isRead := use == headerMatched || use == headerCounted
+	isRead := use == HeaderMatched || use == HeaderCounted
 	switch {
-	case use == headerCounted && slices.Contains([]string{":authority", ":method", ":path"}, name):
+	case use == HeaderCounted && slices.Contains([]string{":authority", ":method", ":path"}, name):
 		return ""
 	case strings.HasPrefix(name, ":") && httpguts.ValidHeaderFieldName(name[1:]):
 		return "it is a pseudo-header"
@@ -45,7 +45,7 @@ func headerNameProblem(use headerUse, name string) string {
 		return ""
 	case slices.Contains(messageHeaders, plain):
 		return "it belongs to the connection or to the message itself"
-	case strings.HasPrefix(plain, "x-envoy-"), strings.HasPrefix(plain, "x-osm-"), strings.HasPrefix(plain, "x-forwarded-") && use != headerCopied:
+	case strings.HasPrefix(plain, "x-envoy-"), strings.HasPrefix(plain, "x-osm-"), strings.HasPrefix(plain, "x-forwarded-") && use != HeaderCopied:
 		return "sidecars and gateways write it, and obey it"
 	}
 	return ""

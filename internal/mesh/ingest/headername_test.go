@@ -31,8 +31,8 @@ func TestHeaderNames(t *testing.T) {
 		"a b":                     {invalid, invalid, invalid, invalid},
 		"a\r\nb":                  {invalid, invalid, invalid, invalid},
 	} {
-		for use, want := range map[headerUse]string{headerMatched: want.matched, headerCounted: want.counted, headerCopied: want.copied, headerChanged: want.changed} {
-			if got := headerNameProblem(use, name); got != want {
+		for use, want := range map[HeaderUse]string{HeaderMatched: want.matched, HeaderCounted: want.counted, HeaderCopied: want.copied, HeaderChanged: want.changed} {
+			if got := HeaderNameProblem(use, name); got != want {
 				t.Errorf("%q %s: %q, want %q", name, use, got, want)
 			}
 		}

@@ -28,7 +28,7 @@ func readRequestRoute(u *unstructured.Unstructured, kind catalog.Kind, spec *gat
 
 // readRoute reads a route of a kind in the form of an HTTPRoute.
 func readRoute(u *unstructured.Unstructured, kind catalog.Kind, spec *gatewayv1.HTTPRouteSpec) (*catalog.HTTPRoute, []Problem) {
-	route := &catalog.HTTPRoute{Kind: kind, Name: nameOf(u), Created: u.GetCreationTimestamp().UTC(), Ignored: setFields(u, ignoredByRoutes())}
+	route := &catalog.HTTPRoute{Kind: kind, Name: NameOf(u), Created: u.GetCreationTimestamp().UTC(), Ignored: setFields(u, ignoredByRoutes())}
 	for _, ref := range spec.ParentRefs {
 		if parent, ok := RouteParent(u.GetNamespace(), ref); ok {
 			route.Parents = append(route.Parents, parent)

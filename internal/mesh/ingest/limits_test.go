@@ -3,33 +3,15 @@ package ingest
 import (
 	"strings"
 	"testing"
-	"time"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 )
 
-// TestLargestValues checks that the largest value that a message names is usable.
-func TestLargestValues(t *testing.T) {
-	retry, problems := Retry(smi(t, strings.NewReplacer("numRetries: 3", "numRetries: 10", "perTryTimeout: 1s", "perTryTimeout: 10ms").Replace(ownRetry)))
-	expect(t, catalog.RetryPolicy{On: "5xx", Count: 10, PerTryTimeout: 10 * time.Millisecond, BackoffBase: 25 * time.Millisecond}, retry.Policy, nil, problems)
-
-	setting, problems := UpstreamTrafficSetting(smi(t, "host: web.shop\nconnectionSettings: {tcp: {idleTimeout: 8760h}}\nrateLimit: {local: {tcp: {connections: 4294967294, burst: 1, unit: hour}}}"))
-	expect(t, catalog.RateLimit{Tokens: 4294967294, Burst: 1, Interval: time.Hour}, *setting.ConnectionRate, nil, problems)
-	expect(t, 8760*time.Hour, setting.Connections.TCPIdleTimeout, nil, nil)
-
-	headers := strings.Repeat("{name: a, value: b}, ", maxLimitHeaders)
-	setting, problems = UpstreamTrafficSetting(smi(t, "host: web.shop\nrateLimit: {local: {http: {requests: 1, unit: hour, responseHeadersToAdd: ["+headers+"]}}}"))
-	expect(t, maxLimitHeaders, len(setting.RequestRate.Headers), nil, problems)
-
+// TestLargestPorts checks that the smallest and the largest port are usable.
+func TestLargestPorts(t *testing.T) {
 	route, problems := TCPRoute(smi(t, "matches: {ports: [1, 65535]}"))
 	expect(t, &catalog.TCPRoute{Name: x, Ports: []uint16{1, 65535}}, route, nil, problems)
-}
-
-// TestLocalAndGlobalLimitOfARoute checks that a route may have both limits.
-func TestLocalAndGlobalLimitOfARoute(t *testing.T) {
-	setting, problems := UpstreamTrafficSetting(smi(t, "host: web.shop\nhttpRoutes: [{path: /a, rateLimit: {local: {requests: 3, unit: hour}, global: {descriptors: [{entries: [{remoteAddress: {}}]}]}}}]"))
-	expect(t, []catalog.RouteRateLimit{{Path: "/a", Limit: catalog.RequestRateLimit{RateLimit: catalog.RateLimit{Tokens: 3, Interval: time.Hour}, Status: 429}}}, setting.Routes, nil, problems)
 }
 
 // TestSplitLimits checks the limits of a TrafficSplit, and that each bad backend is a problem.
@@ -72,7 +54,7 @@ func TestTLSVersions(t *testing.T) {
 		{"TLSv1_0", "TLS_AUTO", "TLSv1_0", "TLS_AUTO", nil},
 		{"", "TLSv1_0", "TLSv1_2", "TLSv1_3", []string{"InvalidTLS: TLSv1_2 is newer than"}},
 	} {
-		var found problems
+		var found Problems
 		minimum, maximum := tlsRange(configv1alpha2.SidecarSpec{
 			TLSMinProtocolVersion: configv1alpha2.TLSVersion(c.minimum), TLSMaxProtocolVersion: configv1alpha2.TLSVersion(c.maximum),
 		}, &found)
@@ -83,7 +65,7 @@ func TestTLSVersions(t *testing.T) {
 // TestKeySizes checks which sizes of keys are replaced.
 func TestKeySizes(t *testing.T) {
 	for bits, usable := range map[int]bool{0: true, 2047: false, 2048: true, 4096: true, 4097: false} {
-		var found problems
+		var found Problems
 		replacedSettings(&configv1alpha2.MeshConfigSpec{Certificate: configv1alpha2.CertificateSpec{CertKeyBitSize: bits}}, &found)
 		if (len(found) == 0) != usable {
 			t.Errorf("%d: the problems are %+v, want usable = %t", bits, found, usable)
@@ -94,13 +76,13 @@ func TestKeySizes(t *testing.T) {
 // TestTracingLimits checks the limits of the percentage, and paths that are none.
 func TestTracingLimits(t *testing.T) {
 	for text, usable := range map[string]bool{"0": true, "100": true, "100.1": false, "-0.1": false, "x": false, "1e999": false} {
-		var found problems
+		var found Problems
 		got := sampling("tracing", text, &found)
 		if (len(found) == 0) != usable || !usable && got != 100 {
 			t.Errorf("%s is read as %g with the problems %+v, want usable = %t", text, got, found, usable)
 		}
 	}
-	var found problems
+	var found Problems
 	got := tracing(&configv1alpha2.TracingSpec{Enable: true, Endpoint: "/a b"}, "osm-system", &found)
 	expect(t, nil, got, []string{`Malformed: endpoint "/a b" is not a URL path`}, found)
 }

@@ -13,10 +13,6 @@ func TestItemsOfTheWrongType(t *testing.T) {
 		entry, problems := Egress(u)
 		return entry != nil, problems
 	}
-	ingress := func(u *unstructured.Unstructured) (bool, []Problem) {
-		entry, problems := IngressBackend(u)
-		return entry != nil, problems
-	}
 	group := func(u *unstructured.Unstructured) (bool, []Problem) {
 		entry, problems := HTTPRouteGroup(u)
 		return entry != nil, problems
@@ -33,34 +29,26 @@ func TestItemsOfTheWrongType(t *testing.T) {
 		entry, problems := ExtensionService(u)
 		return entry != nil, problems
 	}
-	telemetry := func(u *unstructured.Unstructured) (bool, []Problem) {
-		entry, problems := Telemetry(u)
-		return entry != nil, problems
-	}
 	split := func(u *unstructured.Unstructured) (bool, []Problem) {
 		entry, problems := TrafficSplit(u)
 		return entry != nil, problems
 	}
-	const backend = "backends: [{name: web, port: {number: 80, protocol: https}, tls: {skipClientCertValidation: true, sniHosts: [a, 5]}}]\n"
 	for name, c := range map[string]struct {
 		read     func(*unstructured.Unstructured) (bool, []Problem)
 		spec     string
 		problems []string
 	}{
-		"hosts":     {egress, egressSource + egressHTTP + "hosts: [5, a.example.com, 6]", []string{"spec.hosts[0] is the number 5", "spec.hosts[2] is the number 6"}},
-		"ranges":    {egress, egressSource + egressHost + egressHTTPS + "ipAddresses: [5, 10.0.0.0/8, 6]", []string{"spec.ipAddresses[0] is the number 5", "spec.ipAddresses[2] is the number 6"}},
-		"sources":   {egress, egressHost + egressHTTP + "sources: [5, {kind: ServiceAccount, name: curl, namespace: shop}]", []string{"spec.sources[0] is the number 5: expected an object"}},
-		"SNI hosts": {ingress, backend + "sources: [{kind: Service, name: nginx, namespace: ingress}]", []string{"spec.backends[0].tls.sniHosts[1] is the number 5: expected text"}},
-		"a match":   {group, "matches: [5, {name: m}]", []string{"spec.matches[0] is the number 5: expected an object"}},
-		"matches":   {group, "matches: all", []string{`spec.matches is the text "all": expected a list`}},
-		"a spec":    {group, "[a]", []string{"spec is a list: expected an object"}},
-		"a port":    {route, "matches: {ports: ['80', 443]}", []string{`spec.matches.ports[0] is the text "80"`}},
+		"hosts":   {egress, egressSource + egressHTTP + "hosts: [5, a.example.com, 6]", []string{"spec.hosts[0] is the number 5", "spec.hosts[2] is the number 6"}},
+		"ranges":  {egress, egressSource + egressHost + egressHTTPS + "ipAddresses: [5, 10.0.0.0/8, 6]", []string{"spec.ipAddresses[0] is the number 5", "spec.ipAddresses[2] is the number 6"}},
+		"sources": {egress, egressHost + egressHTTP + "sources: [5, {kind: ServiceAccount, name: curl, namespace: shop}]", []string{"spec.sources[0] is the number 5: expected an object"}},
+		"a match": {group, "matches: [5, {name: m}]", []string{"spec.matches[0] is the number 5: expected an object"}},
+		"matches": {group, "matches: all", []string{`spec.matches is the text "all": expected a list`}},
+		"a spec":  {group, "[a]", []string{"spec is a list: expected an object"}},
+		"a port":  {route, "matches: {ports: ['80', 443]}", []string{`spec.matches.ports[0] is the text "80"`}},
 		"a destination": {
 			target, "destination: 7\nsources: [{kind: ServiceAccount, name: a, namespace: b}]\nrules: [{kind: TCPRoute, name: tcp}]",
 			[]string{"spec.destination is the number 7: expected an object"},
 		},
-		"labels":     {telemetry, "{selector: 5, metrics: None}", []string{"spec.selector is the number 5: expected an object"}},
-		"a label":    {telemetry, "{selector: {a: 5, b: web, c: null}, metrics: None}", []string{"spec.selector.a is the number 5: expected text"}},
 		"a root":     {split, "service: 5\nbackends: [{service: v1, weight: 1}]", []string{"spec.service is the number 5: expected text"}},
 		"a duration": {extension, "{host: a.example.com, port: 80, connectTimeout: 5}", []string{"spec.connectTimeout is the number 5: expected text"}},
 	} {

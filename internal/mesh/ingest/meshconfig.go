@@ -40,7 +40,7 @@ func MeshConfig(config *configv1alpha2.MeshConfig) (*catalog.Settings, []Problem
 	if config == nil {
 		return &catalog.Settings{TLS: catalog.TLS{MinVersion: defaultMinTLS, MaxVersion: defaultMaxTLS}}, nil
 	}
-	var found problems
+	var found Problems
 	spec := &config.Spec
 	settings := &catalog.Settings{
 		Namespace:  config.Namespace,
@@ -66,19 +66,19 @@ func MeshConfig(config *configv1alpha2.MeshConfig) (*catalog.Settings, []Problem
 	found = append(found, durations...)
 	replacedSettings(spec, &found)
 	if ignored := IgnoredFields(spec); len(ignored) > 0 {
-		found.warn(ReasonUnsupported, "This version of the mesh does not act on these fields yet: %s. Everything else in this MeshConfig is in force.", strings.Join(ignored, ", "))
+		found.Warn(ReasonUnsupported, "This version of the mesh does not act on these fields yet: %s. Everything else in this MeshConfig is in force.", strings.Join(ignored, ", "))
 	}
 	return settings, found
 }
 
 // replacedSettings warns about values that OSM accepts and replaces by defaults.
-func replacedSettings(spec *configv1alpha2.MeshConfigSpec, found *problems) {
+func replacedSettings(spec *configv1alpha2.MeshConfigSpec, found *Problems) {
 	levels := []string{"trace", "debug", "info", "warn", "error", "fatal", "panic", "disabled"}
 	if level := spec.Observability.OSMLogLevel; level != "" && !slices.Contains(levels, level) {
-		found.warn(ReasonUnsupported, "spec.observability.osmLogLevel %.40q is not a log level and means info: use one of %s.", level, strings.Join(levels, ", "))
+		found.Warn(ReasonUnsupported, "spec.observability.osmLogLevel %.40q is not a log level and means info: use one of %s.", level, strings.Join(levels, ", "))
 	}
 	if bits := spec.Certificate.CertKeyBitSize; bits != 0 && (bits < minKeySize || bits > maxKeySize) {
-		found.warn(ReasonUnsupported, "spec.certificate.certKeyBitSize %d is out of range and means %d: write a number from %d to %d.", bits, minKeySize, minKeySize, maxKeySize)
+		found.Warn(ReasonUnsupported, "spec.certificate.certKeyBitSize %d is out of range and means %d: write a number from %d to %d.", bits, minKeySize, minKeySize, maxKeySize)
 	}
 }
 
@@ -94,7 +94,7 @@ func teardownMode(annotation string) catalog.Teardown {
 }
 
 // tlsRange reads the TLS versions, or returns the defaults when they exclude each other.
-func tlsRange(spec configv1alpha2.SidecarSpec, found *problems) (string, string) {
+func tlsRange(spec configv1alpha2.SidecarSpec, found *Problems) (string, string) {
 	minimum, maximum := string(spec.TLSMinProtocolVersion), string(spec.TLSMaxProtocolVersion)
 	if minimum == "" {
 		minimum = defaultMinTLS
@@ -104,15 +104,15 @@ func tlsRange(spec configv1alpha2.SidecarSpec, found *problems) (string, string)
 	}
 	for _, version := range []string{minimum, maximum} {
 		if version != "TLS_AUTO" && !slices.Contains(tlsVersions, version) {
-			found.reject(ReasonInvalidTLS, "spec.sidecar names %.40q, which is not a version of TLS: use TLS_AUTO, TLSv1_2 or TLSv1_3.", version)
-			found.effect("Sidecars use %s to %s.", defaultMinTLS, defaultMaxTLS)
+			found.Reject(ReasonInvalidTLS, "spec.sidecar names %.40q, which is not a version of TLS: use TLS_AUTO, TLSv1_2 or TLSv1_3.", version)
+			found.Effect("Sidecars use %s to %s.", defaultMinTLS, defaultMaxTLS)
 			return defaultMinTLS, defaultMaxTLS
 		}
 	}
 	// TLS_AUTO has the index -1 and excludes nothing.
 	if low, high := slices.Index(tlsVersions, minimum), slices.Index(tlsVersions, maximum); high >= 0 && low > high {
-		found.reject(ReasonInvalidTLS, "spec.sidecar.tlsMinProtocolVersion %s is newer than spec.sidecar.tlsMaxProtocolVersion %s: swap them.", minimum, maximum)
-		found.effect("Sidecars use %s to %s.", defaultMinTLS, defaultMaxTLS)
+		found.Reject(ReasonInvalidTLS, "spec.sidecar.tlsMinProtocolVersion %s is newer than spec.sidecar.tlsMaxProtocolVersion %s: swap them.", minimum, maximum)
+		found.Effect("Sidecars use %s to %s.", defaultMinTLS, defaultMaxTLS)
 		return defaultMinTLS, defaultMaxTLS
 	}
 	return minimum, maximum
@@ -124,17 +124,17 @@ func ServiceCertificateLifetime(spec *configv1alpha2.MeshConfigSpec) (time.Durat
 	const field = "spec.certificate.serviceCertValidityDuration"
 	text := spec.Certificate.ServiceCertValidityDuration
 	lifetime, err := time.ParseDuration(text)
-	var found problems
+	var found Problems
 	switch {
 	case err != nil:
-		found.reject(ReasonInvalidDuration, "%s %.40q is not a duration: write a number with a unit, for example 24h or 90m.", field, text)
-		found.effect("Certificates are valid for %s.", defaultLifetime)
+		found.Reject(ReasonInvalidDuration, "%s %.40q is not a duration: write a number with a unit, for example 24h or 90m.", field, text)
+		found.Effect("Certificates are valid for %s.", defaultLifetime)
 	case lifetime <= 0:
-		found.reject(ReasonInvalidDuration, "%s %s is not above zero: write for example 24h.", field, text)
-		found.effect("Certificates are valid for %s.", defaultLifetime)
+		found.Reject(ReasonInvalidDuration, "%s %s is not above zero: write for example 24h.", field, text)
+		found.Effect("Certificates are valid for %s.", defaultLifetime)
 	case lifetime < minLifetime:
-		found.reject(ReasonInvalidDuration, "%s %s is too short: write at least %s.", field, text, minLifetime)
-		found.effect("Certificates are valid for %s.", minLifetime)
+		found.Reject(ReasonInvalidDuration, "%s %s is too short: write at least %s.", field, text, minLifetime)
+		found.Effect("Certificates are valid for %s.", minLifetime)
 		return minLifetime, found
 	default:
 		return lifetime, nil
@@ -151,13 +151,13 @@ func ResyncInterval(spec *configv1alpha2.MeshConfigSpec) (time.Duration, []Probl
 		return 0, nil
 	}
 	interval, err := time.ParseDuration(text)
-	var found problems
+	var found Problems
 	switch {
 	case err != nil || interval < 0:
-		found.reject(ReasonInvalidDuration, "%s %.40q is not a duration: write a number with a unit, for example 0s or 5m.", field, text)
-		found.effect("Nothing is resynchronised.")
+		found.Reject(ReasonInvalidDuration, "%s %.40q is not a duration: write a number with a unit, for example 0s or 5m.", field, text)
+		found.Effect("Nothing is resynchronised.")
 	case interval > 0 && interval < minResync:
-		found.warn(ReasonInvalidDuration, "%s %s is shorter than %s and ignored: write at least that, or 0s for never.", field, text, minResync)
+		found.Warn(ReasonInvalidDuration, "%s %s is shorter than %s and ignored: write at least that, or 0s for never.", field, text, minResync)
 	default:
 		return interval, nil
 	}
@@ -202,7 +202,7 @@ func ECDHCurves() []string { return []string{"X25519", "P-256", "P-384", "P-521"
 
 // knownNames returns the names that sidecars support. One unsupported name would make every sidecar reject every
 // listener and cluster. An empty result means Envoy's defaults.
-func knownNames(field string, names, all []string, found *problems) []string {
+func knownNames(field string, names, all []string, found *Problems) []string {
 	var good, bad []string
 	for _, name := range names {
 		if slices.Contains(all, name) {
@@ -212,23 +212,23 @@ func knownNames(field string, names, all []string, found *problems) []string {
 		}
 	}
 	if len(bad) > 0 {
-		found.reject(ReasonInvalidTLS, "%s names %.80q, which sidecars do not support: use %s.", field, strings.Join(bad, ", "), strings.Join(all, ", "))
-		found.effect("These are left out.")
+		found.Reject(ReasonInvalidTLS, "%s names %.80q, which sidecars do not support: use %s.", field, strings.Join(bad, ", "), strings.Join(all, ", "))
+		found.Effect("These are left out.")
 	}
 	return good
 }
 
 // isServer reports whether a server of the MeshConfig has a usable address and port. Otherwise it rejects the field. Written is the
 // address as the user wrote it, and role describes the server.
-func isServer(field, address, written string, port int, role string, found *problems) bool {
+func isServer(field, address, written string, port int, role string, found *Problems) bool {
 	return isAddress(field+".address", address, written, role, found) && isPort(field+".port", port, role, found)
 }
 
-func isAddress(field, address, written, role string, found *problems) bool {
+func isAddress(field, address, written, role string, found *Problems) bool {
 	if _, err := netip.ParseAddr(address); err == nil || isHostName(address) {
 		return true
 	}
-	found.reject(ReasonInvalidName, "%s %.80q is not a DNS name or an IP address: write the name of the %s.", field, written, role)
+	found.Reject(ReasonInvalidName, "%s %.80q is not a DNS name or an IP address: write the name of the %s.", field, written, role)
 	return false
 }
 
@@ -240,10 +240,10 @@ func isHostName(text string) bool {
 	return err != nil && strings.Trim(top, "0123456789") != "" && len(validation.IsDNS1123Subdomain(text)) == 0
 }
 
-func isPort[N int | int32 | int64](field string, port N, role string, found *problems) bool {
+func isPort[N int | int32 | int64](field string, port N, role string, found *Problems) bool {
 	if port >= 1 && port <= 65535 {
 		return true
 	}
-	found.reject(ReasonInvalidPort, "%s is %d: write the port of the %s, 1 to 65535.", field, port, role)
+	found.Reject(ReasonInvalidPort, "%s is %d: write the port of the %s, 1 to 65535.", field, port, role)
 	return false
 }

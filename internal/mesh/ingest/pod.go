@@ -207,7 +207,7 @@ func NewPodFields(spec *configv1alpha2.MeshConfigSpec) []string {
 // what becomes of escaped slashes. An invalid override is ignored. Another invalid annotation requires the gateway, because somebody wrote it to
 // restrict traffic.
 func Namespace(ns *corev1.Namespace, mesh string) (*catalog.Namespace, []Problem) {
-	var found problems
+	var found Problems
 	_, ignored := ns.Labels[names.IgnoreLabel]
 	entry := &catalog.Namespace{Name: ns.Name, Monitored: !ignored && mesh != "" && ns.Labels[names.MonitoredByLabel] == mesh}
 	switch value, exists := ns.Annotations[names.PermissiveAnnotation]; strings.ToLower(value) {
@@ -217,7 +217,7 @@ func Namespace(ns *corev1.Namespace, mesh string) (*catalog.Namespace, []Problem
 		entry.Permissive = ptr.To(false)
 	default:
 		if exists {
-			found.reject(ReasonInvalidAnnotation, "The annotation %s of this namespace is %.40q and has no effect: write enabled or disabled.", names.PermissiveAnnotation, value)
+			found.Reject(ReasonInvalidAnnotation, "The annotation %s of this namespace is %.40q and has no effect: write enabled or disabled.", names.PermissiveAnnotation, value)
 		}
 	}
 	switch value, exists := ns.Annotations[names.EgressGatewayAnnotation]; strings.ToLower(value) {
@@ -226,7 +226,7 @@ func Namespace(ns *corev1.Namespace, mesh string) (*catalog.Namespace, []Problem
 	case "disabled", "no", "false":
 	default:
 		if entry.EgressGateway = exists; exists {
-			found.reject(ReasonInvalidAnnotation, "The annotation %s of this namespace is %.40q, which is read as enabled: write enabled or disabled.", names.EgressGatewayAnnotation, value)
+			found.Reject(ReasonInvalidAnnotation, "The annotation %s of this namespace is %.40q, which is read as enabled: write enabled or disabled.", names.EgressGatewayAnnotation, value)
 		}
 	}
 	if decoded := decodesSlashes(ns.Annotations, "namespace", &found); decoded != nil {

@@ -76,32 +76,32 @@ func (p Problem) StatusMessage() string {
 	return p.Message + " " + p.Effect
 }
 
-// problems collects problems.
-type problems []Problem
+// Problems collects problems.
+type Problems []Problem
 
-// reject adds a problem: the object, or a part of it, does not apply.
-func (p *problems) reject(reason, format string, args ...any) {
+// Reject adds a problem: the object, or a part of it, does not apply.
+func (p *Problems) Reject(reason, format string, args ...any) {
 	*p = append(*p, Problem{Reason: reason, Message: fmt.Sprintf(format, args...)})
 }
 
-// effect sets the effect of the last problem.
-func (p problems) effect(format string, args ...any) {
+// Effect sets the effect of the last problem.
+func (p Problems) Effect(format string, args ...any) {
 	p[len(p)-1].Effect = fmt.Sprintf(format, args...)
 }
 
-// warn adds a warning about an object that applies.
-func (p *problems) warn(reason, format string, args ...any) {
+// Warn adds a warning about an object that applies.
+func (p *Problems) Warn(reason, format string, args ...any) {
 	*p = append(*p, Problem{Reason: reason, Message: fmt.Sprintf(format, args...), Warning: true})
 }
 
-// idle adds a problem with an object that has no effect: admission warns about it.
-func (p *problems) idle(reason, format string, args ...any) {
+// Idle adds a problem with an object that has no effect: admission warns about it.
+func (p *Problems) Idle(reason, format string, args ...any) {
 	*p = append(*p, Problem{Reason: reason, Message: fmt.Sprintf(format, args...), Warning: true, Idle: true})
 }
 
-// malformed adds a problem for a value of the wrong type.
-func (p *problems) malformed(path string, value any, expected string) {
-	p.reject(ReasonMalformed, "%s is %s: expected %s, so this object is not acted on.", path, describe(value), expected)
+// Malformed adds a problem for a value of the wrong type.
+func (p *Problems) Malformed(path string, value any, expected string) {
+	p.Reject(ReasonMalformed, "%s is %s: expected %s, so this object is not acted on.", path, describe(value), expected)
 }
 
 // describe describes a value for an error message.

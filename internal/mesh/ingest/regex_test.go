@@ -59,7 +59,7 @@ func TestThreat13Regexes(t *testing.T) {
 		"beyond 64 bits":         {`\x{fffffffffffffffff}`, "it is not a regular expression of RE2"},
 	} {
 		began := time.Now()
-		err := checkRegex(c.expression)
+		err := CheckRegex(c.expression)
 		switch {
 		case c.want == "" && err != nil:
 			t.Errorf("%s: %v", name, err)
@@ -75,7 +75,7 @@ func TestThreat13Regexes(t *testing.T) {
 // A message has the beginning of a long expression only.
 func TestLongExpressionsAreCut(t *testing.T) {
 	for _, expression := range []string{"/a(" + strings.Repeat("b", 900), strings.Repeat("b", 900) + "é"} {
-		if err := checkRegex(expression); err == nil || len(err.Error()) > 200 {
+		if err := CheckRegex(expression); err == nil || len(err.Error()) > 200 {
 			t.Errorf("the error has %d bytes, want at most 200: %v", len(fmt.Sprint(err)), err)
 		}
 	}

@@ -98,7 +98,7 @@ func checkRouteMatch(m catalog.RouteMatch) error {
 		if header.Regex {
 			value = ""
 		}
-		if err := checkHeader(headerMatched, header.Name, value); err != nil {
+		if err := checkHeader(HeaderMatched, header.Name, value); err != nil {
 			return err
 		}
 	}
@@ -106,14 +106,14 @@ func checkRouteMatch(m catalog.RouteMatch) error {
 		if !value.Regex {
 			continue
 		}
-		if err := checkRegex(value.Value); err != nil {
+		if err := CheckRegex(value.Value); err != nil {
 			return fmt.Errorf("the expression %.60q of %s cannot be used: %w", value.Value, value.Name, err)
 		}
 	}
 	if m.PathType != string(gatewayv1.PathMatchRegularExpression) {
 		return checkPath(m.Path)
 	}
-	if err := checkRegex(m.Path); err != nil {
+	if err := CheckRegex(m.Path); err != nil {
 		return fmt.Errorf("the path %.60q cannot be used: %w", m.Path, err)
 	}
 	return nil

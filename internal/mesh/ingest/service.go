@@ -23,7 +23,7 @@ func Service(service *corev1.Service) (*catalog.Service, []Problem) {
 	if service.Spec.Type == corev1.ServiceTypeExternalName {
 		return nil, nil
 	}
-	var found problems
+	var found Problems
 	entry := &catalog.Service{
 		Name:     catalog.Name{Namespace: service.Namespace, Name: service.Name},
 		Selector: service.Spec.Selector,
@@ -46,7 +46,7 @@ func Service(service *corev1.Service) (*catalog.Service, []Problem) {
 	warnAboutIgnoredFields(service, &found)
 	slices.SortFunc(entry.Ports, func(a, b catalog.Port) int { return cmp.Compare(a.Number, b.Number) })
 	if len(entry.Ports) > maxServicePorts {
-		found.reject(ReasonUnsupported, "The Service has %d ports, and only the first %d by number are part of the mesh: divide it into several Services.", len(entry.Ports), maxServicePorts)
+		found.Reject(ReasonUnsupported, "The Service has %d ports, and only the first %d by number are part of the mesh: divide it into several Services.", len(entry.Ports), maxServicePorts)
 		entry.Ports = slices.Clone(entry.Ports[:maxServicePorts])
 	}
 	return entry, found
@@ -54,7 +54,7 @@ func Service(service *corev1.Service) (*catalog.Service, []Problem) {
 
 // decodesSlashes reads what becomes of requests with escaped slashes; nil without an annotation. A value that cannot be read rejects them, because that is the
 // restriction.
-func decodesSlashes(annotations map[string]string, kind string, found *problems) *bool {
+func decodesSlashes(annotations map[string]string, kind string, found *Problems) *bool {
 	value, exists := annotations[names.EscapedSlashesAnnotation]
 	switch {
 	case !exists:
@@ -62,7 +62,7 @@ func decodesSlashes(annotations map[string]string, kind string, found *problems)
 	case value == names.EscapedSlashesReject || value == names.EscapedSlashesDecode:
 		return new(value == names.EscapedSlashesDecode)
 	}
-	found.reject(ReasonInvalidAnnotation, "The annotation %s of this %s is %.40q, which is read as %s: write %s or %s.",
+	found.Reject(ReasonInvalidAnnotation, "The annotation %s of this %s is %.40q, which is read as %s: write %s or %s.",
 		names.EscapedSlashesAnnotation, kind, value, names.EscapedSlashesReject, names.EscapedSlashesReject, names.EscapedSlashesDecode)
 	return new(false)
 }
@@ -76,9 +76,9 @@ func clusterIPs(service *corev1.Service) []string {
 }
 
 // servicePort reads one port, and reports whether it is part of the mesh.
-func servicePort(port corev1.ServicePort, found *problems) (catalog.Port, bool) {
+func servicePort(port corev1.ServicePort, found *Problems) (catalog.Port, bool) {
 	if port.Protocol != "" && port.Protocol != corev1.ProtocolTCP {
-		found.warn(ReasonNotCaptured, "Port %d has the protocol %s: sidecars intercept TCP alone, so its traffic bypasses the mesh.", port.Port, port.Protocol)
+		found.Warn(ReasonNotCaptured, "Port %d has the protocol %s: sidecars intercept TCP alone, so its traffic bypasses the mesh.", port.Port, port.Protocol)
 		return catalog.Port{}, false
 	}
 	read := catalog.Port{Name: port.Name, Number: uint16(port.Port)} //nolint:gosec // the API server validates ports
@@ -91,7 +91,7 @@ func servicePort(port corev1.ServicePort, found *problems) (catalog.Port, bool) 
 		read.TargetPort = read.Number
 	}
 	if names.IsReservedPort(read.TargetPort) {
-		found.reject(ReasonInvalidPort, "Port %d has the targetPort %d, which belongs to the sidecar, so the port is not part of the mesh: use another port in the container.", port.Port, read.TargetPort)
+		found.Reject(ReasonInvalidPort, "Port %d has the targetPort %d, which belongs to the sidecar, so the port is not part of the mesh: use another port in the container.", port.Port, read.TargetPort)
 		return read, false
 	}
 	if port.AppProtocol == nil || *port.AppProtocol == "" {
@@ -103,7 +103,7 @@ func servicePort(port corev1.ServicePort, found *problems) (catalog.Port, bool) 
 	}
 	protocol, ok := protocolOf(*port.AppProtocol)
 	if !ok {
-		found.reject(ReasonUnknownProtocol, "Port %d has the appProtocol %.60q, which sidecars do not support, so the port is not part of the mesh: use http, grpc, tcp, tcp-server-first or https, and tcp for everything that is not HTTP.", port.Port, *port.AppProtocol)
+		found.Reject(ReasonUnknownProtocol, "Port %d has the appProtocol %.60q, which sidecars do not support, so the port is not part of the mesh: use http, grpc, tcp, tcp-server-first or https, and tcp for everything that is not HTTP.", port.Port, *port.AppProtocol)
 	}
 	read.Protocol, read.TLS = protocol, isTLS(*port.AppProtocol)
 	read.HTTP2 = isHTTP2(*port.AppProtocol)
@@ -199,10 +199,10 @@ var usualPorts = map[uint16]string{
 
 // warnAboutGuess warns about a port whose protocol is HTTP by default, although its number is the usual one of another protocol. A name with such a
 // protocol at the beginning is no evidence: redis-exporter is HTTP.
-func warnAboutGuess(port corev1.ServicePort, read catalog.Port, found *problems) {
+func warnAboutGuess(port corev1.ServicePort, read catalog.Port, found *Problems) {
 	named := strings.HasPrefix(port.Name, "http") || strings.HasPrefix(port.Name, "h2c")
 	if protocol := usualPorts[read.Number]; protocol != "" && read.Protocol == catalog.ProtocolHTTP && !named {
-		found.warn(ReasonUnknownProtocol, "Port %d has no appProtocol, so it counts as HTTP, with which %s does not work: set appProtocol: %s, or http if it is HTTP.", port.Port, protocol, protocol)
+		found.Warn(ReasonUnknownProtocol, "Port %d has no appProtocol, so it counts as HTTP, with which %s does not work: set appProtocol: %s, or http if it is HTTP.", port.Port, protocol, protocol)
 	}
 }
 

@@ -76,8 +76,8 @@ func sessionProblem(rule *catalog.HTTPRouteRule, session *catalog.SessionPersist
 	switch {
 	case backends > 1:
 		return "of a rule with several backends"
-	case session.Header && headerNameProblem(headerChanged, session.Name) != "":
-		return "with a header that cannot be changed, because " + headerNameProblem(headerChanged, session.Name)
+	case session.Header && HeaderNameProblem(HeaderChanged, session.Name) != "":
+		return "with a header that cannot be changed, because " + HeaderNameProblem(HeaderChanged, session.Name)
 	case !session.Header && !httpguts.ValidHeaderFieldName(session.Name): // names of cookies and headers are both tokens
 		return "its name is not that of a cookie"
 	}

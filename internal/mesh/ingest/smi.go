@@ -40,23 +40,23 @@ func splitHeaders(spec any) (any, []any) {
 	return fields, headers
 }
 
-// serviceAccount reads a reference to a service account. defaultNamespace applies to a reference without a namespace; when it
+// ServiceAccountOf reads a reference to a service account. defaultNamespace applies to a reference without a namespace; when it
 // is empty, the reference must have one. Names that no Kubernetes object can have are rejected: with dots in a namespace, two
 // service accounts would share a principal.
-func serviceAccount(path string, subject accessv1alpha3.IdentityBindingSubject, defaultNamespace string, found *problems) (identity.ServiceAccount, bool) {
+func ServiceAccountOf(path string, subject accessv1alpha3.IdentityBindingSubject, defaultNamespace string, found *Problems) (identity.ServiceAccount, bool) {
 	sa := identity.ServiceAccount{Namespace: subject.Namespace, Name: subject.Name}
 	if sa.Namespace == "" {
 		sa.Namespace = defaultNamespace
 	}
 	switch {
 	case subject.Kind != "ServiceAccount":
-		found.reject(ReasonUnsupported, "%s has the kind %.40q, which is not acted on: use ServiceAccount.", path, subject.Kind)
+		found.Reject(ReasonUnsupported, "%s has the kind %.40q, which is not acted on: use ServiceAccount.", path, subject.Kind)
 	case sa.Namespace == "":
-		found.reject(ReasonInvalidName, "%s has no namespace, so it is ignored: write the namespace of the service account.", path)
+		found.Reject(ReasonInvalidName, "%s has no namespace, so it is ignored: write the namespace of the service account.", path)
 	case len(validation.IsDNS1123Label(sa.Namespace)) > 0:
-		found.reject(ReasonInvalidName, "%s.namespace %.80q is not the name of a namespace, so it is ignored.", path, sa.Namespace)
+		found.Reject(ReasonInvalidName, "%s.namespace %.80q is not the name of a namespace, so it is ignored.", path, sa.Namespace)
 	case len(validation.IsDNS1123Subdomain(sa.Name)) > 0:
-		found.reject(ReasonInvalidName, "%s.name %.80q is not the name of a service account, so it is ignored.", path, sa.Name)
+		found.Reject(ReasonInvalidName, "%s.name %.80q is not the name of a service account, so it is ignored.", path, sa.Name)
 	default:
 		return sa, true
 	}
@@ -66,14 +66,14 @@ func serviceAccount(path string, subject accessv1alpha3.IdentityBindingSubject, 
 // TCPRoute reads an SMI TCPRoute (specs.smi-spec.io/v1alpha4), whose matches field is one object. A route with an
 // invalid port has no entry: no ports means every port, so skipping the invalid one could allow all.
 func TCPRoute(u *unstructured.Unstructured) (*catalog.TCPRoute, []Problem) {
-	spec, found, ok := decodeObject[specsv1alpha4.TCPRouteSpec](u)
+	spec, found, ok := DecodeObject[specsv1alpha4.TCPRouteSpec](u)
 	if !ok {
 		return nil, found
 	}
-	route := &catalog.TCPRoute{Name: nameOf(u)}
+	route := &catalog.TCPRoute{Name: NameOf(u)}
 	for _, port := range spec.Matches.Ports {
 		if port < 1 || port > 65535 {
-			found.reject(ReasonInvalidPort, "spec.matches.ports has %d, which is not a port, so this TCPRoute is not used: write numbers from 1 to 65535.", port)
+			found.Reject(ReasonInvalidPort, "spec.matches.ports has %d, which is not a port, so this TCPRoute is not used: write numbers from 1 to 65535.", port)
 			continue
 		}
 		route.Ports = append(route.Ports, uint16(port))
@@ -89,45 +89,45 @@ func TCPRoute(u *unstructured.Unstructured) (*catalog.TCPRoute, []Problem) {
 // UDPRoute validates an SMI UDPRoute (specs.smi-spec.io/v1alpha4). It has no entry, because sidecars do not intercept
 // UDP.
 func UDPRoute(*unstructured.Unstructured) []Problem {
-	var found problems
-	found.warn(ReasonNotCaptured, "Sidecars do not intercept UDP, so this UDPRoute is not enforced, and UDP traffic bypasses the mesh: block it with a NetworkPolicy if necessary.")
+	var found Problems
+	found.Warn(ReasonNotCaptured, "Sidecars do not intercept UDP, so this UDPRoute is not enforced, and UDP traffic bypasses the mesh: block it with a NetworkPolicy if necessary.")
 	return found
 }
 
 // HTTPRouteGroup reads an SMI HTTPRouteGroup (specs.smi-spec.io/v1alpha4). It skips matches that are not usable. A group
 // without matches grants nothing.
 func HTTPRouteGroup(u *unstructured.Unstructured) (*catalog.HTTPRouteGroup, []Problem) {
-	var found problems
-	fields, headersByMatch := splitHeaders(specOf(u))
-	spec, ok := decodeSpec[specsv1alpha4.HTTPRouteGroupSpec](fields, &found)
+	var found Problems
+	fields, headersByMatch := splitHeaders(SpecOf(u))
+	spec, ok := DecodeSpec[specsv1alpha4.HTTPRouteGroupSpec](fields, &found)
 	if !ok {
 		return nil, found
 	}
-	group := &catalog.HTTPRouteGroup{Name: nameOf(u)}
+	group := &catalog.HTTPRouteGroup{Name: NameOf(u)}
 	names := map[string]bool{}
 	for i, m := range spec.Matches {
 		path := fmt.Sprintf("spec.matches[%d]", i)
 		match, usable := httpMatch(path, m, headersByMatch[i], &found)
 		switch {
 		case names[match.Name]:
-			found.reject(ReasonDuplicateMatch, "%s has the name %.80q of a match before it, and is not used: give each match its own name.", path, match.Name)
+			found.Reject(ReasonDuplicateMatch, "%s has the name %.80q of a match before it, and is not used: give each match its own name.", path, match.Name)
 		case usable:
 			group.Matches = append(group.Matches, match)
 		}
 		names[match.Name] = true
 	}
 	if len(spec.Matches) == 0 {
-		found.idle(ReasonGrantsNothing, "spec.matches is empty, so TrafficTargets that refer to this HTTPRouteGroup grant nothing by it: name at least one match.")
+		found.Idle(ReasonGrantsNothing, "spec.matches is empty, so TrafficTargets that refer to this HTTPRouteGroup grant nothing by it: name at least one match.")
 	}
 	return group, found
 }
 
 // httpMatch reads one match and reports whether it is usable.
-func httpMatch(path string, m specsv1alpha4.HTTPMatch, headerSpec any, found *problems) (catalog.HTTPMatch, bool) {
+func httpMatch(path string, m specsv1alpha4.HTTPMatch, headerSpec any, found *Problems) (catalog.HTTPMatch, bool) {
 	match := catalog.HTTPMatch{Name: m.Name, PathRegex: m.PathRegex}
 	usable := true
-	if err := checkRegex(match.PathRegex); err != nil {
-		found.reject(ReasonInvalidRegex, "%s.pathRegex of the match %.80q is rejected and the match not used: %s.", path, match.Name, err)
+	if err := CheckRegex(match.PathRegex); err != nil {
+		found.Reject(ReasonInvalidRegex, "%s.pathRegex of the match %.80q is rejected and the match not used: %s.", path, match.Name, err)
 		usable = false
 	}
 	if usable {
@@ -147,7 +147,7 @@ func httpMatch(path string, m specsv1alpha4.HTTPMatch, headerSpec any, found *pr
 }
 
 // methods reads the methods of a match. An empty list and * mean any method.
-func methods(path string, list []string, found *problems) ([]string, bool) {
+func methods(path string, list []string, found *Problems) ([]string, bool) {
 	var all []string
 	for _, method := range list {
 		method = strings.ToUpper(method)
@@ -155,17 +155,17 @@ func methods(path string, list []string, found *problems) ([]string, bool) {
 			return nil, true
 		}
 		if !httpguts.ValidHeaderFieldName(method) { // methods and header names are both tokens of RFC 9110
-			found.reject(ReasonInvalidMethod, "%s.methods has %.40q, which is not a method of HTTP, and the match is not used.", path, method)
+			found.Reject(ReasonInvalidMethod, "%s.methods has %.40q, which is not a method of HTTP, and the match is not used.", path, method)
 			return nil, false
 		}
 		if !slices.Contains(knownMethods, method) {
-			found.warn(ReasonInvalidMethod, "%s.methods has %.40q, which is no usual method of HTTP, so it allows no usual request: write for example GET or POST.", path, method)
+			found.Warn(ReasonInvalidMethod, "%s.methods has %.40q, which is no usual method of HTTP, so it allows no usual request: write for example GET or POST.", path, method)
 		}
 		all = append(all, method)
 	}
 	slices.Sort(all)
 	if all = slices.Compact(all); len(strings.Join(all, "|")) > maxMethods {
-		found.reject(ReasonInvalidMethod, "%s.methods has more than %d characters, and the match is not used: name the methods that clients use.", path, maxMethods)
+		found.Reject(ReasonInvalidMethod, "%s.methods has more than %d characters, and the match is not used: name the methods that clients use.", path, maxMethods)
 		return nil, false
 	}
 	return all, true
@@ -178,8 +178,8 @@ const maxMethods = 256
 const (
 	// maxHeaders is the maximum number of headers in a match.
 	maxHeaders = 16
-	// maxHeaderName is the maximum length of the name of a header, in bytes.
-	maxHeaderName = 128
+	// MaxHeaderName is the maximum length of the name of a header, in bytes.
+	MaxHeaderName = 128
 )
 
 // countHeaders returns how many headers a match has, in both forms. Each other element of the list counts as one.
@@ -200,9 +200,9 @@ func countHeaders(spec any) int {
 
 // headers reads the headers of a match in both forms in use: a list of objects with one header each (the SMI SDK), and one
 // object with all headers (the SMI specification). All of them must match. It reports whether they are usable.
-func headers(path string, spec any, found *problems) ([]catalog.HeaderMatch, bool) {
+func headers(path string, spec any, found *Problems) ([]catalog.HeaderMatch, bool) {
 	if count := countHeaders(spec); count > maxHeaders {
-		found.reject(ReasonInvalidHeader, "%s has %d headers, and the match is not used: use at most %d, or several matches.", path, count, maxHeaders)
+		found.Reject(ReasonInvalidHeader, "%s has %d headers, and the match is not used: use at most %d, or several matches.", path, count, maxHeaders)
 		return nil, false
 	}
 	var all []catalog.HeaderMatch
@@ -211,7 +211,7 @@ func headers(path string, spec any, found *problems) ([]catalog.HeaderMatch, boo
 		for _, name := range slices.Sorted(maps.Keys(fields)) {
 			header, err := headerMatch(name, fields[name])
 			if err != nil {
-				found.reject(err.reason, "%s %.80q is rejected and the match not used: %s.", path, name, err.text)
+				found.Reject(err.reason, "%s %.80q is rejected and the match not used: %s.", path, name, err.text)
 				usable = false
 			} else {
 				warnAboutHeader(path, header, found)
@@ -227,13 +227,13 @@ func headers(path string, spec any, found *problems) ([]catalog.HeaderMatch, boo
 		for i, element := range value {
 			fields, ok := element.(map[string]any)
 			if !ok {
-				found.reject(ReasonInvalidHeader, "%s[%d] is %s, and the match is not used: write one header and its regular expression, for example - user-agent: \".*\".", path, i, describe(element))
+				found.Reject(ReasonInvalidHeader, "%s[%d] is %s, and the match is not used: write one header and its regular expression, for example - user-agent: \".*\".", path, i, describe(element))
 				usable = false
 			}
 			collect(fmt.Sprintf("%s[%d]", path, i), fields)
 		}
 	default:
-		found.reject(ReasonInvalidHeader, "%s is %s, and the match is not used: write a list of headers and their regular expressions.", path, describe(value))
+		found.Reject(ReasonInvalidHeader, "%s is %s, and the match is not used: write a list of headers and their regular expressions.", path, describe(value))
 		usable = false
 	}
 	slices.SortFunc(all, func(a, b catalog.HeaderMatch) int {
@@ -254,17 +254,17 @@ func headerMatch(name string, value any) (catalog.HeaderMatch, *headerProblem) {
 	regex, ok := value.(string)
 	match.Regex = regex
 	switch {
-	case len(match.Name) > maxHeaderName:
-		return match, &headerProblem{ReasonInvalidHeader, fmt.Sprintf("it has %d characters: use at most %d", len(match.Name), maxHeaderName)}
+	case len(match.Name) > MaxHeaderName:
+		return match, &headerProblem{ReasonInvalidHeader, fmt.Sprintf("it has %d characters: use at most %d", len(match.Name), MaxHeaderName)}
 	case !ok:
 		return match, &headerProblem{ReasonInvalidHeader, "its value is " + describe(value) + ": write a regular expression as text"}
 	case match.Name == ":authority":
 	case strings.HasPrefix(match.Name, ":"):
 		return match, &headerProblem{ReasonInvalidHeader, "only the pseudo-header :authority can be matched: use pathRegex and methods for the others"}
-	case headerNameProblem(headerMatched, match.Name) != "":
-		return match, &headerProblem{ReasonInvalidHeader, headerNameProblem(headerMatched, match.Name)}
+	case HeaderNameProblem(HeaderMatched, match.Name) != "":
+		return match, &headerProblem{ReasonInvalidHeader, HeaderNameProblem(HeaderMatched, match.Name)}
 	}
-	if err := checkRegex(regex); err != nil {
+	if err := CheckRegex(regex); err != nil {
 		return match, &headerProblem{ReasonInvalidRegex, err.Error()}
 	}
 	return match, nil

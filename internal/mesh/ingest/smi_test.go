@@ -9,7 +9,11 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
 
-var x = catalog.Name{Namespace: "shop", Name: "x"}
+// x is the name of the objects that smi makes, and created the time of their creation.
+var (
+	x       = catalog.Name{Namespace: "shop", Name: "x"}
+	created = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+)
 
 func TestTrafficTarget(t *testing.T) {
 	good := &catalog.TrafficTarget{

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 )
 
 // headerList returns a number of headers as a list in YAML, whose names have a length.
@@ -29,8 +27,8 @@ func TestHeadersOfAMatchAreBounded(t *testing.T) {
 		"as many as fit":         {headerList(maxHeaders, 3), true, ""},
 		"one too many":           {headerList(maxHeaders+1, 3), false, "InvalidHeader: spec.matches[0].headers has 17 headers, and the match is not used: use at most 16, or several matches"},
 		"one too many in a map":  {strings.NewReplacer("{", "", "}", "", "[", "{", "]", "}").Replace(headerList(maxHeaders+1, 3)), false, "InvalidHeader: has 17 headers"},
-		"the longest name":       {headerList(1, maxHeaderName), true, ""},
-		"a name that is longer":  {headerList(1, maxHeaderName+1), false, "InvalidHeader: it has 129 characters: use at most 128"},
+		"the longest name":       {headerList(1, MaxHeaderName), true, ""},
+		"a name that is longer":  {headerList(1, MaxHeaderName+1), false, "InvalidHeader: it has 129 characters: use at most 128"},
 		"too many, none of them": {"[" + strings.Repeat("a, ", maxHeaders) + "a]", false, "InvalidHeader: has 17 headers"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -56,24 +54,4 @@ func TestMethodsOfAMatchAreBounded(t *testing.T) {
 			t.Errorf("methods of %d characters are used: %t, want %t; problems: %v", len(methods), !usable, usable, problems)
 		}
 	}
-}
-
-// TestAttributesOfRecordsAreBounded checks that the attributes of a log have a length together: each listener of the sidecar has them.
-func TestAttributesOfRecordsAreBounded(t *testing.T) {
-	telemetry := func(value string) (*catalog.Telemetry, []Problem) {
-		return Telemetry(smi(t, "accessLog: {openTelemetry: {extensionService: {name: otel}, attributes: {a: b, c: "+value+", d: e}}}"))
-	}
-	rest := maxLogFormat - len("ab"+"c"+"de")
-	got, problems := telemetry(strings.Repeat("x", rest))
-	expect(t, 3, len(got.Attributes), nil, problems)
-	got, problems = telemetry(strings.Repeat("x", rest+3))
-	expect(t, map[string]string{"a": "b", "d": "e"}, got.Attributes, []string{`InvalidFormat: the key "c" makes the attributes longer than 4096 characters`}, problems)
-}
-
-// TestHeadersForAnAuthorizationServerAreBounded checks the length of the names of headers that each port sends to a server.
-func TestHeadersForAnAuthorizationServerAreBounded(t *testing.T) {
-	long := strings.Repeat("x", maxHeaderName)
-	var found problems
-	names := headerNames("spec.requestHeaders", []string{long, long + "x"}, true, &found)
-	expect(t, []string{long}, names, []string{"InvalidHeader: has 129 characters, so it is left out: use at most 128"}, found)
 }

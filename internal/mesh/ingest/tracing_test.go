@@ -43,7 +43,7 @@ func TestTracing(t *testing.T) {
 		"bad path":           {configv1alpha2.TracingSpec{Enable: true, Endpoint: "spans"}, nil, []string{`Malformed: endpoint "spans" is not a URL path`}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var found problems
+			var found Problems
 			got := tracing(&c.spec, "osm-system", &found)
 			expect(t, c.want, got, c.problems, found)
 		})

@@ -28,14 +28,14 @@ const (
 // no entry, so all traffic stays with the root Service. A total weight of 0 is valid, as in OSM: the traffic has no
 // destination.
 func TrafficSplit(u *unstructured.Unstructured) (*catalog.TrafficSplit, []Problem) {
-	spec, found, ok := decodeObject[splitv1alpha4.TrafficSplitSpec](u)
+	spec, found, ok := DecodeObject[splitv1alpha4.TrafficSplitSpec](u)
 	if !ok {
 		return nil, found
 	}
-	split := &catalog.TrafficSplit{Name: nameOf(u), Created: u.GetCreationTimestamp().UTC()}
-	root, ok := localService(spec.Service, u.GetNamespace())
+	split := &catalog.TrafficSplit{Name: NameOf(u), Created: u.GetCreationTimestamp().UTC()}
+	root, ok := LocalService(spec.Service, u.GetNamespace())
 	if !ok {
-		found.reject(ReasonInvalidName, "spec.service %.80q is not a Service of the namespace %s, so this TrafficSplit is not used: write its name, or its DNS name in this namespace.", spec.Service, u.GetNamespace())
+		found.Reject(ReasonInvalidName, "spec.service %.80q is not a Service of the namespace %s, so this TrafficSplit is not used: write its name, or its DNS name in this namespace.", spec.Service, u.GetNamespace())
 	}
 	split.Root = root
 	split.Backends = splitBackends(spec, u.GetNamespace(), &found)
@@ -44,30 +44,30 @@ func TrafficSplit(u *unstructured.Unstructured) (*catalog.TrafficSplit, []Proble
 		return nil, found
 	}
 	if totalWeight(split.Backends) == 0 {
-		found.reject(ReasonInvalidWeight, "The weights of spec.backends sum up to 0, so requests to %s have nowhere to go: give at least one backend a weight above 0.", root.Name)
+		found.Reject(ReasonInvalidWeight, "The weights of spec.backends sum up to 0, so requests to %s have nowhere to go: give at least one backend a weight above 0.", root.Name)
 	}
 	if len(split.Backends) < len(spec.Backends) {
-		found.warn(ReasonDuplicateMatch, "spec.backends has %d elements for %d Services, and the weights of each Service are added: write each backend once.", len(spec.Backends), len(split.Backends))
+		found.Warn(ReasonDuplicateMatch, "spec.backends has %d elements for %d Services, and the weights of each Service are added: write each backend once.", len(spec.Backends), len(split.Backends))
 	}
 	return split, found
 }
 
 // splitBackends reads the backends, sorted. It adds the weights of a Service that occurs twice.
-func splitBackends(spec splitv1alpha4.TrafficSplitSpec, namespace string, found *problems) []catalog.SplitBackend {
+func splitBackends(spec splitv1alpha4.TrafficSplitSpec, namespace string, found *Problems) []catalog.SplitBackend {
 	if len(spec.Backends) > maxBackends {
-		found.reject(ReasonUnsupported, "spec.backends has %d elements, so this TrafficSplit is not used: name at most %d.", len(spec.Backends), maxBackends)
+		found.Reject(ReasonUnsupported, "spec.backends has %d elements, so this TrafficSplit is not used: name at most %d.", len(spec.Backends), maxBackends)
 		return nil
 	}
 	weights := map[catalog.Name]uint32{}
 	for i, b := range spec.Backends {
 		path := fmt.Sprintf("spec.backends[%d]", i)
-		service, ok := localService(b.Service, namespace)
+		service, ok := LocalService(b.Service, namespace)
 		if !ok {
-			found.reject(ReasonInvalidName, "%s.service %.80q is not a Service of the namespace %s, so this TrafficSplit is not used: write the name of a Service in this namespace.", path, b.Service, namespace)
+			found.Reject(ReasonInvalidName, "%s.service %.80q is not a Service of the namespace %s, so this TrafficSplit is not used: write the name of a Service in this namespace.", path, b.Service, namespace)
 			continue
 		}
 		if b.Weight < 0 || b.Weight > maxWeight {
-			found.reject(ReasonInvalidWeight, "%s.weight is %d, so this TrafficSplit is not used: write a whole number from 0 to %d.", path, b.Weight, maxWeight)
+			found.Reject(ReasonInvalidWeight, "%s.weight is %d, so this TrafficSplit is not used: write a whole number from 0 to %d.", path, b.Weight, maxWeight)
 			continue
 		}
 		weights[service] += uint32(b.Weight)
@@ -81,9 +81,9 @@ func splitBackends(spec splitv1alpha4.TrafficSplitSpec, namespace string, found 
 }
 
 // splitMatches reads the names of the HTTPRouteGroups, sorted.
-func splitMatches(spec splitv1alpha4.TrafficSplitSpec, found *problems) []string {
+func splitMatches(spec splitv1alpha4.TrafficSplitSpec, found *Problems) []string {
 	if len(spec.Matches) > maxMatches {
-		found.reject(ReasonUnsupported, "spec.matches has %d elements, so this TrafficSplit is not used: name at most %d, each with several matches.", len(spec.Matches), maxMatches)
+		found.Reject(ReasonUnsupported, "spec.matches has %d elements, so this TrafficSplit is not used: name at most %d, each with several matches.", len(spec.Matches), maxMatches)
 		return nil
 	}
 	var groups []string
@@ -91,9 +91,9 @@ func splitMatches(spec splitv1alpha4.TrafficSplitSpec, found *problems) []string
 		path, group := fmt.Sprintf("spec.matches[%d]", i), ptr.Deref(ref.APIGroup, "")
 		switch {
 		case ref.Kind != string(catalog.KindHTTPRouteGroup) || group != "" && group != routeAPIGroup:
-			found.reject(ReasonUnsupported, "%s is of the kind %.40q of the group %.60q, so this TrafficSplit is not used: use HTTPRouteGroup of %s.", path, ref.Kind, group, routeAPIGroup)
+			found.Reject(ReasonUnsupported, "%s is of the kind %.40q of the group %.60q, so this TrafficSplit is not used: use HTTPRouteGroup of %s.", path, ref.Kind, group, routeAPIGroup)
 		case len(validation.IsDNS1123Subdomain(ref.Name)) > 0:
-			found.reject(ReasonInvalidName, "%s.name %.80q is not the name of an HTTPRouteGroup, so this TrafficSplit is not used: name one in the namespace of this object.", path, ref.Name)
+			found.Reject(ReasonInvalidName, "%s.name %.80q is not the name of an HTTPRouteGroup, so this TrafficSplit is not used: name one in the namespace of this object.", path, ref.Name)
 		default:
 			groups = append(groups, ref.Name)
 		}
@@ -110,8 +110,8 @@ func totalWeight(backends []catalog.SplitBackend) uint64 {
 	return sum
 }
 
-// localService parses the name of a Service in a namespace: the short name, or any of its DNS names.
-func localService(text, namespace string) (catalog.Name, bool) {
+// LocalService parses the name of a Service in a namespace: the short name, or any of its DNS names.
+func LocalService(text, namespace string) (catalog.Name, bool) {
 	name, domain, qualified := strings.Cut(strings.TrimSuffix(text, "."), ".")
 	if len(validation.IsDNS1123Label(name)) > 0 {
 		return catalog.Name{}, false

@@ -17,7 +17,7 @@ const maxRules = 1024
 // TrafficTarget reads an SMI TrafficTarget (access.smi-spec.io/v1alpha3). A target that grants nothing, or that is not
 // usable as a whole, has no entry.
 func TrafficTarget(u *unstructured.Unstructured) (*catalog.TrafficTarget, []Problem) {
-	spec, found, ok := decodeObject[accessv1alpha3.TrafficTargetSpec](u)
+	spec, found, ok := DecodeObject[accessv1alpha3.TrafficTargetSpec](u)
 	if !ok {
 		return nil, found
 	}
@@ -25,33 +25,33 @@ func TrafficTarget(u *unstructured.Unstructured) (*catalog.TrafficTarget, []Prob
 	sources := targetSources(spec, &found)
 	rules, rulesUsable := targetRules(spec, &found)
 	if len(spec.Sources) == 0 {
-		found.idle(ReasonGrantsNothing, "spec.sources is empty, so this TrafficTarget grants nothing: list the service accounts that may call.")
+		found.Idle(ReasonGrantsNothing, "spec.sources is empty, so this TrafficTarget grants nothing: list the service accounts that may call.")
 	}
 	if len(spec.Rules) == 0 {
-		found.idle(ReasonGrantsNothing, "spec.rules is empty, so this TrafficTarget grants nothing: list an HTTPRouteGroup or a TCPRoute with what may be called.")
+		found.Idle(ReasonGrantsNothing, "spec.rules is empty, so this TrafficTarget grants nothing: list an HTTPRouteGroup or a TCPRoute with what may be called.")
 	}
 	if !usable || !rulesUsable || len(rules) == 0 || len(sources) == 0 {
 		return nil, found
 	}
-	return &catalog.TrafficTarget{Name: nameOf(u), Destination: destination, Sources: sources, Rules: rules}, found
+	return &catalog.TrafficTarget{Name: NameOf(u), Destination: destination, Sources: sources, Rules: rules}, found
 }
 
 // targetDestination reads the destination. It must be in the namespace of the TrafficTarget: a namespace grants access to its
 // own workloads only.
-func targetDestination(spec accessv1alpha3.TrafficTargetSpec, namespace string, found *problems) (identity.ServiceAccount, bool) {
-	destination, ok := serviceAccount("spec.destination", spec.Destination, namespace, found)
+func targetDestination(spec accessv1alpha3.TrafficTargetSpec, namespace string, found *Problems) (identity.ServiceAccount, bool) {
+	destination, ok := ServiceAccountOf("spec.destination", spec.Destination, namespace, found)
 	if ok && destination.Namespace != namespace {
-		found.reject(ReasonForeignNamespace, "spec.destination.namespace is %s, but this TrafficTarget is in %s: create it in the namespace of its destination.", destination.Namespace, namespace)
+		found.Reject(ReasonForeignNamespace, "spec.destination.namespace is %s, but this TrafficTarget is in %s: create it in the namespace of its destination.", destination.Namespace, namespace)
 		return destination, false
 	}
 	return destination, ok
 }
 
 // targetSources reads the sources, sorted, and skips those that are not usable.
-func targetSources(spec accessv1alpha3.TrafficTargetSpec, found *problems) []identity.ServiceAccount {
+func targetSources(spec accessv1alpha3.TrafficTargetSpec, found *Problems) []identity.ServiceAccount {
 	var sources []identity.ServiceAccount
 	for i, subject := range spec.Sources {
-		if sa, ok := serviceAccount(fmt.Sprintf("spec.sources[%d]", i), subject, "", found); ok {
+		if sa, ok := ServiceAccountOf(fmt.Sprintf("spec.sources[%d]", i), subject, "", found); ok {
 			sources = append(sources, sa)
 		}
 	}
@@ -61,9 +61,9 @@ func targetSources(spec accessv1alpha3.TrafficTargetSpec, found *problems) []ide
 
 // targetRules reads the rules and skips UDPRoutes. As in OSM, one rule of an unknown kind makes the whole target unusable: what
 // it was meant to restrict is not known.
-func targetRules(spec accessv1alpha3.TrafficTargetSpec, found *problems) ([]catalog.TargetRule, bool) {
+func targetRules(spec accessv1alpha3.TrafficTargetSpec, found *Problems) ([]catalog.TargetRule, bool) {
 	if len(spec.Rules) > maxRules {
-		found.reject(ReasonUnsupported, "spec.rules has %d elements, so this TrafficTarget grants nothing: write at most %d, or several TrafficTargets.", len(spec.Rules), maxRules)
+		found.Reject(ReasonUnsupported, "spec.rules has %d elements, so this TrafficTarget grants nothing: write at most %d, or several TrafficTargets.", len(spec.Rules), maxRules)
 		return nil, false
 	}
 	usable := true
@@ -71,16 +71,16 @@ func targetRules(spec accessv1alpha3.TrafficTargetSpec, found *problems) ([]cata
 	for i, r := range spec.Rules {
 		path := fmt.Sprintf("spec.rules[%d]", i)
 		if r.Kind == "UDPRoute" {
-			found.warn(ReasonNotCaptured, "%s refers to UDPRoute %.80q and is not enforced, because sidecars do not intercept UDP; the other rules of this TrafficTarget count.", path, r.Name)
+			found.Warn(ReasonNotCaptured, "%s refers to UDPRoute %.80q and is not enforced, because sidecars do not intercept UDP; the other rules of this TrafficTarget count.", path, r.Name)
 			continue
 		}
 		rule := catalog.TargetRule{Kind: catalog.Kind(r.Kind), Name: r.Name, Matches: r.Matches}
 		if rule.Kind != catalog.KindHTTPRouteGroup && rule.Kind != catalog.KindTCPRoute {
-			found.reject(ReasonUnsupported, "%s has the kind %.40q, which is not acted on, so this TrafficTarget grants nothing: use HTTPRouteGroup or TCPRoute.", path, rule.Kind)
+			found.Reject(ReasonUnsupported, "%s has the kind %.40q, which is not acted on, so this TrafficTarget grants nothing: use HTTPRouteGroup or TCPRoute.", path, rule.Kind)
 			usable = false
 		}
 		if rule.Name == "" {
-			found.reject(ReasonInvalidName, "%s has no name, so this TrafficTarget grants nothing: name a route in the namespace of this object.", path)
+			found.Reject(ReasonInvalidName, "%s has no name, so this TrafficTarget grants nothing: name a route in the namespace of this object.", path)
 			usable = false
 		}
 		rules = append(rules, rule)

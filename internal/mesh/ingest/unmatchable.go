@@ -14,35 +14,35 @@ var knownMethods = []string{
 }
 
 // warnAboutPath reports expressions that match no path, and those that look like a glob or have a query. Paths begin with a slash and have no query.
-func warnAboutPath(field string, match catalog.HTTPMatch, found *problems) {
+func warnAboutPath(field string, match catalog.HTTPMatch, found *Problems) {
 	expression := match.PathRegex
 	switch {
 	case matchesNoPath(expression):
-		found.idle(ReasonInvalidRegex, "%s.pathRegex %.80q of the match %.80q matches no path, because paths begin with /: write for example %q.",
+		found.Idle(ReasonInvalidRegex, "%s.pathRegex %.80q of the match %.80q matches no path, because paths begin with /: write for example %q.",
 			field, expression, match.Name, suggestedPath(expression))
 	case strings.ContainsAny(expression, " #") && strings.ContainsAny(literalPrefix(expression), " #"):
-		found.idle(ReasonInvalidRegex, "%s.pathRegex %.80q of the match %.80q matches no path, because no path has a space or a #: write %%20 for a space, and omit the fragment.",
+		found.Idle(ReasonInvalidRegex, "%s.pathRegex %.80q of the match %.80q matches no path, because no path has a space or a #: write %%20 for a space, and omit the fragment.",
 			field, expression, match.Name)
 	case queryInPath.MatchString(expression):
-		found.warn(ReasonInvalidRegex, "%s.pathRegex %.80q of the match %.80q has a query, but paths are compared without one, and ? makes the character before it optional: omit the query.",
+		found.Warn(ReasonInvalidRegex, "%s.pathRegex %.80q of the match %.80q has a query, but paths are compared without one, and ? makes the character before it optional: omit the query.",
 			field, expression, match.Name)
 	case strings.HasSuffix(expression, "/*"):
-		found.warn(ReasonInvalidRegex, "%s.pathRegex %.80q of the match %.80q is a regular expression, and matches only repetitions of the slash: for all paths below it, write %q.",
+		found.Warn(ReasonInvalidRegex, "%s.pathRegex %.80q of the match %.80q is a regular expression, and matches only repetitions of the slash: for all paths below it, write %q.",
 			field, expression, match.Name, withoutGlobs(expression))
 	case glob.MatchString(expression):
-		found.warn(ReasonInvalidRegex, "%s.pathRegex %.80q of the match %.80q is a regular expression, in which * repeats the character before it: for any text there, write %q.",
+		found.Warn(ReasonInvalidRegex, "%s.pathRegex %.80q of the match %.80q is a regular expression, in which * repeats the character before it: for any text there, write %q.",
 			field, expression, match.Name, withoutGlobs(expression))
 	}
 }
 
 // warnAboutHeader reports expressions for the value of a header that look like a glob, and hosts that have a scheme or a path.
-func warnAboutHeader(field string, header catalog.HeaderMatch, found *problems) {
+func warnAboutHeader(field string, header catalog.HeaderMatch, found *Problems) {
 	switch {
 	case header.Name == ":authority" && strings.Contains(literalPrefix(header.Regex), "/"):
-		found.idle(ReasonInvalidHeader, "%s has %.80q for the host, which matches no request, because hosts have neither a scheme nor a path: write for example %q.",
+		found.Idle(ReasonInvalidHeader, "%s has %.80q for the host, which matches no request, because hosts have neither a scheme nor a path: write for example %q.",
 			field, header.Regex, hostOf(header.Regex))
 	case glob.MatchString(header.Regex):
-		found.warn(ReasonInvalidRegex, "%s has %.80q for %s, a regular expression in which * repeats the character before it: for any text there, write %q.",
+		found.Warn(ReasonInvalidRegex, "%s has %.80q for %s, a regular expression in which * repeats the character before it: for any text there, write %q.",
 			field, header.Regex, header.Name, withoutGlobs(header.Regex))
 	}
 }

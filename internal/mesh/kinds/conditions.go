@@ -28,24 +28,12 @@ const (
 	ReasonResolvedRefs = "ResolvedRefs"
 	// ReasonReady means that all conditions are True.
 	ReasonReady = "Ready"
-	// ReasonRefNotFound means that a referenced object does not exist; the rule that refers to it grants nothing.
-	ReasonRefNotFound = "RefNotFound"
-	// ReasonDisabled means that the MeshConfig disables objects of this kind.
-	ReasonDisabled = "Disabled"
-	// ReasonNotFollowed means that another object about the same Service does not apply here.
-	ReasonNotFollowed = "NotFollowed"
-	// ReasonTooManyServices means that some Services are beyond the bound of what a client in another namespace receives.
-	ReasonTooManyServices = "TooManyServices"
-	// ReasonNoUsableBackend means that requests of a TrafficSplit have no destination.
-	ReasonNoUsableBackend = "NoUsableBackend"
 	// ReasonHostNotResolved means that a host outside the mesh has no address, or that the query failed.
 	ReasonHostNotResolved = "HostNotResolved"
 	// ReasonServiceAnswers means that no sidecar reports a server without answers.
 	ReasonServiceAnswers = "ServiceAnswers"
 	// ReasonServiceNotAnswering means that sidecars get no answer from a server.
 	ReasonServiceNotAnswering = "ServiceNotAnswering"
-	// ReasonConflicted means that an older object has precedence.
-	ReasonConflicted = "Conflicted"
 	// ReasonRejectedByProxy means that a sidecar rejected configuration derived from the object. The object is quarantined until it changes.
 	ReasonRejectedByProxy = "RejectedByProxy"
 	// ReasonTooManyRoutes means that a policy is not complete in the configuration of some sidecars. The policies of its namespace have more

@@ -6,6 +6,11 @@ import (
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 )
 
 // Kinds of Open Service Mesh in their stored versions. They are read as unstructured objects, because one object of an unexpected shape
@@ -38,13 +43,13 @@ func All() []Kind {
 		policy(HTTPRouteGroup, ingest.HTTPRouteGroup, Facts{Short: "htr", Removal: 12}),
 		policy(TCPRoute, ingest.TCPRoute, Facts{Short: "tr", Removal: 13}),
 		policy(TrafficSplit, ingest.TrafficSplit, Facts{Short: "ts", Removal: 15, Exclusive: true}),
-		policy(Retry, ingest.Retry, Facts{
+		policy(Retry, retry.Read, Facts{
 			Removal: 9, Exclusive: true, Clients: []string{"spec", "source"}, Anywhere: true,
 			Feature: &Feature{Field: "enableRetryPolicy", Enabled: func(f configv1alpha2.FeatureFlags) bool { return f.EnableRetryPolicy }},
 		}),
-		policy(UpstreamTrafficSetting, ingest.UpstreamTrafficSetting, Facts{Short: "uts", Removal: 8, Exclusive: true, QuietStatus: true}),
-		policy(Backpressure, ingest.Backpressure, Facts{Removal: 10, Exclusive: true, YieldsTo: catalog.KindUpstreamTrafficSetting}),
-		policy(IngressBackend, ingest.IngressBackend, Facts{
+		policy(UpstreamTrafficSetting, upstream.Read, Facts{Short: "uts", Removal: 8, Exclusive: true, QuietStatus: true}),
+		policy(Backpressure, upstream.ReadBackpressure, Facts{Removal: 10, Exclusive: true, YieldsTo: upstream.Kind}),
+		policy(IngressBackend, ingressbackend.Read, Facts{
 			Removal: 5, Exclusive: true,
 			Feature: &Feature{Field: "enableIngressBackendPolicy", Enabled: func(f configv1alpha2.FeatureFlags) bool { return f.EnableIngressBackendPolicy }},
 		}),
@@ -52,8 +57,8 @@ func All() []Kind {
 			Removal: 1, Exclusive: true, Clients: []string{"spec", "sources"},
 			Feature: &Feature{Field: "enableEgressPolicy", Enabled: func(f configv1alpha2.FeatureFlags) bool { return f.EnableEgressPolicy }},
 		}),
-		policy(Telemetry, ingest.Telemetry, Facts{Removal: 4, Exclusive: true, MeshWide: true}),
-		policy(ExternalAuthorization, ingest.ExternalAuthorization, Facts{Short: "extauthz", Removal: 3, Exclusive: true, MeshWide: true}),
+		policy(Telemetry, telemetry.Read, Facts{Removal: 4, Exclusive: true, MeshWide: true}),
+		policy(ExternalAuthorization, extauthz.Read, Facts{Short: "extauthz", Removal: 3, Exclusive: true, MeshWide: true}),
 		policy(ExtensionService, ingest.ExtensionService, Facts{Short: "extsvc", Removal: 2, MeshWide: true}),
 		{GroupVersionKind: UDPRoute, check: ingest.UDPRoute, Facts: Facts{Short: "ur", Removal: 14}},
 		{GroupVersionKind: MeshConfigs, Facts: Facts{Removal: 6, QuietStatus: true}},

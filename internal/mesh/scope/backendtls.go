@@ -5,6 +5,8 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
 )
 
 // EgressAuthorities are the authorities of servers outside the mesh, in PEM.
@@ -79,7 +81,7 @@ func otherServers(tracing *catalog.Tracing, authorization *catalog.ExternalAutho
 }
 
 // extensionServices are the servers of an access log and of ExternalAuthorizations that can be used.
-func extensionServices(log *AccessLog, authorizations []Authorization) []*catalog.ExtensionService {
+func extensionServices(log *telemetry.AccessLog, authorizations []extauthz.Server) []*catalog.ExtensionService {
 	var list []*catalog.ExtensionService
 	if log != nil && log.Export != nil {
 		list = append(list, &log.Export.Service)
@@ -106,7 +108,7 @@ func HasUnreadAuthorities(v *catalog.View, key Key) bool {
 		limits = append(limits, limitsOf(authz.UpstreamSetting(v, service)))
 	}
 	return slices.ContainsFunc(v.EgressesFrom(key.Identity), func(egress *catalog.Egress) bool { return isUnread(v.BackendTLSOf(egress)) }) ||
-		slices.ContainsFunc(extensionServices(AccessLogOf(v, key), authorizations(v, key)), func(s *catalog.ExtensionService) bool {
+		slices.ContainsFunc(extensionServices(telemetry.AccessLogOf(v, key.Telemetry), extauthz.Servers(v, key.Authorization, key.MeshAuthorization)), func(s *catalog.ExtensionService) bool {
 			return isUnread(authz.ServerPolicy(v, s))
 		}) ||
 		slices.ContainsFunc(otherServers(settings.Tracing, settings.ExternalAuthorization, limits), func(s catalog.Server) bool {

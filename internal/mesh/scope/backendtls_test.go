@@ -8,6 +8,9 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -54,9 +57,9 @@ func TestServerTLS(t *testing.T) {
 			&catalog.Settings{Namespace: "osm-system"}, &catalog.Namespace{Name: "ns", Monitored: true},
 			&catalog.ExtensionService{Name: meshtest.Name("ns", "collector")}, &catalog.ExtensionService{Name: meshtest.Name("osm-system", "opa")},
 			&catalog.ExtensionService{Name: meshtest.Name("ns", "plain")},
-			&catalog.Telemetry{Name: meshtest.Name("ns", "logs"), Export: meshtest.Name("ns", "collector")},
-			&catalog.ExternalAuthorizationPolicy{Name: meshtest.Name("ns", "own"), Service: meshtest.Name("ns", "plain")},
-			&catalog.ExternalAuthorizationPolicy{Name: meshtest.Name("osm-system", "all"), Service: meshtest.Name("osm-system", "opa")},
+			&telemetry.Policy{Name: meshtest.Name("ns", "logs"), Export: meshtest.Name("ns", "collector")},
+			&extauthz.Policy{Name: meshtest.Name("ns", "own"), Service: meshtest.Name("ns", "plain")},
+			&extauthz.Policy{Name: meshtest.Name("osm-system", "all"), Service: meshtest.Name("osm-system", "opa")},
 			&catalog.BackendTLSPolicy{Name: meshtest.Name("ns", "p"), Hostname: "otel", Authorities: []string{content}, Targets: server("collector")},
 			&catalog.BackendTLSPolicy{Name: meshtest.Name("osm-system", "p"), Hostname: "opa", Authorities: []string{content}, Targets: server("opa")},
 			&catalog.BackendAuthorities{Name: meshtest.Name("ns", "good"), PEM: []byte("certificates")},
@@ -104,13 +107,13 @@ func TestHostTLS(t *testing.T) {
 			ExternalAuthorization: &catalog.ExternalAuthorization{Address: "opa.outside.svc", Port: 9191},
 		},
 		&catalog.Namespace{Name: "ns", Monitored: true}, &catalog.Namespace{Name: "outside"}, pod, service, meshtest.Slice(service.Name, pod),
-		&catalog.UpstreamTrafficSetting{
-			Kind: catalog.KindUpstreamTrafficSetting, Name: meshtest.Name("ns", "web"), Service: service.Name,
-			GlobalRequests: &catalog.GlobalRequestLimit{GlobalLimit: catalog.GlobalLimit{Address: "limits.ns.svc", Port: 8081}},
+		&upstream.Policy{
+			Kind: upstream.Kind, Name: meshtest.Name("ns", "web"), Service: service.Name,
+			GlobalRequests: &upstream.GlobalRequestLimit{GlobalLimit: upstream.GlobalLimit{Address: "limits.ns.svc", Port: 8081}},
 		},
 		&catalog.Service{Name: meshtest.Name("ns", "limits"), Ports: []catalog.Port{{Name: "grpc", Number: 8081}}},
 		&catalog.ExtensionService{Name: meshtest.Name("ns", "collector"), Address: "otel.ns.svc", Port: 4317},
-		&catalog.Telemetry{Name: meshtest.Name("ns", "logs"), Export: meshtest.Name("ns", "collector")},
+		&telemetry.Policy{Name: meshtest.Name("ns", "logs"), Export: meshtest.Name("ns", "collector")},
 		policy("osm-system", "jaeger", ""), policy("outside", "opa", ""), policy("ns", "limits", ""), policy("ns", "limits", "grpc"), policy("ns", "limits", "http"), policy("ns", "otel", ""),
 		&catalog.BackendAuthorities{Name: meshtest.Name("osm-system", "ca"), PEM: []byte("certificates")},
 	}

@@ -9,6 +9,9 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
 )
 
 // Destinations are the destinations of a client.
@@ -42,7 +45,7 @@ func BuildFromParts(v *catalog.View, domains identity.TrustDomains, key Key, par
 func build(v *catalog.View, domains identity.TrustDomains, key Key, shared *Destinations, parts map[catalog.Name]*Part) *Scope {
 	settings := v.Settings()
 	s := &Scope{Common: Common{
-		Key: key, TLS: settings.TLS, AcceptAnyClient: settings.Teardown > 0, Tracing: settings.Tracing, AccessLog: AccessLogOf(v, key),
+		Key: key, TLS: settings.TLS, AcceptAnyClient: settings.Teardown > 0, Tracing: settings.Tracing, AccessLog: telemetry.AccessLogOf(v, key.Telemetry),
 	}}
 	s.SetTrustDomains(domains)
 	switch key.Proxy {
@@ -61,7 +64,7 @@ func build(v *catalog.View, domains identity.TrustDomains, key Key, shared *Dest
 // addSidecar adds what the application accepts, and where it may connect to.
 func (s *Scope) addSidecar(v *catalog.View, settings *catalog.Settings, shared *Destinations, parts map[catalog.Name]*Part) {
 	key := s.Key
-	s.ExternalAuthorization, s.Authorizations = settings.ExternalAuthorization, authorizations(v, key)
+	s.ExternalAuthorization, s.Authorizations = settings.ExternalAuthorization, extauthz.Servers(v, key.Authorization, key.MeshAuthorization)
 	s.Passthrough = settings.Teardown == catalog.TeardownPassthrough
 	s.Egress = s.Passthrough || v.AllowsEgress(key.Identity.Namespace)
 	for _, name := range parseNames(key.Services) {
@@ -259,7 +262,7 @@ func (s *Scope) limitRoutes() {
 	}
 	for i := range s.Ingress {
 		if in := &s.Ingress[i]; !outside.Admit(s.Key.Identity.Namespace, in.weight()) {
-			outside.Record(catalog.Ref{Kind: catalog.KindIngressBackend, Name: in.Policy})
+			outside.Record(catalog.Ref{Kind: ingressbackend.Kind, Name: in.Policy})
 			in.admitNobody()
 			s.DeniedPorts++
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -39,16 +40,16 @@ func TestScaled(t *testing.T) {
 // TestLimitsOf checks that each kind of limit alone makes limits.
 func TestLimitsOf(t *testing.T) {
 	for name, test := range map[string]struct {
-		setting *catalog.UpstreamTrafficSetting
+		setting *upstream.Policy
 		want    bool
 	}{
 		"no setting":         {nil, false},
-		"no limit":           {&catalog.UpstreamTrafficSetting{}, false},
-		"connections":        {&catalog.UpstreamTrafficSetting{ConnectionRate: &catalog.RateLimit{}}, true},
-		"requests":           {&catalog.UpstreamTrafficSetting{RequestRate: &catalog.RequestRateLimit{}}, true},
-		"routes":             {&catalog.UpstreamTrafficSetting{Routes: []catalog.RouteRateLimit{{}}}, true},
-		"global connections": {&catalog.UpstreamTrafficSetting{GlobalConnections: &catalog.GlobalConnectionLimit{}}, true},
-		"global requests":    {&catalog.UpstreamTrafficSetting{GlobalRequests: &catalog.GlobalRequestLimit{}}, true},
+		"no limit":           {&upstream.Policy{}, false},
+		"connections":        {&upstream.Policy{ConnectionRate: &upstream.RateLimit{}}, true},
+		"requests":           {&upstream.Policy{RequestRate: &upstream.RequestRateLimit{}}, true},
+		"routes":             {&upstream.Policy{Routes: []upstream.RouteRateLimit{{}}}, true},
+		"global connections": {&upstream.Policy{GlobalConnections: &upstream.GlobalConnectionLimit{}}, true},
+		"global requests":    {&upstream.Policy{GlobalRequests: &upstream.GlobalRequestLimit{}}, true},
 	} {
 		if got := limitsOf(test.setting) != nil; got != test.want {
 			t.Errorf("%s: the port has limits: %t, want %t", name, got, test.want)
@@ -67,7 +68,7 @@ func TestLongIdleTimeout(t *testing.T) {
 		"the default":    {time.Hour, catalog.ProtocolTCP, 0},
 		"a request port": {2 * time.Hour, catalog.ProtocolHTTP, 0},
 	} {
-		setting := &catalog.UpstreamTrafficSetting{Connections: catalog.ConnectionSettings{TCPIdleTimeout: test.timeout}}
+		setting := &upstream.Policy{Connections: upstream.ConnectionSettings{TCPIdleTimeout: test.timeout}}
 		if got := longIdleTimeout(setting, test.protocol); got != test.want {
 			t.Errorf("%s: the idle timeout is %s, want %s", name, got, test.want)
 		}
@@ -162,20 +163,20 @@ func TestUsesSharedDestinations(t *testing.T) {
 
 // TestUpstreamOfHealthChecks checks the settings of clients where the mesh checks the health of servers.
 func TestUpstreamOfHealthChecks(t *testing.T) {
-	own := &catalog.HealthCheck{Interval: time.Second}
+	own := &upstream.HealthCheck{Interval: time.Second}
 	for name, test := range map[string]struct {
 		checks  bool
-		setting *catalog.UpstreamTrafficSetting
+		setting *upstream.Policy
 		want    *Upstream
 	}{
 		"neither":     {false, nil, nil},
-		"the mesh":    {true, nil, &Upstream{HealthCheck: &catalog.HealthCheck{}}},
-		"the setting": {false, &catalog.UpstreamTrafficSetting{}, &Upstream{}},
-		"both":        {true, &catalog.UpstreamTrafficSetting{HealthCheck: own}, &Upstream{HealthCheck: own}},
+		"the mesh":    {true, nil, &Upstream{HealthCheck: &upstream.HealthCheck{}}},
+		"the setting": {false, &upstream.Policy{}, &Upstream{}},
+		"both":        {true, &upstream.Policy{HealthCheck: own}, &Upstream{HealthCheck: own}},
 	} {
 		entries := []catalog.Entry{&catalog.Settings{ActiveHealthChecks: test.checks}, &catalog.Namespace{Name: "shop", Monitored: true}}
 		if test.setting != nil {
-			test.setting.Kind, test.setting.Name, test.setting.Service = catalog.KindUpstreamTrafficSetting, meshtest.Name("shop", "u"), meshtest.Name("shop", "web")
+			test.setting.Kind, test.setting.Name, test.setting.Service = upstream.Kind, meshtest.Name("shop", "u"), meshtest.Name("shop", "web")
 			entries = append(entries, test.setting)
 		}
 		got := outboundBuilder{view: meshtest.Apply(entries...).View()}.upstream(meshtest.Name("shop", "web"))
@@ -196,8 +197,8 @@ func TestEgressSettings(t *testing.T) {
 	}
 	ranges := egress("c", "ranges")
 	ranges.Ports[0].Protocol, ranges.Prefixes = catalog.ProtocolTCP, []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
-	setting := func(name string) *catalog.UpstreamTrafficSetting {
-		return &catalog.UpstreamTrafficSetting{Kind: catalog.KindUpstreamTrafficSetting, Name: meshtest.Name("shop", name)}
+	setting := func(name string) *upstream.Policy {
+		return &upstream.Policy{Kind: upstream.Kind, Name: meshtest.Name("shop", name)}
 	}
 	for name, test := range map[string]struct {
 		entries []catalog.Entry

@@ -5,6 +5,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 )
 
 // ClientPolicies configure the requests of one client. They are separate from Outbound because in a permissive mesh nothing else about a
@@ -44,8 +45,8 @@ func differentServices[E comparable](before, after []E, service func(E) catalog.
 
 // Retry configures how a client retries requests to a Service. The Service may be the root of a TrafficSplit.
 type Retry struct {
-	Service catalog.Name
-	Policy  catalog.RetryPolicy
+	Service  catalog.Name
+	Settings retry.Settings
 }
 
 // retries are the Retry policies of a client, sorted by Service.
@@ -54,19 +55,19 @@ func retries(v *catalog.View, client identity.ServiceAccount, enabled bool) []Re
 		return nil
 	}
 	var list []Retry
-	for _, service := range v.RetriedServices(client) {
-		if r := v.Retry(client, service); r != nil {
-			list = append(list, Retry{service, r.Policy})
+	for _, service := range retry.Destinations(v, client) {
+		if r := retry.InForce(v, client, service); r != nil {
+			list = append(list, Retry{service, r.Settings})
 		}
 	}
 	return list
 }
 
 // RetryOf is the client's retry policy for a Service; nil if there is none.
-func (s *Scope) RetryOf(service catalog.Name) *catalog.RetryPolicy {
+func (s *Scope) RetryOf(service catalog.Name) *retry.Settings {
 	for i := range s.Retries {
 		if s.Retries[i].Service == service {
-			return &s.Retries[i].Policy
+			return &s.Retries[i].Settings
 		}
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -47,7 +48,7 @@ func TestClientChains(t *testing.T) {
 // TestRetriesOfAClient checks which retry policies a scope has.
 func TestRetriesOfAClient(t *testing.T) {
 	client := meshtest.SA("shop", "client")
-	retry := &catalog.Retry{Name: meshtest.Name("shop", "r"), Source: client, Destinations: []catalog.Name{meshtest.Name("shop", "web"), meshtest.Name("shop", "api")}, Policy: catalog.RetryPolicy{Count: 3}}
+	retry := &retry.Policy{Name: meshtest.Name("shop", "r"), Source: client, Destinations: []catalog.Name{meshtest.Name("shop", "web"), meshtest.Name("shop", "api")}, Settings: retry.Settings{Count: 3}}
 	for enabled, want := range map[bool]int{true: 2, false: 0} {
 		v := meshtest.Apply(&catalog.Settings{RetryPolicies: enabled}, &catalog.Namespace{Name: "shop", Monitored: true}, retry).View()
 		s := Build(v, "cluster.local", Key{Identity: client})
@@ -65,7 +66,7 @@ func TestRetriesOfAClient(t *testing.T) {
 
 func TestChangedServicesOfClientPolicies(t *testing.T) {
 	retry := func(name string, timeout time.Duration) Retry {
-		return Retry{meshtest.Name("shop", name), catalog.RetryPolicy{PerTryTimeout: timeout}}
+		return Retry{meshtest.Name("shop", name), retry.Settings{PerTryTimeout: timeout}}
 	}
 	before := ClientPolicies{[]Retry{retry("a", 1), retry("b", 1), retry("c", 1)}}
 	for name, test := range map[string]struct {

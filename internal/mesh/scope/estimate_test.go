@@ -6,6 +6,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -15,13 +16,13 @@ func TestEstimateGrowsWithEachPart(t *testing.T) {
 	pod := Pod("a", "server", "server", "server", "10.0.0.1")
 	service := serviceOfMany("a", "server", "172.0.0.1")
 	service.Ports = service.Ports[:10]
-	ingress := &catalog.IngressBackend{Name: Name("a", "ingress"), RouteGroups: []string{"routes"}}
+	ingress := &ingressbackend.Policy{Name: Name("a", "ingress"), RouteGroups: []string{"routes"}}
 	egress := &catalog.Egress{
 		Name: Name("a", "outside"), Sources: []identity.ServiceAccount{pod.Identity()}, Restricted: true, RouteGroups: []string{"routes"},
 		Ports: []catalog.EgressPort{{Number: 80, Protocol: catalog.ProtocolHTTP}},
 	}
 	for i, port := range service.Ports {
-		ingress.Backends = append(ingress.Backends, catalog.IngressPort{Service: service.Name, TargetPort: port.TargetPort})
+		ingress.Backends = append(ingress.Backends, ingressbackend.Port{Service: service.Name, TargetPort: port.TargetPort})
 		egress.Hosts = append(egress.Hosts, fmt.Sprintf("h%d.example.com", i))
 	}
 	entries := []catalog.Entry{

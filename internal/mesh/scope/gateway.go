@@ -9,6 +9,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 )
 
 // IngressGateway is the configuration of the ingress gateway.
@@ -237,7 +238,7 @@ func egress(v *catalog.View, client identity.ServiceAccount, limit *authz.RouteL
 
 // egressUpstream returns the settings of an UpstreamTrafficSetting for hosts outside the mesh; nil without one.
 func egressUpstream(v *catalog.View, namespace, name string) *Upstream {
-	setting := v.NamedUpstreamSetting(catalog.Name{Namespace: namespace, Name: name})
+	setting := upstream.Named(v, catalog.Name{Namespace: namespace, Name: name})
 	if setting == nil {
 		return nil
 	}

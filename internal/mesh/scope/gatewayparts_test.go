@@ -10,6 +10,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -128,7 +129,7 @@ func TestChecksOfTheGatewayAreSpread(t *testing.T) {
 			Matches: []catalog.RouteMatch{{PathType: catalog.PathPrefix, Path: "/"}}, Backends: []catalog.RouteBackend{{Service: meshtest.Name("shop", "web"), Port: 80, Weight: 1}},
 		}}},
 		meshtest.Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP),
-		&catalog.UpstreamTrafficSetting{Kind: catalog.KindUpstreamTrafficSetting, Name: meshtest.Name("shop", "u"), Service: meshtest.Name("shop", "web"), HealthCheck: &catalog.HealthCheck{Interval: time.Second}},
+		&upstream.Policy{Kind: upstream.Kind, Name: meshtest.Name("shop", "u"), Service: meshtest.Name("shop", "web"), HealthCheck: &upstream.HealthCheck{Interval: time.Second}},
 	}
 	for i := range pods {
 		entries = append(entries, meshtest.Pod("shop", fmt.Sprint("web-", i), "web", "web", fmt.Sprint("10.0.0.", i)))
@@ -142,7 +143,7 @@ func TestChecksOfTheGatewayAreSpread(t *testing.T) {
 // TestIntervalsOfChecks checks that only a shorter interval becomes longer, and that a Service without checks does not hide others.
 func TestIntervalsOfChecks(t *testing.T) {
 	with := func(interval time.Duration) *Upstream {
-		return &Upstream{HealthCheck: &catalog.HealthCheck{Interval: interval}}
+		return &Upstream{HealthCheck: &upstream.HealthCheck{Interval: interval}}
 	}
 	for name, upstream := range map[string]*Upstream{"no settings": nil, "no checks": {}, "the same interval": with(time.Minute), "a longer one": with(time.Hour)} {
 		if got := upstream.checkedEvery(time.Minute); got != upstream {

@@ -6,12 +6,13 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
 // checkedMesh returns a namespace a whose Service has ports, pods and a setting with health checks. Clients of a and c may call it.
-func checkedMesh(ports, pods int, check *catalog.HealthCheck) []catalog.Entry {
+func checkedMesh(ports, pods int, check *upstream.HealthCheck) []catalog.Entry {
 	service := Service("a", "server", "server", "172.0.0.1", 80, catalog.ProtocolHTTP)
 	for i := range uint16(ports - 1) {
 		service.Ports = append(service.Ports, catalog.Port{Number: 1000 + i, TargetPort: 1000 + i, Protocol: catalog.ProtocolHTTP})
@@ -21,7 +22,7 @@ func checkedMesh(ports, pods int, check *catalog.HealthCheck) []catalog.Entry {
 		Target("t", SA("a", "server"), []catalog.TargetRule{HTTP("all")}, SA("a", "client"), SA("c", "client")),
 	}
 	if check != nil {
-		entries = append(entries, &catalog.UpstreamTrafficSetting{Kind: catalog.KindUpstreamTrafficSetting, Name: Name("a", "checks"), Service: service.Name, HealthCheck: check})
+		entries = append(entries, &upstream.Policy{Kind: upstream.Kind, Name: Name("a", "checks"), Service: service.Name, HealthCheck: check})
 	}
 	for i := range pods {
 		entries = append(entries, Pod("a", fmt.Sprint("server-", i), "server", "server", fmt.Sprintf("10.0.%d.%d", i>>8, i&255)))
@@ -32,19 +33,19 @@ func checkedMesh(ports, pods int, check *catalog.HealthCheck) []catalog.Entry {
 // TestHealthChecksOfOtherNamespacesAreBounded checks that the sidecars of clients in another namespace send few health checks for each namespace, and
 // that clients of the namespace, and the setting itself, keep their interval.
 func TestHealthChecksOfOtherNamespacesAreBounded(t *testing.T) {
-	second := &catalog.HealthCheck{Interval: time.Second, Timeout: 10 * time.Millisecond, UnhealthyThreshold: 7}
+	second := &upstream.HealthCheck{Interval: time.Second, Timeout: 10 * time.Millisecond, UnhealthyThreshold: 7}
 	for name, test := range map[string]struct {
 		settings    *catalog.Settings
 		ports, pods int
-		check       *catalog.HealthCheck
+		check       *upstream.HealthCheck
 		own, other  time.Duration
 	}{
 		"as often as permitted":  {&catalog.Settings{}, 7, 7, second, time.Second, time.Second},
 		"more often":             {&catalog.Settings{}, 8, 7, second, time.Second, 1120 * time.Millisecond},
 		"many ports and pods":    {&catalog.Settings{}, 1000, 15, second, time.Second, 5 * time.Minute},
-		"the default interval":   {&catalog.Settings{}, 100, 7, &catalog.HealthCheck{}, 0, 14 * time.Second},
-		"a few with the default": {&catalog.Settings{}, 10, 7, &catalog.HealthCheck{}, 0, 0},
-		"a long interval stays":  {&catalog.Settings{}, 100, 7, &catalog.HealthCheck{Interval: time.Hour}, time.Hour, time.Hour},
+		"the default interval":   {&catalog.Settings{}, 100, 7, &upstream.HealthCheck{}, 0, 14 * time.Second},
+		"a few with the default": {&catalog.Settings{}, 10, 7, &upstream.HealthCheck{}, 0, 0},
+		"a long interval stays":  {&catalog.Settings{}, 100, 7, &upstream.HealthCheck{Interval: time.Hour}, time.Hour, time.Hour},
 		"checks of the mesh":     {&catalog.Settings{ActiveHealthChecks: true}, 100, 7, nil, 0, 14 * time.Second},
 		"a permissive mesh":      {&catalog.Settings{Permissive: true}, 100, 7, second, time.Second, 14 * time.Second},
 	} {
@@ -72,12 +73,12 @@ func TestHealthChecksOfOtherNamespacesAreBounded(t *testing.T) {
 // TestHealthChecksOfNamespacesAreIndependent checks that the checks of one namespace do not change the interval of another one, and that Services of one
 // namespace share the rate.
 func TestHealthChecksOfNamespacesAreIndependent(t *testing.T) {
-	entries := checkedMesh(100, 7, &catalog.HealthCheck{Interval: time.Second})
+	entries := checkedMesh(100, 7, &upstream.HealthCheck{Interval: time.Second})
 	slow := Service("a", "slow", "server", "172.0.0.2", 80, catalog.ProtocolHTTP)
 	other := Service("b", "other", "other", "172.0.0.3", 80, catalog.ProtocolHTTP)
-	setting := func(service *catalog.Service, interval time.Duration) *catalog.UpstreamTrafficSetting {
-		return &catalog.UpstreamTrafficSetting{
-			Kind: catalog.KindUpstreamTrafficSetting, Name: service.Name, Service: service.Name, HealthCheck: &catalog.HealthCheck{Interval: interval},
+	setting := func(service *catalog.Service, interval time.Duration) *upstream.Policy {
+		return &upstream.Policy{
+			Kind: upstream.Kind, Name: service.Name, Service: service.Name, HealthCheck: &upstream.HealthCheck{Interval: interval},
 		}
 	}
 	entries = append(entries, slow, setting(slow, 5*time.Second), other, setting(other, 2*time.Second), &catalog.Namespace{Name: "b", Monitored: true}, Group("b", "all", "/"),

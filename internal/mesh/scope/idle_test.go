@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -22,9 +23,9 @@ func TestLongIdleTimeout(t *testing.T) {
 	} {
 		server := Pod("a", "server", "server", "server", "10.0.0.1")
 		service := Service("a", "server", "server", "172.0.0.1", 80, test.protocol)
-		c := Apply(&catalog.Namespace{Name: "a", Monitored: true}, server, service, Slice(service.Name, server), &catalog.UpstreamTrafficSetting{
-			Kind: catalog.KindUpstreamTrafficSetting, Name: Name("a", "s"), Service: service.Name,
-			Connections: catalog.ConnectionSettings{TCPIdleTimeout: test.idle},
+		c := Apply(&catalog.Namespace{Name: "a", Monitored: true}, server, service, Slice(service.Name, server), &upstream.Policy{
+			Kind: upstream.Kind, Name: Name("a", "s"), Service: service.Name,
+			Connections: upstream.ConnectionSettings{TCPIdleTimeout: test.idle},
 		})
 		s := scope.Build(c.View(), trustDomain, scope.KeyFor(c.View(), server))
 		if len(s.Inbound) != 1 || s.Inbound[0].IdleTimeout != test.want {

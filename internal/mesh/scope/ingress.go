@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 )
 
 // Ingress is a port of the workload that clients outside the mesh may reach. A container port has at most one.
@@ -37,12 +38,12 @@ func (i Ingress) VerifiesClients() bool { return i.TLS && !i.SkipClientCertifica
 // the oldest IngressBackend applies, the first by name among those of equal age.
 func ingress(v *catalog.View, inbound []Inbound) []Ingress {
 	type candidate struct {
-		policy *catalog.IngressBackend
-		port   catalog.IngressPort
+		policy *ingressbackend.Policy
+		port   ingressbackend.Port
 	}
 	chosen := map[uint16]candidate{}
 	for _, in := range inbound {
-		policy, port := v.IngressBackend(in.Service, in.TargetPort)
+		policy, port := ingressbackend.InForce(v, in.Service, in.TargetPort)
 		if policy == nil {
 			continue
 		}
@@ -58,7 +59,7 @@ func ingress(v *catalog.View, inbound []Inbound) []Ingress {
 	return slices.Clip(list)
 }
 
-func ingressOf(v *catalog.View, policy *catalog.IngressBackend, port catalog.IngressPort) Ingress {
+func ingressOf(v *catalog.View, policy *ingressbackend.Policy, port ingressbackend.Port) Ingress {
 	out := Ingress{
 		Policy: policy.Name, Service: port.Service, TargetPort: port.TargetPort,
 		TLS: port.TLS, SkipClientCertificate: port.SkipClientCertificate, ServerNames: port.ServerNames,
@@ -77,7 +78,7 @@ func (i *Ingress) admitNobody() {
 type ingressPrefixesKey struct{ policy catalog.Name }
 
 // ingressPrefixes are the addresses that an IngressBackend admits. All its ports share the list, which nobody may change.
-func ingressPrefixes(v *catalog.View, policy *catalog.IngressBackend) []netip.Prefix {
+func ingressPrefixes(v *catalog.View, policy *ingressbackend.Policy) []netip.Prefix {
 	return catalog.Memo(v, ingressPrefixesKey{policy.Name}, func() []netip.Prefix {
 		prefixes := slices.Clone(policy.Prefixes)
 		for _, gateway := range policy.Gateways {
@@ -93,6 +94,6 @@ func ingressPrefixes(v *catalog.View, policy *catalog.IngressBackend) []netip.Pr
 type ingressMatchesKey struct{ policy catalog.Name }
 
 // ingressMatches are the requests that an IngressBackend admits. All its ports share the list, which nobody may change.
-func ingressMatches(v *catalog.View, policy *catalog.IngressBackend) []catalog.HTTPMatch {
+func ingressMatches(v *catalog.View, policy *ingressbackend.Policy) []catalog.HTTPMatch {
 	return catalog.Memo(v, ingressMatchesKey{policy.Name}, func() []catalog.HTTPMatch { return v.GroupMatches(policy.Name.Namespace, policy.RouteGroups) })
 }

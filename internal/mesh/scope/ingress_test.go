@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -21,10 +22,10 @@ func TestIngress(t *testing.T) {
 	alias := Service("shop", "alias", "web", "10.96.0.2", 80, catalog.ProtocolHTTP)
 	web.Ports[0].TargetPort, alias.Ports[0].TargetPort = 8080, 8080
 	gateway := Name("ingress", "nginx")
-	policy := func(name, service string, created int64, port uint16, change func(*catalog.IngressBackend)) *catalog.IngressBackend {
-		b := &catalog.IngressBackend{
+	policy := func(name, service string, created int64, port uint16, change func(*ingressbackend.Policy)) *ingressbackend.Policy {
+		b := &ingressbackend.Policy{
 			Name: Name("shop", name), Created: time.Unix(created, 0), Gateways: []catalog.Name{gateway},
-			Backends: []catalog.IngressPort{{Service: Name("shop", service), TargetPort: port}},
+			Backends: []ingressbackend.Port{{Service: Name("shop", service), TargetPort: port}},
 		}
 		if change != nil {
 			change(b)
@@ -42,12 +43,12 @@ func TestIngress(t *testing.T) {
 		{"the pods of the gateway", []catalog.Entry{on, policy("a", "web", 1, 8080, nil)}, []string{"shop/a shop/web:8080 [10.0.0.7/32] any=false requests=true 0"}},
 		{
 			"a gateway without pods admits nobody",
-			[]catalog.Entry{on, policy("a", "web", 1, 8080, func(b *catalog.IngressBackend) { b.Gateways[0].Name = "none" })},
+			[]catalog.Entry{on, policy("a", "web", 1, 8080, func(b *ingressbackend.Policy) { b.Gateways[0].Name = "none" })},
 			[]string{"shop/a shop/web:8080 [] any=false requests=true 0"},
 		},
 		{
 			"a range",
-			[]catalog.Entry{on, policy("a", "web", 1, 8080, func(b *catalog.IngressBackend) { b.Prefixes = []netip.Prefix{netip.MustParsePrefix("192.168.0.0/16")} })},
+			[]catalog.Entry{on, policy("a", "web", 1, 8080, func(b *ingressbackend.Policy) { b.Prefixes = []netip.Prefix{netip.MustParsePrefix("192.168.0.0/16")} })},
 			[]string{"shop/a shop/web:8080 [10.0.0.7/32 192.168.0.0/16] any=false requests=true 0"},
 		},
 		{"the port of the Service is not the port of the pod", []catalog.Entry{on, policy("a", "web", 1, 80, nil)}, nil},
@@ -64,13 +65,13 @@ func TestIngress(t *testing.T) {
 		},
 		{
 			"a range with the only address of the gateway",
-			[]catalog.Entry{on, policy("a", "web", 1, 8080, func(b *catalog.IngressBackend) { b.Prefixes = []netip.Prefix{netip.MustParsePrefix("10.0.0.7/32")} })},
+			[]catalog.Entry{on, policy("a", "web", 1, 8080, func(b *ingressbackend.Policy) { b.Prefixes = []netip.Prefix{netip.MustParsePrefix("10.0.0.7/32")} })},
 			[]string{"shop/a shop/web:8080 [10.0.0.7/32] any=false requests=true 0"},
 		},
-		{"a policy of another namespace", []catalog.Entry{on, policy("a", "web", 1, 8080, func(b *catalog.IngressBackend) { b.Backends[0].Service.Namespace = "ingress" })}, nil},
+		{"a policy of another namespace", []catalog.Entry{on, policy("a", "web", 1, 8080, func(b *ingressbackend.Policy) { b.Backends[0].Service.Namespace = "ingress" })}, nil},
 		{
 			"the requests of a group",
-			[]catalog.Entry{on, Group("shop", "front", "/front"), policy("a", "web", 1, 8080, func(b *catalog.IngressBackend) { b.RouteGroups = []string{"front", "none"} })},
+			[]catalog.Entry{on, Group("shop", "front", "/front"), policy("a", "web", 1, 8080, func(b *ingressbackend.Policy) { b.RouteGroups = []string{"front", "none"} })},
 			[]string{"shop/a shop/web:8080 [10.0.0.7/32] any=false requests=false 1"},
 		},
 	} {
@@ -91,13 +92,13 @@ func TestIngress(t *testing.T) {
 // TestIngressPortsAreSorted checks that the order does not change between builds.
 func TestIngressPortsAreSorted(t *testing.T) {
 	pod, service := Pod("shop", "web-0", "web", "web", "10.0.0.1"), Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP)
-	policy := &catalog.IngressBackend{Name: Name("shop", "all")}
+	policy := &ingressbackend.Policy{Name: Name("shop", "all")}
 	var want []uint16
 	service.Ports = nil
 	for i := range uint16(9) {
 		want = append(want, 8000+i)
 		service.Ports = append(service.Ports, catalog.Port{Number: 80 + i, TargetPort: 8008 - i, Protocol: catalog.ProtocolHTTP})
-		policy.Backends = append(policy.Backends, catalog.IngressPort{Service: service.Name, TargetPort: 8000 + i})
+		policy.Backends = append(policy.Backends, ingressbackend.Port{Service: service.Name, TargetPort: 8000 + i})
 	}
 	c := Apply(&catalog.Settings{IngressBackends: true}, &catalog.Namespace{Name: "shop", Monitored: true}, pod, service, policy)
 	var got []uint16

@@ -8,17 +8,19 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
 )
 
 // KeyFor returns the scope key of a pod's sidecar.
 func KeyFor(v *catalog.View, pod *catalog.Pod) Key {
-	own, mesh := v.AuthorizationsOf(pod)
+	own, mesh := extauthz.Of(v, pod)
 	services := v.ServicesOfPod(pod)
 	proxy := proxyOf(v, pod)
 	key := Key{
 		Identity:      pod.Identity(),
 		Services:      joinNames(services),
-		Telemetry:     v.TelemetryOf(pod),
+		Telemetry:     telemetry.Of(v, pod),
 		Authorization: own, MeshAuthorization: mesh,
 		Ports:   joinPorts(v.NamedPorts(pod, services)),
 		Proxy:   proxy,
@@ -108,61 +110,4 @@ func parseAccounts(list string) []identity.ServiceAccount {
 		result = append(result, identity.ServiceAccount(name))
 	}
 	return result
-}
-
-// AccessLog is what a Telemetry changes about the access log of a sidecar, and about its metrics, which are access loggers too.
-type AccessLog struct {
-	// Policy is the Telemetry in force.
-	Policy catalog.Name
-	// Text is the format of a line. If it is empty, Fields are the keys and formats of a line of JSON; empty for the default.
-	Text   string
-	Fields map[string]string
-	// Filter is a CEL expression that selects what is logged; empty for everything.
-	Filter string
-	// Export is where logs are sent in addition to standard output; nil for nowhere.
-	Export *LogExport
-	// Metrics are the metrics of requests and connections.
-	Metrics catalog.WorkloadMetrics
-}
-
-// LogExport is an OpenTelemetry collector that receives access logs.
-type LogExport struct {
-	Service catalog.ExtensionService
-	// Attributes are added to each record. Their values may have the command operators of a format.
-	Attributes map[string]string
-}
-
-// AccessLogOf returns what the Telemetry in force changes; nil without one.
-func AccessLogOf(v *catalog.View, key Key) *AccessLog {
-	policy := v.Telemetry(key.Telemetry)
-	if policy == nil {
-		return nil
-	}
-	log := &AccessLog{Policy: policy.Name, Text: policy.Text, Fields: policy.Fields, Filter: policy.Filter, Metrics: policy.Metrics}
-	if service := v.ExtensionService(policy.Name.Namespace, policy.Export); service != nil {
-		log.Export = &LogExport{Service: *service, Attributes: policy.Attributes}
-	}
-	return log
-}
-
-// Authorization is a server that must allow inbound HTTP requests in addition to policies.
-type Authorization struct {
-	// Policy is the ExternalAuthorization in force. MeshWide is true if it is in the namespace of the mesh.
-	Policy   *catalog.ExternalAuthorizationPolicy
-	MeshWide bool
-	// Service is the authorization server. It is nil if it cannot be used: then no request gets an answer, and the failure mode of the policy decides.
-	Service *catalog.ExtensionService
-}
-
-// authorizations returns the servers of policies, that of the mesh first.
-func authorizations(v *catalog.View, key Key) []Authorization {
-	var list []Authorization
-	for _, name := range []catalog.Name{key.MeshAuthorization, key.Authorization} {
-		if policy := v.Authorization(name); policy != nil {
-			list = append(list, Authorization{
-				Policy: policy, MeshWide: name == key.MeshAuthorization, Service: v.ExtensionService(name.Namespace, policy.Service),
-			})
-		}
-	}
-	return list
 }

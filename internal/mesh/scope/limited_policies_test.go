@@ -8,6 +8,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -17,9 +18,9 @@ func TestIncompletePoliciesAreListed(t *testing.T) {
 	server := Pod("a", "server", "server", "server", "10.0.0.1")
 	service := serviceOfMany("a", "server", "172.0.0.1")
 	client := SA("a", "client")
-	ingress := &catalog.IngressBackend{Name: Name("a", "ingress"), RouteGroups: []string{"routes"}}
+	ingress := &ingressbackend.Policy{Name: Name("a", "ingress"), RouteGroups: []string{"routes"}}
 	for _, port := range service.Ports {
-		ingress.Backends = append(ingress.Backends, catalog.IngressPort{Service: service.Name, TargetPort: port.TargetPort})
+		ingress.Backends = append(ingress.Backends, ingressbackend.Port{Service: service.Name, TargetPort: port.TargetPort})
 	}
 	egress := egressOfMany("outside")
 	gateway := egressOfMany("forwarded")

@@ -1,40 +1,18 @@
 package scope
 
-import "github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+import (
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
+)
 
-// maxLogBytes is how many bytes the format and the attributes of a Telemetry have in all listeners of a sidecar, at most. Each filter chain has them.
-const maxLogBytes = 16 << 20
+import "github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 
 // limitLog replaces a format and attributes that are too long for the number of filter chains by the default.
 func (s *Scope) limitLog() {
 	if s.AccessLog == nil || s.AccessLog.Fits(s.chains()) {
 		return
 	}
-	s.AddLimited(catalog.Ref{Kind: catalog.KindTelemetry, Name: s.AccessLog.Policy})
-	log := *s.AccessLog
-	log.Text, log.Fields = "", nil
-	if log.Export != nil {
-		log.Export = &LogExport{Service: log.Export.Service}
-	}
-	s.AccessLog = &log
-}
-
-// Fits reports whether the format and attributes are short enough for a number of filter chains.
-func (l *AccessLog) Fits(chains int) bool { return l.bytes()*chains <= maxLogBytes }
-
-// bytes returns the length of the texts that each filter chain has.
-func (l *AccessLog) bytes() int {
-	size := len(l.Text)
-	lists := []map[string]string{l.Fields}
-	if l.Export != nil {
-		lists = append(lists, l.Export.Attributes)
-	}
-	for _, fields := range lists {
-		for key, value := range fields {
-			size += len(key) + len(value)
-		}
-	}
-	return size
+	s.AddLimited(catalog.Ref{Kind: telemetry.Kind, Name: s.AccessLog.Policy})
+	s.AccessLog = s.AccessLog.WithoutTexts()
 }
 
 // chains returns about how many filter chains the listeners of the sidecar have.

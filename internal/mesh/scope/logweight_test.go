@@ -7,6 +7,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -25,13 +26,13 @@ func TestLongLogsOfManyListenersHaveTheDefaultFormat(t *testing.T) {
 	const length = 4096 // of 16 MiB, each of 4,096 chains can have as much
 	for name, test := range map[string]struct {
 		hosts     int
-		telemetry catalog.Telemetry
+		telemetry telemetry.Policy
 		limited   bool
 	}{
-		"a text":                           {999, catalog.Telemetry{Text: strings.Repeat("a", length)}, false},
-		"keys and attributes":              {999, catalog.Telemetry{Fields: map[string]string{"a": strings.Repeat("a", length/2)}, Attributes: map[string]string{"b": strings.Repeat("a", length/2-2)}}, false},
-		"a text for too many":              {1000, catalog.Telemetry{Text: strings.Repeat("a", length+200)}, true},
-		"keys and attributes for too many": {1000, catalog.Telemetry{Fields: map[string]string{"a": strings.Repeat("a", length/2)}, Attributes: map[string]string{"b": strings.Repeat("a", length/2+200)}}, true},
+		"a text":                           {999, telemetry.Policy{Text: strings.Repeat("a", length)}, false},
+		"keys and attributes":              {999, telemetry.Policy{Fields: map[string]string{"a": strings.Repeat("a", length/2)}, Attributes: map[string]string{"b": strings.Repeat("a", length/2-2)}}, false},
+		"a text for too many":              {1000, telemetry.Policy{Text: strings.Repeat("a", length+200)}, true},
+		"keys and attributes for too many": {1000, telemetry.Policy{Fields: map[string]string{"a": strings.Repeat("a", length/2)}, Attributes: map[string]string{"b": strings.Repeat("a", length/2+200)}}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			few := *egress

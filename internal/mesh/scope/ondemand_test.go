@@ -9,6 +9,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -54,7 +55,7 @@ func loading(outbound ...*Outbound) *Scope {
 // The changes of a port.
 func tcp(o *Outbound) { o.Protocol = catalog.ProtocolTCP }
 
-func checked(o *Outbound) { o.Upstream = &Upstream{HealthCheck: &catalog.HealthCheck{}} }
+func checked(o *Outbound) { o.Upstream = &Upstream{HealthCheck: &upstream.HealthCheck{}} }
 
 func headless(o *Outbound) { o.PodPort = 8080 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 )
 
 // outboundBuilder collects the destinations of a client identity.
@@ -225,9 +226,9 @@ func clusterName(service catalog.Name, targetPort uint16, http2 bool) string {
 
 // Upstream is the part of an UpstreamTrafficSetting that applies in clients' sidecars.
 type Upstream struct {
-	Connections      catalog.ConnectionSettings
-	OutlierDetection *catalog.OutlierDetection
-	HealthCheck      *catalog.HealthCheck
+	Connections      upstream.ConnectionSettings
+	OutlierDetection *upstream.OutlierDetection
+	HealthCheck      *upstream.HealthCheck
 }
 
 // Limits is the part of an UpstreamTrafficSetting that applies in servers' sidecars, to each pod separately.
@@ -235,13 +236,13 @@ type Limits struct {
 	// Policy is the setting that has the limits.
 	Policy catalog.Ref
 	// Connections bounds new connections to the port, for every protocol.
-	Connections *catalog.RateLimit
+	Connections *upstream.RateLimit
 	// Requests bounds requests to an HTTP port. Routes bound the requests of single routes instead.
-	Requests *catalog.RequestRateLimit
-	Routes   []catalog.RouteRateLimit
+	Requests *upstream.RequestRateLimit
+	Routes   []upstream.RouteRateLimit
 	// GlobalConnections and GlobalRequests bound the rates of all pods together.
-	GlobalConnections *catalog.GlobalConnectionLimit
-	GlobalRequests    *catalog.GlobalRequestLimit
+	GlobalConnections *upstream.GlobalConnectionLimit
+	GlobalRequests    *upstream.GlobalRequestLimit
 }
 
 // upstream has the client-side settings for a Service; nil means defaults.
@@ -256,7 +257,7 @@ func (o outboundBuilder) upstream(service catalog.Name) *Upstream {
 		up.Connections, up.OutlierDetection, up.HealthCheck = setting.Connections, setting.OutlierDetection, setting.HealthCheck
 	}
 	if up.HealthCheck == nil && healthChecked {
-		up.HealthCheck = &catalog.HealthCheck{}
+		up.HealthCheck = &upstream.HealthCheck{}
 	}
 	return up
 }
@@ -266,7 +267,7 @@ const defaultIdleTimeout = time.Hour
 
 // longIdleTimeout returns the idle timeout of connections to a TCP port if it exceeds the default; 0 otherwise, because the
 // sidecar of the client closes them earlier.
-func longIdleTimeout(setting *catalog.UpstreamTrafficSetting, protocol catalog.Protocol) time.Duration {
+func longIdleTimeout(setting *upstream.Policy, protocol catalog.Protocol) time.Duration {
 	if setting == nil || protocol.IsHTTP() || setting.Connections.TCPIdleTimeout <= defaultIdleTimeout {
 		return 0
 	}
@@ -274,7 +275,7 @@ func longIdleTimeout(setting *catalog.UpstreamTrafficSetting, protocol catalog.P
 }
 
 // limitsOf returns the limits of a setting, or nil if it has none.
-func limitsOf(setting *catalog.UpstreamTrafficSetting) *Limits {
+func limitsOf(setting *upstream.Policy) *Limits {
 	if setting == nil || setting.ConnectionRate == nil && setting.RequestRate == nil && len(setting.Routes) == 0 &&
 		setting.GlobalConnections == nil && setting.GlobalRequests == nil {
 		return nil

@@ -9,6 +9,8 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -60,7 +62,7 @@ func TestInboundPortsOfSeveralNumbers(t *testing.T) {
 
 // TestRecordLimited checks which policies of a port beyond the limit are listed.
 func TestRecordLimited(t *testing.T) {
-	setting := catalog.Ref{Kind: catalog.KindUpstreamTrafficSetting, Name: meshtest.Name("a", "u")}
+	setting := catalog.Ref{Kind: upstream.Kind, Name: meshtest.Name("a", "u")}
 	for name, test := range map[string]struct {
 		limits *Limits
 		weight portWeight
@@ -68,7 +70,7 @@ func TestRecordLimited(t *testing.T) {
 	}{
 		"no limits":                {nil, portWeight{0, 1}, []catalog.Kind{catalog.KindTrafficTarget}},
 		"limits of a tenth":        {&Limits{Policy: setting}, portWeight{100, 10}, []catalog.Kind{catalog.KindTrafficTarget}},
-		"limits of more than that": {&Limits{Policy: setting}, portWeight{100, 11}, []catalog.Kind{catalog.KindTrafficTarget, catalog.KindUpstreamTrafficSetting}},
+		"limits of more than that": {&Limits{Policy: setting}, portWeight{100, 11}, []catalog.Kind{catalog.KindTrafficTarget, upstream.Kind}},
 	} {
 		var limit authz.RouteLimit
 		recordLimited(&limit, &Inbound{Limits: test.limits, Rules: authz.Rules{Network: []authz.NetworkRule{{Policy: "a/t"}}}}, test.weight)
@@ -82,7 +84,7 @@ func TestRecordLimited(t *testing.T) {
 	}
 	s := &Scope{}
 	for _, name := range []string{"b", "a", "b"} {
-		s.AddLimited(catalog.Ref{Kind: catalog.KindTelemetry, Name: meshtest.Name("ns", name)})
+		s.AddLimited(catalog.Ref{Kind: telemetry.Kind, Name: meshtest.Name("ns", name)})
 	}
 	if got := fmt.Sprint(s.Limited); got != "[{Telemetry ns/a} {Telemetry ns/b}]" {
 		t.Errorf("limited are %s", got)

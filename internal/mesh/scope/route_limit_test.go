@@ -8,6 +8,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -40,11 +41,11 @@ func TestRoutesOfSidecarsAreBounded(t *testing.T) {
 	service := serviceOfMany("a", "server", "172.0.0.1")
 	group := groupOfMany("a", "routes")
 	egress := &catalog.Egress{Name: Name("a", "outside"), Sources: []identity.ServiceAccount{pod.Identity()}, Restricted: true, RouteGroups: []string{"routes"}}
-	ingress := &catalog.IngressBackend{Name: Name("a", "ingress"), RouteGroups: []string{"routes"}}
+	ingress := &ingressbackend.Policy{Name: Name("a", "ingress"), RouteGroups: []string{"routes"}}
 	for _, port := range service.Ports {
 		egress.Ports = append(egress.Ports, catalog.EgressPort{Number: port.Number, Protocol: catalog.ProtocolHTTP})
 		egress.Hosts = append(egress.Hosts, fmt.Sprintf("h%d.example.com", port.Number))
-		ingress.Backends = append(ingress.Backends, catalog.IngressPort{Service: service.Name, TargetPort: port.TargetPort})
+		ingress.Backends = append(ingress.Backends, ingressbackend.Port{Service: service.Name, TargetPort: port.TargetPort})
 	}
 	c := Apply(&catalog.Settings{EgressPolicies: true, IngressBackends: true}, &catalog.Namespace{Name: "a", Monitored: true}, pod, service, Slice(service.Name, pod), group,
 		Target("t", pod.Identity(), []catalog.TargetRule{HTTP("routes")}, pod.Identity()), egress, ingress)
@@ -144,9 +145,9 @@ func TestRouteLimitCountsClients(t *testing.T) {
 func TestPortsOfIngressAreCountedAsDenied(t *testing.T) {
 	pod := Pod("a", "server", "server", "server", "10.0.0.1")
 	service := serviceOfMany("a", "server", "172.0.0.1")
-	ingress := &catalog.IngressBackend{Name: Name("a", "ingress"), RouteGroups: []string{"routes"}}
+	ingress := &ingressbackend.Policy{Name: Name("a", "ingress"), RouteGroups: []string{"routes"}}
 	for _, port := range service.Ports {
-		ingress.Backends = append(ingress.Backends, catalog.IngressPort{Service: service.Name, TargetPort: port.TargetPort})
+		ingress.Backends = append(ingress.Backends, ingressbackend.Port{Service: service.Name, TargetPort: port.TargetPort})
 	}
 	c := Apply(&catalog.Settings{IngressBackends: true}, &catalog.Namespace{Name: "a", Monitored: true}, pod, service, Slice(service.Name, pod),
 		groupOfMany("a", "routes"), ingress)
@@ -183,9 +184,9 @@ func TestClientsOfIngressAreBounded(t *testing.T) {
 	const addresses, principals = 600, 400
 	pod := Pod("a", "server", "server", "server", "10.0.0.1")
 	service := serviceOfMany("a", "server", "172.0.0.1")
-	ingress := &catalog.IngressBackend{Name: Name("a", "ingress")}
+	ingress := &ingressbackend.Policy{Name: Name("a", "ingress")}
 	for _, port := range service.Ports {
-		ingress.Backends = append(ingress.Backends, catalog.IngressPort{Service: service.Name, TargetPort: port.TargetPort, TLS: true})
+		ingress.Backends = append(ingress.Backends, ingressbackend.Port{Service: service.Name, TargetPort: port.TargetPort, TLS: true})
 	}
 	for i := range byte(addresses / 4) {
 		for j := range byte(4) {

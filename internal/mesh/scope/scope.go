@@ -7,6 +7,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
 )
 
 // Key identifies a scope. Sidecars with equal keys get equal configuration. It is comparable.
@@ -81,7 +83,7 @@ type Common struct {
 	// Tracing receives traces of requests; nil for none.
 	Tracing *catalog.Tracing
 	// AccessLog replaces the default access log; nil for the default.
-	AccessLog *AccessLog
+	AccessLog *telemetry.AccessLog
 	// ServerIPs are the virtual addresses of servers outside the mesh that are Services of the cluster, by their hosts. Other servers are
 	// resolved by DNS.
 	ServerIPs map[string]netip.Addr
@@ -102,7 +104,7 @@ type Sidecar struct {
 	// ExternalAuthorization must allow each inbound HTTP request; nil for none.
 	ExternalAuthorization *catalog.ExternalAuthorization
 	// Authorizations must allow each inbound HTTP request too.
-	Authorizations []Authorization
+	Authorizations []extauthz.Server
 	// Passthrough sends every new connection to its original destination unchanged. Outbound and Clusters then serve
 	// open connections only.
 	Passthrough bool

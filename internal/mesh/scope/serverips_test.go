@@ -9,6 +9,9 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -31,13 +34,13 @@ func TestServerIPs(t *testing.T) {
 		&catalog.Namespace{Name: "shop", Monitored: true},
 		&catalog.ExtensionService{Name: meshtest.Name("shop", "collector"), Address: host("otel")},
 		&catalog.ExtensionService{Name: meshtest.Name("shop", "own"), Address: host("authorizer")},
-		&catalog.Telemetry{Name: meshtest.Name("shop", "logs"), Export: meshtest.Name("shop", "collector")},
-		&catalog.ExternalAuthorizationPolicy{Name: meshtest.Name("shop", "auth"), Service: meshtest.Name("shop", "own")},
+		&telemetry.Policy{Name: meshtest.Name("shop", "logs"), Export: meshtest.Name("shop", "collector")},
+		&extauthz.Policy{Name: meshtest.Name("shop", "auth"), Service: meshtest.Name("shop", "own")},
 		&catalog.Service{Name: meshtest.Name("shop", "web"), Ports: []catalog.Port{{Number: 80, TargetPort: 80, Protocol: catalog.ProtocolHTTP}}},
-		&catalog.UpstreamTrafficSetting{
-			Kind: catalog.KindUpstreamTrafficSetting, Name: meshtest.Name("shop", "web"), Service: meshtest.Name("shop", "web"),
-			GlobalRequests:    &catalog.GlobalRequestLimit{GlobalLimit: catalog.GlobalLimit{Address: host("requests")}},
-			GlobalConnections: &catalog.GlobalConnectionLimit{GlobalLimit: catalog.GlobalLimit{Address: host("connections")}},
+		&upstream.Policy{
+			Kind: upstream.Kind, Name: meshtest.Name("shop", "web"), Service: meshtest.Name("shop", "web"),
+			GlobalRequests:    &upstream.GlobalRequestLimit{GlobalLimit: upstream.GlobalLimit{Address: host("requests")}},
+			GlobalConnections: &upstream.GlobalConnectionLimit{GlobalLimit: upstream.GlobalLimit{Address: host("connections")}},
 		},
 		&catalog.Service{Name: meshtest.Name("osm-system", names.EgressGateway), AllowedNamespaces: []string{"servers"}},
 		&catalog.Egress{

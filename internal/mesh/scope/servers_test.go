@@ -7,6 +7,9 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -18,21 +21,21 @@ func serversMesh(more ...catalog.Entry) *catalog.View {
 		&catalog.Namespace{Name: "shop", Monitored: true},
 		&catalog.ExtensionService{Name: meshtest.Name("shop", "collector"), Address: "otel"},
 		&catalog.ExtensionService{Name: meshtest.Name("shop", "own"), Address: "own"},
-		&catalog.Telemetry{Name: meshtest.Name("shop", "logs"), Text: "x", Filter: "true", Export: meshtest.Name("shop", "collector"), Attributes: map[string]string{"a": "b"}},
-		&catalog.Telemetry{Name: meshtest.Name("shop", "plain"), Fields: map[string]string{"a": "b"}},
-		&catalog.Telemetry{Name: meshtest.Name("shop", "lost"), Export: meshtest.Name("shop", "none")},
-		&catalog.ExternalAuthorizationPolicy{Name: meshtest.Name("shop", "auth"), Service: meshtest.Name("shop", "own")},
-		&catalog.ExternalAuthorizationPolicy{Name: meshtest.Name("osm-system", "auth"), Service: meshtest.Name("osm-system", "none")},
+		&telemetry.Policy{Name: meshtest.Name("shop", "logs"), Text: "x", Filter: "true", Export: meshtest.Name("shop", "collector"), Attributes: map[string]string{"a": "b"}},
+		&telemetry.Policy{Name: meshtest.Name("shop", "plain"), Fields: map[string]string{"a": "b"}},
+		&telemetry.Policy{Name: meshtest.Name("shop", "lost"), Export: meshtest.Name("shop", "none")},
+		&extauthz.Policy{Name: meshtest.Name("shop", "auth"), Service: meshtest.Name("shop", "own")},
+		&extauthz.Policy{Name: meshtest.Name("osm-system", "auth"), Service: meshtest.Name("osm-system", "none")},
 	}, more...)...).View()
 }
 
 func TestAccessLogOf(t *testing.T) {
-	for name, want := range map[string]*AccessLog{
+	for name, want := range map[string]*telemetry.AccessLog{
 		"":     nil,
 		"gone": nil,
 		"logs": {
 			Policy: meshtest.Name("shop", "logs"), Text: "x", Filter: "true",
-			Export: &LogExport{Service: catalog.ExtensionService{Name: meshtest.Name("shop", "collector"), Address: "otel"}, Attributes: map[string]string{"a": "b"}},
+			Export: &telemetry.Export{Service: catalog.ExtensionService{Name: meshtest.Name("shop", "collector"), Address: "otel"}, Attributes: map[string]string{"a": "b"}},
 		},
 		"plain": {Policy: meshtest.Name("shop", "plain"), Fields: map[string]string{"a": "b"}},
 		"lost":  {Policy: meshtest.Name("shop", "lost")},
@@ -41,7 +44,7 @@ func TestAccessLogOf(t *testing.T) {
 		if name != "" {
 			key.Telemetry = meshtest.Name("shop", name)
 		}
-		if diff := cmp.Diff(want, AccessLogOf(serversMesh(), key)); diff != "" {
+		if diff := cmp.Diff(want, telemetry.AccessLogOf(serversMesh(), key.Telemetry)); diff != "" {
 			t.Errorf("access log by the Telemetry %q (-want +got):\n%s", name, diff)
 		}
 	}
@@ -99,7 +102,7 @@ func TestPassthroughStripsGateways(t *testing.T) {
 // TestRetries checks the Retry policies of a client.
 func TestRetries(t *testing.T) {
 	client := meshtest.SA("shop", "client")
-	retry := &catalog.Retry{Name: meshtest.Name("shop", "r"), Source: client, Destinations: []catalog.Name{meshtest.Name("shop", "web")}, Policy: catalog.RetryPolicy{Count: 3}}
+	retry := &retry.Policy{Name: meshtest.Name("shop", "r"), Source: client, Destinations: []catalog.Name{meshtest.Name("shop", "web")}, Settings: retry.Settings{Count: 3}}
 	v := serversMesh(retry)
 	if got := retries(v, client, false); got != nil {
 		t.Errorf("disabled, the client retries %+v", got)

@@ -8,6 +8,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -54,8 +56,8 @@ func TestPortWeights(t *testing.T) {
 	clients := []identity.ServiceAccount{meshtest.SA("a", "one"), meshtest.SA("a", "two")}
 	routes := []authz.Route{{Sources: clients, Match: catalog.HTTPMatch{PathRegex: "/a"}}, {Sources: clients, Match: catalog.HTTPMatch{PathRegex: "/b"}}, {}}
 	long := strings.Repeat("x", 10_000)
-	header := catalog.RequestRateLimit{Headers: []catalog.Header{{Name: "x", Value: long}}}
-	descriptors := []catalog.RequestDescriptor{{{Key: "x", Value: long}}}
+	header := upstream.RequestRateLimit{Headers: []upstream.Header{{Name: "x", Value: long}}}
+	descriptors := []upstream.RequestDescriptor{{{Key: "x", Value: long}}}
 	size, descriptorSize := authz.RequestLimitBytes(&header), authz.RequestDescriptorBytes(descriptors)
 	for name, test := range map[string]struct {
 		limits *Limits
@@ -64,16 +66,16 @@ func TestPortWeights(t *testing.T) {
 		"none":                 {nil, 0},
 		"no bytes":             {&Limits{}, authz.RoutesOf(0)},
 		"requests":             {&Limits{Requests: &header}, authz.RoutesOf(size)},
-		"a route":              {&Limits{Routes: []catalog.RouteRateLimit{{Path: "/a", Limit: header}}}, authz.RoutesOf(0) + authz.RoutesOf(size)},
-		"another route":        {&Limits{Routes: []catalog.RouteRateLimit{{Path: "/c", Limit: header}}}, authz.RoutesOf(0)},
-		"twice a route":        {&Limits{Routes: []catalog.RouteRateLimit{{Path: "/a", Limit: header}, {Path: "/a", Limit: header}}}, authz.RoutesOf(0) + authz.RoutesOf(2*size)},
-		"any path":             {&Limits{Routes: []catalog.RouteRateLimit{{Path: anyPath, Limit: header}}}, authz.RoutesOf(0) + authz.RoutesOf(size)},
-		"all requests":         {&Limits{GlobalRequests: &catalog.GlobalRequestLimit{Descriptors: descriptors}}, authz.RoutesOf(descriptorSize)},
-		"requests of a route":  {&Limits{GlobalRequests: &catalog.GlobalRequestLimit{Routes: []catalog.RouteDescriptors{{Path: "/b", Descriptors: descriptors}}}}, authz.RoutesOf(0) + authz.RoutesOf(descriptorSize)},
-		"requests, both kinds": {&Limits{Requests: &header, GlobalRequests: &catalog.GlobalRequestLimit{Descriptors: descriptors}}, authz.RoutesOf(size + descriptorSize)},
+		"a route":              {&Limits{Routes: []upstream.RouteRateLimit{{Path: "/a", Limit: header}}}, authz.RoutesOf(0) + authz.RoutesOf(size)},
+		"another route":        {&Limits{Routes: []upstream.RouteRateLimit{{Path: "/c", Limit: header}}}, authz.RoutesOf(0)},
+		"twice a route":        {&Limits{Routes: []upstream.RouteRateLimit{{Path: "/a", Limit: header}, {Path: "/a", Limit: header}}}, authz.RoutesOf(0) + authz.RoutesOf(2*size)},
+		"any path":             {&Limits{Routes: []upstream.RouteRateLimit{{Path: anyPath, Limit: header}}}, authz.RoutesOf(0) + authz.RoutesOf(size)},
+		"all requests":         {&Limits{GlobalRequests: &upstream.GlobalRequestLimit{Descriptors: descriptors}}, authz.RoutesOf(descriptorSize)},
+		"requests of a route":  {&Limits{GlobalRequests: &upstream.GlobalRequestLimit{Routes: []upstream.RouteDescriptors{{Path: "/b", Descriptors: descriptors}}}}, authz.RoutesOf(0) + authz.RoutesOf(descriptorSize)},
+		"requests, both kinds": {&Limits{Requests: &header, GlobalRequests: &upstream.GlobalRequestLimit{Descriptors: descriptors}}, authz.RoutesOf(size + descriptorSize)},
 		"connections": {
-			&Limits{GlobalConnections: &catalog.GlobalConnectionLimit{Descriptors: []catalog.ConnectionDescriptor{{{Key: "x", Value: long}}}}},
-			authz.RoutesOf(authz.ConnectionDescriptorBytes([]catalog.ConnectionDescriptor{{{Key: "x", Value: long}}})),
+			&Limits{GlobalConnections: &upstream.GlobalConnectionLimit{Descriptors: []upstream.ConnectionDescriptor{{{Key: "x", Value: long}}}}},
+			authz.RoutesOf(authz.ConnectionDescriptorBytes([]upstream.ConnectionDescriptor{{{Key: "x", Value: long}}})),
 		},
 	} {
 		if got := weightOfLimits(test.limits, routes); got != test.want {
@@ -106,25 +108,17 @@ func TestWeightOfIngress(t *testing.T) {
 	}
 }
 
-// TestLogFits checks what counts in the size of an access log.
-func TestLogFits(t *testing.T) {
-	log := &AccessLog{Text: "12345", Fields: map[string]string{"a": "123"}, Export: &LogExport{Attributes: map[string]string{"bc": "1234567"}}}
-	if got := log.bytes(); got != 18 {
-		t.Errorf("%d bytes, want 18", got)
-	}
-	half := &AccessLog{Text: strings.Repeat("x", maxLogBytes/2)}
-	if !half.Fits(2) || half.Fits(3) {
-		t.Errorf("a log of half the size fits twice is %t, and three times is %t", half.Fits(2), half.Fits(3))
-	}
+// TestLimitLog checks which access logs are replaced by the default, because they are too long for the filter chains.
+func TestLimitLog(t *testing.T) {
 	s := loading(direct(), direct(tcp))
 	if s.limitLog(); s.AccessLog != nil || len(s.Limited) > 0 {
 		t.Errorf("a scope without a log has %+v, and limits %v", s.AccessLog, s.Limited)
 	}
-	s.AccessLog = &AccessLog{Text: strings.Repeat("x", maxLogBytes)}
+	s.AccessLog = &telemetry.AccessLog{Text: strings.Repeat("x", telemetry.MaxLogBytes)}
 	if s.limitLog(); s.AccessLog.Text == "" || len(s.Limited) > 0 {
 		t.Errorf("a log that fits in one chain is limited: %v", s.Limited)
 	}
-	s.AccessLog = &AccessLog{Text: strings.Repeat("x", maxLogBytes+1)}
+	s.AccessLog = &telemetry.AccessLog{Text: strings.Repeat("x", telemetry.MaxLogBytes+1)}
 	if s.limitLog(); s.AccessLog.Text != "" || s.AccessLog.Export != nil || len(s.Limited) != 1 {
 		t.Errorf("a log that is too long has %d bytes: %v", len(s.AccessLog.Text), s.Limited)
 	}

@@ -11,6 +11,11 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -71,22 +76,22 @@ func isPolicyOfTenant(change catalog.Change) bool {
 	switch e := change.Entry.(type) {
 	case nil:
 		return slices.Contains([]catalog.Kind{
-			catalog.KindTrafficTarget, catalog.KindHTTPRouteGroup, catalog.KindTCPRoute, catalog.KindTrafficSplit, catalog.KindRetry,
-			catalog.KindUpstreamTrafficSetting, catalog.KindIngressBackend, catalog.KindEgress, catalog.KindTelemetry, catalog.KindExtensionService,
-			catalog.KindExternalAuthorization,
+			catalog.KindTrafficTarget, catalog.KindHTTPRouteGroup, catalog.KindTCPRoute, catalog.KindTrafficSplit, retry.Kind,
+			upstream.Kind, ingressbackend.Kind, catalog.KindEgress, telemetry.Kind, catalog.KindExtensionService,
+			extauthz.Kind,
 		}, change.Ref.Kind) || slices.Contains(catalog.RouteKinds(), change.Ref.Kind)
 	case *catalog.TrafficTarget:
 		return e.Destination.Namespace == tenant
-	case *catalog.HTTPRouteGroup, *catalog.TCPRoute, *catalog.TrafficSplit, *catalog.Telemetry, *catalog.ExtensionService, *catalog.ExternalAuthorizationPolicy, *catalog.HTTPRoute:
+	case *catalog.HTTPRouteGroup, *catalog.TCPRoute, *catalog.TrafficSplit, *telemetry.Policy, *catalog.ExtensionService, *extauthz.Policy, *catalog.HTTPRoute:
 		return true
-	case *catalog.Retry:
+	case *retry.Policy:
 		return e.Source.Namespace == tenant
-	case *catalog.UpstreamTrafficSetting:
+	case *upstream.Policy:
 		return e.Service == (catalog.Name{}) || e.Service.Namespace == tenant
 	case *catalog.Egress:
 		return true // its sources are of its namespace
-	case *catalog.IngressBackend:
-		return !slices.ContainsFunc(e.Backends, func(b catalog.IngressPort) bool { return b.Service.Namespace != tenant })
+	case *ingressbackend.Policy:
+		return !slices.ContainsFunc(e.Backends, func(b ingressbackend.Port) bool { return b.Service.Namespace != tenant })
 	}
 	return false
 }

@@ -7,15 +7,17 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
 // limited is a setting with the given limit of connections for clients and servers.
-func limited(service string, connections uint32, change ...func(*catalog.UpstreamTrafficSetting)) *catalog.UpstreamTrafficSetting {
-	u := &catalog.UpstreamTrafficSetting{Kind: catalog.KindUpstreamTrafficSetting, Name: Name("shop", service), Service: Name("shop", service)}
+func limited(service string, connections uint32, change ...func(*upstream.Policy)) *upstream.Policy {
+	u := &upstream.Policy{Kind: upstream.Kind, Name: Name("shop", service), Service: Name("shop", service)}
 	u.Connections.MaxConnections = &connections
-	u.ConnectionRate = &catalog.RateLimit{Tokens: connections, Interval: time.Minute}
+	u.ConnectionRate = &upstream.RateLimit{Tokens: connections, Interval: time.Minute}
 	for _, f := range change {
 		f(u)
 	}
@@ -32,7 +34,7 @@ func splitTo(name, root string, created int64, backends ...string) *catalog.Traf
 
 // TestUpstreamSettings checks which setting applies to a Service, for its clients and its pods.
 func TestUpstreamSettings(t *testing.T) {
-	backpressure := limited("v1", 3, func(u *catalog.UpstreamTrafficSetting) { u.Kind = catalog.KindBackpressure })
+	backpressure := limited("v1", 3, func(u *upstream.Policy) { u.Kind = upstream.Backpressure })
 	matching := splitTo("match", "root", 0, "v1")
 	matching.Matches = []string{"group"}
 	for _, test := range []struct {
@@ -125,13 +127,13 @@ func serverLimit(s *scope.Scope, service string) uint32 {
 
 // TestMeshWideHealthChecks checks that mesh-wide health checks keep the settings of a Service.
 func TestMeshWideHealthChecks(t *testing.T) {
-	often := limited("v1", 1, func(u *catalog.UpstreamTrafficSetting) { u.HealthCheck = &catalog.HealthCheck{Interval: time.Second} })
+	often := limited("v1", 1, func(u *upstream.Policy) { u.HealthCheck = &upstream.HealthCheck{Interval: time.Second} })
 	c := Apply(append(permissiveMesh(), often, limited("v2", 1), &catalog.Settings{Permissive: true, ActiveHealthChecks: true})...)
-	got := map[string]*catalog.HealthCheck{}
+	got := map[string]*upstream.HealthCheck{}
 	for _, cluster := range scope.Build(c.View(), trustDomain, scope.Key{Identity: SA("shop", "client")}).Clusters {
 		got[cluster.Service.Name] = cluster.Upstream.HealthCheck
 	}
-	want := map[string]*catalog.HealthCheck{"root": {}, "v1": {Interval: time.Second}, "v2": {}}
+	want := map[string]*upstream.HealthCheck{"root": {}, "v1": {Interval: time.Second}, "v2": {}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("checks (-want +got):\n%s", diff)
 	}
@@ -139,9 +141,9 @@ func TestMeshWideHealthChecks(t *testing.T) {
 
 // TestRetries checks which Retry applies to a client.
 func TestRetries(t *testing.T) {
-	again := func(name, source string, created int64, count uint32, services ...string) *catalog.Retry {
-		r := &catalog.Retry{Name: Name("shop", name), Source: SA("shop", source), Created: time.Unix(created, 0)}
-		r.Policy.Count = count
+	again := func(name, source string, created int64, count uint32, services ...string) *retry.Policy {
+		r := &retry.Policy{Name: Name("shop", name), Source: SA("shop", source), Created: time.Unix(created, 0)}
+		r.Settings.Count = count
 		for _, s := range services {
 			r.Destinations = append(r.Destinations, Name("shop", s))
 		}
@@ -160,7 +162,7 @@ func TestRetries(t *testing.T) {
 	} {
 		got := map[string]uint32{}
 		for _, r := range scope.Build(Apply(append(permissiveMesh(), test.entries...)...).View(), trustDomain, scope.Key{Identity: SA("shop", "client")}).Retries {
-			got[r.Service.Name] = r.Policy.Count
+			got[r.Service.Name] = r.Settings.Count
 		}
 		if diff := cmp.Diff(test.want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", test.name, diff)

@@ -7,6 +7,8 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -35,9 +37,9 @@ func TestHeadersCountInSidecars(t *testing.T) {
 	group := Group("a", "routes")
 	group.Matches = heavyMatches(100)
 	const size = 100 * routesOfHeavy
-	ingress := &catalog.IngressBackend{Name: Name("a", "ingress"), RouteGroups: []string{"routes"}}
+	ingress := &ingressbackend.Policy{Name: Name("a", "ingress"), RouteGroups: []string{"routes"}}
 	for _, port := range service.Ports {
-		ingress.Backends = append(ingress.Backends, catalog.IngressPort{Service: service.Name, TargetPort: port.TargetPort})
+		ingress.Backends = append(ingress.Backends, ingressbackend.Port{Service: service.Name, TargetPort: port.TargetPort})
 	}
 	c := Apply(&catalog.Settings{IngressBackends: true}, &catalog.Namespace{Name: "a", Monitored: true}, pod, service, Slice(service.Name, pod), group, ingress,
 		&catalog.TrafficSplit{Name: Name("a", "split"), Root: service.Name, Backends: []catalog.SplitBackend{{Service: service.Name, Weight: 1}}, Matches: []string{"routes"}},
@@ -74,16 +76,16 @@ func TestLimitsOfRoutesCount(t *testing.T) {
 	for i := range group.Matches {
 		group.Matches[i] = catalog.HTTPMatch{Name: fmt.Sprint(i), Headers: []catalog.HeaderMatch{{Name: "x", Regex: fmt.Sprint(i)}}}
 	}
-	var descriptors []catalog.RequestDescriptor
+	var descriptors []upstream.RequestDescriptor
 	for range 16 {
-		descriptors = append(descriptors, catalog.RequestDescriptor{{Key: strings.Repeat("k", 128), Value: strings.Repeat("v", 64)}})
+		descriptors = append(descriptors, upstream.RequestDescriptor{{Key: strings.Repeat("k", 128), Value: strings.Repeat("v", 64)}})
 	}
-	headers := []catalog.Header{{Name: "x", Value: strings.Repeat("v", 4096-256-64-1)}}
-	for name, setting := range map[string]*catalog.UpstreamTrafficSetting{
-		"descriptors": {GlobalRequests: &catalog.GlobalRequestLimit{Routes: []catalog.RouteDescriptors{{Path: ".*", Descriptors: descriptors}}}},
-		"limits":      {Routes: []catalog.RouteRateLimit{{Path: ".*", Limit: catalog.RequestRateLimit{Headers: headers}}}},
+	headers := []upstream.Header{{Name: "x", Value: strings.Repeat("v", 4096-256-64-1)}}
+	for name, setting := range map[string]*upstream.Policy{
+		"descriptors": {GlobalRequests: &upstream.GlobalRequestLimit{Routes: []upstream.RouteDescriptors{{Path: ".*", Descriptors: descriptors}}}},
+		"limits":      {Routes: []upstream.RouteRateLimit{{Path: ".*", Limit: upstream.RequestRateLimit{Headers: headers}}}},
 	} {
-		setting.Kind, setting.Name, setting.Service = catalog.KindUpstreamTrafficSetting, Name("a", "limits"), service.Name
+		setting.Kind, setting.Name, setting.Service = upstream.Kind, Name("a", "limits"), service.Name
 		c := Apply(&catalog.Namespace{Name: "a", Monitored: true}, pod, service, Slice(service.Name, pod), group, setting,
 			Target("t", pod.Identity(), []catalog.TargetRule{HTTP("routes")}, SA("a", "client")))
 		s := scope.Build(c.View(), trustDomain, scope.Key{Identity: pod.Identity(), Services: "a/server"})
@@ -109,12 +111,12 @@ func TestLimitsOfRoutesCount(t *testing.T) {
 func TestLongClientsAndHostsOfIngressCount(t *testing.T) {
 	pod := Pod("a", "server", "server", "server", "10.0.0.1")
 	service := serviceOfMany("a", "server", "172.0.0.1")
-	ingress := &catalog.IngressBackend{Name: Name("a", "ingress")}
+	ingress := &ingressbackend.Policy{Name: Name("a", "ingress")}
 	for i := range 1000 {
 		ingress.Principals = append(ingress.Principals, fmt.Sprintf("%04d%s", i, strings.Repeat("p", 508)))
 	}
 	for _, port := range service.Ports {
-		ingress.Backends = append(ingress.Backends, catalog.IngressPort{Service: service.Name, TargetPort: port.TargetPort, TLS: true, ServerNames: make([]string, 500)})
+		ingress.Backends = append(ingress.Backends, ingressbackend.Port{Service: service.Name, TargetPort: port.TargetPort, TLS: true, ServerNames: make([]string, 500)})
 	}
 	c := Apply(&catalog.Settings{IngressBackends: true}, &catalog.Namespace{Name: "a", Monitored: true}, pod, service, Slice(service.Name, pod), ingress)
 	s := scope.Build(c.View(), trustDomain, scope.Key{Identity: pod.Identity(), Services: "a/server"})

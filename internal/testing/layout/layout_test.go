@@ -64,6 +64,16 @@ func TestReconcilersOfTheOperatorDoNotImportEachOther(t *testing.T) {
 	})
 }
 
+// A kind that refers to no other is understood without the others, and can be removed with its folder.
+func TestFoldersOfPolicyKindsDoNotImportEachOther(t *testing.T) {
+	const kinds = "internal/mesh/policy/"
+	eachImport(t, true, func(from, to string) {
+		if strings.HasPrefix(from, kinds) && strings.HasPrefix(to, kinds) && from != to {
+			t.Errorf("%s imports %s", from, to)
+		}
+	})
+}
+
 func TestInternalHasAtMostTenFolders(t *testing.T) {
 	entries, err := os.ReadDir(filepath.Join(root, "internal"))
 	if err != nil {

@@ -4,16 +4,17 @@ import (
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 	"github.com/openservicemesh/osm-operator/internal/testing/pods"
 )
 
 // bounded applies a mesh with connection limits for all Services.
-func (s *testMesh) bounded(t *testing.T, limits catalog.ConnectionSettings) {
+func (s *testMesh) bounded(t *testing.T, limits upstream.ConnectionSettings) {
 	t.Helper()
 	var entries []catalog.Entry
 	for _, service := range []catalog.Name{books, shelf, store} {
-		entries = append(entries, setting(service, func(u *catalog.UpstreamTrafficSetting) { u.Connections = limits }))
+		entries = append(entries, setting(service, func(u *upstream.Policy) { u.Connections = limits }))
 	}
 	s.Reset(t, mesh(entries...))
 	for _, a := range s.servers {
@@ -22,7 +23,7 @@ func (s *testMesh) bounded(t *testing.T, limits catalog.ConnectionSettings) {
 }
 
 func (s *testMesh) maxConnections(t *testing.T) {
-	s.bounded(t, catalog.ConnectionSettings{MaxConnections: number(2)})
+	s.bounded(t, upstream.ConnectionSettings{MaxConnections: number(2)})
 	first, second := s.echoes(t), s.echoes(t)
 	if first == nil || second == nil {
 		t.Fatal("two connections within a limit of two do not work")
@@ -39,7 +40,7 @@ func (s *testMesh) maxConnections(t *testing.T) {
 
 // maxPending allows one connection and one pending request.
 func (s *testMesh) maxPending(t *testing.T) {
-	s.bounded(t, catalog.ConnectionSettings{MaxConnections: number(1), MaxPendingRequests: number(1)})
+	s.bounded(t, upstream.ConnectionSettings{MaxConnections: number(1), MaxPendingRequests: number(1)})
 	if got := s.tally(t, booksIP, "/ok", 20); got[200] != 20 {
 		t.Errorf("one request after the other: %v, want none to fail", got)
 	}
@@ -59,7 +60,7 @@ func (s *testMesh) maxPending(t *testing.T) {
 }
 
 func (s *testMesh) maxRequests(t *testing.T) {
-	s.bounded(t, catalog.ConnectionSettings{MaxRequests: number(2)})
+	s.bounded(t, upstream.ConnectionSettings{MaxRequests: number(2)})
 	first, second := s.hold(t, booksIP), s.hold(t, booksIP)
 	got := s.get(t, booksIP, "/ok")
 	if got.Status != 503 || got.Header.Get("x-envoy-overloaded") != "true" {

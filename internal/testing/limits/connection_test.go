@@ -5,13 +5,14 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 )
 
 const booksCluster = "cluster.a/books|7001."
 
 func (s *testMesh) requestsPerConnection(t *testing.T) {
-	s.bounded(t, catalog.ConnectionSettings{MaxRequestsPerConnection: number(3)})
+	s.bounded(t, upstream.ConnectionSettings{MaxRequestsPerConnection: number(3)})
 	before := s.statistic(t, s.client, booksCluster+"upstream_cx_total")
 	if got := s.tally(t, booksIP, "/ok", 9); got[200] != 9 {
 		t.Errorf("nine requests: %v, want none to fail", got)
@@ -22,7 +23,7 @@ func (s *testMesh) requestsPerConnection(t *testing.T) {
 }
 
 func (s *testMesh) idleHTTP(t *testing.T) {
-	s.bounded(t, catalog.ConnectionSettings{HTTPIdleTimeout: 200 * time.Millisecond})
+	s.bounded(t, upstream.ConnectionSettings{HTTPIdleTimeout: 200 * time.Millisecond})
 	before := s.statistic(t, s.client, booksCluster+"upstream_cx_idle_timeout")
 	if got := s.get(t, booksIP, "/ok"); got.Status != 200 {
 		t.Fatalf("a request = %+v, want 200", got)
@@ -39,7 +40,7 @@ func (s *testMesh) idleHTTP(t *testing.T) {
 func (s *testMesh) idleTCP(t *testing.T) {
 	s.Reset(t, mesh())
 	old, before := s.echoes(t), s.listenerChanges(t)
-	s.bounded(t, catalog.ConnectionSettings{TCPIdleTimeout: 500 * time.Millisecond})
+	s.bounded(t, upstream.ConnectionSettings{TCPIdleTimeout: 500 * time.Millisecond})
 	if s.listenerChanges(t) == before {
 		t.Error("no listener changed, so this test cannot detect changes by other edits")
 	}

@@ -8,6 +8,8 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 	"github.com/openservicemesh/osm-operator/internal/testing/verdict"
@@ -27,18 +29,18 @@ func TestEditsOutlastTheDrainTime(t *testing.T) {
 }
 
 // editOf changes all settings that do not affect a listener; n makes each edit different.
-func editOf(service catalog.Name, n uint32) *catalog.UpstreamTrafficSetting {
-	return setting(service, func(u *catalog.UpstreamTrafficSetting) {
-		requests, connections := answered(catalog.RateLimit{Tokens: 1000000 + n, Interval: time.Hour}, 0), hourly(1000000+n, 0)
-		u.Connections = catalog.ConnectionSettings{
+func editOf(service catalog.Name, n uint32) *upstream.Policy {
+	return setting(service, func(u *upstream.Policy) {
+		requests, connections := answered(upstream.RateLimit{Tokens: 1000000 + n, Interval: time.Hour}, 0), hourly(1000000+n, 0)
+		u.Connections = upstream.ConnectionSettings{
 			MaxConnections: number(1000 + n), MaxPendingRequests: number(1000 + n), MaxRequests: number(1000 + n), MaxRetries: number(1000 + n),
 			ConnectTimeout: time.Duration(5+n) * time.Second, RequestTimeout: time.Duration(100+n) * time.Second,
 			HTTPIdleTimeout: time.Duration(100+n) * time.Second,
 		}
 		u.ConnectionRate, u.RequestRate = &connections, &requests
-		u.Routes = []catalog.RouteRateLimit{{Path: ".*", Limit: requests}}
-		u.OutlierDetection = &catalog.OutlierDetection{ConsecutiveErrors: 100 + n}
-		u.HealthCheck = &catalog.HealthCheck{Interval: time.Duration(5+n) * time.Second}
+		u.Routes = []upstream.RouteRateLimit{{Path: ".*", Limit: requests}}
+		u.OutlierDetection = &upstream.OutlierDetection{ConsecutiveErrors: 100 + n}
+		u.HealthCheck = &upstream.HealthCheck{Interval: time.Duration(5+n) * time.Second}
 	})
 }
 
@@ -55,7 +57,7 @@ func (s *testMesh) edits(t *testing.T) {
 	}
 	listeners := s.listenerChanges(t)
 	for n := range uint32(3) {
-		s.Reset(t, mesh(editOf(books, n), editOf(store, n), retryOf(books, catalog.RetryPolicy{On: "5xx", Count: n + 1})))
+		s.Reset(t, mesh(editOf(books, n), editOf(store, n), retryOf(books, retry.Settings{On: "5xx", Count: n + 1})))
 	}
 	s.Reset(t, mesh())
 	if after := s.listenerChanges(t); after != listeners {
@@ -129,7 +131,7 @@ func (s *testMesh) flips(t *testing.T) {
 	}
 	const rounds = 6
 	for n := range uint32(rounds) {
-		retry := retryOf(both.Name, catalog.RetryPolicy{On: "5xx", Count: n + 1, PerTryTimeout: time.Minute})
+		retry := retryOf(both.Name, retry.Settings{On: "5xx", Count: n + 1, PerTryTimeout: time.Minute})
 		s.Step(t, []catalog.Change{catalog.Set(editOf(one.Name, n)), catalog.Set(editOf(both.Name, n))}, requests)
 		s.Step(t, []catalog.Change{catalog.Set(retry)}, requests)
 		s.Step(t, []catalog.Change{{Ref: editOf(one.Name, n).Ref()}, {Ref: editOf(both.Name, n).Ref()}, {Ref: retry.Ref()}}, requests)

@@ -8,14 +8,15 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 )
 
 // outliers checks that a failing pod is ejected after the configured number of errors.
 func (s *testMesh) outliers(t *testing.T) {
 	const errors = 4
-	s.Reset(t, mesh(setting(shelf, func(u *catalog.UpstreamTrafficSetting) {
-		u.OutlierDetection = &catalog.OutlierDetection{ConsecutiveErrors: errors, BaseEjectionTime: time.Hour}
+	s.Reset(t, mesh(setting(shelf, func(u *upstream.Policy) {
+		u.OutlierDetection = &upstream.OutlierDetection{ConsecutiveErrors: errors, BaseEjectionTime: time.Hour}
 	})))
 	s.servers[0].reset(1000)
 	s.servers[1].reset()
@@ -47,12 +48,12 @@ func (s *testMesh) endpoint(t *testing.T, service catalog.Name, a *application) 
 
 // health checks that a pod without a running sidecar gets no requests. It runs last, because it stops a sidecar.
 func (s *testMesh) health(t *testing.T) {
-	checks := &catalog.HealthCheck{Interval: 100 * time.Millisecond, Timeout: time.Second, UnhealthyThreshold: 2}
+	checks := &upstream.HealthCheck{Interval: 100 * time.Millisecond, Timeout: time.Second, UnhealthyThreshold: 2}
 	// The servers need the Services before clients check their health.
 	s.Reset(t, mesh())
 	s.Reset(t, mesh(
-		setting(shelf, func(u *catalog.UpstreamTrafficSetting) { u.HealthCheck = checks }),
-		setting(store, func(u *catalog.UpstreamTrafficSetting) { u.HealthCheck = checks }),
+		setting(shelf, func(u *upstream.Policy) { u.HealthCheck = checks }),
+		setting(store, func(u *upstream.Policy) { u.HealthCheck = checks }),
 	))
 	for _, a := range s.servers {
 		a.reset()

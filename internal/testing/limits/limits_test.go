@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -41,7 +42,7 @@ func TestLimits(t *testing.T) {
 
 func (s *testMesh) requestRate(t *testing.T) {
 	limit := answered(hourly(3, 2), 503)
-	s.Reset(t, mesh(setting(books, func(u *catalog.UpstreamTrafficSetting) { u.RequestRate = &limit })))
+	s.Reset(t, mesh(setting(books, func(u *upstream.Policy) { u.RequestRate = &limit })))
 	s.servers[0].reset()
 	if got, want := s.tally(t, booksIP, "/ok", 12), map[int]int{200: 5, 503: 7}; !maps.Equal(got, want) {
 		t.Errorf("3 an hour and 2 more: %v, want %v", got, want)
@@ -60,7 +61,7 @@ func (s *testMesh) requestRate(t *testing.T) {
 // ratePerPod checks that each server's sidecar has its own token bucket.
 func (s *testMesh) ratePerPod(t *testing.T) {
 	limit := answered(hourly(2, 0), 0)
-	s.Reset(t, mesh(setting(shelf, func(u *catalog.UpstreamTrafficSetting) { u.RequestRate = &limit })))
+	s.Reset(t, mesh(setting(shelf, func(u *upstream.Policy) { u.RequestRate = &limit })))
 	if got, want := s.tally(t, shelfIP, "/ok", 40), map[int]int{200: 4, 429: 36}; !maps.Equal(got, want) {
 		t.Errorf("2 an hour at each of two pods: %v, want %v", got, want)
 	}
@@ -68,9 +69,9 @@ func (s *testMesh) ratePerPod(t *testing.T) {
 
 func (s *testMesh) routeRate(t *testing.T) {
 	host := answered(hourly(2, 0), 0)
-	strict := setting(books, func(u *catalog.UpstreamTrafficSetting) {
+	strict := setting(books, func(u *upstream.Policy) {
 		u.RequestRate = &host
-		u.Routes = []catalog.RouteRateLimit{{Path: "/fa.*", Limit: answered(hourly(4, 0), 0)}}
+		u.Routes = []upstream.RouteRateLimit{{Path: "/fa.*", Limit: answered(hourly(4, 0), 0)}}
 	})
 	s.Reset(t, mesh(append(granted("/fa.*", "/ok"), strict)...))
 	for _, want := range []struct {
@@ -96,7 +97,7 @@ func granted(paths ...string) []catalog.Entry {
 func (s *testMesh) forbiddenRequests(t *testing.T) {
 	limit := answered(hourly(3, 0), 0)
 	entries := append(granted("/ok"), Group("a", "secret", "/secret"), Target("admin", seller, []catalog.TargetRule{HTTP("secret")}, SA("a", "two")))
-	s.Reset(t, mesh(append(entries, setting(books, func(u *catalog.UpstreamTrafficSetting) { u.RequestRate = &limit }))...))
+	s.Reset(t, mesh(append(entries, setting(books, func(u *upstream.Policy) { u.RequestRate = &limit }))...))
 	if got := s.tally(t, booksIP, "/secret", 10); got[403] != 10 {
 		t.Errorf("a path granted to another client: %v, want ten times 403", got)
 	}
@@ -110,7 +111,7 @@ func (s *testMesh) forbiddenRequests(t *testing.T) {
 
 func (s *testMesh) connectionRate(t *testing.T) {
 	rate := hourly(3, 1)
-	s.Reset(t, mesh(setting(store, func(u *catalog.UpstreamTrafficSetting) { u.ConnectionRate = &rate })))
+	s.Reset(t, mesh(setting(store, func(u *upstream.Policy) { u.ConnectionRate = &rate })))
 	s.servers[0].reset()
 	open := 0
 	for range 9 {

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 	"github.com/openservicemesh/osm-operator/internal/testing/pods"
@@ -96,8 +97,8 @@ func mesh(entries ...catalog.Entry) verdict.State {
 }
 
 // setting returns an UpstreamTrafficSetting of a Service.
-func setting(service catalog.Name, change func(*catalog.UpstreamTrafficSetting)) *catalog.UpstreamTrafficSetting {
-	u := &catalog.UpstreamTrafficSetting{Kind: catalog.KindUpstreamTrafficSetting, Name: service, Service: service}
+func setting(service catalog.Name, change func(*upstream.Policy)) *upstream.Policy {
+	u := &upstream.Policy{Kind: upstream.Kind, Name: service, Service: service}
 	change(u)
 	return u
 }
@@ -258,11 +259,11 @@ func (s *testMesh) statistic(t *testing.T, pod *pods.Pod, name string) int {
 func number(n uint32) *uint32 { return &n }
 
 // hourly returns a rate that is not replenished during a test.
-func hourly(tokens, burst uint32) catalog.RateLimit {
-	return catalog.RateLimit{Tokens: tokens, Burst: burst, Interval: time.Hour}
+func hourly(tokens, burst uint32) upstream.RateLimit {
+	return upstream.RateLimit{Tokens: tokens, Burst: burst, Interval: time.Hour}
 }
 
 // answered returns a request rate with the response beyond it.
-func answered(rate catalog.RateLimit, status uint32) catalog.RequestRateLimit {
-	return catalog.RequestRateLimit{RateLimit: rate, Status: cmp.Or(status, 429), Headers: []catalog.Header{{Name: "x-limited", Value: "yes"}}}
+func answered(rate upstream.RateLimit, status uint32) upstream.RequestRateLimit {
+	return upstream.RequestRateLimit{RateLimit: rate, Status: cmp.Or(status, 429), Headers: []upstream.Header{{Name: "x-limited", Value: "yes"}}}
 }

@@ -7,16 +7,18 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
 // retryOf returns a Retry of the buyer for a Service.
-func retryOf(service catalog.Name, policy catalog.RetryPolicy) *catalog.Retry {
-	return &catalog.Retry{Name: Name("b", "again"), Source: buyer, Destinations: []catalog.Name{service}, Policy: policy}
+func retryOf(service catalog.Name, policy retry.Settings) *retry.Policy {
+	return &retry.Policy{Name: Name("b", "again"), Source: buyer, Destinations: []catalog.Name{service}, Settings: policy}
 }
 
 func (s *testMesh) retries(t *testing.T) {
-	policy := catalog.RetryPolicy{On: "5xx", Count: 3, BackoffBase: time.Millisecond}
+	policy := retry.Settings{On: "5xx", Count: 3, BackoffBase: time.Millisecond}
 	for _, test := range []struct {
 		name          string
 		entries       []catalog.Entry
@@ -30,7 +32,7 @@ func (s *testMesh) retries(t *testing.T) {
 		{"a server that fails twice", []catalog.Entry{retryOf(books, policy)}, 2, 200, 3},
 		{"a server that fails as often as it is retried", []catalog.Entry{retryOf(books, policy)}, 3, 200, 4},
 		{"a server that fails more often", []catalog.Entry{retryOf(books, policy)}, 9, 503, 4},
-		{"another failure", []catalog.Entry{retryOf(books, catalog.RetryPolicy{On: "connect-failure", Count: 3})}, 1, 503, 1},
+		{"another failure", []catalog.Entry{retryOf(books, retry.Settings{On: "connect-failure", Count: 3})}, 1, 503, 1},
 	} {
 		s.Reset(t, mesh(test.entries...))
 		for _, method := range []string{http.MethodGet, http.MethodPost} {
@@ -46,8 +48,8 @@ func (s *testMesh) retries(t *testing.T) {
 // notRepeated checks that requests rejected by the mesh, and requests too large to buffer, are not retried.
 func (s *testMesh) notRepeated(t *testing.T) {
 	limit := answered(hourly(1, 0), 503)
-	policy := retryOf(books, catalog.RetryPolicy{On: "5xx", Count: 3, BackoffBase: time.Millisecond})
-	s.Reset(t, mesh(policy, setting(books, func(u *catalog.UpstreamTrafficSetting) { u.RequestRate = &limit })))
+	policy := retryOf(books, retry.Settings{On: "5xx", Count: 3, BackoffBase: time.Millisecond})
+	s.Reset(t, mesh(policy, setting(books, func(u *upstream.Policy) { u.RequestRate = &limit })))
 	before := s.statistic(t, s.client, booksCluster+"upstream_rq_retry")
 	if got := s.tally(t, booksIP, "/ok", 5); got[200] != 1 || got[503] != 4 {
 		t.Errorf("a limit of one: %v, want one to pass", got)
@@ -70,7 +72,7 @@ func (s *testMesh) notRepeated(t *testing.T) {
 }
 
 func (s *testMesh) grpcRetries(t *testing.T) {
-	s.Reset(t, mesh(retryOf(books, catalog.RetryPolicy{On: "unavailable", Count: 2, BackoffBase: time.Millisecond})))
+	s.Reset(t, mesh(retryOf(books, retry.Settings{On: "unavailable", Count: 2, BackoffBase: time.Millisecond})))
 	s.servers[0].reset(2)
 	got := s.client.GetHTTP2(t, "http://"+booksIP.String()+"/grpc")
 	if n := s.servers[0].count("/grpc"); n != 3 || got.Header.Get("Grpc-Status") != "" {
@@ -80,7 +82,7 @@ func (s *testMesh) grpcRetries(t *testing.T) {
 
 // perTryTimeout uses a server that never responds.
 func (s *testMesh) perTryTimeout(t *testing.T) {
-	s.Reset(t, mesh(retryOf(books, catalog.RetryPolicy{On: "5xx", Count: 2, PerTryTimeout: 300 * time.Millisecond})))
+	s.Reset(t, mesh(retryOf(books, retry.Settings{On: "5xx", Count: 2, PerTryTimeout: 300 * time.Millisecond})))
 	s.servers[0].reset()
 	start := time.Now()
 	got := s.get(t, booksIP, "/hold")
@@ -90,7 +92,7 @@ func (s *testMesh) perTryTimeout(t *testing.T) {
 }
 
 func (s *testMesh) requestTimeout(t *testing.T) {
-	s.bounded(t, catalog.ConnectionSettings{RequestTimeout: 300 * time.Millisecond})
+	s.bounded(t, upstream.ConnectionSettings{RequestTimeout: 300 * time.Millisecond})
 	start := time.Now()
 	got := s.get(t, booksIP, "/hold")
 	if took := time.Since(start); got.Status != 504 || took < 250*time.Millisecond {
@@ -106,8 +108,8 @@ func (s *testMesh) split(t *testing.T) {
 	limit := answered(hourly(2, 0), 0)
 	s.Reset(t, mesh(
 		&catalog.TrafficSplit{Name: Name("a", "split"), Root: shelf, Backends: []catalog.SplitBackend{{Service: books, Weight: 1}}},
-		retryOf(shelf, catalog.RetryPolicy{On: "5xx", Count: 3, BackoffBase: time.Millisecond}),
-		setting(shelf, func(u *catalog.UpstreamTrafficSetting) { u.RequestRate = &limit }),
+		retryOf(shelf, retry.Settings{On: "5xx", Count: 3, BackoffBase: time.Millisecond}),
+		setting(shelf, func(u *upstream.Policy) { u.RequestRate = &limit }),
 	))
 	s.servers[0].reset(1)
 	if got := s.get(t, shelfIP, "/fail"); got.Status != 200 || s.servers[0].count("/fail") != 2 {

@@ -10,6 +10,11 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 )
 
 // EgressHosts are the hosts of random Egresses.
@@ -104,12 +109,12 @@ func Exclusive() *rapid.Generator[[]catalog.Entry] {
 	})
 }
 
-func drawRetry(t *rapid.T) *catalog.Retry {
+func drawRetry(t *rapid.T) *retry.Policy {
 	source := drawAccount(t)
 	name := Name(source.Namespace, rapid.SampledFrom(words).Draw(t, "retry"))
-	r := &catalog.Retry{
+	r := &retry.Policy{
 		Name: name, Created: created.Draw(t, "created"), Source: source, Destinations: []catalog.Name{drawName(t)},
-		Policy: catalog.RetryPolicy{On: "5xx", Count: rapid.Uint32Range(0, 3).Draw(t, "count")},
+		Settings: retry.Settings{On: "5xx", Count: rapid.Uint32Range(0, 3).Draw(t, "count")},
 	}
 	if other := drawName(t); other.Compare(r.Destinations[0]) > 0 {
 		r.Destinations = append(r.Destinations, other)
@@ -117,38 +122,38 @@ func drawRetry(t *rapid.T) *catalog.Retry {
 	return r
 }
 
-func drawUpstream(t *rapid.T) *catalog.UpstreamTrafficSetting {
-	u := &catalog.UpstreamTrafficSetting{Kind: catalog.KindUpstreamTrafficSetting, Name: drawName(t), Created: created.Draw(t, "created")}
+func drawUpstream(t *rapid.T) *upstream.Policy {
+	u := &upstream.Policy{Kind: upstream.Kind, Name: drawName(t), Created: created.Draw(t, "created")}
 	if rapid.IntRange(0, 3).Draw(t, "backpressure") == 0 {
-		u.Kind = catalog.KindBackpressure
+		u.Kind = upstream.Backpressure
 	}
-	if outside := u.Kind == catalog.KindUpstreamTrafficSetting && rapid.IntRange(0, 3).Draw(t, "outside") == 0; !outside {
+	if outside := u.Kind == upstream.Kind && rapid.IntRange(0, 3).Draw(t, "outside") == 0; !outside {
 		u.Service = Name(u.Name.Namespace, rapid.SampledFrom(words).Draw(t, "service"))
 	}
 	limit := rapid.Uint32Range(1, 3).Draw(t, "limit")
-	rate := catalog.RateLimit{Tokens: limit, Interval: time.Minute}
+	rate := upstream.RateLimit{Tokens: limit, Interval: time.Minute}
 	if rapid.Bool().Draw(t, "connections") {
 		u.Connections.MaxConnections, u.ConnectionRate = &limit, &rate
 	}
 	if rapid.Bool().Draw(t, "requests") {
-		requests := catalog.RequestRateLimit{RateLimit: rate, Status: 429}
-		u.RequestRate, u.Routes = &requests, []catalog.RouteRateLimit{{Path: "/one", Limit: requests}}
+		requests := upstream.RequestRateLimit{RateLimit: rate, Status: 429}
+		u.RequestRate, u.Routes = &requests, []upstream.RouteRateLimit{{Path: "/one", Limit: requests}}
 		u.Connections.RequestTimeout = time.Duration(limit) * time.Second
 	}
 	if rapid.IntRange(0, 3).Draw(t, "global") == 0 {
-		global := catalog.GlobalLimit{Address: "192.0.2.6", Port: 8081, Domain: "shop", Timeout: time.Second, FailOpen: rapid.Bool().Draw(t, "fail open")}
-		u.GlobalConnections = &catalog.GlobalConnectionLimit{GlobalLimit: global, Descriptors: []catalog.ConnectionDescriptor{{{Key: "a", Value: "b"}}}}
-		u.GlobalRequests = &catalog.GlobalRequestLimit{GlobalLimit: global, Status: 429, Descriptors: []catalog.RequestDescriptor{{{Value: "c"}}}}
+		global := upstream.GlobalLimit{Address: "192.0.2.6", Port: 8081, Domain: "shop", Timeout: time.Second, FailOpen: rapid.Bool().Draw(t, "fail open")}
+		u.GlobalConnections = &upstream.GlobalConnectionLimit{GlobalLimit: global, Descriptors: []upstream.ConnectionDescriptor{{{Key: "a", Value: "b"}}}}
+		u.GlobalRequests = &upstream.GlobalRequestLimit{GlobalLimit: global, Status: 429, Descriptors: []upstream.RequestDescriptor{{{Value: "c"}}}}
 	}
 	if rapid.Bool().Draw(t, "health") {
-		u.HealthCheck, u.OutlierDetection = &catalog.HealthCheck{}, &catalog.OutlierDetection{ConsecutiveErrors: limit}
+		u.HealthCheck, u.OutlierDetection = &upstream.HealthCheck{}, &upstream.OutlierDetection{ConsecutiveErrors: limit}
 	}
 	return u
 }
 
-func drawIngressBackend(t *rapid.T) *catalog.IngressBackend {
-	b := &catalog.IngressBackend{Name: drawName(t), Created: created.Draw(t, "created")}
-	b.Backends = []catalog.IngressPort{{
+func drawIngressBackend(t *rapid.T) *ingressbackend.Policy {
+	b := &ingressbackend.Policy{Name: drawName(t), Created: created.Draw(t, "created")}
+	b.Backends = []ingressbackend.Port{{
 		Service:    Name(b.Name.Namespace, rapid.SampledFrom(words).Draw(t, "service")),
 		TargetPort: rapid.SampledFrom([]uint16{80, 8080}).Draw(t, "target port"),
 		TLS:        rapid.Bool().Draw(t, "tls"),
@@ -184,8 +189,8 @@ func drawSelector(t *rapid.T) map[string]string {
 }
 
 // drawTelemetry selects pods by the label that Services select them by. It may refer to an ExtensionService of any namespace.
-func drawTelemetry(t *rapid.T) *catalog.Telemetry {
-	policy := &catalog.Telemetry{Name: drawName(t), Created: created.Draw(t, "created")}
+func drawTelemetry(t *rapid.T) *telemetry.Policy {
+	policy := &telemetry.Policy{Name: drawName(t), Created: created.Draw(t, "created")}
 	policy.Selector = drawSelector(t)
 	if rapid.Bool().Draw(t, "text") {
 		policy.Text = rapid.SampledFrom([]string{"%RESPONSE_CODE%", "%REQ(:PATH)% %PROTOCOL%"}).Draw(t, "format")
@@ -193,7 +198,7 @@ func drawTelemetry(t *rapid.T) *catalog.Telemetry {
 		policy.Fields = map[string]string{"code": "%RESPONSE_CODE%"}
 	}
 	policy.Filter = rapid.SampledFrom([]string{"", "response.code >= 400", "request.method == 'GET'", "false"}).Draw(t, "filter")
-	policy.Metrics = rapid.SampledFrom([]catalog.WorkloadMetrics{catalog.AllMetrics, catalog.MetricsWithoutRoutes, catalog.NoMetrics}).Draw(t, "metrics")
+	policy.Metrics = rapid.SampledFrom([]telemetry.Metrics{telemetry.AllMetrics, telemetry.MetricsWithoutRoutes, telemetry.NoMetrics}).Draw(t, "metrics")
 	if rapid.Bool().Draw(t, "exported") {
 		policy.Export, policy.Attributes = drawName(t), map[string]string{"mesh": "test"}
 	}
@@ -208,8 +213,8 @@ func drawExtension(t *rapid.T) *catalog.ExtensionService {
 }
 
 // drawAuthorization selects pods as drawTelemetry does.
-func drawAuthorization(t *rapid.T) *catalog.ExternalAuthorizationPolicy {
-	policy := &catalog.ExternalAuthorizationPolicy{
+func drawAuthorization(t *rapid.T) *extauthz.Policy {
+	policy := &extauthz.Policy{
 		Name: drawName(t), Created: created.Draw(t, "created"), Service: drawName(t), Timeout: time.Second, FailureModeAllow: rapid.Bool().Draw(t, "failures allow"),
 	}
 	policy.Selector = drawSelector(t)

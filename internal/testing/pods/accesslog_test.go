@@ -12,6 +12,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/testing/envoytest"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
@@ -63,8 +64,8 @@ func testAccessLogNamesDenial(t *testing.T, binary string) {
 	s := measuredShop(t, binary)
 	server := s.serverScope()
 	server.Inbound[0].Limits = &scope.Limits{
-		Policy: catalog.Ref{Kind: catalog.KindUpstreamTrafficSetting, Name: catalog.Name{Namespace: "shop", Name: "limits"}},
-		Routes: []catalog.RouteRateLimit{{Path: "/books/.*", Limit: catalog.RequestRateLimit{RateLimit: catalog.RateLimit{Tokens: 1, Interval: time.Hour}}}},
+		Policy: catalog.Ref{Kind: upstream.Kind, Name: catalog.Name{Namespace: "shop", Name: "limits"}},
+		Routes: []upstream.RouteRateLimit{{Path: "/books/.*", Limit: upstream.RequestRateLimit{RateLimit: upstream.RateLimit{Tokens: 1, Interval: time.Hour}}}},
 	}
 	s.configure(t, s.clientScope(), server)
 	for _, step := range []struct {

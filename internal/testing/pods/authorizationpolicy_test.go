@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
-	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 	"github.com/openservicemesh/osm-operator/internal/testing/nstest"
 )
@@ -21,18 +21,18 @@ func TestExternalAuthorizationPolicies(t *testing.T) {
 	a := serveAuthorizer(t, outside)
 	listener := outside.NS.Listen(t, nstest.Address(outside.IP.String(), 8080))
 	go func() { _ = http.Serve(listener, http.HandlerFunc(authorizeHTTP)) }()
-	mesh := scope.Authorization{
+	mesh := extauthz.Server{
 		MeshWide: true,
-		Policy:   &catalog.ExternalAuthorizationPolicy{Name: catalog.Name{Namespace: "osm-system", Name: "all"}, Timeout: 300 * time.Millisecond},
+		Policy:   &extauthz.Policy{Name: catalog.Name{Namespace: "osm-system", Name: "all"}, Timeout: 300 * time.Millisecond},
 		Service:  &catalog.ExtensionService{Name: catalog.Name{Namespace: "osm-system", Name: "opa"}, Address: outside.IP.String(), Port: authorizerPort},
 	}
-	own := scope.Authorization{
-		Policy: &catalog.ExternalAuthorizationPolicy{
+	own := extauthz.Server{
+		Policy: &extauthz.Policy{
 			Name: catalog.Name{Namespace: "shop", Name: "own"}, Timeout: 300 * time.Millisecond, PathPrefix: "/check", ResponseHeaders: []string{"x-user"},
 		},
 		Service: &catalog.ExtensionService{Name: catalog.Name{Namespace: "shop", Name: "auth"}, Address: outside.IP.String(), Port: 8080, HTTP1: true},
 	}
-	configure := func(list ...scope.Authorization) {
+	configure := func(list ...extauthz.Server) {
 		t.Helper()
 		server := s.serverScope()
 		server.Authorizations = list

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 	"github.com/openservicemesh/osm-operator/internal/testing/nstest"
@@ -93,23 +94,23 @@ func TestGlobalRateLimits(t *testing.T) {
 	outside := s.network.Bare(t)
 	l := &limiter{}
 	stop := l.serve(t, outside)
-	common := catalog.GlobalLimit{Address: outside.IP.String(), Port: rateLimitPort, Domain: "shop", Timeout: time.Second}
+	common := upstream.GlobalLimit{Address: outside.IP.String(), Port: rateLimitPort, Domain: "shop", Timeout: time.Second}
 	configure := func(failOpen bool) {
 		t.Helper()
 		common.FailOpen = failOpen
 		server := s.serverScope()
 		server.Inbound[0].Limits = &scope.Limits{
-			Policy: catalog.Ref{Kind: catalog.KindUpstreamTrafficSetting, Name: catalog.Name{Namespace: "shop", Name: "limits"}},
-			GlobalRequests: &catalog.GlobalRequestLimit{
+			Policy: catalog.Ref{Kind: upstream.Kind, Name: catalog.Name{Namespace: "shop", Name: "limits"}},
+			GlobalRequests: &upstream.GlobalRequestLimit{
 				GlobalLimit: common, LimitHeaders: true, Status: 429,
-				Descriptors: []catalog.RequestDescriptor{{{Value: "web"}, {Key: "user", Header: "x-user"}}},
-				Routes:      []catalog.RouteDescriptors{{Path: "/books/.*", Descriptors: []catalog.RequestDescriptor{{{Value: "books"}}, {{Key: "user", Header: "x-user"}}}}},
+				Descriptors: []upstream.RequestDescriptor{{{Value: "web"}, {Key: "user", Header: "x-user"}}},
+				Routes:      []upstream.RouteDescriptors{{Path: "/books/.*", Descriptors: []upstream.RequestDescriptor{{{Value: "books"}}, {{Key: "user", Header: "x-user"}}}}},
 			},
 		}
 		for i := range server.Inbound {
 			if !server.Inbound[i].Protocol.IsHTTP() {
-				server.Inbound[i].Limits = &scope.Limits{GlobalConnections: &catalog.GlobalConnectionLimit{
-					GlobalLimit: common, Descriptors: []catalog.ConnectionDescriptor{{{Key: "to", Value: "archive"}}},
+				server.Inbound[i].Limits = &scope.Limits{GlobalConnections: &upstream.GlobalConnectionLimit{
+					GlobalLimit: common, Descriptors: []upstream.ConnectionDescriptor{{{Key: "to", Value: "archive"}}},
 				}}
 			}
 		}

@@ -16,7 +16,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
-	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 	"github.com/openservicemesh/osm-operator/internal/testing/nstest"
 	"github.com/openservicemesh/osm-operator/internal/testing/pki"
@@ -121,8 +121,8 @@ func TestAuthorizationServersWithTLS(t *testing.T) {
 			{"unusable", &authz.BackendTLS{Unusable: true}, "503 ", false},
 		} {
 			server := s.serverScope()
-			server.Authorizations = []scope.Authorization{{
-				Policy:  &catalog.ExternalAuthorizationPolicy{Name: own, Timeout: time.Second, PathPrefix: "/check"},
+			server.Authorizations = []extauthz.Server{{
+				Policy:  &extauthz.Policy{Name: own, Timeout: time.Second, PathPrefix: "/check"},
 				Service: service,
 			}}
 			server.ServerTLS = map[string]*authz.BackendTLS{own.String(): test.tls}

@@ -15,7 +15,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
-	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/envoytest"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
@@ -96,11 +96,11 @@ func testTelemetry(t *testing.T, binary string, namesService bool) {
 	t.Parallel()
 	s := measuredShop(t, binary, names.ResourceAttributesEnv+"=service.name=books.shop")
 	outside := s.network.Bare(t)
-	export := &scope.LogExport{
+	export := &telemetry.Export{
 		Service:    catalog.ExtensionService{Name: catalog.Name{Namespace: "shop", Name: "otel"}, Address: outside.IP.String(), Port: otlpLogPort},
 		Attributes: map[string]string{"team": "books"},
 	}
-	configure := func(log *scope.AccessLog) {
+	configure := func(log *telemetry.AccessLog) {
 		t.Helper()
 		server := s.serverScope()
 		server.AccessLog = log
@@ -112,7 +112,7 @@ func testTelemetry(t *testing.T, binary string, namesService bool) {
 			t.Fatalf("%s answers %v, want %d", path, answer, status)
 		}
 	}
-	configure(&scope.AccessLog{Text: "line of %REQ(:PATH)% %RESPONSE_CODE%", Filter: "response.code >= 400", Export: export})
+	configure(&telemetry.AccessLog{Text: "line of %REQ(:PATH)% %RESPONSE_CODE%", Filter: "response.code >= 400", Export: export})
 	get("/books/away", 200) // nobody listens to the collector's port
 	collected := serveLogCollector(t, outside)
 	get("/books/good", 200)
@@ -131,14 +131,14 @@ func testTelemetry(t *testing.T, binary string, namesService bool) {
 		t.Errorf("the resource of records names the service: %t", has)
 	}
 
-	configure(&scope.AccessLog{Fields: map[string]string{"path": "%REQ(:PATH)%", "by": envoyDenial()}, Export: export})
+	configure(&telemetry.AccessLog{Fields: map[string]string{"path": "%REQ(:PATH)%", "by": envoyDenial()}, Export: export})
 	eventually.True(t, 20*time.Second, "the collector has the keys as attributes", func() bool {
 		get("/admin", 403)
 		return collected.has(" by=no policy path=/admin team=books")
 	})
 	s.awaitLog(t, "server", map[string]any{"path": "/admin", "by": "no policy"})
 
-	configure(&scope.AccessLog{Filter: "false", Metrics: catalog.NoMetrics})
+	configure(&telemetry.AccessLog{Filter: "false", Metrics: telemetry.NoMetrics})
 	var before []string
 	eventually.True(t, 20*time.Second, "connections of the earlier configuration have ended", func() bool {
 		before = s.countedRequests(t)

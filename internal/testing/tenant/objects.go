@@ -11,6 +11,9 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -183,7 +186,7 @@ func (d *tenant) setting(i int) {
 		list = append(list, map[string]any{"path": path, "rateLimit": map[string]any{"local": local, "global": map[string]any{"descriptors": descriptors}}})
 	}
 	server := map[string]any{"domain": "d", "rateLimitService": map[string]any{"host": "limits.example.com", "port": int64(8081)}}
-	add(d, ingest.UpstreamTrafficSetting, object(fmt.Sprint("setting-", i), map[string]any{
+	add(d, upstream.Read, object(fmt.Sprint("setting-", i), map[string]any{
 		"host": serviceName(i) + ".Namespace.svc.cluster.local", "httpRoutes": list, "healthCheck": map[string]any{"interval": "1s"},
 		"rateLimit": map[string]any{"global": map[string]any{"http": server}},
 	}))
@@ -195,7 +198,7 @@ func (d *tenant) telemetry() {
 	for i := range 64 {
 		attributes[text(i, 6)] = text(i, d.one(50, objectBytes/64))
 	}
-	add(d, ingest.Telemetry, object("telemetry", map[string]any{"accessLog": map[string]any{
+	add(d, telemetry.Read, object("telemetry", map[string]any{"accessLog": map[string]any{
 		"format": text(0, 4096), "openTelemetry": map[string]any{"extensionService": map[string]any{"name": "otel"}, "attributes": attributes},
 	}}))
 	d.entries = append(d.entries, &catalog.ExtensionService{Name: meshtest.Name(Namespace, "otel"), Address: "otel.example.com", Port: 4317})
@@ -214,7 +217,7 @@ func (d *tenant) ingress(ports int) {
 	for i := range 256 {
 		sources = append(sources, map[string]any{"kind": "AuthenticatedPrincipal", "name": text(i, 512)})
 	}
-	add(d, ingest.IngressBackend, object("ingress", map[string]any{"backends": backends, "sources": sources, "matches": groupNames("HTTPRouteGroup")}))
+	add(d, ingressbackend.Read, object("ingress", map[string]any{"backends": backends, "sources": sources, "matches": groupNames("HTTPRouteGroup")}))
 }
 
 // egresses adds Egresses of the client, some of them with the egress gateway.

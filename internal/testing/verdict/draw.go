@@ -9,6 +9,9 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest" //nolint:staticcheck // its words make meshes read like sentences
 )
 
@@ -88,7 +91,7 @@ func slots() []slot {
 	addSendingPolicies(add)
 	add(catalog.KindEndpointSlice, 2, Name(gateway.Namespace, "clients-1"), drawGateway)
 	for _, name := range []catalog.Name{Name("a", "i1"), Name("a", "i2"), Name("b", "i1")} {
-		add(catalog.KindIngressBackend, 4, name, func(t *rapid.T) catalog.Entry { return drawIngressBackend(t, name) })
+		add(ingressbackend.Kind, 4, name, func(t *rapid.T) catalog.Entry { return drawIngressBackend(t, name) })
 	}
 	for _, name := range []catalog.Name{Name("a", "e1"), Name("a", "e2"), Name("b", "e1")} {
 		add(catalog.KindEgress, 4, name, func(t *rapid.T) catalog.Entry { return drawEgress(t, name) })
@@ -96,7 +99,7 @@ func slots() []slot {
 	for _, namespace := range append([]string{meshNamespace}, namespaces...) {
 		policy, server := Name(namespace, "authorization"), Name(namespace, "server")
 		add(catalog.KindExtensionService, 2, server, func(t *rapid.T) catalog.Entry { return drawExtensionService(t, server) })
-		add(catalog.KindExternalAuthorization, 2, policy, func(t *rapid.T) catalog.Entry { return drawAuthorization(t, policy) })
+		add(extauthz.Kind, 2, policy, func(t *rapid.T) catalog.Entry { return drawAuthorization(t, policy) })
 		list[len(list)-1].rare = true
 	}
 	for _, namespace := range namespaces {
@@ -106,7 +109,7 @@ func slots() []slot {
 		list[len(list)-1].always = true
 	}
 	backpressure := Name("a", "upstream1")
-	add(catalog.KindBackpressure, 1, backpressure, func(t *rapid.T) catalog.Entry { return drawBackpressure(t, backpressure) })
+	add(upstream.Backpressure, 1, backpressure, func(t *rapid.T) catalog.Entry { return drawBackpressure(t, backpressure) })
 	return list
 }
 

@@ -13,6 +13,10 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest" //nolint:staticcheck // its words make meshes read like sentences
 )
 
@@ -38,7 +42,7 @@ func drawConfiguredAuthorization(t *rapid.T) *catalog.ExternalAuthorization {
 
 // drawAuthorization draws an ExternalAuthorization for some or all pods.
 func drawAuthorization(t *rapid.T, name catalog.Name) catalog.Entry {
-	policy := &catalog.ExternalAuthorizationPolicy{Name: name, Service: Name(name.Namespace, "server"), Timeout: authorizationTimeout, FailureModeAllow: oneIn(t, 2, "fail open")}
+	policy := &extauthz.Policy{Name: name, Service: Name(name.Namespace, "server"), Timeout: authorizationTimeout, FailureModeAllow: oneIn(t, 2, "fail open")}
 	if oneIn(t, 3, "server of the mesh") {
 		policy.Service.Namespace = meshNamespace
 	}
@@ -154,7 +158,7 @@ func drawGateway(t *rapid.T) catalog.Entry {
 // drawIngressBackend draws an IngressBackend for the clients outside the mesh. Its ranges include no pod of the mesh, because calls that pass
 // through a client's sidecar count as calls from outside.
 func drawIngressBackend(t *rapid.T, name catalog.Name) catalog.Entry {
-	b := &catalog.IngressBackend{Name: name, Created: time.Unix(int64(below(t, 2, "created")), 0)}
+	b := &ingressbackend.Policy{Name: name, Created: time.Unix(int64(below(t, 2, "created")), 0)}
 	b.Backends = rapid.SliceOfNDistinct(anyIngressPort(name.Namespace), 1, 4, backendOf).Draw(t, "backends")
 	for _, port := range b.Backends {
 		if port.TLS && !port.SkipClientCertificate {
@@ -175,8 +179,8 @@ func drawIngressBackend(t *rapid.T, name catalog.Name) catalog.Entry {
 }
 
 // sortIngressBackend sorts the lists as the control plane does.
-func sortIngressBackend(b *catalog.IngressBackend) {
-	slices.SortFunc(b.Backends, func(x, y catalog.IngressPort) int {
+func sortIngressBackend(b *ingressbackend.Policy) {
+	slices.SortFunc(b.Backends, func(x, y ingressbackend.Port) int {
 		return cmp.Or(x.Service.Compare(y.Service), cmp.Compare(x.TargetPort, y.TargetPort))
 	})
 	slices.SortFunc(b.Prefixes, netip.Prefix.Compare)
@@ -184,12 +188,12 @@ func sortIngressBackend(b *catalog.IngressBackend) {
 }
 
 // backendOf returns what identifies a backend of an IngressBackend.
-func backendOf(p catalog.IngressPort) string { return fmt.Sprint(p.Service, p.TargetPort) }
+func backendOf(p ingressbackend.Port) string { return fmt.Sprint(p.Service, p.TargetPort) }
 
 // anyIngressPort draws an HTTP port of the pods of a Service, rarely with TLS.
-func anyIngressPort(namespace string) *rapid.Generator[catalog.IngressPort] {
-	return rapid.Custom(func(t *rapid.T) catalog.IngressPort {
-		port := catalog.IngressPort{
+func anyIngressPort(namespace string) *rapid.Generator[ingressbackend.Port] {
+	return rapid.Custom(func(t *rapid.T) ingressbackend.Port {
+		port := ingressbackend.Port{
 			Service: anyServiceOf(namespace).Draw(t, "service"), TargetPort: oneOf([]uint16{webPort, webPort, otherPort}).Draw(t, "target port"), TLS: oneIn(t, 6, "TLS"),
 		}
 		port.SkipClientCertificate = port.TLS && oneIn(t, 2, "any certificate")
@@ -218,10 +222,10 @@ const plenty = 1_000_000
 // addSendingPolicies adds the generators of policies that affect how requests are sent.
 func addSendingPolicies(add func(catalog.Kind, int, catalog.Name, func(*rapid.T) catalog.Entry)) {
 	for _, name := range []catalog.Name{Name("a", "retry1"), Name("b", "retry2")} {
-		add(catalog.KindRetry, 2, name, func(t *rapid.T) catalog.Entry { return drawRetry(t, name) })
+		add(retry.Kind, 2, name, func(t *rapid.T) catalog.Entry { return drawRetry(t, name) })
 	}
 	for _, name := range []catalog.Name{Name("a", "upstream1"), Name("a", "upstream2"), Name("b", "upstream1")} {
-		add(catalog.KindUpstreamTrafficSetting, 2, name, func(t *rapid.T) catalog.Entry { return drawUpstream(t, name) })
+		add(upstream.Kind, 2, name, func(t *rapid.T) catalog.Entry { return drawUpstream(t, name) })
 	}
 }
 
@@ -240,28 +244,28 @@ func featureFlags(s *catalog.Settings) configv1alpha2.FeatureFlags {
 }
 
 func drawRetry(t *rapid.T, name catalog.Name) catalog.Entry {
-	r := &catalog.Retry{Name: name, Created: time.Unix(int64(below(t, 2, "created")), 0), Source: oneOf(accounts).Draw(t, "source")}
+	r := &retry.Policy{Name: name, Created: time.Unix(int64(below(t, 2, "created")), 0), Source: oneOf(accounts).Draw(t, "source")}
 	to := rapid.Custom(func(t *rapid.T) catalog.Name { return services[below(t, len(services), "destination")].name })
 	r.Destinations = rapid.SliceOfNDistinct(to, 1, 3, rapid.ID).Draw(t, "destinations")
 	slices.SortFunc(r.Destinations, catalog.Name.Compare)
-	r.Policy = catalog.RetryPolicy{
+	r.Settings = retry.Settings{
 		On:          oneOf([]string{"5xx", "connect-failure,reset", "gateway-error,refused-stream", "retriable-4xx,5xx"}).Draw(t, "on"),
 		Count:       oneOf([]uint32{1, 2, 5}).Draw(t, "count"),
 		BackoffBase: time.Millisecond,
 	}
 	if oneIn(t, 2, "timeout") {
-		r.Policy.PerTryTimeout = responseTimeout / 2
+		r.Settings.PerTryTimeout = responseTimeout / 2
 	}
 	return r
 }
 
 func drawUpstream(t *rapid.T, name catalog.Name) catalog.Entry {
-	u := &catalog.UpstreamTrafficSetting{
-		Kind: catalog.KindUpstreamTrafficSetting, Name: name, Created: time.Unix(int64(below(t, 2, "created")), 0),
+	u := &upstream.Policy{
+		Kind: upstream.Kind, Name: name, Created: time.Unix(int64(below(t, 2, "created")), 0),
 		Service: anyServiceOf(name.Namespace).Draw(t, "service"),
 	}
-	rate := catalog.RateLimit{Tokens: plenty, Burst: oneOf([]uint32{0, 1}).Draw(t, "burst"), Interval: oneOf([]time.Duration{time.Second, time.Minute}).Draw(t, "interval")}
-	requests := catalog.RequestRateLimit{RateLimit: rate, Status: 429}
+	rate := upstream.RateLimit{Tokens: plenty, Burst: oneOf([]uint32{0, 1}).Draw(t, "burst"), Interval: oneOf([]time.Duration{time.Second, time.Minute}).Draw(t, "interval")}
+	requests := upstream.RequestRateLimit{RateLimit: rate, Status: 429}
 	u.Connections = drawConnections(t)
 	if oneIn(t, 2, "connection rate") {
 		u.ConnectionRate = &rate
@@ -270,13 +274,13 @@ func drawUpstream(t *rapid.T, name catalog.Name) catalog.Entry {
 		u.RequestRate = &requests
 	}
 	if oneIn(t, 2, "route rate") {
-		u.Routes = []catalog.RouteRateLimit{{Path: anyPathRegex.Draw(t, "path"), Limit: requests}}
+		u.Routes = []upstream.RouteRateLimit{{Path: anyPathRegex.Draw(t, "path"), Limit: requests}}
 	}
 	if oneIn(t, 3, "outlier detection") {
-		u.OutlierDetection = &catalog.OutlierDetection{ConsecutiveErrors: plenty, Interval: time.Second, BaseEjectionTime: time.Second}
+		u.OutlierDetection = &upstream.OutlierDetection{ConsecutiveErrors: plenty, Interval: time.Second, BaseEjectionTime: time.Second}
 	}
 	if oneIn(t, 4, "health check") {
-		u.HealthCheck = &catalog.HealthCheck{Interval: time.Second, Timeout: time.Second, UnhealthyThreshold: 3, HealthyThreshold: 1}
+		u.HealthCheck = &upstream.HealthCheck{Interval: time.Second, Timeout: time.Second, UnhealthyThreshold: 3, HealthyThreshold: 1}
 	}
 	return u
 }
@@ -284,15 +288,15 @@ func drawUpstream(t *rapid.T, name catalog.Name) catalog.Entry {
 // drawBackpressure draws the kind of early OSM releases.
 func drawBackpressure(t *rapid.T, name catalog.Name) catalog.Entry {
 	limit := uint32(plenty)
-	return &catalog.UpstreamTrafficSetting{
-		Kind: catalog.KindBackpressure, Name: name, Service: anyServiceOf(name.Namespace).Draw(t, "service"),
-		Connections: catalog.ConnectionSettings{MaxConnections: &limit},
+	return &upstream.Policy{
+		Kind: upstream.Backpressure, Name: name, Service: anyServiceOf(name.Namespace).Draw(t, "service"),
+		Connections: upstream.ConnectionSettings{MaxConnections: &limit},
 	}
 }
 
 // drawConnections draws limits that are never reached.
-func drawConnections(t *rapid.T) catalog.ConnectionSettings {
-	var c catalog.ConnectionSettings
+func drawConnections(t *rapid.T) upstream.ConnectionSettings {
+	var c upstream.ConnectionSettings
 	limit := uint32(plenty)
 	for _, field := range []**uint32{&c.MaxConnections, &c.MaxPendingRequests, &c.MaxRequests, &c.MaxRetries, &c.MaxRequestsPerConnection} {
 		if oneIn(t, 2, "bounded") {

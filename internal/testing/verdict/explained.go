@@ -13,6 +13,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -129,7 +130,7 @@ func (o *oracle) explainQuestion(r Request) (explain.Question, bool) {
 		q.From = explain.Reference{Name: r.From.String()}
 		pod := o.podAt(r)
 		service = o.openedService(pod, r.To.Port())
-		policy, opened := o.catalog.View().IngressBackend(service, r.To.Port())
+		policy, opened := ingressbackend.InForce(o.catalog.View(), service, r.To.Port())
 		if policy != nil && opened.TLS {
 			return q, false // whether the client uses TLS is not part of the question
 		}

@@ -9,6 +9,8 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -88,7 +90,7 @@ func anyFlip(choose *rand.Rand) catalog.Change {
 		flippingSplit("rest", nil, choose), flippingSplit("alice", []string{"alice"}, choose), flippingSplit("both", []string{"alice", "paths"}, choose),
 		&catalog.HTTPRouteGroup{Name: Name("a", "alice"), Matches: []catalog.HTTPMatch{{Headers: []catalog.HeaderMatch{{Name: "x-user", Regex: pick(choose, "alice", "bob", ".*")}}}}},
 		Group("a", "paths", pick(choose, "/a", "/b/.*", "/c")),
-		&catalog.Retry{Name: Name("a", "retry"), Source: accounts[0], Destinations: []catalog.Name{services[choose.IntN(3)].name}, Policy: catalog.RetryPolicy{On: "5xx", Count: 1 + choose.Uint32N(3)}},
+		&retry.Policy{Name: Name("a", "retry"), Source: accounts[0], Destinations: []catalog.Name{services[choose.IntN(3)].name}, Settings: retry.Settings{On: "5xx", Count: 1 + choose.Uint32N(3)}},
 		flippingLimits(choose),
 		Target("more", accounts[0], []catalog.TargetRule{HTTP("paths")}, accounts[pick(choose, 0, 1, 2)]),
 		Target("many", accounts[1], []catalog.TargetRule{HTTP("alice"), TCP("always")}, accounts...),
@@ -110,19 +112,19 @@ func flippingSplit(name string, groups []string, choose *rand.Rand) *catalog.Tra
 	return s
 }
 
-func flippingLimits(choose *rand.Rand) *catalog.UpstreamTrafficSetting {
-	limit, rate := plenty+choose.Uint32N(2), catalog.RateLimit{Tokens: plenty + choose.Uint32N(2), Interval: time.Second}
-	u := &catalog.UpstreamTrafficSetting{
-		Kind: catalog.KindUpstreamTrafficSetting, Name: Name("a", "limits"), Service: services[choose.IntN(3)].name,
-		Connections: catalog.ConnectionSettings{
+func flippingLimits(choose *rand.Rand) *upstream.Policy {
+	limit, rate := plenty+choose.Uint32N(2), upstream.RateLimit{Tokens: plenty + choose.Uint32N(2), Interval: time.Second}
+	u := &upstream.Policy{
+		Kind: upstream.Kind, Name: Name("a", "limits"), Service: services[choose.IntN(3)].name,
+		Connections: upstream.ConnectionSettings{
 			MaxConnections: &limit, MaxPendingRequests: &limit, RequestTimeout: responseTimeout / time.Duration(1+choose.IntN(2)),
 			HTTPIdleTimeout: responseTimeout, TCPIdleTimeout: responseTimeout / time.Duration(1+choose.IntN(2)),
 		},
-		ConnectionRate: &rate, RequestRate: &catalog.RequestRateLimit{RateLimit: rate, Status: 429},
-		Routes: []catalog.RouteRateLimit{{Path: "/.*", Limit: catalog.RequestRateLimit{RateLimit: rate, Status: 429}}},
+		ConnectionRate: &rate, RequestRate: &upstream.RequestRateLimit{RateLimit: rate, Status: 429},
+		Routes: []upstream.RouteRateLimit{{Path: "/.*", Limit: upstream.RequestRateLimit{RateLimit: rate, Status: 429}}},
 	}
 	if choose.IntN(2) == 0 {
-		u.HealthCheck = &catalog.HealthCheck{Interval: time.Second, Timeout: time.Second, UnhealthyThreshold: 3, HealthyThreshold: 1}
+		u.HealthCheck = &upstream.HealthCheck{Interval: time.Second, Timeout: time.Second, UnhealthyThreshold: 3, HealthyThreshold: 1}
 	}
 	return u
 }

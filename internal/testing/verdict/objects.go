@@ -14,6 +14,8 @@ import (
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	policyv1alpha1 "github.com/openservicemesh/osm-operator/api/policy/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/objects"
 	"github.com/openservicemesh/osm-operator/internal/testing/reference"
@@ -53,9 +55,9 @@ func (w State) objects() *reference.Cluster {
 			c.BackendTLSPolicies = append(c.BackendTLSPolicies, backendTLSObject(e))
 		case *catalog.BackendAuthorities:
 			c.ConfigMaps = append(c.ConfigMaps, corev1.ConfigMap{ObjectMeta: objects.Meta(e.Name), Data: map[string]string{"ca.crt": string(e.PEM)}})
-		case *catalog.IngressBackend:
+		case *ingressbackend.Policy:
 			c.IngressBackends = append(c.IngressBackends, ingressBackendObject(e))
-		case *catalog.ExternalAuthorizationPolicy:
+		case *extauthz.Policy:
 			c.ExternalAuthorizations = append(c.ExternalAuthorizations, authorizationObject(e))
 		case *catalog.ExtensionService:
 			c.ExtensionServices = append(c.ExtensionServices, extensionServiceObject(e))
@@ -176,7 +178,7 @@ func backendTLSObject(p *catalog.BackendTLSPolicy) gatewayv1.BackendTLSPolicy {
 	return object
 }
 
-func ingressBackendObject(b *catalog.IngressBackend) policyv1alpha1.IngressBackend {
+func ingressBackendObject(b *ingressbackend.Policy) policyv1alpha1.IngressBackend {
 	object := policyv1alpha1.IngressBackend{ObjectMeta: objects.Meta(b.Name)}
 	object.CreationTimestamp = metav1.NewTime(b.Created)
 	for _, port := range b.Backends {
@@ -201,7 +203,7 @@ func ingressBackendObject(b *catalog.IngressBackend) policyv1alpha1.IngressBacke
 	return object
 }
 
-func authorizationObject(p *catalog.ExternalAuthorizationPolicy) policyv1alpha1.ExternalAuthorization {
+func authorizationObject(p *extauthz.Policy) policyv1alpha1.ExternalAuthorization {
 	object := policyv1alpha1.ExternalAuthorization{ObjectMeta: objects.Meta(p.Name)}
 	object.CreationTimestamp = metav1.NewTime(p.Created)
 	object.Spec.Selector, object.Spec.FailureModeAllow = p.Selector, p.FailureModeAllow

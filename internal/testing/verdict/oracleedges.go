@@ -12,6 +12,8 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 	"github.com/openservicemesh/osm-operator/internal/testing/reference"
 )
 
@@ -36,9 +38,9 @@ func (o *oracle) authorizersOf(pod catalog.Name) []reference.Authorizer {
 		}
 		list = append(list, a)
 	}
-	own, mesh := view.AuthorizationsOf(view.Pod(pod))
+	own, mesh := extauthz.Of(view, view.Pod(pod))
 	for _, name := range []catalog.Name{mesh, own} {
-		if policy := view.Authorization(name); policy != nil {
+		if policy := extauthz.Named(view, name); policy != nil {
 			a := reference.Authorizer{FailOpen: policy.FailureModeAllow}
 			if service := view.ExtensionService(name.Namespace, policy.Service); service != nil {
 				tls := authz.ServerTLS(view, service)
@@ -229,14 +231,14 @@ func (o *oracle) isServed(p *catalog.Pod) bool {
 // openedService returns the Service whose IngressBackend applies to a port of a pod: that with the oldest one, because a port has only one.
 func (o *oracle) openedService(p *catalog.Pod, port uint16) catalog.Name {
 	var name catalog.Name
-	var oldest *catalog.IngressBackend
+	var oldest *ingressbackend.Policy
 	view := o.catalog.View()
 	for _, candidate := range view.ServicesOfPod(p) {
 		service := view.Service(candidate)
 		if !slices.ContainsFunc(service.Ports, func(p catalog.Port) bool { return view.TargetPort(service, p) == port }) {
 			continue
 		}
-		if policy, _ := view.IngressBackend(candidate, port); policy != nil && (oldest == nil || policy.Precedes(oldest)) {
+		if policy, _ := ingressbackend.InForce(view, candidate, port); policy != nil && (oldest == nil || policy.Precedes(oldest)) {
 			name, oldest = candidate, policy
 		}
 	}

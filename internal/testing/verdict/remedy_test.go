@@ -12,6 +12,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 	"github.com/openservicemesh/osm-operator/internal/mesh/validate"
 )
 
@@ -86,7 +87,7 @@ func entryOf(object *unstructured.Unstructured) catalog.Entry {
 			return entry
 		}
 	case kinds.IngressBackend:
-		if entry, _ := ingest.IngressBackend(object); entry != nil {
+		if entry, _ := ingressbackend.Read(object); entry != nil {
 			return entry
 		}
 	}

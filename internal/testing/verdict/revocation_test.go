@@ -14,6 +14,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
@@ -114,9 +115,9 @@ func TestClientsShareTheLimitOfAPort(t *testing.T) {
 	n.pods[0].ServeTCP(t, p.number, func(conn net.Conn) { _, _ = io.Copy(conn, conn) })
 	service := Service("a", p.name, "0", p.address().String(), p.number, p.protocol)
 	n.Reset(t, Mesh(&catalog.Settings{}, service, &catalog.TCPRoute{Name: Name("a", p.name), Ports: []uint16{p.number}}, p.target("all", clientsFrom(0)),
-		&catalog.UpstreamTrafficSetting{
-			Kind: catalog.KindUpstreamTrafficSetting, Name: service.Name, Service: service.Name,
-			ConnectionRate: &catalog.RateLimit{Tokens: limit, Interval: time.Hour},
+		&upstream.Policy{
+			Kind: upstream.Kind, Name: service.Name, Service: service.Name,
+			ConnectionRate: &upstream.RateLimit{Tokens: limit, Interval: time.Hour},
 		}))
 	n.openFromOutside(t, p, 1)
 	opened := 1

@@ -21,6 +21,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 	"github.com/openservicemesh/osm-operator/internal/testing/reference"
 )
 
@@ -168,7 +169,7 @@ func read(c *reference.Cluster) State {
 	readPolicies(entries, c.HTTPRouteGroups, ingest.HTTPRouteGroup)
 	readPolicies(entries, c.TCPRoutes, ingest.TCPRoute)
 	readPolicies(entries, c.TrafficSplits, ingest.TrafficSplit)
-	readPolicies(entries, c.IngressBackends, ingest.IngressBackend)
+	readPolicies(entries, c.IngressBackends, ingressbackend.Read)
 	readPolicies(entries, c.HTTPRoutes, ingest.HTTPRoute)
 	readPolicies(entries, c.TLSRoutes, ingest.TLSRoute)
 	readPolicies(entries, c.ConnectionRoutes, ingest.GatewayTCPRoute)

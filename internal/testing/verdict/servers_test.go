@@ -8,6 +8,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/loadstats"
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 	"github.com/openservicemesh/osm-operator/internal/testing/nstest"
@@ -60,14 +62,14 @@ func TestServersWithoutAnswers_OfRealSidecars(t *testing.T) {
 	authorizer := func(port uint16) []catalog.Entry {
 		name := catalog.Name{Namespace: "a", Name: "server"}
 		return []catalog.Entry{
-			&catalog.ExternalAuthorizationPolicy{Name: policy, Service: name, Timeout: 100 * time.Millisecond, FailureModeAllow: true},
+			&extauthz.Policy{Name: policy, Service: name, Timeout: 100 * time.Millisecond, FailureModeAllow: true},
 			&catalog.ExtensionService{Name: name, Address: address, Port: port},
 		}
 	}
-	limit := catalog.GlobalLimit{Address: address, Port: refusingPort, Domain: "d", Timeout: 100 * time.Millisecond, FailOpen: true}
-	limits := &catalog.UpstreamTrafficSetting{
-		Kind: catalog.KindUpstreamTrafficSetting, Name: Name("a", "limits"), Service: service.Name,
-		GlobalRequests: &catalog.GlobalRequestLimit{GlobalLimit: limit, Descriptors: []catalog.RequestDescriptor{{{Key: "k", Value: "v"}}}, Status: 429},
+	limit := upstream.GlobalLimit{Address: address, Port: refusingPort, Domain: "d", Timeout: 100 * time.Millisecond, FailOpen: true}
+	limits := &upstream.Policy{
+		Kind: upstream.Kind, Name: Name("a", "limits"), Service: service.Name,
+		GlobalRequests: &upstream.GlobalRequestLimit{GlobalLimit: limit, Descriptors: []upstream.RequestDescriptor{{{Key: "k", Value: "v"}}}, Status: 429},
 	}
 	own := loadstats.Server{Cluster: "external-authorization|namespace", Policy: policy}
 	ofMesh := loadstats.Server{Cluster: "external-authorization"}

@@ -13,6 +13,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest" //nolint:staticcheck // its words make meshes read like sentences
 	"github.com/openservicemesh/osm-operator/internal/testing/reference"
 )
@@ -120,7 +121,7 @@ func (w State) entriesOf(objects *reference.Cluster) State {
 // isInReference reports whether the reference decides by policies of the kind, in the form in which the mesh has them.
 func isInReference(kind catalog.Kind) bool {
 	switch kind {
-	case catalog.KindTrafficTarget, catalog.KindHTTPRouteGroup, catalog.KindTCPRoute, catalog.KindTrafficSplit, catalog.KindIngressBackend:
+	case catalog.KindTrafficTarget, catalog.KindHTTPRouteGroup, catalog.KindTCPRoute, catalog.KindTrafficSplit, ingressbackend.Kind:
 		return true
 	}
 	return slices.Contains(catalog.RouteKinds(), kind)

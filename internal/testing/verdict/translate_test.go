@@ -16,6 +16,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	meshload "github.com/openservicemesh/osm-operator/internal/mesh/load"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 	"github.com/openservicemesh/osm-operator/internal/testing/reference"
 )
 
@@ -93,7 +94,7 @@ func resultEntry(t *rapid.T, u *unstructured.Unstructured) catalog.Entry {
 	case "HTTPRouteGroup":
 		entry, problems = ingest.HTTPRouteGroup(u)
 	case "Retry":
-		entry, problems = ingest.Retry(u)
+		entry, problems = retry.Read(u)
 	}
 	for _, problem := range problems {
 		if !problem.Warning {
@@ -192,13 +193,13 @@ func repeats(v *catalog.View, q authz.Request) string {
 	if !service.Ports[i].Protocol.IsHTTP() {
 		return ""
 	}
-	own := v.Retry(q.Source, q.Service)
-	if !v.Settings().RetryPolicies || own != nil && own.Policy.Count == 0 {
+	own := retry.InForce(v, q.Source, q.Service)
+	if !v.Settings().RetryPolicies || own != nil && own.Settings.Count == 0 {
 		own = nil
 	}
 	conditions, count, backoff, try := "", uint32(2), "", ""
 	if own != nil {
-		conditions, count, backoff, try = own.Policy.On, own.Policy.Count, own.Policy.BackoffBase.String(), own.Policy.PerTryTimeout.String()
+		conditions, count, backoff, try = own.Settings.On, own.Settings.Count, own.Settings.BackoffBase.String(), own.Settings.PerTryTimeout.String()
 	}
 	rule := authz.MatchRule(authz.RouteRules(v, q.Source.Namespace, service, service.Ports[i]), q)
 	if rule.Routed != nil && rule.Routed.Rule != nil {

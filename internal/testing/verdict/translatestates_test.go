@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -21,7 +22,7 @@ func withFewRoutes(t *rapid.T, w State) State {
 			if !oneIn(t, 4, "keep route") {
 				delete(w, ref)
 			}
-		case *catalog.Retry:
+		case *retry.Policy:
 			delete(w, ref)
 			if e.Source.Namespace == e.Name.Namespace {
 				w[ref] = e
@@ -147,7 +148,7 @@ func addSameRetries(t *rapid.T, w State) {
 	if oneIn(t, 2, "without more retries") {
 		return
 	}
-	first := drawRetry(t, catalog.Name{}).(*catalog.Retry)
+	first := drawRetry(t, catalog.Name{}).(*retry.Policy)
 	namespace := oneOf([]string{"", "a", "b"}).Draw(t, "namespace of clients")
 	for i, account := range accounts {
 		if namespace == "" || namespace == account.Namespace {
@@ -164,7 +165,7 @@ func withPlainRoutes(t *rapid.T, w State) State {
 	w = maps.Clone(w)
 	for _, ref := range slices.SortedFunc(maps.Keys(w), compareRefs) {
 		switch e := w[ref].(type) {
-		case *catalog.TrafficSplit, *catalog.Retry:
+		case *catalog.TrafficSplit, *retry.Policy:
 			if !oneIn(t, 8, "keep policy of SMI") {
 				delete(w, ref)
 			}

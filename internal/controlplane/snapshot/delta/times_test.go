@@ -5,13 +5,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
 )
 
 // TestWaitsOfRemovals starts, keeps and ends the waits of clusters whose connections are drained.
 func TestWaitsOfRemovals(t *testing.T) {
-	first, second := envoy.PolicyAuthorizationCluster(true), envoy.PolicyAuthorizationCluster(false)
+	first, second := extauthz.Cluster(true), extauthz.Cluster(false)
 	c := newConversation(t)
 	if c.q.delayRemoval(c.snapshot, resourcetype.Endpoints, first, c.now) || len(c.q.removalsDue) > 0 {
 		t.Error("the removal of endpoints waits")

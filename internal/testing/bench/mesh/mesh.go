@@ -8,6 +8,8 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
@@ -371,19 +373,19 @@ func (m *Mesh) split(i, version int) Change {
 
 func (m *Mesh) limits(i, version int) Change {
 	limit := uint32(version + 1)
-	rate := catalog.RequestRateLimit{RateLimit: catalog.RateLimit{Tokens: limit, Interval: time.Second}, Status: 429}
-	u := &catalog.UpstreamTrafficSetting{
-		Kind: catalog.KindUpstreamTrafficSetting, Name: name(i), Service: name(i),
-		Connections: catalog.ConnectionSettings{MaxConnections: &limit}, RequestRate: &rate,
+	rate := upstream.RequestRateLimit{RateLimit: upstream.RateLimit{Tokens: limit, Interval: time.Second}, Status: 429}
+	u := &upstream.Policy{
+		Kind: upstream.Kind, Name: name(i), Service: name(i),
+		Connections: upstream.ConnectionSettings{MaxConnections: &limit}, RequestRate: &rate,
 	}
 	return Change{Changes: []catalog.Change{catalog.Set(u)}, Candidates: union(m.clientsOf(i), []int{i})}
 }
 
 func (m *Mesh) retry(i, version int) Change {
 	client := m.callersOf(i)[0]
-	r := &catalog.Retry{
+	r := &retry.Policy{
 		Name: name(i), Source: Account(client), Destinations: []catalog.Name{name(i)},
-		Policy: catalog.RetryPolicy{On: "5xx", Count: uint32(version + 1)},
+		Settings: retry.Settings{On: "5xx", Count: uint32(version + 1)},
 	}
 	return Change{Changes: []catalog.Change{catalog.Set(r)}, Candidates: []int{client}}
 }

@@ -1,0 +1,2 @@
+// Package logfilter makes the filters of Envoy's access loggers.
+package logfilter

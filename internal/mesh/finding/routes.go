@@ -1,0 +1,50 @@
+package finding
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+)
+
+// RouteGroups returns the HTTPRouteGroups of a namespace that do not exist.
+func RouteGroups(v *catalog.View, namespace string, groups []string) []Finding {
+	var missing []Finding
+	for _, name := range groups {
+		missing = append(missing, Route(v, namespace, catalog.TargetRule{Kind: catalog.KindHTTPRouteGroup, Name: name})...)
+	}
+	return missing
+}
+
+// Route returns what is missing of the route object of a rule.
+func Route(v *catalog.View, namespace string, rule catalog.TargetRule) []Finding {
+	ref := catalog.Ref{Kind: rule.Kind, Name: catalog.Name{Namespace: namespace, Name: rule.Name}}
+	if !v.Exists(ref) {
+		return []Finding{NotFound(NoRoute, ref, "%s %s does not exist, so the rule that refers to it grants nothing: create it, or correct the name.", rule.Kind, ref.Name)}
+	}
+	if rule.Kind != catalog.KindHTTPRouteGroup {
+		return nil
+	}
+	group := v.HTTPRouteGroup(ref.Name)
+	if group == nil {
+		return nil // its own status says why
+	}
+	var missing []Finding
+	for _, name := range rule.Matches {
+		if !slices.ContainsFunc(group.Matches, func(m catalog.HTTPMatch) bool { return m.Name == name }) {
+			missing = append(missing, NotFound(NoMatch, catalog.Ref{},
+				"HTTPRouteGroup %s has no usable match named %q, so that part of the rule grants nothing: add the match, or correct the name.", ref.Name, name))
+		}
+	}
+	return missing
+}
+
+// Numbers formats port numbers.
+func Numbers(list []uint16) string {
+	parts := make([]string, len(list))
+	for i, n := range list {
+		parts[i] = fmt.Sprint(n)
+	}
+	return strings.Join(parts, ", ")
+}

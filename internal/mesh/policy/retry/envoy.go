@@ -1,0 +1,75 @@
+package retry
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	previoushostsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/retry/host/previous_hosts/v3"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
+)
+
+const (
+	// maxHostSelections is how often Envoy selects again when it selects an endpoint that was already tried.
+	maxHostSelections = 3
+	// maxBackoffFactor is the maximum backoff in multiples of the base interval, as in OSM.
+	maxBackoffFactor = 10
+	// minBackoff is the shortest backoff that Envoy accepts.
+	minBackoff = time.Millisecond
+)
+
+// defaultPolicy hides endpoints that were removed before the sidecar was updated.
+var defaultPolicy = Settings{Count: DefaultCount}.envoy()
+
+// Envoy returns the client's own settings for a Service, or the default if there are none. Settings with count 0 leave the default in force; any others add the
+// default conditions to their own, and they share its count. Nobody may change the result.
+func Envoy(s *Settings) *routev3.RetryPolicy {
+	if s == nil || s.Count == 0 {
+		return defaultPolicy
+	}
+	return s.envoy()
+}
+
+func (s Settings) envoy() *routev3.RetryPolicy {
+	out := &routev3.RetryPolicy{
+		RetryOn:    retryOn(s.On),
+		NumRetries: wrapperspb.UInt32(s.Count),
+		RetryHostPredicate: []*routev3.RetryPolicy_RetryHostPredicate{{
+			Name: "envoy.retry_host_predicates.previous_hosts",
+			ConfigType: &routev3.RetryPolicy_RetryHostPredicate_TypedConfig{
+				TypedConfig: message.Any(&previoushostsv3.PreviousHostsPredicate{}),
+			},
+		}},
+		HostSelectionRetryMaxAttempts: maxHostSelections,
+	}
+	if s.PerTryTimeout > 0 {
+		out.PerTryTimeout = durationpb.New(s.PerTryTimeout)
+	}
+	if s.BackoffBase > 0 {
+		base := max(s.BackoffBase, minBackoff)
+		out.RetryBackOff = &routev3.RetryPolicy_RetryBackOff{
+			BaseInterval: durationpb.New(base), MaxInterval: durationpb.New(maxBackoffFactor * base),
+		}
+	}
+	return out
+}
+
+// retryOn lists the conditions of a policy as written, followed by the default conditions that it lacks.
+func retryOn(conditions string) string {
+	var list []string
+	for condition := range strings.SplitSeq(conditions, ",") {
+		if condition = strings.TrimSpace(condition); condition != "" {
+			list = append(list, condition)
+		}
+	}
+	for condition := range strings.SplitSeq(DefaultConditions, ",") {
+		if !slices.Contains(list, condition) {
+			list = append(list, condition)
+		}
+	}
+	return strings.Join(list, ",")
+}
