@@ -4,7 +4,7 @@ import (
 	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
 	datav3 "github.com/envoyproxy/go-control-plane/envoy/data/accesslog/v3"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/logfilter"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message/logfilter"
 )
 
 // Filters of access loggers.

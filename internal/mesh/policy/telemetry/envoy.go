@@ -14,7 +14,7 @@ import (
 	commonv1 "go.opentelemetry.io/proto/otlp/common/v1"
 	"google.golang.org/protobuf/types/known/structpb"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/logfilter"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message/logfilter"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
 )
 
