@@ -41,6 +41,8 @@ var (
 	ErrForeignAddress = errors.New("the token is used from the address of another pod")
 	// ErrNotSynced means that the initial sync is not complete.
 	ErrNotSynced = errors.New("the control plane has not yet read the whole mesh; try again")
+	// ErrBusy means that configuration of others is built first.
+	ErrBusy = errors.New("the control plane builds the configuration of other sidecars first; try again")
 	// ErrFull means that the limit of connected proxies is reached.
 	ErrFull = errors.New("this replica of the control plane has reached maxDataPlaneConnections")
 	// ErrSuperseded means that the same pod has opened a newer stream: one of the same epoch, or as many of others as are served.
@@ -68,7 +70,9 @@ type pendingStream struct {
 	abort func()
 	// reason is why it could not be bound so far.
 	reason error
-	result chan connectResult
+	// mayBuild is true when it is its turn to build the scope.
+	mayBuild bool
+	result   chan connectResult
 }
 
 type connectResult struct {
@@ -149,8 +153,22 @@ func (s *Store) tryBind(p *pendingStream) {
 		s.reject(p, err)
 		return
 	}
+	if key := scope.KeyFor(view, pod); s.scopes[key] == nil && !p.mayBuild {
+		p.reason = ErrBusy
+		s.buildLater(p, key.Identity.Namespace, func() { s.bindInTurn(p) })
+		return
+	}
 	delete(s.pendingStreams, p)
 	p.result <- connectResult{stream: s.bind(p, view, pod)}
+}
+
+// bindInTurn builds the scope of a stream that still waits, and binds it.
+func (s *Store) bindInTurn(p *pendingStream) {
+	if _, pending := s.pendingStreams[p]; pending {
+		p.mayBuild = true
+		s.tryBind(p)
+		p.mayBuild = false
+	}
 }
 
 // awaitsSecrets reports whether a proxy must wait until its Secrets and ConfigMaps were read once. Without them a gateway would lose listeners that it

@@ -73,6 +73,7 @@ type Store struct {
 	policies     *status.Policies
 	budgets      budgets
 	changeShares changeShares
+	lane         buildLane
 	running      running
 	// trace is the trace of the batch that is being applied; nil otherwise.
 	trace *status.BatchTrace
@@ -107,6 +108,7 @@ func NewStore(config Config) *Store {
 		same:             sameDestinations{},
 		budgets:          newBudgets(),
 		changeShares:     newChangeShares(),
+		lane:             newBuildLane(),
 		running:          newRunning(),
 		streamIndex:      catalog.NewIndex[*Stream](),
 		scopeIndex:       catalog.NewIndex[*scopeNode](),
@@ -210,6 +212,7 @@ func (s *Store) dropUnused() {
 	s.dropIdleScopes()
 	s.quarantine.Prune()
 	s.changeShares.prune(s.config.Now())
+	s.lane.shares.Prune(s.config.Now())
 }
 
 // process applies changes and runs commands. New changes are applied between commands: a thousand proxies that connect at once

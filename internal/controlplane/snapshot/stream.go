@@ -108,8 +108,11 @@ func (s *Store) bind(p *pendingStream, view *catalog.View, pod *catalog.Pod) *St
 	return stream
 }
 
-// rebind updates the scope of a stream after its pod or service account has changed, or ends the stream.
-func (s *Store) rebind(stream *Stream) {
+// rebind updates the scope of a stream after its pod or service account has changed, or ends the stream. Where the namespace has used much time for such
+// changes, the stream keeps its scope until it is the turn of the namespace.
+func (s *Store) rebind(stream *Stream) { s.rebindIf(stream, false) }
+
+func (s *Store) rebindIf(stream *Stream, isItsTurn bool) {
 	if !s.isConnected(stream) {
 		return
 	}
@@ -127,7 +130,13 @@ func (s *Store) rebind(stream *Stream) {
 	if key == old.key {
 		return
 	}
-	n := s.scopeFor(key)
+	namespace := key.Identity.Namespace
+	if s.scopes[key] == nil && !isItsTurn && s.lane.shares.Used(namespace, s.config.Now()) >= leastMove {
+		s.buildLater(stream, namespace, func() { s.rebindIf(stream, true) })
+		return
+	}
+	var n *scopeNode
+	s.charged(namespace, func() { n = s.scopeFor(key) })
 	delete(old.streams, stream)
 	n.streams[stream] = struct{}{}
 	stream.scope.Store(n)
