@@ -171,8 +171,10 @@ func newControllers(d Dependencies) controllers {
 			Cluster: c, Applier: meshConfigs.Applier, Recorder: d.Recorder, MeshConfigs: meshConfigs, Status: d.Status,
 			Definitions: d.Definitions, Conversions: conversions, Kubernetes: d.Kubernetes, Metrics: d.Metrics,
 		},
-		adoption: &adoption.Reconciler{Cluster: c, Recorder: d.Recorder, MeshConfigs: meshConfigs, Status: d.Status,
-			DataPlane: d.DataPlane, Conversions: conversions},
+		adoption: &adoption.Reconciler{
+			Cluster: c, Recorder: d.Recorder, MeshConfigs: meshConfigs, Status: d.Status,
+			DataPlane: d.DataPlane, Conversions: conversions,
+		},
 		certificates: &certificates.Reconciler{
 			Cluster: c, Applier: d.applier(c.Client), Recorder: d.Recorder, Status: d.Status, Replicas: d.Health, Sidecars: d.DataPlane,
 			MountDelay: d.MountDelay, Jitter: rand.Float64, Vault: d.Vault, Tokens: d.Tokens,

@@ -202,8 +202,10 @@ func (o requestOptions) run(ctx context.Context, url string) (*report.Requests, 
 		},
 	}
 	s := &sender{options: o, client: client, url: url, watch: watch, idPrefix: strconv.FormatInt(time.Now().UnixNano(), 36)}
-	s.result = report.Requests{Outcomes: map[string]int{}, Names: map[string]int{}, Peers: map[string]int{},
-		Clients: map[string]int{}, Errors: map[string]string{}}
+	s.result = report.Requests{
+		Outcomes: map[string]int{}, Names: map[string]int{}, Peers: map[string]int{},
+		Clients: map[string]int{}, Errors: map[string]string{},
+	}
 	publish(ctx, func() any { return s.snapshot() })
 	if o.rate > 0 {
 		s.sendAtRate(ctx)

@@ -169,8 +169,8 @@ func (r records) wholeOf(units []string, changed func(from, to string) ([]string
 	return last, nil
 }
 
-// missing lists what the records lack to be a whole run: units that no passed shard ran, and product files that changed since a shard ran. A shard of an earlier
-// product is no problem if all its units ran again, as in another division.
+// missing lists what the records lack to be a whole run: units that no passed shard ran, and product files that changed since a shard ran. A shard of an
+// earlier product is no problem if all its units ran again, as in another division.
 func (r records) missing(units []string, changed func(commit string) ([]string, error)) ([]string, error) {
 	var problems []string
 	ran, stale := map[string]bool{}, map[string][]string{} // units, and the changed files of shards

@@ -129,8 +129,10 @@ func (a *app) analyzeCluster(ctx context.Context, o *analyzeOptions) (*analyze.R
 	if err != nil {
 		return nil, err
 	}
-	m := analyze.Mesh{Name: found.Name, Namespace: found.Namespace, Loaded: loaded, Objects: objects, Meshes: []string{},
-		TrustDomain: found.trustDomain, Now: a.now()}
+	m := analyze.Mesh{
+		Name: found.Name, Namespace: found.Namespace, Loaded: loaded, Objects: objects, Meshes: []string{},
+		TrustDomain: found.trustDomain, Now: a.now(),
+	}
 	for _, one := range all {
 		m.Meshes, m.Systems = append(m.Meshes, one.Name), append(m.Systems, one.Namespace)
 	}

@@ -156,10 +156,13 @@ func (a *app) preflight(ctx context.Context, c client.Client, m mesh, live *v1al
 
 // observeRotation observes what a rotation of a mesh would depend on, before it begins.
 func (a *app) observeRotation(ctx context.Context, c client.Client, m mesh, live *v1alpha1.Mesh, sidecars []preflight.Sidecar,
-	domain string) (rotation.Observed, error) {
+	domain string,
+) (rotation.Observed, error) {
 	status := live.Status.Certificates
-	o := rotation.Observed{Now: a.now(), Active: rotation.Authority{Issuer: status.Issuer.Fingerprint, Anchor: status.Root,
-		Domains: identity.OneTrustDomain(domain)}}
+	o := rotation.Observed{Now: a.now(), Active: rotation.Authority{
+		Issuer: status.Issuer.Fingerprint, Anchor: status.Root,
+		Domains: identity.OneTrustDomain(domain),
+	}}
 	for _, root := range status.Roots {
 		o.Active.Trusted = append(o.Active.Trusted, root.Fingerprint)
 	}

@@ -63,7 +63,8 @@ func (a *app) verifyCommand() *cobra.Command {
 
 // check runs checks and prints the results.
 func (a *app) check(ctx context.Context, meshName string, existing bool, form *output.Flag,
-	parts ...func(checks.Subject, context.Context) []diagnosis.Finding) error {
+	parts ...func(checks.Subject, context.Context) []diagnosis.Finding,
+) error {
 	if err := form.Check(); err != nil {
 		return err
 	}

@@ -98,8 +98,10 @@ func (a *app) completePolicies(cmd *cobra.Command, _ []string, prefix string) ([
 }
 
 // adminQueries are the common pages of Envoy's admin interface.
-var adminQueries = []string{"certs", "clusters", "config_dump", "help", "init_dump", "listeners", "logging", "memory", "ready", "runtime",
-	"server_info", "stats", "stats/prometheus"}
+var adminQueries = []string{
+	"certs", "clusters", "config_dump", "help", "init_dump", "listeners", "logging", "memory", "ready", "runtime",
+	"server_info", "stats", "stats/prometheus",
+}
 
 // completeAdmin completes a page of Envoy's admin interface and then a pod.
 func (a *app) completeAdmin(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {

@@ -45,8 +45,10 @@ func (a *app) servePage(ctx context.Context, c client.Client, m mesh, local int,
 		return fmt.Errorf("port %d cannot be opened: %w: select another one by -p, 0 for any", local, err)
 	}
 	secret := page.NewSecret()
-	server := &http.Server{Handler: page.RequireSecret(handler, secret), ReadHeaderTimeout: 10 * time.Second,
-		BaseContext: func(net.Listener) context.Context { return ctx }}
+	server := &http.Server{
+		Handler: page.RequireSecret(handler, secret), ReadHeaderTimeout: 10 * time.Second,
+		BaseContext: func(net.Listener) context.Context { return ctx },
+	}
 	stopped := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stopped()
 	a.announce(ctx, page.Address("http://"+listener.Addr().String(), secret), browser)

@@ -150,8 +150,10 @@ func (a *app) declare(ctx context.Context, o installOptions) (*values.Declaratio
 const inheritTimeout = 5 * time.Second
 
 func (a *app) printDeclaration(d *values.Declaration) error {
-	text, err := yaml.Marshal(map[string]any{"apiVersion": d.Mesh.APIVersion, "kind": d.Mesh.Kind,
-		"metadata": map[string]any{"name": d.Mesh.Name}, "spec": d.Mesh.Spec})
+	text, err := yaml.Marshal(map[string]any{
+		"apiVersion": d.Mesh.APIVersion, "kind": d.Mesh.Kind,
+		"metadata": map[string]any{"name": d.Mesh.Name}, "spec": d.Mesh.Spec,
+	})
 	if err != nil {
 		return err
 	}

@@ -271,8 +271,10 @@ func (a *app) meshList(ctx context.Context, form *output.Flag) error {
 	support := output.Table{Columns: output.Columns("MESH NAME", "MESH NAMESPACE", "SMI SUPPORTED")}
 	for _, m := range all {
 		result.Names = append(result.Names, meshResource+m.Name)
-		result.Table.Rows = append(result.Table.Rows, []string{m.Name, m.Namespace, m.Version, orDash(m.Desired), strings.Join(m.Members, ","),
-			orDash(m.Canary), m.Ready, m.Reason, orDash(m.Plan)})
+		result.Table.Rows = append(result.Table.Rows, []string{
+			m.Name, m.Namespace, m.Version, orDash(m.Desired), strings.Join(m.Members, ","),
+			orDash(m.Canary), m.Ready, m.Reason, orDash(m.Plan),
+		})
 		if m.Declared {
 			support.Rows = append(support.Rows, []string{m.Name, m.Namespace, smiSupported})
 		}

@@ -66,8 +66,10 @@ func (a *app) migratePlan(ctx context.Context, m migration, form *output.Flag) e
 	if err != nil {
 		return err
 	}
-	err = form.Print(a.Out, output.Result{Data: report, Names: []string{meshResource + report.Mesh.Name},
-		Text: func(w io.Writer) error { return report.Print(w) }})
+	err = form.Print(a.Out, output.Result{
+		Data: report, Names: []string{meshResource + report.Mesh.Name},
+		Text: func(w io.Writer) error { return report.Print(w) },
+	})
 	return exitIf(report.Blocked(), exitFailed, err)
 }
 

@@ -67,8 +67,10 @@ func (a *app) openBridge(ctx context.Context, c client.Client, m *v1alpha1.Mesh,
 	if err != nil || !yes {
 		return false, err
 	}
-	opener := bridgeOpener{app: a, client: c, mesh: m, duration: o.bridge,
-		unserved: func(ctx context.Context) (int, error) { return a.unservedOSMSidecars(ctx, c, m.Name) }}
+	opener := bridgeOpener{
+		app: a, client: c, mesh: m, duration: o.bridge,
+		unserved: func(ctx context.Context) (int, error) { return a.unservedOSMSidecars(ctx, c, m.Name) },
+	}
 	limited, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
 	if err := opener.open(limited); err != nil {

@@ -174,7 +174,8 @@ var stepQuestions = map[v1alpha1.AdoptionStep]string{
 
 // prepareStep does what a step needs. It returns false if the user does not want it.
 func (a *app) prepareStep(ctx context.Context, c client.Client, m *v1alpha1.Mesh, step v1alpha1.AdoptionStep, o migrateRunOptions,
-	answers *bufio.Reader) (bool, error) {
+	answers *bufio.Reader,
+) (bool, error) {
 	if step != v1alpha1.AdoptionRestarting {
 		return true, nil
 	}
@@ -183,7 +184,8 @@ func (a *app) prepareStep(ctx context.Context, c client.Client, m *v1alpha1.Mesh
 
 // takeStep declares a step, unless the Mesh is at it or beyond, and waits until it is in effect. It returns false if the user does not want it.
 func (a *app) takeStep(ctx context.Context, c client.Client, m *v1alpha1.Mesh, step v1alpha1.AdoptionStep, o migrateRunOptions,
-	answers *bufio.Reader) (bool, error) {
+	answers *bufio.Reader,
+) (bool, error) {
 	limited, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
 	declared, _ := parseStep(string(declaredTakeover(m).Declared))

@@ -64,8 +64,10 @@ func (a *app) errorInfo(args []string, form *output.Flag) error {
 	switch {
 	case len(found) == 0 && analysisCode(args[0]) != nil:
 		code := analysisCode(args[0])
-		found = append(found, reasons.Reason{Code: code.ID, On: "osm analyze",
-			Description: fmt.Sprintf("%s (%s). %s %s", code.Title, code.Severity, code.Meaning, code.Remedy)})
+		found = append(found, reasons.Reason{
+			Code: code.ID, On: "osm analyze",
+			Description: fmt.Sprintf("%s (%s). %s %s", code.Title, code.Severity, code.Meaning, code.Remedy),
+		})
 	case len(found) == 0 && osmErrorCode.MatchString(args[0]):
 		return fmt.Errorf("%s is an OSM log code, which this mesh does not use: problems are reported as reasons in conditions and Events, see `osm support error-info`", args[0])
 	case len(found) == 0:

@@ -142,7 +142,8 @@ func list[E interface {
 	comparable
 	catalog.Entry
 }](ctx context.Context, reader client.Reader, kind schema.GroupVersionKind, mesh *catalog.Catalog, read func(*unstructured.Unstructured) (E,
-	[]ingest.Problem)) ([]unstructured.Unstructured, error) {
+	[]ingest.Problem),
+) ([]unstructured.Unstructured, error) {
 	objects := &unstructured.UnstructuredList{}
 	objects.SetGroupVersionKind(kind)
 	if err := reader.List(ctx, objects, client.UnsafeDisableDeepCopy); err != nil {

@@ -225,8 +225,10 @@ func programmedCondition(p pods, served bool) metav1.Condition {
 
 // conflictedCondition describes whether an older listener has the same port and host.
 func conflictedCondition(accepted gateway.Verdict) metav1.Condition {
-	c := metav1.Condition{Type: string(gatewayv1.ListenerConditionConflicted), Status: metav1.ConditionFalse,
-		Reason: string(gatewayv1.ListenerReasonNoConflicts)}
+	c := metav1.Condition{
+		Type: string(gatewayv1.ListenerConditionConflicted), Status: metav1.ConditionFalse,
+		Reason: string(gatewayv1.ListenerReasonNoConflicts),
+	}
 	switch gatewayv1.ListenerConditionReason(accepted.Reason) {
 	case gatewayv1.ListenerReasonHostnameConflict, gatewayv1.ListenerReasonProtocolConflict:
 		c.Status, c.Reason, c.Message = metav1.ConditionTrue, accepted.Reason, accepted.Message

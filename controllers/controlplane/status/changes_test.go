@@ -2,7 +2,6 @@ package status
 
 import (
 	"context"
-	"k8s.io/utils/ptr"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +10,7 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"

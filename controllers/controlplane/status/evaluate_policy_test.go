@@ -146,7 +146,8 @@ func TestEvaluateRetry(t *testing.T) {
 			"Retry shop/z is older and already configures retries from service account shop/client to Service shop/api",
 		},
 		{
-			"a Service and a client that do not exist", stranger, []client.Object{on},
+			"a Service and a client that do not exist", stranger,
+			[]client.Object{on},
 			map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: "False RefNotFound"},
 			"ServiceAccount shop/stranger of spec.source does not exist, so no requests are repeated: create it, or correct the name. Service shop/web of spec.destinations does not exist",
 		},

@@ -212,8 +212,10 @@ func rejectedCondition(list []report.Rejection, before metav1.Condition) metav1.
 	if before.Status == metav1.ConditionFalse {
 		text += " " + before.Message
 	}
-	return metav1.Condition{Type: kinds.ConditionAccepted, Status: metav1.ConditionFalse, Reason: kinds.ReasonRejectedByProxy,
-		Message: message.ForCondition(text)}
+	return metav1.Condition{
+		Type: kinds.ConditionAccepted, Status: metav1.ConditionFalse, Reason: kinds.ReasonRejectedByProxy,
+		Message: message.ForCondition(text),
+	}
 }
 
 // RejectionMessage describes which sidecars rejected an object, and why.

@@ -16,8 +16,10 @@ import (
 )
 
 // passing are the causes of findings that the next object of the same author, or time, often resolves. Admission does not warn about them.
-var passing = []finding.Cause{finding.NoUsableBackend, finding.TooManyServices, finding.NoEgressGateway, finding.IdleEgressGateway,
-	finding.NoCredential, finding.OutsideLimits}
+var passing = []finding.Cause{
+	finding.NoUsableBackend, finding.TooManyServices, finding.NoEgressGateway, finding.IdleEgressGateway,
+	finding.NoCredential, finding.OutsideLimits,
+}
 
 // CheckRelated returns a function that finds why a new object will have no effect, or only a part of it: policies with precedence, a switch of the
 // MeshConfig in the namespace of the mesh that disables its kind, or references to what does not exist. It provides warnings for admission. It waits for

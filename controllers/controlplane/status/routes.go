@@ -2,16 +2,16 @@ package status
 
 import (
 	"context"
-	"github.com/openservicemesh/osm-operator/internal/controlplane/mirror"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/gatewayapi"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/mirror"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
@@ -89,8 +89,10 @@ func unreadableParents(object *unstructured.Unstructured, problem string) []gate
 	var parents []gateway.ParentStatus
 	for _, parent := range gatewayapi.ReadableParents(object) {
 		if parent.Service != (catalog.Name{}) {
-			parents = append(parents, gateway.ParentStatus{Parent: parent,
-				Accepted: gateway.Verdict{Reason: string(gatewayv1.RouteReasonUnsupportedValue), Message: problem}})
+			parents = append(parents, gateway.ParentStatus{
+				Parent:   parent,
+				Accepted: gateway.Verdict{Reason: string(gatewayv1.RouteReasonUnsupportedValue), Message: problem},
+			})
 		}
 	}
 	return parents

@@ -87,8 +87,10 @@ func (r *Reconciler) handOverKinds(ctx context.Context, s *scope, forward bool, 
 
 // handover is the change of one kind.
 func (r *Reconciler) handover(s *scope, kind string, forward bool, own *unstructured.Unstructured) adopt.Handover {
-	h := adopt.Handover{Mesh: s.mesh.Name, Namespace: s.desired.Namespace, From: s.takeover.From, Kind: kind, Own: own,
-		OwnName: names.MutatingWebhook(s.mesh.Name), Forward: forward}
+	h := adopt.Handover{
+		Mesh: s.mesh.Name, Namespace: s.desired.Namespace, From: s.takeover.From, Kind: kind, Own: own,
+		OwnName: names.MutatingWebhook(s.mesh.Name), Forward: forward,
+	}
 	if kind == validating {
 		h.OwnName, h.Optional = names.ValidatingWebhook(s.mesh.Name), true
 	}

@@ -184,15 +184,19 @@ func (r *Reconciler) writeCondition(ctx context.Context, s *scope, maintained bo
 	editor := conditions.NewEditor(&desired.Conditions, s.mesh.Generation, r.Now())
 	switch {
 	case failed != nil:
-		editor.Set(v1alpha1.ConditionCertificatesReady, conditions.Assessment{State: conditions.Failing,
-			Reason: v1alpha1.ReasonCertificatesFailed, Message: failed.Error()})
+		editor.Set(v1alpha1.ConditionCertificatesReady, conditions.Assessment{
+			State:  conditions.Failing,
+			Reason: v1alpha1.ReasonCertificatesFailed, Message: failed.Error(),
+		})
 	case maintained:
 		message := "all certificates exist and are valid"
 		for _, note := range s.notes {
 			message += "; " + note
 		}
-		editor.Set(v1alpha1.ConditionCertificatesReady, conditions.Assessment{State: conditions.Ready,
-			Reason: v1alpha1.ReasonCertificatesValid, Message: message})
+		editor.Set(v1alpha1.ConditionCertificatesReady, conditions.Assessment{
+			State:  conditions.Ready,
+			Reason: v1alpha1.ReasonCertificatesValid, Message: message,
+		})
 	case observe.ModeOf(s.mesh) == observe.Apply:
 		editor.Set(v1alpha1.ConditionCertificatesReady, observe.Waiting(fmt.Sprintf("waiting until the Mesh is accepted and the namespace %s is ready", s.desired.Namespace)))
 	default:

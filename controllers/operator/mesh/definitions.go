@@ -198,7 +198,8 @@ func (r *Reconciler) checkWebhook(ctx context.Context, s *scope) error {
 // adoptDefinition lets the operator keep a definition that an OSM has left, so that all versions are served which control planes
 // read. As long as any OSM runs in the cluster, it is that one's, unless the mesh takes that over: the versions that it reads are served too.
 func (r *Reconciler) adoptDefinition(ctx context.Context, s *scope, ours *unstructured.Unstructured,
-	theirs *apiextensionsv1.CustomResourceDefinition) (bool, error) {
+	theirs *apiextensionsv1.CustomResourceDefinition,
+) (bool, error) {
 	if !adopt.IsFromOSM(theirs) {
 		return false, nil
 	}

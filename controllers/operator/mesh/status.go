@@ -95,8 +95,10 @@ func (r *Reconciler) assessInstalled(ctx context.Context, s *scope, failed error
 	}
 	if !adopt.MayRegister(s.mesh) {
 		applied := "everything is applied; the webhooks of the Open Service Mesh in namespace " + adoptedNamespace(s.mesh) + " answer"
-		return conditions.Assessment{State: conditions.Ready, Reason: v1alpha1.ReasonApplied,
-			Message: strings.Join(append([]string{applied}, s.notes...), "; ")}, nil
+		return conditions.Assessment{
+			State: conditions.Ready, Reason: v1alpha1.ReasonApplied,
+			Message: strings.Join(append([]string{applied}, s.notes...), "; "),
+		}, nil
 	}
 	missing, err := webhooks.Missing(ctx, r.Cluster, s.mesh.Name)
 	if err != nil {
@@ -113,8 +115,10 @@ func (r *Reconciler) assessInstalled(ctx context.Context, s *scope, failed error
 	if len(missing) > 0 {
 		return conditions.Assessment{State: conditions.Progressing, Reason: v1alpha1.ReasonWaitingForReplicas, Message: strings.Join(notes, "; ")}, nil
 	}
-	return conditions.Assessment{State: conditions.Ready, Reason: v1alpha1.ReasonApplied,
-		Message: strings.Join(append([]string{"everything is applied"}, notes...), "; ")}, nil
+	return conditions.Assessment{
+		State: conditions.Ready, Reason: v1alpha1.ReasonApplied,
+		Message: strings.Join(append([]string{"everything is applied"}, notes...), "; "),
+	}, nil
 }
 
 // recordTransition records an Event when the reason or the status of Ready is another one.
@@ -172,8 +176,10 @@ func summarise(mesh *v1alpha1.Mesh, namespace string, now time.Time) summary {
 // webhooks wait for the control plane, so what keeps that from being ready says more. Gateways are part of the path of requests. Other
 // components, fields without effect, and single namespaces that reject their trust, do not keep the mesh from being ready.
 func summariseParts(mesh *v1alpha1.Mesh, namespace string) conditions.Assessment {
-	worst := conditions.Assessment{State: conditions.Ready, Reason: v1alpha1.ReasonReady,
-		Message: "version " + mesh.Status.DesiredVersion + " runs in namespace " + namespace}
+	worst := conditions.Assessment{
+		State: conditions.Ready, Reason: v1alpha1.ReasonReady,
+		Message: "version " + mesh.Status.DesiredVersion + " runs in namespace " + namespace,
+	}
 	trust := observe.Assess(mesh, v1alpha1.ConditionTrustDistributed)
 	if trust.State == conditions.Failing {
 		trust.State = conditions.Ready
@@ -280,8 +286,10 @@ func summarisePlan(mesh *v1alpha1.Mesh) (planned conditions.Assessment, notRecon
 		if planned.State != conditions.Ready {
 			return planned, false
 		}
-		return conditions.Assessment{State: conditions.Progressing, Reason: v1alpha1.ReasonPlanned,
-			Message: "not installed, only planned: " + planned.Message}, true
+		return conditions.Assessment{
+			State: conditions.Progressing, Reason: v1alpha1.ReasonPlanned,
+			Message: "not installed, only planned: " + planned.Message,
+		}, true
 	}
 	running := assessRunning(mesh)
 	if running.State == conditions.Ready {

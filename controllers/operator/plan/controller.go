@@ -105,8 +105,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if mesh.DeletionTimestamp != nil {
 		desired.Plan = nil
 	} else if planned, failed = r.computePlan(ctx, mesh, desired); failed != nil {
-		planned = conditions.Assessment{State: conditions.Failing, Reason: v1alpha1.ReasonPlanFailed,
-			Message: "the plan cannot be made, which is tried again: " + failed.Error()}
+		planned = conditions.Assessment{
+			State: conditions.Failing, Reason: v1alpha1.ReasonPlanFailed,
+			Message: "the plan cannot be made, which is tried again: " + failed.Error(),
+		}
 	}
 	conditions.NewEditor(&desired.Conditions, mesh.Generation, r.Now()).Set(v1alpha1.ConditionPlanned, planned)
 	_, err := r.Status.Write(ctx, status.Plan, mesh, desired)

@@ -76,8 +76,10 @@ func plannedWorkloads(waves [][]rollout.Ref, left []rollout.Note) v1alpha1.Plann
 	}
 	left = slices.SortedFunc(slices.Values(left), func(a, b rollout.Note) int { return a.Ref.Compare(b.Ref) })
 	for _, note := range left[:min(len(left), v1alpha1.MaxPlanned)] {
-		w.Skipped = append(w.Skipped, v1alpha1.SkippedWorkload{Workload: message.Limit(note.Ref.String(), v1alpha1.MaxPlannedText),
-			Reason: message.Limit(note.Reason, v1alpha1.MaxPlannedText)})
+		w.Skipped = append(w.Skipped, v1alpha1.SkippedWorkload{
+			Workload: message.Limit(note.Ref.String(), v1alpha1.MaxPlannedText),
+			Reason:   message.Limit(note.Reason, v1alpha1.MaxPlannedText),
+		})
 	}
 	return w
 }

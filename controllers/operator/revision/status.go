@@ -118,8 +118,10 @@ func assessWorkloads(applied error, workloads []workload) conditions.Assessment 
 		slices.Sort(failures)
 		return conditions.Assessment{State: conditions.Failing, Reason: v1alpha1.ReasonReplicasFailed, Message: strings.Join(slices.Compact(failures), "; ")}
 	case len(waiting) > 0:
-		return conditions.Assessment{State: conditions.Progressing, Reason: v1alpha1.ReasonWaitingForReplicas,
-			Message: "waiting for ready pods: " + strings.Join(waiting, ", ")}
+		return conditions.Assessment{
+			State: conditions.Progressing, Reason: v1alpha1.ReasonWaitingForReplicas,
+			Message: "waiting for ready pods: " + strings.Join(waiting, ", "),
+		}
 	}
 	return conditions.Assessment{State: conditions.Ready, Reason: v1alpha1.ReasonReplicasReady, Message: formatReady(workloads) + strings.Join(counts, ", ")}
 }

@@ -64,9 +64,11 @@ func assessBridge(closes, now time.Time, workloads []rollout.Workload) condition
 	users, pods := osmWorkloads(workloads)
 	switch {
 	case !now.Before(closes) && pods == 0:
-		return conditions.Assessment{State: conditions.Failing, Reason: v1alpha1.ReasonBridgeClosed,
+		return conditions.Assessment{
+			State: conditions.Failing, Reason: v1alpha1.ReasonBridgeClosed,
 			Message: "sidecars of Open Service Mesh were served until " + at +
-				", and no workload has one: remove spec.adoption.bridge"}
+				", and no workload has one: remove spec.adoption.bridge",
+		}
 	case !now.Before(closes):
 		return conditions.Assessment{State: conditions.Failing, Reason: v1alpha1.ReasonBridgeClosed, Message: fmt.Sprintf(
 			"sidecars of Open Service Mesh were served until %s; %d pods still have one: %s", at, pods, users)}

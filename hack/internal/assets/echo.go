@@ -68,8 +68,10 @@ func (b Builder) echoServer(ctx context.Context, server echoServer, references [
 			work := filepath.Join(dir, "work")
 			defer os.RemoveAll(work)
 			args := append(append([]string{}, goBuild...), "-gcflags", unoptimized, "-o", work+string(filepath.Separator))
-			if err := build.Run(ctx, build.Command{Dir: module, Env: []string{"CGO_ENABLED=0", "GOTOOLCHAIN=auto"},
-				Args: append(args, server.packages...)}); err != nil {
+			if err := build.Run(ctx, build.Command{
+				Dir: module, Env: []string{"CGO_ENABLED=0", "GOTOOLCHAIN=auto"},
+				Args: append(args, server.packages...),
+			}); err != nil {
 				return err
 			}
 			return server.write(dir, work, references)
@@ -99,8 +101,10 @@ func (s echoServer) write(dir, programs string, references []string) error {
 	if err != nil {
 		return err
 	}
-	image, err := archive.Assemble([]v1.Layer{stacked}, archive.Process{Entrypoint: []string{"/usr/local/bin/" + s.entrypoint},
-		User: 65532, WorkingDir: "/"}, nil)
+	image, err := archive.Assemble([]v1.Layer{stacked}, archive.Process{
+		Entrypoint: []string{"/usr/local/bin/" + s.entrypoint},
+		User:       65532, WorkingDir: "/",
+	}, nil)
 	if err != nil {
 		return err
 	}

@@ -61,8 +61,10 @@ func osmInit() debianFiles {
 
 // osmSidecar is what Envoy needs from Debian.
 func osmSidecar() debianFiles {
-	return debianFiles{packages: []string{"libc6"}, files: []string{"lib/x86_64-linux-gnu/*.so*", "lib64/ld-linux-x86-64.so.2",
-		"usr/share/doc/libc6/copyright"}}
+	return debianFiles{packages: []string{"libc6"}, files: []string{
+		"lib/x86_64-linux-gnu/*.so*", "lib64/ld-linux-x86-64.so.2",
+		"usr/share/doc/libc6/copyright",
+	}}
 }
 
 // OSM builds Open Service Mesh and returns the folder with its images, one *.tar for each, and its chart.

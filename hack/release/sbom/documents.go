@@ -164,8 +164,10 @@ func SPDX(s Subject) ([]byte, error) {
 	for i, c := range s.Components {
 		id := common.ElementID(fmt.Sprintf("Package-%d", i))
 		p := spdxPackage(c.Name, c.Version, c.SHA256, id)
-		p.PackageExternalReferences = []*spdx.PackageExternalReference{{Category: common.CategoryPackageManager,
-			RefType: common.TypePackageManagerPURL, Locator: c.URL}}
+		p.PackageExternalReferences = []*spdx.PackageExternalReference{{
+			Category: common.CategoryPackageManager,
+			RefType:  common.TypePackageManagerPURL, Locator: c.URL,
+		}}
 		doc.Packages = append(doc.Packages, p)
 		doc.Relationships = append(doc.Relationships, relation(subject, "CONTAINS", id))
 	}

@@ -84,7 +84,8 @@ func (r *Requester) Request(issuer certificate.ExternalIssuer, workload identity
 }
 
 func (r *Requester) newRequest(issuer certificate.ExternalIssuer, workload identity.ServiceAccount, csr []byte,
-	lifetime time.Duration) *cmapi.CertificateRequest {
+	lifetime time.Duration,
+) *cmapi.CertificateRequest {
 	return &cmapi.CertificateRequest{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: r.config.Namespace, Name: namePrefix + uuid.NewString(), Labels: r.config.Labels,

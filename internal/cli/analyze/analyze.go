@@ -128,8 +128,10 @@ func newAnalysis(m Mesh) *analysis {
 }
 
 func (a *analysis) result() *Report {
-	r := &Report{Findings: withoutDuplicates(a.found), Suppressed: len(withoutDuplicates(a.hidden)), Unread: a.unread,
-		Objects: len(a.mesh.Objects) + len(a.mesh.Others)}
+	r := &Report{
+		Findings: withoutDuplicates(a.found), Suppressed: len(withoutDuplicates(a.hidden)), Unread: a.unread,
+		Objects: len(a.mesh.Objects) + len(a.mesh.Others),
+	}
 	r.namespaces = map[string]bool{}
 	for _, object := range a.mesh.Objects {
 		name := object.GetNamespace()

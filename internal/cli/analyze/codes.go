@@ -202,8 +202,10 @@ var meshCodes = []Code{
 
 	{codeNoSuchMesh, diagnosis.Error, "A namespace belongs to a mesh that does not exist", "The mesh in the label openservicemesh.io/monitored-by does not exist in this cluster: no sidecars are injected, and policies have no effect.", "Remove the label, or correct it with osm namespace add NAMESPACE --mesh-name MESH."},
 	{codeIgnored, diagnosis.Warning, "A namespace is added to the mesh and ignored", "The label openservicemesh.io/ignore takes precedence: the namespace is not part of the mesh.", "Remove one of the labels."},
-	{codeNoMembers, diagnosis.Info, "The mesh has no namespaces", "No namespace has the label of the mesh.",
-		"Add a namespace with osm namespace add NAMESPACE."},
+	{
+		codeNoMembers, diagnosis.Info, "The mesh has no namespaces", "No namespace has the label of the mesh.",
+		"Add a namespace with osm namespace add NAMESPACE.",
+	},
 	{codePodSecurity, diagnosis.Error, "Pod security forbids sidecars", "The namespace enforces a pod security level that forbids the capability NET_ADMIN of the init container: pods with sidecars do not start.", "Run kubectl label namespace NAMESPACE pod-security.kubernetes.io/enforce=privileged --overwrite"},
 	{codeSystem, diagnosis.Warning, "A namespace of Kubernetes is added to the mesh", "The injector never injects sidecars into kube-system, kube-public and kube-node-lease, because the cluster's DNS and network must not depend on them. Clients of the mesh expect a sidecar in front of its Services, so their calls fail.", "Run osm namespace remove NAMESPACE"},
 	{codeBadSwitch, diagnosis.Error, "Invalid value of the injection annotation", "The injector rejects pods of the namespace, because it does not know whether to inject a sidecar. No pod can start.", "Write enabled or disabled in the annotation openservicemesh.io/sidecar-injection."},
@@ -213,8 +215,10 @@ var meshCodes = []Code{
 	{codeTwoMeshes, diagnosis.Error, "A namespace with the injection of another service mesh", "The injectors of both meshes add their sidecars, and both redirect all traffic of a pod, so its calls fail.", "Remove the label or the annotation of the other mesh."},
 
 	{codeNoTrust, diagnosis.Error, "The root certificate is missing in a namespace", "New pods in the namespace do not start, because their sidecars cannot verify the control plane.", "The operator creates the ConfigMap within seconds. If it does not, run `osm check` and see the operator's log."},
-	{codeRootEnded, diagnosis.Error, "The root certificate has expired", "Sidecars no longer trust each other or the control plane.",
-		"Renew the root of the mesh."},
+	{
+		codeRootEnded, diagnosis.Error, "The root certificate has expired", "Sidecars no longer trust each other or the control plane.",
+		"Renew the root of the mesh.",
+	},
 	{codeRootEnds, diagnosis.Warning, "The root certificate expires soon", "When it expires, sidecars no longer trust each other or the control plane.", "Renew the root of the mesh in time."},
 	{codeNoInjector, diagnosis.Error, "The injector's webhook is missing", "New pods get no sidecar.", "The operator recreates it. If it does not, run `osm check` and see the operator's log."},
 	{codeNoValidator, diagnosis.Warning, "The validator's webhook is missing", "The cluster accepts invalid policies, and only their status reports the problem.", "The operator recreates it. If it does not, see the operator's log."},
@@ -229,8 +233,10 @@ var meshCodes = []Code{
 var ownReasons = []struct{ reason, title, meaning, remedy string }{
 	{ingest.ReasonMalformed, "A field has the wrong type", "The object is ignored.", "Correct the field in the message."},
 	{ingest.ReasonUnsupported, "Unsupported feature", "The object requests an unsupported feature. The message describes the effective behavior.", "Follow the message."},
-	{ingest.ReasonForeignNamespace, "An object refers to another namespace", "An object may only refer to workloads in its own namespace.",
-		"Move the object to that namespace."},
+	{
+		ingest.ReasonForeignNamespace, "An object refers to another namespace", "An object may only refer to workloads in its own namespace.",
+		"Move the object to that namespace.",
+	},
 	{ingest.ReasonInvalidName, "Invalid name", "The part of the object with this name is ignored.", "Correct the name."},
 	{ingest.ReasonInvalidRegex, "Invalid regular expression", "The expression is not valid RE2, too long or too large. The match is ignored.", "Use a shorter expression in RE2 syntax."},
 	{ingest.ReasonInvalidHeader, "Invalid header", "The header is left out, or the match is ignored.", "Follow the message."},

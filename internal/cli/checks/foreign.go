@@ -123,7 +123,8 @@ func (s Subject) widenedRules(ctx context.Context, config *configv1alpha2.MeshCo
 // find returns the names of the objects of a kind that fulfill a condition; none if the API server does not serve the kind. what describes them
 // in the problem that they cannot be read.
 func (s Subject) find(ctx context.Context, kind schema.GroupVersionKind, what string, condition func(*unstructured.Unstructured) bool) (found []string,
-	problems []diagnosis.Finding) {
+	problems []diagnosis.Finding,
+) {
 	list := &unstructured.UnstructuredList{}
 	list.SetGroupVersionKind(kind)
 	err := s.Client.List(ctx, list)

@@ -41,8 +41,10 @@ func (c Case) Name() string {
 	return strings.TrimSpace(fmt.Sprintf("%s to %s %s", c.From, c.To, c.Request)) + " is " + c.Want
 }
 
-var validWants = []string{"allowed", "denied", "partly", "forbidden", "not found", "bad request", "redirected", "misrouted", "unavailable",
-	"reset", "refused", "passed through"}
+var validWants = []string{
+	"allowed", "denied", "partly", "forbidden", "not found", "bad request", "redirected", "misrouted", "unavailable",
+	"reset", "refused", "passed through",
+}
 
 // Take separates the cases of PolicyTest documents from all other objects.
 func Take(objects []*unstructured.Unstructured) (cases []Case, rest []*unstructured.Unstructured, err error) {

@@ -53,8 +53,10 @@ func (m Mesh) askOutside(v *catalog.View, q Question, from party) (*Answer, erro
 		a.Request = r.Method + " " + r.Path
 	}
 	got := authz.DecideEgress(v, r)
-	way := Way{Service: r.Host, Port: r.Port, Protocol: string(r.Protocol), Outcome: string(got.Outcome), Seen: seenOutside(got, r),
-		Policies: got.Policies, Missing: got.Missing}
+	way := Way{
+		Service: r.Host, Port: r.Port, Protocol: string(r.Protocol), Outcome: string(got.Outcome), Seen: seenOutside(got, r),
+		Policies: got.Policies, Missing: got.Missing,
+	}
 	forwarded := isForwarded(v, got, r)
 	if !forwarded {
 		way.denyForwarding(r)

@@ -125,8 +125,10 @@ func (f *Flags) RequestToken(ctx context.Context, namespace, account, audience s
 	if err != nil {
 		return "", err
 	}
-	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{Audiences: []string{audience},
-		ExpirationSeconds: ptr.To[int64](tokenSeconds)}}
+	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{
+		Audiences:         []string{audience},
+		ExpirationSeconds: ptr.To[int64](tokenSeconds),
+	}}
 	answer, err := clients.CoreV1().ServiceAccounts(namespace).CreateToken(ctx, account, request, metav1.CreateOptions{})
 	if err != nil {
 		return "", fmt.Errorf("request a token of service account %s/%s: %w", namespace, account, f.Sentence(err))

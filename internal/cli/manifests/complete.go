@@ -244,8 +244,10 @@ func PodOf(workload *unstructured.Unstructured) (*corev1.Pod, error) {
 // Inject adds a sidecar to a pod, unless it has one.
 func Inject(pod *corev1.Pod) {
 	if !ingest.IsInjected(pod) {
-		pod.Spec.InitContainers = append(pod.Spec.InitContainers, corev1.Container{Name: names.SidecarContainer,
-			RestartPolicy: ptr.To(corev1.ContainerRestartPolicyAlways)})
+		pod.Spec.InitContainers = append(pod.Spec.InitContainers, corev1.Container{
+			Name:          names.SidecarContainer,
+			RestartPolicy: ptr.To(corev1.ContainerRestartPolicyAlways),
+		})
 	}
 }
 

@@ -23,7 +23,8 @@ const (
 
 // addMetrics adds latencies to edges, and the counters of verdicts to TrafficTargets.
 func (s *State) addMetrics(ctx context.Context, client *prometheus.Client, server prometheus.Target,
-	objects []*unstructured.Unstructured, backing Backing) error {
+	objects []*unstructured.Unstructured, backing Backing,
+) error {
 	latencies, err := client.Vector(ctx, server, latencyQuery, s.At)
 	if err != nil {
 		return err

@@ -50,8 +50,10 @@ func (s Subject) Overlay(r Request) (*Edit, error) {
 		return nil, err
 	}
 	before := byKey(s.Objects)
-	o := &overlay{subject: s, request: r, kinds: map[schema.GroupKind]bool{}, before: before, objects: maps.Clone(before),
-		addresses: manifests.NewAddresses(generatedNetwork)}
+	o := &overlay{
+		subject: s, request: r, kinds: map[schema.GroupKind]bool{}, before: before, objects: maps.Clone(before),
+		addresses: manifests.NewAddresses(generatedNetwork),
+	}
 	for kind := range kinds {
 		o.kinds[kind] = true
 	}

@@ -57,8 +57,10 @@ func retriedCodes(conditions string) ([]uint32, error) {
 // retryConditions returns the conditions for the status codes of a route.
 func retryConditions(codes []uint32) (string, error) {
 	codes = slices.Sorted(slices.Values(codes))
-	for _, conditions := range []string{"reset", "gateway-error,reset", "5xx,reset", "reset,retriable-4xx",
-		"gateway-error,reset,retriable-4xx", "5xx,reset,retriable-4xx"} {
+	for _, conditions := range []string{
+		"reset", "gateway-error,reset", "5xx,reset", "reset,retriable-4xx",
+		"gateway-error,reset,retriable-4xx", "5xx,reset,retriable-4xx",
+	} {
 		if own, err := retriedCodes(conditions); err == nil && slices.Equal(own, codes) {
 			return conditions, nil
 		}

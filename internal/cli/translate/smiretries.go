@@ -30,8 +30,10 @@ func retryOf(rule *catalog.HTTPRouteRule) (*retry.Settings, error) {
 		// A Retry with 0 retries leaves the default in force, as the route does.
 		return &retry.Settings{}, nil
 	}
-	policy := &retry.Settings{Count: cmp.Or(rule.Repeat.Attempts, retry.DefaultCount), PerTryTimeout: rule.TryTimeout,
-		BackoffBase: rule.Repeat.Backoff}
+	policy := &retry.Settings{
+		Count: cmp.Or(rule.Repeat.Attempts, retry.DefaultCount), PerTryTimeout: rule.TryTimeout,
+		BackoffBase: rule.Repeat.Backoff,
+	}
 	if policy.Count > retry.MaxCount {
 		return nil, fmt.Errorf("attempts is %d, and a Retry has at most %d", policy.Count, retry.MaxCount)
 	}

@@ -162,7 +162,8 @@ func limits(r *corev1.ResourceRequirements) *corev1.ResourceList   { return &r.L
 
 // quantity sets a compute resource of a workload.
 func quantity(of func(*Declaration) *v1alpha1.WorkloadSpec, name corev1.ResourceName,
-	side func(*corev1.ResourceRequirements) *corev1.ResourceList) func(*Declaration, string) error {
+	side func(*corev1.ResourceRequirements) *corev1.ResourceList,
+) func(*Declaration, string) error {
 	return func(d *Declaration, text string) error {
 		amount, err := resource.ParseQuantity(text)
 		if err != nil {

@@ -30,7 +30,8 @@ func (s *Store) Proxies() []status.Proxy {
 			versions[n] = n.versions()
 		}
 		p := status.Proxy{
-			Pod: stream.peer.Pod, PodUID: stream.peer.PodUID, Revision: stream.Revision(), Scope: n.key, ConnectedSince: stream.delta.ConnectedAt(), ScopeVersions: versions[n],
+			Pod: stream.peer.Pod, PodUID: stream.peer.PodUID, Revision: stream.Revision(), Scope: n.key,
+			ConnectedSince: stream.delta.ConnectedAt(), ScopeVersions: versions[n],
 		}
 		stream.delta.Acknowledgements().WriteTo(&p)
 		proxies = append(proxies, p)

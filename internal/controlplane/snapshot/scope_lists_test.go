@@ -33,7 +33,7 @@ func TestEqualScopes(t *testing.T) {
 		"another cluster":         {func(s *scope.Scope) { s.Clusters[0].TargetPort = 81 }, false},
 		"another divided cluster": {func(s *scope.Scope) { s.Divided[0].TargetPort = 81 }, false},
 		"another inbound port":    {func(s *scope.Scope) { s.Inbound[0].Port = 81 }, false},
-		"another retry":           {func(s *scope.Scope) { s.Retries[0].Settings.Count = 1 }, false},
+		"another retry":           {func(s *scope.Scope) { s.Retries[0].Policy.Count = 1 }, false},
 		"another TLS version":     {func(s *scope.Scope) { s.TLS.MinVersion = "TLSv1_3" }, false},
 		"another weight":          {func(s *scope.Scope) { s.Outbound[0].HTTPRoutes[0].Backends[0].Weight = 2 }, false},
 		"other health checks":     {func(s *scope.Scope) { s.Clusters[0].Upstream = nil }, false},

@@ -77,7 +77,8 @@ func (s *Server) serve(ctx context.Context, client adsClient) error {
 // receive forwards requests, one at a time: flow control slows a fast client down. Requests of an unserved proxy are read and
 // dropped. Its stream stays open, so that reports show it and it does not reconnect all the time.
 func (s *Server) receive(ctx context.Context, client adsClient, peer Peer, stream *snapshot.Stream, timeout *time.Timer,
-	requests chan<- *discovery.DeltaDiscoveryRequest) error {
+	requests chan<- *discovery.DeltaDiscoveryRequest,
+) error {
 	served := true
 	for first := true; ; first = false {
 		req, handled, err := client.receive()

@@ -33,8 +33,10 @@ func (m Mesh) replaced(policy *catalog.TrafficSplit) (found []finding.Finding, e
 	replacements, everywhere := gateway.SplitReplacements(m.View, service)
 	for _, replacement := range replacements {
 		found = append(found, finding.Finding{
-			Cause: finding.Replaced, Winner: replacement.Route.Ref(), Problem: ingest.Problem{Reason: finding.ReasonConflicted,
-				Message: replacement.Message(policy.Root)},
+			Cause: finding.Replaced, Winner: replacement.Route.Ref(), Problem: ingest.Problem{
+				Reason:  finding.ReasonConflicted,
+				Message: replacement.Message(policy.Root),
+			},
 		})
 	}
 	return found, everywhere

@@ -77,8 +77,10 @@ func DecideAny(v *catalog.View, r Request) Verdict {
 }
 
 func (d Destination) evaluateAny(v *catalog.View, source identity.ServiceAccount) Answer {
-	a := Answer{Outcome: Allowed, Service: d.Service, Destination: d.Identity, Port: d.Port, Protocol: d.Protocol,
-		Permissive: v.Permissive(d.Identity.Namespace)}
+	a := Answer{
+		Outcome: Allowed, Service: d.Service, Destination: d.Identity, Port: d.Port, Protocol: d.Protocol,
+		Permissive: v.Permissive(d.Identity.Namespace),
+	}
 	if d.Rule.Split != nil {
 		a.Split = d.Rule.Split.Name.String()
 	}

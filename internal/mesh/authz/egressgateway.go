@@ -67,8 +67,10 @@ func GatewayDestinations(v *catalog.View, limit *RouteLimit) []GatewayDestinatio
 		matches, clients := egressMatches(v, policy), RoutesOfClients(policy.Sources)
 		for _, port := range policy.Ports {
 			for _, host := range policy.Hosts {
-				d := GatewayDestination{Policy: policy.Name, Host: host, Inside: hosts.IsInside(host), Port: port.Number, Protocol: port.Protocol,
-					Sources: policy.Sources, Setting: policy.Setting}
+				d := GatewayDestination{
+					Policy: policy.Name, Host: host, Inside: hosts.IsInside(host), Port: port.Number, Protocol: port.Protocol,
+					Sources: policy.Sources, Setting: policy.Setting,
+				}
 				routes := destinationRoutes + clients
 				switch {
 				case isWildcard(host), !hosts.Allows(host), port.Protocol == catalog.ProtocolHTTPS && isAddress(host):

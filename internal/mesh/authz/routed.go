@@ -79,7 +79,8 @@ func (k knownBackends) matchRules(v *catalog.View, called catalog.Name, route *c
 
 // usable returns the backends of a rule with their indexes, and the weight of those that cannot be used.
 func (k knownBackends) usable(v *catalog.View, called catalog.Name, route *catalog.HTTPRoute, rule *catalog.HTTPRouteRule) (backends []WeightedBackend,
-	references []int, unusable uint32) {
+	references []int, unusable uint32,
+) {
 	for i, ref := range rule.Backends {
 		backend, problem := ResolveBackend(v, called, route, ref)
 		if problem != "" {
@@ -158,8 +159,10 @@ func (r RouteRule) decideRouted(v *catalog.View, request Request, service *catal
 	}
 	verdict := Verdict{}
 	if routed.Unusable > 0 || r.totalWeight() == 0 {
-		verdict.Answers = append(verdict.Answers, Answer{Outcome: routed.unusable(),
-			Missing: "backends of the " + name + " that exist and that it may use: see its status"})
+		verdict.Answers = append(verdict.Answers, Answer{
+			Outcome: routed.unusable(),
+			Missing: "backends of the " + name + " that exist and that it may use: see its status",
+		})
 	}
 	direct := r.ClientChoosesPod(service) && routed.Unusable == 0 && r.Backends[0].TargetPort == v.TargetPort(service, port)
 	for i, b := range r.Backends {

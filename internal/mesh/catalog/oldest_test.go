@@ -4,13 +4,10 @@ import (
 	"slices"
 	"testing"
 	"time"
-
-	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
 
 var (
 	shop  = Name{Namespace: "bookstore", Name: "bookstore"}
-	buyer = identity.ServiceAccount{Namespace: "bookbuyer", Name: "bookbuyer"}
 	early = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 )
 

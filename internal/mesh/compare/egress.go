@@ -156,8 +156,10 @@ func (c *egressComparison) compareRequests(host outsideHost, matches []catalog.H
 		ask: func(s sample) (before, after reply) {
 			// The name of the host is part of the call.
 			headers := slices.DeleteFunc(slices.Clone(s.headers), func(h authz.Header) bool { return h.Name == ":authority" })
-			return c.ask(authz.EgressRequest{Port: host.port, Protocol: catalog.ProtocolHTTP, Host: host.name, Method: s.method,
-				Path: s.path, Headers: headers})
+			return c.ask(authz.EgressRequest{
+				Port: host.port, Protocol: catalog.ProtocolHTTP, Host: host.name, Method: s.method,
+				Path: s.path, Headers: headers,
+			})
 		},
 		add: func(before, after reply, request, example string, _ catalog.HTTPMatch) {
 			c.add(outsideFlow("", to, request, example, before, after))

@@ -65,8 +65,10 @@ func Meshes(s Subject, before, after Mesh, touched []catalog.Dep) (*Changes, err
 	if len(touched) == 0 {
 		return found, nil
 	}
-	c := &comparison{before: newSide(before.Catalog, s), after: newSide(after.Catalog, s), touched: map[catalog.Dep]bool{},
-		results: map[transition]difference{}}
+	c := &comparison{
+		before: newSide(before.Catalog, s), after: newSide(after.Catalog, s), touched: map[catalog.Dep]bool{},
+		results: map[transition]difference{},
+	}
 	for _, dep := range touched {
 		c.touched[dep] = true
 	}

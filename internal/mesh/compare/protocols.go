@@ -28,8 +28,10 @@ func compareProtocols(before, after *catalog.View) []Protocol {
 		}
 		for _, c := range authz.ProtocolConflicts(after, after.Service(name)) {
 			if known[c.Port.Number] != c.Effective {
-				list = append(list, Protocol{Port: portID{name, c.Port.Number}.String(), Client: string(c.Port.Protocol),
-					Server: string(c.Effective), By: c.By.String()})
+				list = append(list, Protocol{
+					Port: portID{name, c.Port.Number}.String(), Client: string(c.Port.Protocol),
+					Server: string(c.Effective), By: c.By.String(),
+				})
 			}
 		}
 	}

@@ -52,8 +52,10 @@ type sharedKey struct {
 }
 
 func newSide(c *catalog.Catalog, s Subject) *side {
-	return &side{catalog: c, trustDomain: s.TrustDomain, root: s.Root, common: scope.SharedDestinations(c.View()), shared: map[sharedKey]contents{},
-		endpoints: map[scope.EndpointsKey]content{}}
+	return &side{
+		catalog: c, trustDomain: s.TrustDomain, root: s.Root, common: scope.SharedDestinations(c.View()), shared: map[sharedKey]contents{},
+		endpoints: map[scope.EndpointsKey]content{},
+	}
 }
 
 // built is a scope with its dependencies.

@@ -9,8 +9,8 @@ import (
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message/logfilter"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message/logfilter"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
 )
 

@@ -11,8 +11,8 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message/logfilter"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message/logfilter"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -51,8 +51,9 @@ func customTag(tag, value string) *customtagv3.CustomTag {
 
 // Filters of denials.
 var (
-	deniedRequest = logfilter.Both(maybeDenied, logfilter.Expression("denied", "has(response.code_details) && ("+requestDenied+" || response.code_details == '"+routeNotFound+"' || "+
-		"response.code_details.startsWith('"+AuthorizationDetails+"'))"))
+	deniedRequest = logfilter.Both(maybeDenied, logfilter.Expression("denied",
+		"has(response.code_details) && ("+requestDenied+" || response.code_details == '"+routeNotFound+"' || "+
+			"response.code_details.startsWith('"+AuthorizationDetails+"'))"))
 	// maybeDenied selects all denied requests and few others, without an expression: nearly all requests are allowed.
 	maybeDenied = logfilter.Either(
 		logfilter.Flags("NR", "UAEX"),
@@ -67,7 +68,8 @@ var (
 	)
 	// toUnknownDestination selects requests to a destination that does not exist, or that no policy allows. Only clusters of destinations have metadata of
 	// the mesh. The expression runs for requests without an endpoint.
-	toUnknownDestination = logfilter.Both(logfilter.Flags("UH"), logfilter.Expression("unknown destination", "!('"+metadataNamespace+"' in xds.cluster_metadata.filter_metadata)"))
+	toUnknownDestination = logfilter.Both(logfilter.Flags("UH"), logfilter.Expression("unknown destination",
+		"!('"+metadataNamespace+"' in xds.cluster_metadata.filter_metadata)"))
 	// deniedOrUnmatched selects connections that a policy denies, or that match no filter chain, such as plaintext.
 	deniedOrUnmatched = logfilter.Either(unmatched, denied)
 )

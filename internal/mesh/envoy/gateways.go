@@ -21,7 +21,6 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
-	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -50,8 +49,10 @@ func gatewayListeners(s *translation) []*listenerv3.Listener {
 			listener.FilterChains = append(listener.FilterChains, gatewayTLSChain(s, l))
 		} else if len(listener.FilterChains) == 0 {
 			// Listeners of one port without TLS share a route configuration: only the host of a request distinguishes them.
-			listener.FilterChains = []*listenerv3.FilterChain{{Name: names.GatewayListener(l.Port),
-				Filters: []*listenerv3.Filter{gatewayHTTP(s, gatewayRouteName(l))}}}
+			listener.FilterChains = []*listenerv3.FilterChain{{
+				Name:    names.GatewayListener(l.Port),
+				Filters: []*listenerv3.Filter{gatewayHTTP(s, gatewayRouteName(l))},
+			}}
 		}
 	}
 	for _, listener := range out {
@@ -200,7 +201,7 @@ func egressGatewayRoute(d *scope.EgressDestination) *routev3.Route {
 	if d.TLS != nil && d.Credential == "" {
 		return &routev3.Route{Action: directResponse(503, "the Secret of the Egress cannot be used: see its status\n")}
 	}
-	action := forward([]weightedCluster{{cluster: gatewayClusterName(d.GatewayDestination), weight: 1}}, requestTimeout(d.Upstream), retry.Envoy(nil))
+	action := forward([]weightedCluster{{cluster: gatewayClusterName(d.GatewayDestination), weight: 1}}, requestTimeout(d.Upstream), retryPolicy(nil))
 	if d.TLS != nil {
 		action.Route.HostRewriteSpecifier = &routev3.RouteAction_HostRewriteLiteral{HostRewriteLiteral: tlsAuthority(d)}
 	}

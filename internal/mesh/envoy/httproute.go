@@ -10,7 +10,6 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
-	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
@@ -19,7 +18,7 @@ const noBackend = "no-backend"
 
 // routeOf returns the route of a match. The port is that to which clients connect. The policy repeats requests for which the route does not say it;
 // nil means the default.
-func routeOf(port uint16, r *scope.HTTPRoute, own *retry.Settings) *routev3.Route {
+func routeOf(port uint16, r *scope.HTTPRoute, own *retrySettings) *routev3.Route {
 	out := &routev3.Route{Match: routeMatch(r.Match)}
 	to, usable := routeClusters(r.Backends)
 	setHeaderEdits(out, r.Filters.HeaderFilters, to)

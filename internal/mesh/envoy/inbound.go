@@ -163,6 +163,8 @@ func addPlaintextChains(s *translation, listener *listenerv3.Listener, inbound [
 // plaintextChain forwards connections to the application unchanged.
 func plaintextChain(s *translation, in inboundPort, name string, match *listenerv3.FilterChainMatch) *listenerv3.FilterChain {
 	local := localClusterName(in.Service, in.TargetPort)
-	return &listenerv3.FilterChain{Name: name, FilterChainMatch: match,
-		Filters: []*listenerv3.Filter{tcpToCluster(s.logs().inboundConnections, "inbound-open-tcp-proxy."+local, local)}}
+	return &listenerv3.FilterChain{
+		Name: name, FilterChainMatch: match,
+		Filters: []*listenerv3.Filter{tcpToCluster(s.logs().inboundConnections, "inbound-open-tcp-proxy."+local, local)},
+	}
 }

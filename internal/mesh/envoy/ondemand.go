@@ -18,7 +18,6 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
-	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
@@ -81,9 +80,9 @@ func onDemandTCP(s *translation, o scope.Outbound) *listenerv3.Filter {
 }
 
 // outboundDestinationRoute sends requests to the Service itself, or to the backends of a list.
-func outboundDestinationRoute(s *translation, o scope.Outbound, own *retry.Settings) *routev3.Route {
+func outboundDestinationRoute(s *translation, o scope.Outbound, own *retrySettings) *routev3.Route {
 	if s.LoadsOnDemand(&o) {
-		return &routev3.Route{Match: anyRequest(), Action: forwardToDestination(requestTimeout(o.Upstream), retry.Envoy(own))}
+		return &routev3.Route{Match: anyRequest(), Action: forwardToDestination(requestTimeout(o.Upstream), retryPolicy(own))}
 	}
 	return outboundRoute(o, anyRequest(), o.Backends, own)
 }

@@ -4,12 +4,11 @@ import (
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	"google.golang.org/protobuf/types/known/durationpb"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
 // routedRequests are the routes of the Gateway API for a port. Requests that none of them matches have status 404 (GEP-1426).
-func routedRequests(o scope.Outbound, own *retry.Settings) []*routev3.Route {
+func routedRequests(o scope.Outbound, own *retrySettings) []*routev3.Route {
 	var routes []*routev3.Route
 	for i := range o.HTTPRoutes {
 		r := &o.HTTPRoutes[i]
@@ -27,7 +26,7 @@ func routedRequests(o scope.Outbound, own *retry.Settings) []*routev3.Route {
 
 // routedRequest is the route of a match. What the route does not say is as for other requests of the client: the timeout of the UpstreamTrafficSetting,
 // and the Retry policy.
-func routedRequest(o scope.Outbound, r *scope.HTTPRoute, own *retry.Settings) *routev3.Route {
+func routedRequest(o scope.Outbound, r *scope.HTTPRoute, own *retrySettings) *routev3.Route {
 	route := routeOf(o.Port, r, own)
 	action := route.GetRoute()
 	if action == nil {

@@ -12,7 +12,6 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
-	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
@@ -229,7 +228,7 @@ func portRoutes(s *translation, p sharedPort) *routev3.RouteConfiguration {
 	}
 	out.VirtualHosts = append(out.VirtualHosts, &routev3.VirtualHost{
 		Name: "outbound_virtual-host|*", Domains: []string{"*"},
-		Routes: []*routev3.Route{{Match: anyRequest(), Action: forwardToDestination(0, retry.Envoy(nil))}},
+		Routes: []*routev3.Route{{Match: anyRequest(), Action: forwardToDestination(0, retryPolicy(nil))}},
 	})
 	return out
 }

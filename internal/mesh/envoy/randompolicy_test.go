@@ -5,7 +5,6 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
@@ -64,7 +63,7 @@ var anyUpstream = optionalOf(rapid.Custom(func(t *rapid.T) scope.Upstream {
 var anyRetries = rapid.Custom(func(t *rapid.T) []scope.Retry {
 	var list []scope.Retry
 	for _, service := range rapid.SliceOfNDistinct(anyName, 0, 2, rapid.ID).Draw(t, "retried") {
-		list = append(list, scope.Retry{Service: service, Settings: retry.Settings{
+		list = append(list, scope.Retry{Service: service, Policy: retry.Settings{
 			On:            rapid.SampledFrom([]string{"", "5xx", "gateway-error, cancelled", "nonsense"}).Draw(t, "on"),
 			Count:         rapid.Uint32Range(1, 9).Draw(t, "count"),
 			PerTryTimeout: anyDuration.Draw(t, "per try"),

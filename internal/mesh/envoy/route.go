@@ -17,7 +17,6 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
-	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -139,9 +138,9 @@ func outboundVirtualHost(s *translation, o scope.Outbound) *routev3.VirtualHost 
 	return host
 }
 
-func outboundRoute(o scope.Outbound, match *routev3.RouteMatch, list []scope.Backend, own *retry.Settings) *routev3.Route {
+func outboundRoute(o scope.Outbound, match *routev3.RouteMatch, list []scope.Backend, own *retrySettings) *routev3.Route {
 	if to := weightedClusters(o, list); len(to) > 0 {
-		return &routev3.Route{Match: match, Action: forward(to, requestTimeout(o.Upstream), retry.Envoy(own))}
+		return &routev3.Route{Match: match, Action: forward(to, requestTimeout(o.Upstream), retryPolicy(own))}
 	}
 	return &routev3.Route{Match: match, Action: noBackendResponse()}
 }

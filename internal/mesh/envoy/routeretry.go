@@ -11,21 +11,22 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
-	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
 // routeRetry is the retry policy of a route: its own, or else that of the client for the Service. Failures that no server has begun to process are
 // always repeated. The timeout of an attempt is that of the route.
-func routeRetry(r *scope.HTTPRoute, policy *retry.Settings) *routev3.RetryPolicy {
-	out := retry.Envoy(policy)
+func routeRetry(r *scope.HTTPRoute, policy *retrySettings) *routev3.RetryPolicy {
+	out := retryPolicy(policy)
 	switch {
 	case r.Repeat == nil:
 	case r.Repeat.Never:
-		out = retry.Envoy(nil)
+		out = retryPolicy(nil)
 	default:
-		out = retry.Envoy(&retry.Settings{On: ownRetryOn(r.Repeat), Count: cmp.Or(r.Repeat.Attempts, retry.DefaultCount),
-			BackoffBase: r.Repeat.Backoff})
+		out = retryPolicy(&retrySettings{
+			On: ownRetryOn(r.Repeat), Count: cmp.Or(r.Repeat.Attempts, defaultRetryCount),
+			BackoffBase: r.Repeat.Backoff,
+		})
 		out.RetriableStatusCodes = r.Repeat.Codes
 	}
 	if r.TryTimeout > 0 {

@@ -84,8 +84,10 @@ func resolveByDNS(c *clusterv3.Cluster, host string, class scope.Class) {
 	if needsSearchList(host) {
 		dns.TypedDnsResolverConfig = searchingResolver
 	}
-	c.ClusterDiscoveryType = &clusterv3.Cluster_ClusterType{ClusterType: &clusterv3.Cluster_CustomClusterType{Name: "envoy.cluster.dns",
-		TypedConfig: message.Any(dns)}}
+	c.ClusterDiscoveryType = &clusterv3.Cluster_ClusterType{ClusterType: &clusterv3.Cluster_CustomClusterType{
+		Name:        "envoy.cluster.dns",
+		TypedConfig: message.Any(dns),
+	}}
 	c.WaitForWarmOnInit = wrapperspb.Bool(false)
 }
 

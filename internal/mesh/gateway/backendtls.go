@@ -132,8 +132,10 @@ func acceptServer(v *catalog.View, policy *catalog.BackendTLSPolicy, target cata
 	if policy.Problem != "" {
 		return no(gatewayv1.PolicyReasonInvalid, "%s %s", policy.Problem, EffectOf(target))
 	}
-	return Verdict{OK: true, Reason: string(gatewayv1.PolicyReasonAccepted),
-		Message: fmt.Sprintf("Sidecars encrypt connections to the ExtensionService %s.", target.Name)}
+	return Verdict{
+		OK: true, Reason: string(gatewayv1.PolicyReasonAccepted),
+		Message: fmt.Sprintf("Sidecars encrypt connections to the ExtensionService %s.", target.Name),
+	}
 }
 
 // acceptServingService is acceptTarget for a Service that is a server of the mesh. It is accepted if it applies to one of the ports.

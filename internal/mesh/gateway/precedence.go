@@ -58,8 +58,11 @@ func (x routeIndex) rules(domain string, inherits bool) []Rule {
 		for k := range attached.route.Rules {
 			rule := &attached.route.Rules[k]
 			for _, match := range rule.Matches {
-				candidates = append(candidates, candidate{Rule{ofKind(attached.route.Kind, match), attached.route, rule, attached.backends[k]}, ranks[i],
-					match})
+				candidates = append(candidates, candidate{
+					Rule{ofKind(attached.route.Kind, match), attached.route, rule, attached.backends[k]},
+					ranks[i],
+					match,
+				})
 			}
 		}
 	}

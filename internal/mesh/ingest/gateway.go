@@ -62,8 +62,10 @@ func Gateway(u *unstructured.Unstructured) (*catalog.Gateway, []Problem) {
 			return nil, found
 		}
 	}
-	gateway := &catalog.Gateway{Name: NameOf(u), Created: u.GetCreationTimestamp().UTC(), Class: string(object.Spec.GatewayClassName),
-		Ignored: setFields(u, ignoredByGateways())}
+	gateway := &catalog.Gateway{
+		Name: NameOf(u), Created: u.GetCreationTimestamp().UTC(), Class: string(object.Spec.GatewayClassName),
+		Ignored: setFields(u, ignoredByGateways()),
+	}
 	if infrastructure := object.Spec.Infrastructure; infrastructure != nil && infrastructure.ParametersRef != nil {
 		gateway.Parameters = fmt.Sprintf("%s %s", infrastructure.ParametersRef.Kind, infrastructure.ParametersRef.Name)
 	}
@@ -92,8 +94,10 @@ func gatewayListener(namespace string, l *gatewayv1.Listener) catalog.GatewayLis
 				listener.OtherCertificate = fmt.Sprintf("%s %s", kind, ref.Name)
 				continue
 			}
-			listener.Certificates = append(listener.Certificates, catalog.Name{Namespace: string(ptr.Deref(ref.Namespace, gatewayv1.Namespace(namespace))),
-				Name: string(ref.Name)})
+			listener.Certificates = append(listener.Certificates, catalog.Name{
+				Namespace: string(ptr.Deref(ref.Namespace, gatewayv1.Namespace(namespace))),
+				Name:      string(ref.Name),
+			})
 		}
 	}
 	if l.AllowedRoutes == nil {

@@ -29,8 +29,10 @@ func clientValidation(namespace string, spec *gatewayv1.GatewaySpec, l *gatewayv
 			clients.OtherAuthorities = fmt.Sprintf("%s %s", ref.Kind, ref.Name)
 			continue
 		}
-		clients.Authorities = append(clients.Authorities, catalog.Name{Namespace: string(ptr.Deref(ref.Namespace, gatewayv1.Namespace(namespace))),
-			Name: string(ref.Name)})
+		clients.Authorities = append(clients.Authorities, catalog.Name{
+			Namespace: string(ptr.Deref(ref.Namespace, gatewayv1.Namespace(namespace))),
+			Name:      string(ref.Name),
+		})
 	}
 	return clients
 }

@@ -80,8 +80,10 @@ func routeMatch(m gatewayv1.HTTPRouteMatch) catalog.RouteMatch {
 		match.Path = ptr.Deref(m.Path.Value, "/")
 	}
 	for _, h := range m.Headers {
-		match.Headers = append(match.Headers, catalog.ValueMatch{Name: string(h.Name), Value: h.Value,
-			Regex: ptr.Deref(h.Type, gatewayv1.HeaderMatchExact) == gatewayv1.HeaderMatchRegularExpression})
+		match.Headers = append(match.Headers, catalog.ValueMatch{
+			Name: string(h.Name), Value: h.Value,
+			Regex: ptr.Deref(h.Type, gatewayv1.HeaderMatchExact) == gatewayv1.HeaderMatchRegularExpression,
+		})
 	}
 	for _, q := range m.QueryParams {
 		match.Query = append(match.Query, catalog.ValueMatch{

@@ -201,8 +201,10 @@ func (l *Loaded) assumeCertificates() []catalog.Dep {
 	used := l.assumedEntries()
 	var changes []catalog.Change
 	for ref := range l.Entries {
-		isSecret := slices.Contains([]catalog.Kind{catalog.KindGatewayCertificate, catalog.KindGatewayAuthorities, catalog.KindEgressCredential,
-			catalog.KindBackendAuthorities}, ref.Kind)
+		isSecret := slices.Contains([]catalog.Kind{
+			catalog.KindGatewayCertificate, catalog.KindGatewayAuthorities, catalog.KindEgressCredential,
+			catalog.KindBackendAuthorities,
+		}, ref.Kind)
 		if isSecret && !slices.ContainsFunc(used, func(entry catalog.Entry) bool { return entry.Ref() == ref }) {
 			changes = append(changes, catalog.Change{Ref: ref})
 			delete(l.Entries, ref)

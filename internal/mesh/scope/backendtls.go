@@ -107,10 +107,9 @@ func HasUnreadAuthorities(v *catalog.View, key Key) bool {
 	for _, service := range parseNames(key.Services) {
 		limits = append(limits, limitsOf(authz.UpstreamSetting(v, service)))
 	}
+	servers := extensionServices(telemetry.AccessLogOf(v, key.Telemetry), extauthz.Servers(v, key.Authorization, key.MeshAuthorization))
 	return slices.ContainsFunc(v.EgressesFrom(key.Identity), func(egress *catalog.Egress) bool { return isUnread(v.BackendTLSOf(egress)) }) ||
-		slices.ContainsFunc(extensionServices(telemetry.AccessLogOf(v, key.Telemetry), extauthz.Servers(v, key.Authorization, key.MeshAuthorization)), func(s *catalog.ExtensionService) bool {
-			return isUnread(authz.ServerPolicy(v, s))
-		}) ||
+		slices.ContainsFunc(servers, func(s *catalog.ExtensionService) bool { return isUnread(authz.ServerPolicy(v, s)) }) ||
 		slices.ContainsFunc(otherServers(settings.Tracing, settings.ExternalAuthorization, limits), func(s catalog.Server) bool {
 			return isUnread(authz.HostPolicy(v, s.Host, s.Port))
 		})

@@ -45,8 +45,8 @@ func differentServices[E comparable](before, after []E, service func(E) catalog.
 
 // Retry configures how a client retries requests to a Service. The Service may be the root of a TrafficSplit.
 type Retry struct {
-	Service  catalog.Name
-	Settings retry.Settings
+	Service catalog.Name
+	Policy  retry.Settings
 }
 
 // retries are the Retry policies of a client, sorted by Service.
@@ -67,7 +67,7 @@ func retries(v *catalog.View, client identity.ServiceAccount, enabled bool) []Re
 func (s *Scope) RetryOf(service catalog.Name) *retry.Settings {
 	for i := range s.Retries {
 		if s.Retries[i].Service == service {
-			return &s.Retries[i].Settings
+			return &s.Retries[i].Policy
 		}
 	}
 	return nil

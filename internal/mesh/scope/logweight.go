@@ -1,10 +1,9 @@
 package scope
 
 import (
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
 )
-
-import "github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 
 // limitLog replaces a format and attributes that are too long for the number of filter chains by the default.
 func (s *Scope) limitLog() {

@@ -162,7 +162,7 @@ func TestRetries(t *testing.T) {
 	} {
 		got := map[string]uint32{}
 		for _, r := range scope.Build(Apply(append(permissiveMesh(), test.entries...)...).View(), trustDomain, scope.Key{Identity: SA("shop", "client")}).Retries {
-			got[r.Service.Name] = r.Settings.Count
+			got[r.Service.Name] = r.Policy.Count
 		}
 		if diff := cmp.Diff(test.want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", test.name, diff)

@@ -136,8 +136,10 @@ func Rules(components []Component) []rbacv1.PolicyRule {
 			rules = append(rules, rulesOf(kind)...)
 		}
 		if _, reads := c.(GatewayReader); reads {
-			rules = append(rules, rbacv1.PolicyRule{APIGroups: []string{Gateway().Group}, Resources: []string{Gateway().Resource},
-				Verbs: []string{"list", "watch"}})
+			rules = append(rules, rbacv1.PolicyRule{
+				APIGroups: []string{Gateway().Group}, Resources: []string{Gateway().Resource},
+				Verbs: []string{"list", "watch"},
+			})
 		}
 	}
 	return rules

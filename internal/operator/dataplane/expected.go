@@ -54,8 +54,10 @@ func hasStarted(c corev1.ContainerStatus) bool {
 }
 
 // startProblems are the reasons for which the kubelet cannot start a container. Others pass by themselves.
-var startProblems = []string{"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "CreateContainerError",
-	"CreateContainerConfigError", "RunContainerError"}
+var startProblems = []string{
+	"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "CreateContainerError",
+	"CreateContainerConfigError", "RunContainerError",
+}
 
 // running describes the sidecar of a pod if it should be connected: it has started, and not just now, on a node that is ready. A pod
 // without a node, or whose volumes are not mounted, has no sidecar yet. A pod of a lost node remains in the API as it was.

@@ -42,8 +42,10 @@ func foreignObject(kind schema.GroupVersionKind, namespace, name string) *unstru
 
 // stateOfForeign reads a workload of another project.
 func stateOfForeign(o *unstructured.Unstructured) state {
-	s := state{labels: o.GetLabels(), podLabels: textsIn(o, "spec", "template", "metadata", "labels"),
-		restart: textsIn(o, "spec", "template", "metadata", "annotations")[names.RestartAnnotation]}
+	s := state{
+		labels: o.GetLabels(), podLabels: textsIn(o, "spec", "template", "metadata", "labels"),
+		restart: textsIn(o, "spec", "template", "metadata", "annotations")[names.RestartAnnotation],
+	}
 	desired, observed := int64(1), numberIn(o, "status", "observedGeneration") >= o.GetGeneration()
 	if in(o, "spec", "replicas") != nil {
 		desired = numberIn(o, "spec", "replicas")

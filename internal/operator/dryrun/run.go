@@ -34,7 +34,8 @@ type Controller struct {
 // has a requeue. stop, which is called after a round without changes, ends the run earlier. The first returned error joins the
 // failures of the last round, which a controller would retry; the second one is a failure of the dry run itself.
 func (c *Cluster) Run(ctx context.Context, finish func(context.Context) error, stop func(context.Context) (bool, error),
-	controllers ...Controller) (failed, err error) {
+	controllers ...Controller,
+) (failed, err error) {
 	idle, wait := 0, time.Second
 	for range maxRounds {
 		before := c.writes

@@ -194,8 +194,10 @@ func NewCollector(meshes client.Reader, elected <-chan struct{}) prometheus.Coll
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(descs chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{c.info, c.ready, c.since, c.proxies, c.proxiesReady, c.outdated, c.history, c.expiry,
-		c.blockers, c.components, c.failed} {
+	for _, desc := range []*prometheus.Desc{
+		c.info, c.ready, c.since, c.proxies, c.proxiesReady, c.outdated, c.history, c.expiry,
+		c.blockers, c.components, c.failed,
+	} {
 		descs <- desc
 	}
 }

@@ -261,8 +261,10 @@ type Gate func(Observation, Bounds) Verdict
 
 // Gates lists the gates of every step, in the order in which messages show them.
 func Gates() []Gate {
-	return []Gate{replicasReady, controlPlaneRestarts, proxiesConnected, configurationAccepted, sidecarsTakenOver, certificatesValid,
-		errorRate, prometheusErrorRate, soaked}
+	return []Gate{
+		replicasReady, controlPlaneRestarts, proxiesConnected, configurationAccepted, sidecarsTakenOver, certificatesValid,
+		errorRate, prometheusErrorRate, soaked,
+	}
 }
 
 // Evaluate runs all gates. A gate that waits longer than the timeout fails, except the soak gate.

@@ -51,7 +51,8 @@ type Injection struct {
 // Render renders the webhook configurations of a mesh whose active revision is given. The namespace of the mesh owns them: they are
 // deleted with it, so that no pod waits for a server that is gone.
 func Render(c *observe.Cluster, active *v1alpha1.MeshRevision, namespace *corev1.Namespace, injection Injection,
-	bundles Bundles) ([]*unstructured.Unstructured, error) {
+	bundles Bundles,
+) ([]*unstructured.Unstructured, error) {
 	release, err := ReleaseOf(c, active)
 	if err != nil {
 		return nil, err

@@ -126,8 +126,10 @@ func examples(samples [][]byte) (string, error) {
 }
 
 func architectures() map[string]string {
-	return map[string]string{"operatorframework.io/arch.amd64": "supported", "operatorframework.io/arch.arm64": "supported",
-		"operatorframework.io/os.linux": "supported"}
+	return map[string]string{
+		"operatorframework.io/arch.amd64": "supported", "operatorframework.io/arch.arm64": "supported",
+		"operatorframework.io/os.linux": "supported",
+	}
 }
 
 // annotations are what catalogs show about a version.
@@ -144,8 +146,10 @@ func annotations(in Input, deployment *appsv1.Deployment, examples string) map[s
 		"operatorframework.io/suggested-namespace":        names.OperatorNamespace,
 		"operators.operatorframework.io/internal-objects": `["meshrevisions.operator.openservicemesh.io"]`,
 	}
-	for _, feature := range []string{"cnf", "cni", "csi", "fips-compliant", "proxy-aware", "tls-profiles", "token-auth-aws",
-		"token-auth-azure", "token-auth-gcp"} {
+	for _, feature := range []string{
+		"cnf", "cni", "csi", "fips-compliant", "proxy-aware", "tls-profiles", "token-auth-aws",
+		"token-auth-azure", "token-auth-gcp",
+	} {
 		all[features+feature] = "false"
 	}
 	all[features+"disconnected"] = "true"

@@ -146,13 +146,13 @@ stages:
 - parallel: true
   tests:
   - {image: quay.io/operator-framework/scorecard-test:v1.41.1, entrypoint: [scorecard-test, basic-check-spec],
-	labels: {suite: basic, test: basic-check-spec-test}}
+    labels: {suite: basic, test: basic-check-spec-test}}
   - {image: quay.io/operator-framework/scorecard-test:v1.41.1, entrypoint: [scorecard-test, olm-bundle-validation],
-	labels: {suite: olm, test: olm-bundle-validation-test}}
+    labels: {suite: olm, test: olm-bundle-validation-test}}
   - {image: quay.io/operator-framework/scorecard-test:v1.41.1, entrypoint: [scorecard-test, olm-crds-have-validation],
-	labels: {suite: olm, test: olm-crds-have-validation-test}}
+    labels: {suite: olm, test: olm-crds-have-validation-test}}
   - {image: quay.io/operator-framework/scorecard-test:v1.41.1, entrypoint: [scorecard-test, olm-spec-descriptors],
-	labels: {suite: olm, test: olm-spec-descriptors-test}}
+    labels: {suite: olm, test: olm-spec-descriptors-test}}
   - {image: quay.io/operator-framework/scorecard-test:v1.41.1, entrypoint: [scorecard-test, olm-status-descriptors],
-	labels: {suite: olm, test: olm-status-descriptors-test}}
+    labels: {suite: olm, test: olm-status-descriptors-test}}
 `

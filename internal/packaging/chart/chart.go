@@ -187,8 +187,10 @@ func changes() [][2]string {
 	const resources = "        resources:\n          limits:\n            memory: 512Mi\n          requests:\n            cpu: 20m\n            memory: 64Mi\n"
 	return [][2]string{
 		{"  replicas: 1\n", "  replicas: {{ .Values.replicas }}\n"},
-		{"name: " + operand.RegistryVariable + "\n          value: \"\"\n",
-			"name: " + operand.RegistryVariable + "\n          value: {{ .Values.imageRegistry | quote }}\n"},
+		{
+			"name: " + operand.RegistryVariable + "\n          value: \"\"\n",
+			"name: " + operand.RegistryVariable + "\n          value: {{ .Values.imageRegistry | quote }}\n",
+		},
 		{"imagePullPolicy: IfNotPresent\n", "imagePullPolicy: {{ .Values.imagePullPolicy }}\n"},
 		{"        - --leader-elect\n", "        - --leader-elect\n        {{- if ne .Values.logLevel \"info\" }}\n        - --log-level={{ .Values.logLevel }}\n        {{- end }}\n"},
 		{resources, "        resources:\n          {{- toYaml .Values.resources | nindent 10 }}\n"},

@@ -102,7 +102,8 @@ func removeMemory(t testing.TB, base string) {
 }
 
 func start(t testing.TB, ns *nstest.Namespace, program, dir, name string, drain time.Duration, config *bootstrapv3.Bootstrap,
-	env []string, args ...string) int {
+	env []string, args ...string,
+) int {
 	t.Helper()
 	text, err := protojson.Marshal(config)
 	if err != nil {

@@ -81,8 +81,10 @@ func Bootstrap(nodeID, host string, rootPEM, chainPEM, keyPEM []byte) *bootstrap
 			ProtocolConfig: &httpv3.HttpProtocolOptions_ExplicitHttpConfig_Http2ProtocolOptions{},
 		},
 	}}
-	ads := &corev3.ConfigSource{ResourceApiVersion: corev3.ApiVersion_V3,
-		ConfigSourceSpecifier: &corev3.ConfigSource_Ads{Ads: &corev3.AggregatedConfigSource{}}}
+	ads := &corev3.ConfigSource{
+		ResourceApiVersion:    corev3.ApiVersion_V3,
+		ConfigSourceSpecifier: &corev3.ConfigSource_Ads{Ads: &corev3.AggregatedConfigSource{}},
+	}
 	return &bootstrapv3.Bootstrap{
 		Node:  &corev3.Node{Id: nodeID, Cluster: "osm"},
 		Admin: &bootstrapv3.Admin{Address: message.SocketAddress("127.0.0.1", names.AdminPort)},

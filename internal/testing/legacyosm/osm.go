@@ -27,8 +27,10 @@ func NewAuthority(now time.Time) (*Authority, error) {
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
-		Subject: pkix.Name{CommonName: "osm-ca.openservicemesh.io", Organization: []string{"Open Service Mesh"},
-			Country: []string{"US"}, Locality: []string{"CA"}},
+		Subject: pkix.Name{
+			CommonName: "osm-ca.openservicemesh.io", Organization: []string{"Open Service Mesh"},
+			Country: []string{"US"}, Locality: []string{"CA"},
+		},
 		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(87600 * time.Hour),
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)

@@ -26,8 +26,10 @@ func drawRoute(t *rapid.T) *catalog.HTTPRoute {
 		route.Hostnames = rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"a.example", "*.example"}), 1, 2, rapid.ID).Draw(t, "hostnames")
 	}
 	for range rapid.IntRange(fewest, most).Draw(t, "rules") {
-		rule := catalog.HTTPRouteRule{Matches: []catalog.RouteMatch{{PathType: catalog.PathPrefix,
-			Path: rapid.SampledFrom([]string{"/", "/a"}).Draw(t, "path")}}}
+		rule := catalog.HTTPRouteRule{Matches: []catalog.RouteMatch{{
+			PathType: catalog.PathPrefix,
+			Path:     rapid.SampledFrom([]string{"/", "/a"}).Draw(t, "path"),
+		}}}
 		for range rapid.IntRange(0, 2).Draw(t, "backends") {
 			rule.Backends = append(rule.Backends, catalog.RouteBackend{Service: drawName(t), Port: 80, Weight: uint32(rapid.IntRange(0, 2).Draw(t, "weight"))})
 		}

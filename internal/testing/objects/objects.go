@@ -43,8 +43,10 @@ func Pod(p *catalog.Pod) corev1.Pod {
 		pod.DeletionTimestamp = ptr.To(metav1.Unix(1_800_000_000, 0))
 	}
 	if p.NodeUnreachable {
-		pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionFalse},
-			{Type: corev1.ContainersReady, Status: corev1.ConditionTrue}}
+		pod.Status.Conditions = []corev1.PodCondition{
+			{Type: corev1.PodReady, Status: corev1.ConditionFalse},
+			{Type: corev1.ContainersReady, Status: corev1.ConditionTrue},
+		}
 	}
 	return pod
 }
@@ -53,8 +55,10 @@ func Pod(p *catalog.Pod) corev1.Pod {
 func Service(s *catalog.Service) corev1.Service {
 	service := corev1.Service{ObjectMeta: Meta(s.Name)}
 	if s.DecodeSlashes != nil {
-		service.Annotations = map[string]string{names.EscapedSlashesAnnotation: map[bool]string{true: names.EscapedSlashesDecode,
-			false: names.EscapedSlashesReject}[*s.DecodeSlashes]}
+		service.Annotations = map[string]string{names.EscapedSlashesAnnotation: map[bool]string{
+			true:  names.EscapedSlashesDecode,
+			false: names.EscapedSlashesReject,
+		}[*s.DecodeSlashes]}
 	}
 	service.Spec.Selector = s.Selector
 	service.Spec.ClusterIPs = addressTexts(s.ClusterIPs)
@@ -63,8 +67,10 @@ func Service(s *catalog.Service) corev1.Service {
 	}
 	service.Spec.ClusterIP = service.Spec.ClusterIPs[0]
 	for _, p := range s.Ports {
-		port := corev1.ServicePort{Name: p.Name, Port: int32(p.Number), AppProtocol: ptr.To(string(p.Protocol)),
-			TargetPort: intstr.FromInt32(int32(p.TargetPort))}
+		port := corev1.ServicePort{
+			Name: p.Name, Port: int32(p.Number), AppProtocol: ptr.To(string(p.Protocol)),
+			TargetPort: intstr.FromInt32(int32(p.TargetPort)),
+		}
 		if p.TLS {
 			port.AppProtocol = ptr.To("https")
 		}

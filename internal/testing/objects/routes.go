@@ -93,8 +93,10 @@ func timeoutsObject(r *catalog.HTTPRouteRule) *gatewayv1.HTTPRouteTimeouts {
 	if r.Timeout == 0 && r.TryTimeout == 0 {
 		return nil
 	}
-	return &gatewayv1.HTTPRouteTimeouts{Request: ptr.To(gatewayv1.Duration(r.Timeout.String())),
-		BackendRequest: ptr.To(gatewayv1.Duration(r.TryTimeout.String()))}
+	return &gatewayv1.HTTPRouteTimeouts{
+		Request:        ptr.To(gatewayv1.Duration(r.Timeout.String())),
+		BackendRequest: ptr.To(gatewayv1.Duration(r.TryTimeout.String())),
+	}
 }
 
 func matchObject(m catalog.RouteMatch) gatewayv1.HTTPRouteMatch {

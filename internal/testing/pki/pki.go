@@ -185,8 +185,10 @@ func Unusual(t testing.TB) map[string]Pair {
 		"words":                            after("the end\n"),
 		"headers":                          {bytes.Replace(usual.Chain, []byte("-----BEGIN CERTIFICATE-----\n"), []byte("-----BEGIN CERTIFICATE-----\nOwner: shop\n\n"), 1), usual.Key},
 		"the key first":                    {append(bytes.Clone(usual.Key), usual.Chain...), usual.Key},
-		"lines of Windows": {bytes.ReplaceAll(usual.Chain, []byte("\n"), []byte("\r\n")),
-			bytes.ReplaceAll(usual.Key, []byte("\n"), []byte("\r\n"))},
+		"lines of Windows": {
+			bytes.ReplaceAll(usual.Chain, []byte("\n"), []byte("\r\n")),
+			bytes.ReplaceAll(usual.Key, []byte("\n"), []byte("\r\n")),
+		},
 		"a key to agree on keys": SelfSigned(t, key, func(c *x509.Certificate) {
 			c.KeyUsage = x509.KeyUsageKeyAgreement
 		}),

@@ -25,7 +25,8 @@ type connectionRoute struct {
 func (c *Cluster) connectionRoutes() []connectionRoute {
 	var list []connectionRoute
 	add := func(kind, namespace, name string, created time.Time, parents []gatewayv1.ParentReference, hostnames []gatewayv1.Hostname,
-		refs []gatewayv1.BackendRef) {
+		refs []gatewayv1.BackendRef,
+	) {
 		route := connectionRoute{origin: origin{kind, namespace}, parents: parents, name: name, created: created, hostnames: hostnames}
 		for _, ref := range refs {
 			route.refs = append(route.refs, gatewayv1.HTTPBackendRef{BackendRef: ref})

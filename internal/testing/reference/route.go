@@ -128,7 +128,8 @@ func (c *Cluster) follow(r Request, service *corev1.Service, port corev1.Service
 
 // distribute returns the results of a request at the shares of a route. Its outcome is unusable without a backend, and for the share of a broken one.
 func (c *Cluster) distribute(r Request, service *corev1.Service, port corev1.ServicePort, usable []share, broken bool, unusable Outcome,
-	edited func(share) Request) []Result {
+	edited func(share) Request,
+) []Result {
 	var results []Result
 	total := 0
 	for _, s := range usable {

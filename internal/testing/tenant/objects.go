@@ -36,8 +36,10 @@ func Draw(seed uint64) []catalog.Entry {
 		&catalog.Settings{Namespace: "osm-system", EgressPolicies: true, IngressBackends: true, RetryPolicies: true, ActiveHealthChecks: seed%2 == 0},
 		&catalog.Namespace{Name: Namespace, Monitored: true}, &catalog.Namespace{Name: "bank", Monitored: true},
 		&catalog.GatewayClass{Name: "osm"}, &catalog.Service{Name: meshtest.Name("osm-system", names.IngressGateway), Ports: []catalog.Port{{Number: 80, TargetPort: 10080}}},
-		&catalog.Gateway{Name: meshtest.Name(Namespace, "web"), Class: "osm",
-			Listeners: []catalog.GatewayListener{{Name: "l", Port: 80, Protocol: "HTTP", From: "Same", Terminate: true}}},
+		&catalog.Gateway{
+			Name: meshtest.Name(Namespace, "web"), Class: "osm",
+			Listeners: []catalog.GatewayListener{{Name: "l", Port: 80, Protocol: "HTTP", From: "Same", Terminate: true}},
+		},
 	}}
 	ports := d.one(10, 100, 1000)
 	services := d.one(4, 40)
@@ -181,8 +183,10 @@ func (d *tenant) setting(i int) {
 			}
 			descriptors = append(descriptors, map[string]any{"entries": entries})
 		}
-		local := map[string]any{"requests": int64(1), "unit": "second",
-			"responseHeadersToAdd": []any{map[string]any{"name": "x", "value": text(0, d.one(1, 4000))}}}
+		local := map[string]any{
+			"requests": int64(1), "unit": "second",
+			"responseHeadersToAdd": []any{map[string]any{"name": "x", "value": text(0, d.one(1, 4000))}},
+		}
 		list = append(list, map[string]any{"path": path, "rateLimit": map[string]any{"local": local, "global": map[string]any{"descriptors": descriptors}}})
 	}
 	server := map[string]any{"domain": "d", "rateLimitService": map[string]any{"host": "limits.example.com", "port": int64(8081)}}
@@ -211,8 +215,10 @@ func (d *tenant) ingress(ports int) {
 		hosts = append(hosts, text(i, 63)+".example.com")
 	}
 	for i := range min(256, ports) {
-		backends = append(backends, map[string]any{"name": serviceName(0), "port": map[string]any{"number": int64(20_000 + i), "protocol": "https"},
-			"tls": map[string]any{"sniHosts": hosts}})
+		backends = append(backends, map[string]any{
+			"name": serviceName(0), "port": map[string]any{"number": int64(20_000 + i), "protocol": "https"},
+			"tls": map[string]any{"sniHosts": hosts},
+		})
 	}
 	for i := range 256 {
 		sources = append(sources, map[string]any{"kind": "AuthenticatedPrincipal", "name": text(i, 512)})
@@ -256,8 +262,10 @@ func (d *tenant) httpRoutes(number, ports int) {
 				backends = append(backends, map[string]any{"name": serviceName(b), "port": int64(20_000 + d.random.IntN(ports)), "weight": int64(1)})
 			}
 			for p := range 8 {
-				matches = append(matches, map[string]any{"path": map[string]any{"type": "Exact", "value": "/" + text(k*8+p, 1000)},
-					"headers": matched, "queryParams": matched})
+				matches = append(matches, map[string]any{
+					"path":    map[string]any{"type": "Exact", "value": "/" + text(k*8+p, 1000)},
+					"headers": matched, "queryParams": matched,
+				})
 			}
 			edits := map[string]any{"set": headers}
 			rules = append(rules, map[string]any{"matches": matches, "backendRefs": backends, "filters": []any{
@@ -265,7 +273,9 @@ func (d *tenant) httpRoutes(number, ports int) {
 				map[string]any{"type": "ResponseHeaderModifier", "responseHeaderModifier": edits},
 			}})
 		}
-		add(d, ingest.HTTPRoute, object(fmt.Sprint("route-", i), map[string]any{"parentRefs": []any{map[string]any{"name": "web"}},
-			"hostnames": hostnames, "rules": rules}))
+		add(d, ingest.HTTPRoute, object(fmt.Sprint("route-", i), map[string]any{
+			"parentRefs": []any{map[string]any{"name": "web"}},
+			"hostnames":  hostnames, "rules": rules,
+		}))
 	}
 }

@@ -77,8 +77,10 @@ func drawEgress(t *rapid.T, name catalog.Name) catalog.Entry {
 
 // drawEncryption draws a BackendTLSPolicy for Egresses. It refers to the only ConfigMap of its namespace.
 func drawEncryption(t *rapid.T, name catalog.Name) catalog.Entry {
-	policy := &catalog.BackendTLSPolicy{Name: name, Created: time.Unix(int64(below(t, 2, "created")), 0), Hostname: outsideName,
-		Authorities: []string{"authorities"}}
+	policy := &catalog.BackendTLSPolicy{
+		Name: name, Created: time.Unix(int64(below(t, 2, "created")), 0), Hostname: outsideName,
+		Authorities: []string{"authorities"},
+	}
 	for _, target := range rapid.SliceOfNDistinct(oneOf([]string{"e1", "e2"}), 1, 2, rapid.ID).Draw(t, "targets") {
 		policy.Targets = append(policy.Targets, catalog.PolicyTarget{Group: catalog.PolicyGroup, Kind: string(catalog.KindEgress), Name: target})
 	}

@@ -77,8 +77,10 @@ func drawRouteBackend(t *rapid.T, namespace string) catalog.RouteBackend {
 		Port:    oneOf([]uint16{80, 80, 83, 84}).Draw(t, "backend port"), Weight: oneOf([]uint32{1, 1, 3, 0}).Draw(t, "weight"),
 	}
 	if oneIn(t, 6, "backend headers") {
-		backend.Filters = &catalog.HeaderFilters{Request: catalog.HeaderEdits{Set: []catalog.HeaderValue{{Name: "x-user",
-			Value: oneOf([]string{"alice", "bob"}).Draw(t, "user")}}}}
+		backend.Filters = &catalog.HeaderFilters{Request: catalog.HeaderEdits{Set: []catalog.HeaderValue{{
+			Name:  "x-user",
+			Value: oneOf([]string{"alice", "bob"}).Draw(t, "user"),
+		}}}}
 	}
 	return backend
 }
@@ -107,7 +109,8 @@ func drawFilters(t *rapid.T) catalog.RouteFilters {
 	var filters catalog.RouteFilters
 	if oneIn(t, 4, "headers") {
 		filters.Request = oneOf([]catalog.HeaderEdits{
-			{Set: []catalog.HeaderValue{{Name: "x-user", Value: "bob"}}}, {Add: []catalog.HeaderValue{{Name: "X-User", Value: "alice"}}},
+			{Set: []catalog.HeaderValue{{Name: "x-user", Value: "bob"}}},
+			{Add: []catalog.HeaderValue{{Name: "X-User", Value: "alice"}}},
 			{Remove: []string{"x-user", "x_user"}},
 		}).Draw(t, "edits")
 	}
@@ -117,8 +120,10 @@ func drawFilters(t *rapid.T) catalog.RouteFilters {
 	case 7:
 		filters.Rewrite = &catalog.RouteRewrite{Path: &catalog.PathEdit{Value: oneOf([]string{"/", "/a", "/admin/1", "/b/"}).Draw(t, "new path")}}
 	case 5:
-		filters.Rewrite = &catalog.RouteRewrite{Path: &catalog.PathEdit{Prefix: true,
-			Value: oneOf([]string{"/", "/a", "/admin/1", "/b/"}).Draw(t, "new prefix")}}
+		filters.Rewrite = &catalog.RouteRewrite{Path: &catalog.PathEdit{
+			Prefix: true,
+			Value:  oneOf([]string{"/", "/a", "/admin/1", "/b/"}).Draw(t, "new prefix"),
+		}}
 	}
 	return filters
 }

@@ -144,8 +144,10 @@ func egressObject(e *catalog.Egress) policyv1alpha1.Egress {
 	object.CreationTimestamp = metav1.NewTime(e.Created)
 	object.Spec.Hosts = e.Hosts
 	for _, source := range e.Sources {
-		object.Spec.Sources = append(object.Spec.Sources, policyv1alpha1.EgressSourceSpec{Kind: "ServiceAccount",
-			Namespace: source.Namespace, Name: source.Name})
+		object.Spec.Sources = append(object.Spec.Sources, policyv1alpha1.EgressSourceSpec{
+			Kind:      "ServiceAccount",
+			Namespace: source.Namespace, Name: source.Name,
+		})
 	}
 	for _, prefix := range e.Prefixes {
 		object.Spec.IPAddresses = append(object.Spec.IPAddresses, prefix.String())
@@ -226,8 +228,10 @@ func trafficSplit(s *catalog.TrafficSplit) splitv1alpha4.TrafficSplit {
 		split.Spec.Backends = append(split.Spec.Backends, splitv1alpha4.TrafficSplitBackend{Service: b.Service.Name, Weight: int(b.Weight)})
 	}
 	for _, name := range s.Matches {
-		split.Spec.Matches = append(split.Spec.Matches, corev1.TypedLocalObjectReference{APIGroup: ptr.To("specs.smi-spec.io"),
-			Kind: "HTTPRouteGroup", Name: name})
+		split.Spec.Matches = append(split.Spec.Matches, corev1.TypedLocalObjectReference{
+			APIGroup: ptr.To("specs.smi-spec.io"),
+			Kind:     "HTTPRouteGroup", Name: name,
+		})
 	}
 	return split
 }

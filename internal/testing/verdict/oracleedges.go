@@ -155,8 +155,10 @@ func observationOutside(r Request, call authz.EgressRequest, a authz.EgressAnswe
 
 // referenceCall returns a call in the form of the reference.
 func referenceCall(r authz.EgressRequest) reference.EgressCall {
-	call := reference.EgressCall{Source: types.NamespacedName(r.Source), Port: int32(r.Port), Sends: string(r.Protocol), Host: r.Host,
-		Method: r.Method, Path: r.Path}
+	call := reference.EgressCall{
+		Source: types.NamespacedName(r.Source), Port: int32(r.Port), Sends: string(r.Protocol), Host: r.Host,
+		Method: r.Method, Path: r.Path,
+	}
 	if r.Address.IsValid() {
 		call.Address = r.Address.String()
 	}

@@ -154,8 +154,10 @@ func referenceRequest(r authz.Request) reference.Request {
 func disagreement(verdict authz.Verdict, results []reference.Result) string {
 	engine, expected := map[string]bool{}, map[string]bool{}
 	for _, a := range verdict.Answers {
-		engine[fmt.Sprint(reference.Result{Outcome: outcomes[a.Outcome], Service: types.NamespacedName(a.Service),
-			Account: types.NamespacedName(a.Destination)})] = true
+		engine[fmt.Sprint(reference.Result{
+			Outcome: outcomes[a.Outcome], Service: types.NamespacedName(a.Service),
+			Account: types.NamespacedName(a.Destination),
+		})] = true
 	}
 	for _, r := range results {
 		expected[fmt.Sprint(r)] = true

@@ -143,8 +143,10 @@ func newCodecs() runtime.NegotiatedSerializer {
 func protect(next http.Handler, a *access, codecs runtime.NegotiatedSerializer) http.Handler {
 	handler := filters.WithAuthorization(next, a.authorizer, codecs)
 	handler = filters.WithAuthentication(handler, a.authenticator, filters.Unauthorized(codecs), nil, a.headers)
-	return filters.WithRequestInfo(handler, edgesOfNamespaces{&request.RequestInfoFactory{APIPrefixes: sets.NewString("apis"),
-		GrouplessAPIPrefixes: sets.NewString()}})
+	return filters.WithRequestInfo(handler, edgesOfNamespaces{&request.RequestInfoFactory{
+		APIPrefixes:          sets.NewString("apis"),
+		GrouplessAPIPrefixes: sets.NewString(),
+	}})
 }
 
 // edgesOfNamespaces reads namespaces/x/edges as the sub-resource of a namespace. Kubernetes reads it as a resource in the namespace.

@@ -120,6 +120,8 @@ func threshold(value float64) *overloadv3.Trigger {
 }
 
 func scaled(from, to float64) *overloadv3.Trigger {
-	return &overloadv3.Trigger{Name: heapMonitor, TriggerOneof: &overloadv3.Trigger_Scaled{Scaled: &overloadv3.ScaledTrigger{ScalingThreshold: from,
-		SaturationThreshold: to}}}
+	return &overloadv3.Trigger{Name: heapMonitor, TriggerOneof: &overloadv3.Trigger_Scaled{Scaled: &overloadv3.ScaledTrigger{
+		ScalingThreshold:    from,
+		SaturationThreshold: to,
+	}}}
 }

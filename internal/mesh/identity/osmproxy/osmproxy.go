@@ -65,8 +65,10 @@ func Verify(certificate *x509.Certificate, roots Roots) (Identity, error) {
 	if !pool.AppendCertsFromPEM(roots.PEM) {
 		return Identity{}, errors.New("the trust bundle of the mesh has no certificate")
 	}
-	if _, err := certificate.Verify(x509.VerifyOptions{Roots: pool, CurrentTime: roots.Now,
-		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}); err != nil {
+	if _, err := certificate.Verify(x509.VerifyOptions{
+		Roots: pool, CurrentTime: roots.Now,
+		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	}); err != nil {
 		return Identity{}, fmt.Errorf("the client certificate is not valid: %w", err)
 	}
 	found.Expiry = certificate.NotAfter

@@ -54,7 +54,8 @@ func headerNames(path string, items []string, decoded bool, found *ingest.Proble
 		switch {
 		case name == "" && !decoded:
 		case len(name) > ingest.MaxHeaderName:
-			found.Reject(ingest.ReasonInvalidHeader, "%s has %d characters, so it is left out: use at most %d.", ingest.Indexed(path, i), len(name), ingest.MaxHeaderName)
+			found.Reject(ingest.ReasonInvalidHeader, "%s has %d characters, so it is left out: use at most %d.",
+				ingest.Indexed(path, i), len(name), ingest.MaxHeaderName)
 		case ingest.HeaderNameProblem(ingest.HeaderCopied, name) != "":
 			found.Reject(ingest.ReasonInvalidHeader, "%s %.80q is left out, because %s.", ingest.Indexed(path, i), name, ingest.HeaderNameProblem(ingest.HeaderCopied, name))
 		default:

@@ -9,8 +9,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/ingesttest"
 )
 
-// TestRead reads each field, and what is left of objects with a field that cannot be used.
-func TestRead(t *testing.T) {
+// TestIngressBackend reads each field, and what is left of objects with a field that cannot be used.
+func TestIngressBackend(t *testing.T) {
 	const (
 		http    = "backends: [{name: web, port: {number: 8080, protocol: http}}]\n"
 		https   = "backends: [{name: web, port: {number: 8080, protocol: https}, tls: {skipClientCertValidation: false, sniHosts: [b.example.com, a.example.com]}}]\n"

@@ -14,8 +14,8 @@ import (
 	commonv1 "go.opentelemetry.io/proto/otlp/common/v1"
 	"google.golang.org/protobuf/types/known/structpb"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message/logfilter"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message/logfilter"
 )
 
 // Loggers writes a line to standard output per request, or per connection on TCP ports, and exports it if the policy requests it.

@@ -34,8 +34,10 @@ var operators = []string{
 
 // withParameter are the operators that need a parameter in parentheses. Others that may have one are in mayHaveParameter.
 var (
-	withParameter = []string{"CEL", "CLUSTER_METADATA", "DYNAMIC_METADATA", "ENVIRONMENT", "METADATA", "QUERY_PARAM", "REQ", "RESP",
-		"TRAILER", "UPSTREAM_METADATA"}
+	withParameter = []string{
+		"CEL", "CLUSTER_METADATA", "DYNAMIC_METADATA", "ENVIRONMENT", "METADATA", "QUERY_PARAM", "REQ", "RESP",
+		"TRAILER", "UPSTREAM_METADATA",
+	}
 	mayHaveParameter = []string{"DOWNSTREAM_PEER_CERT_V_END", "DOWNSTREAM_PEER_CERT_V_START", "EMIT_TIME", "GRPC_STATUS", "PATH", "QUERY_PARAMS", "START_TIME"}
 )
 
@@ -119,8 +121,10 @@ func closingParenthesis(text string) int {
 
 // Operators returns every command operator that a format may have, with an example of its parameter if it needs one.
 func Operators() []string {
-	examples := map[string]string{"CEL": "response.code", "DYNAMIC_METADATA": "a:b", "CLUSTER_METADATA": "a:b",
-		"UPSTREAM_METADATA": "a:b", "METADATA": "ROUTE:a:b"}
+	examples := map[string]string{
+		"CEL": "response.code", "DYNAMIC_METADATA": "a:b", "CLUSTER_METADATA": "a:b",
+		"UPSTREAM_METADATA": "a:b", "METADATA": "ROUTE:a:b",
+	}
 	var all []string
 	for _, name := range operators {
 		if slices.Contains(withParameter, name) {

@@ -9,8 +9,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/ingesttest"
 )
 
-// TestRead reads each field, and what is left of objects with a field that cannot be used.
-func TestRead(t *testing.T) {
+// TestTelemetry reads each field, and what is left of objects with a field that cannot be used.
+func TestTelemetry(t *testing.T) {
 	base := func(change func(*Policy)) *Policy {
 		policy := &Policy{Name: ingesttest.Name, Created: ingesttest.Created}
 		change(policy)

@@ -29,8 +29,10 @@ func globalLimits(spec *policyv1alpha1.UpstreamTrafficSettingSpec, setting *Poli
 	if tcp := global.TCP; tcp != nil {
 		const path = "spec.rateLimit.global.tcp"
 		before := len(*found)
-		limit := &GlobalConnectionLimit{GlobalLimit: globalLimit(path, &tcp.GlobalLimitSpec, found),
-			Descriptors: connectionDescriptors(path+".descriptors", tcp.Descriptors, found)}
+		limit := &GlobalConnectionLimit{
+			GlobalLimit: globalLimit(path, &tcp.GlobalLimitSpec, found),
+			Descriptors: connectionDescriptors(path+".descriptors", tcp.Descriptors, found),
+		}
 		if len(*found) == before {
 			setting.GlobalConnections = limit
 		}

@@ -16,8 +16,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/ingesttest"
 )
 
-// TestRead reads each field, and what is left of objects with a field that cannot be used.
-func TestRead(t *testing.T) {
+// TestUpstreamTrafficSetting reads each field, and what is left of objects with a field that cannot be used.
+func TestUpstreamTrafficSetting(t *testing.T) {
 	setting := func(change func(*Policy)) *Policy {
 		s := &Policy{
 			Kind: Kind, Name: ingesttest.Name, Created: ingesttest.Created, Service: catalog.Name{Namespace: "shop", Name: "web"},

@@ -35,13 +35,15 @@ func serviceAccount(inputs component.Inputs) *corev1.ServiceAccount {
 
 func deployment(inputs component.Inputs, mounts []mount) (*appsv1.Deployment, error) {
 	managed := ptr.Deref(settings(inputs.Mesh).Managed, v1alpha1.ManagedGrafana{})
-	return component.Server{Name: Name, Selector: selector, Strategy: component.RollingUpdate(), Scheduling: managed.SchedulingSpec,
+	return component.Server{
+		Name: Name, Selector: selector, Strategy: component.RollingUpdate(), Scheduling: managed.SchedulingSpec,
 		Overlay: managed.OverlaySpec, Pod: corev1.PodSpec{
 			ServiceAccountName: Name, AutomountServiceAccountToken: ptr.To(false),
 			SecurityContext: component.PodSecurity(userID),
 			Containers:      []corev1.Container{container(inputs, mounts)},
 			Volumes:         volumes(mounts),
-		}}.Deployment(inputs.Mesh, configsOf(mounts)...)
+		},
+	}.Deployment(inputs.Mesh, configsOf(mounts)...)
 }
 
 func container(inputs component.Inputs, mounts []mount) corev1.Container {

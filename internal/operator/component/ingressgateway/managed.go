@@ -82,8 +82,10 @@ func podSettings(mesh *v1alpha1.Mesh) gatewaypods.Settings {
 func gatewayClass(inputs component.Inputs) *unstructured.Unstructured {
 	class := &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": gatewayGroup + "/v1", "kind": "GatewayClass",
-		"spec": map[string]any{"controllerName": names.GatewayController(inputs.Mesh.Name),
-			"description": "The ingress gateway of the mesh " + inputs.Mesh.Name},
+		"spec": map[string]any{
+			"controllerName": names.GatewayController(inputs.Mesh.Name),
+			"description":    "The ingress gateway of the mesh " + inputs.Mesh.Name,
+		},
 	}}
 	class.SetName(inputs.Mesh.Name)
 	annotations := map[string]string{}

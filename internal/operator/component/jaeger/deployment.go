@@ -39,13 +39,15 @@ func servicePorts() []corev1.ServicePort {
 func deployment(inputs component.Inputs, config *corev1.ConfigMap) (*appsv1.Deployment, error) {
 	settings := managedSettings(inputs.Mesh)
 	volumes, mounts := volumesOf(settings)
-	return component.Server{Name: Name, Selector: selector, Strategy: component.RollingUpdate(), Scheduling: settings.SchedulingSpec,
+	return component.Server{
+		Name: Name, Selector: selector, Strategy: component.RollingUpdate(), Scheduling: settings.SchedulingSpec,
 		Overlay: settings.OverlaySpec, Pod: corev1.PodSpec{
 			AutomountServiceAccountToken: ptr.To(false),
 			SecurityContext:              component.PodSecurity(userID),
 			Containers:                   []corev1.Container{container(settings, inputs.Image(image(), settings.Image), mounts)},
 			Volumes:                      volumes,
-		}}.Deployment(inputs.Mesh, config)
+		},
+	}.Deployment(inputs.Mesh, config)
 }
 
 func container(settings v1alpha1.ManagedJaeger, image string, mounts []corev1.VolumeMount) corev1.Container {

@@ -47,16 +47,19 @@ func strategy(settings v1alpha1.ManagedPrometheus) appsv1.DeploymentStrategy {
 // again by itself: a restart for each namespace that joins would lose the samples, and the state of alerts.
 func deployment(inputs component.Inputs) (*appsv1.Deployment, error) {
 	settings := managedSettings(inputs.Mesh)
-	return component.Server{Name: Name, Selector: selector, Strategy: strategy(settings), Scheduling: settings.SchedulingSpec,
+	return component.Server{
+		Name: Name, Selector: selector, Strategy: strategy(settings), Scheduling: settings.SchedulingSpec,
 		Overlay: settings.OverlaySpec, Pod: corev1.PodSpec{
 			ServiceAccountName: Name,
 			SecurityContext:    component.PodSecurity(userID),
 			Containers:         []corev1.Container{container(settings, inputs.Image(image(), settings.Image))},
 			Volumes: []corev1.Volume{
-				component.ConfigMapVolume("config", Name), {Name: "data", VolumeSource: dataVolume(settings)},
+				component.ConfigMapVolume("config", Name),
+				{Name: "data", VolumeSource: dataVolume(settings)},
 				{Name: "operator-token", VolumeSource: operatorToken()},
 			},
-		}}.Deployment(inputs.Mesh)
+		},
+	}.Deployment(inputs.Mesh)
 }
 
 func container(settings v1alpha1.ManagedPrometheus, image string) corev1.Container {

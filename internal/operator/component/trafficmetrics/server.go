@@ -189,16 +189,20 @@ const replicas = 2
 
 // deployment has two pods, whose certificates are both in the APIService.
 func deployment(inputs component.Inputs, config *corev1.ConfigMap) (*appsv1.Deployment, error) {
-	secret := &corev1.SecretVolumeSource{SecretName: names.PrometheusTokenSecret, Optional: ptr.To(true),
-		Items: []corev1.KeyToPath{{Key: "token", Path: "token"}}}
+	secret := &corev1.SecretVolumeSource{
+		SecretName: names.PrometheusTokenSecret, Optional: ptr.To(true),
+		Items: []corev1.KeyToPath{{Key: "token", Path: "token"}},
+	}
 	settings := managedSettings(inputs.Mesh)
-	servers, err := component.Server{Name: Name, Selector: selector, Strategy: component.RollingUpdate(), Scheduling: settings.SchedulingSpec,
+	servers, err := component.Server{
+		Name: Name, Selector: selector, Strategy: component.RollingUpdate(), Scheduling: settings.SchedulingSpec,
 		Overlay: settings.OverlaySpec, Pod: corev1.PodSpec{
 			ServiceAccountName: Name,
 			SecurityContext:    component.PodSecurity(userID),
 			Containers:         []corev1.Container{container(inputs.Mesh, inputs.Image(image(), settings.Image))},
 			Volumes:            []corev1.Volume{component.ConfigMapVolume("ca", Name), {Name: "token", VolumeSource: corev1.VolumeSource{Secret: secret}}},
-		}}.Deployment(inputs.Mesh, config)
+		},
+	}.Deployment(inputs.Mesh, config)
 	if err == nil {
 		servers.Spec.Replicas = ptr.To(int32(replicas))
 	}

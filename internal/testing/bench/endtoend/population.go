@@ -87,8 +87,10 @@ func (p population) node(ctx context.Context, i int, ready bool) error {
 	} else if err := p.client.Get(ctx, client.ObjectKeyFromObject(node), node); err != nil {
 		return err
 	}
-	node.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: conditionOf(ready), LastTransitionTime: metav1.Now(),
-		LastHeartbeatTime: metav1.Now()}}
+	node.Status.Conditions = []corev1.NodeCondition{{
+		Type: corev1.NodeReady, Status: conditionOf(ready), LastTransitionTime: metav1.Now(),
+		LastHeartbeatTime: metav1.Now(),
+	}}
 	return p.client.Status().Update(ctx, node)
 }
 
@@ -150,8 +152,10 @@ func (p population) setReady(ctx context.Context, pod *corev1.Pod, ready bool) e
 		Phase:      corev1.PodRunning,
 		Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: conditionOf(ready), LastTransitionTime: metav1.Now()}},
 		InitContainerStatuses: []corev1.ContainerStatus{
-			{Name: names.SidecarContainer, Started: ptr.To(true), Ready: ready,
-				State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.Now()}}},
+			{
+				Name: names.SidecarContainer, Started: ptr.To(true), Ready: ready,
+				State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.Now()}},
+			},
 		},
 	}
 	return p.client.Status().Update(ctx, pod)

@@ -9,6 +9,15 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 )
 
+// retrySettings are the retries of a client, nil for the default. Routes know no more of the policies.
+type retrySettings = retry.Settings
+
+// defaultRetryCount is the number of retries where nothing else is configured.
+const defaultRetryCount = retry.DefaultCount
+
+// retryPolicy returns the retries of a route. Nobody may change the result.
+func retryPolicy(s *retrySettings) *routev3.RetryPolicy { return retry.Envoy(s) }
+
 // safeMethods matches methods without side effects.
 var safeMethods = methodMatcher([]string{http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace})
 
@@ -17,7 +26,7 @@ var safeMethods = methodMatcher([]string{http.MethodGet, http.MethodHead, http.M
 // like HTTP clients that reuse connections.
 var localRetryPolicy = &routev3.RetryPolicy{
 	RetryOn:    "reset",
-	NumRetries: wrapperspb.UInt32(retry.DefaultCount),
+	NumRetries: wrapperspb.UInt32(defaultRetryCount),
 	RetriableRequestHeaders: []*routev3.HeaderMatcher{
 		safeMethods,
 	},
