@@ -104,6 +104,7 @@ func (t *toSMI) translateForClients(r *catalog.HTTPRoute, name catalog.Name) {
 		}
 	}
 	if found.prevent(false) {
+		t.staying[r.Ref()] = struct{}{}
 		found.report(t.Result, []catalog.Ref{r.Ref()}, false, "")
 		return
 	}

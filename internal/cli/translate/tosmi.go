@@ -24,6 +24,8 @@ type toSMI struct {
 	names map[catalog.Ref]struct{}
 	// connections are TCPRoutes by their Service.
 	connections map[catalog.Name][]connectionRoute
+	// staying are routes that also apply to clients for whom they cannot be translated.
+	staying map[catalog.Ref]struct{}
 }
 
 // splitRule sends the requests of some matches to backends. The first rule that matches a request applies; the last one has no matches.
@@ -42,7 +44,7 @@ type serviceRules struct {
 func ToSMI(l *load.Loaded, o Options) *Result {
 	t := &toSMI{
 		Result: &Result{}, loaded: l, view: l.Catalog.View(), Options: o,
-		names: map[catalog.Ref]struct{}{}, connections: map[catalog.Name][]connectionRoute{},
+		names: map[catalog.Ref]struct{}{}, connections: map[catalog.Name][]connectionRoute{}, staying: map[catalog.Ref]struct{}{},
 	}
 	for ref := range l.Names {
 		t.names[ref] = struct{}{}
@@ -129,6 +131,7 @@ func (t *toSMI) translateServices(group []catalog.Name, byService map[catalog.Na
 	prevented := catalog.Name{}
 	for i, service := range group {
 		translated[i] = t.rulesOf(service, len(byService[service]) > 0, &found[i])
+		t.checkStaying(service, byService[service], &found[i])
 		if found[i].prevent(t.BestEffort) {
 			prevented = service
 		}
@@ -149,6 +152,15 @@ func (t *toSMI) translateServices(group []catalog.Name, byService map[catalog.Na
 			}
 		}
 		found[i].report(t.Result, refs, t.BestEffort, into)
+	}
+}
+
+// checkStaying requires that all routes of a Service can be deleted: one that stays would get the requests of the others.
+func (t *toSMI) checkStaying(service catalog.Name, routes []*catalog.HTTPRoute, found *obstacles) {
+	for _, r := range routes {
+		if _, stays := t.staying[r.Ref()]; stays && len(routes) > 1 {
+			found.fail(r.Ref(), "It stays, and would get requests of Service %s that its other routes have now: write a route for each parent.", service)
+		}
 	}
 }
 
