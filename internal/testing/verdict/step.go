@@ -288,7 +288,32 @@ func (s *step) mixed() []*oracle {
 	if s.edits(catalog.KindService) || s.edits(catalog.KindEndpointSlice) {
 		moments = append(moments, newOracle(behind(before, after)), newOracle(behind(after, before)))
 	}
+	if s.edits(catalog.KindNamespace) || s.edits(catalog.KindService) {
+		moments = append(moments, newOracle(decodedAs(before, after)), newOracle(decodedAs(after, before)))
+	}
 	return moments
+}
+
+// decodedAs returns the mesh with the escaped slashes of another one: listeners decode them, and get an edit before or after routes and grants do.
+func decodedAs(w, other State) State {
+	next := w.with(nil)
+	for ref, entry := range w {
+		switch mine := entry.(type) {
+		case *catalog.Namespace:
+			if theirs, both := other[ref].(*catalog.Namespace); both {
+				copied := *mine
+				copied.DecodeSlashes = theirs.DecodeSlashes
+				next[ref] = &copied
+			}
+		case *catalog.Service:
+			if theirs, both := other[ref].(*catalog.Service); both {
+				copied := *mine
+				copied.DecodeSlashes = theirs.DecodeSlashes
+				next[ref] = &copied
+			}
+		}
+	}
+	return next
 }
 
 // routedAs returns the mesh of servers, with the routes of the mesh of clients.
