@@ -50,7 +50,8 @@ func (m Mesh) expected(v *catalog.View, pod *catalog.Pod) []item {
 		}
 		if l, isListener := r.Message.(*listenerv3.Listener); isListener {
 			for _, chain := range append(slices.Clone(l.GetFilterChains()), l.GetDefaultFilterChain()) {
-				if chain != nil {
+				// Envoy requires no names of filter chains, and a listener without them is verified by its own name.
+				if chain.GetName() != "" {
 					all = append(all, item{chains, chain.GetName()})
 				}
 			}
