@@ -39,6 +39,7 @@ func newSlowCertificates(t *testing.T, failure error) (*harness, *slowCertificat
 	c.away, h.store.config.Certificates = failure, c
 	p := &pendingStream{peer: peerOf(client), abort: func() {}, result: make(chan connectResult, 1)}
 	h.store.addPending(p)
+	h.store.process(h.store.queue.take()) // builds the scope, while the certificate is requested
 	r := <-p.result
 	if r.err != nil {
 		t.Fatal(r.err)
