@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,8 +42,6 @@ var (
 	ErrForeignAddress = errors.New("the token is used from the address of another pod")
 	// ErrNotSynced means that the initial sync is not complete.
 	ErrNotSynced = errors.New("the control plane has not yet read the whole mesh; try again")
-	// ErrBusy means that configuration of others is built first.
-	ErrBusy = errors.New("the control plane builds the configuration of other sidecars first; try again")
 	// ErrFull means that the limit of connected proxies is reached.
 	ErrFull = errors.New("this replica of the control plane has reached maxDataPlaneConnections")
 	// ErrSuperseded means that the same pod has opened a newer stream: one of the same epoch, or as many of others as are served.
@@ -68,11 +67,13 @@ const (
 type pendingStream struct {
 	peer  Peer
 	abort func()
-	// reason is why it could not be bound so far.
+	// reason is why it could not be bound so far. It is nil while the stream only waits until its scope is built.
 	reason error
 	// mayBuild is true when it is its turn to build the scope.
 	mayBuild bool
-	result   chan connectResult
+	// isLate is true after the longest wait for an unknown pod.
+	isLate bool
+	result chan connectResult
 }
 
 type connectResult struct {
@@ -80,9 +81,9 @@ type connectResult struct {
 	err    error
 }
 
-// Connect binds a stream to the live pod of its peer. The caller serves and closes the returned stream. Connect blocks while the
-// pod is unknown or the Store is not synced. It returns one of the errors above, or that of ctx. The Store calls abort at most
-// once, to close a connection whose client does not read.
+// Connect binds a stream to the live pod of its peer. The caller serves and closes the returned stream. Connect blocks while the pod is unknown, the Store is
+// not synced, or scopes of others are built first. It returns one of the errors above, or the error of ctx. The Store calls abort at most once, to close a
+// connection whose client does not read.
 func (s *Store) Connect(ctx context.Context, peer Peer, abort func()) (*Stream, error) {
 	p := &pendingStream{peer: peer, abort: abort, result: make(chan connectResult, 1)}
 	if !s.run(func() { s.addPending(p) }) {
@@ -98,11 +99,17 @@ func (s *Store) Connect(ctx context.Context, peer Peer, abort func()) (*Stream, 
 	case r := <-p.result:
 		return r.stream, r.err
 	case <-timer.C:
+		s.run(func() { s.late(p) })
 	case <-ctx.Done():
 	}
-	s.run(func() { s.reject(p, p.reason) })
+	select {
+	case r := <-p.result:
+		return r.stream, r.err
+	case <-ctx.Done():
+	}
+	s.run(func() { s.reject(p, cmp.Or(p.reason, ctx.Err())) })
 	r := <-p.result
-	if ctx.Err() != nil && r.stream != nil {
+	if r.stream != nil {
 		r.stream.Close()
 		return nil, ctx.Err()
 	}
@@ -130,6 +137,13 @@ func (s *Store) reject(p *pendingStream, err error) {
 	p.result <- connectResult{err: err}
 }
 
+// late rejects a stream after the longest wait, unless it only waits until its scope is built.
+func (s *Store) late(p *pendingStream) {
+	if p.isLate = true; p.reason != nil {
+		s.reject(p, p.reason)
+	}
+}
+
 // tryBind binds a stream to its pod, rejects it, or keeps it pending while the pod may still appear.
 func (s *Store) tryBind(p *pendingStream) {
 	if !s.synced.Load() {
@@ -154,7 +168,7 @@ func (s *Store) tryBind(p *pendingStream) {
 		return
 	}
 	if key := scope.KeyFor(view, pod); s.scopes[key] == nil && !p.mayBuild {
-		p.reason = ErrBusy
+		p.reason = nil
 		s.buildLater(p, key.Identity.Namespace, func() { s.bindInTurn(p) })
 		return
 	}
@@ -167,7 +181,9 @@ func (s *Store) bindInTurn(p *pendingStream) {
 	if _, pending := s.pendingStreams[p]; pending {
 		p.mayBuild = true
 		s.tryBind(p)
-		p.mayBuild = false
+		if p.mayBuild = false; p.isLate {
+			s.late(p)
+		}
 	}
 }
 

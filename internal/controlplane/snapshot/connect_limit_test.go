@@ -67,8 +67,8 @@ func TestBoundClientIsNotRejected(t *testing.T) {
 		h := newSyncedHarness(entries...)
 		p := &pendingStream{peer: peerOf(client), result: make(chan connectResult, 1)}
 		h.store.addPending(p)
-		h.store.reject(p, ErrUnknown) // blocks the Store if it sends another result
 		h.run()
+		h.store.reject(p, ErrUnknown) // blocks the Store if it sends another result
 		if r := <-p.result; r.stream == nil || r.err != nil {
 			t.Errorf("the client has a stream: %t, and the error %v; want the stream", r.stream != nil, r.err)
 		}

@@ -77,18 +77,25 @@ func (s *Store) buildLater(owner any, namespace string, do func()) {
 	}
 }
 
-// buildNext does the job whose turn it is. Everything that was queued meanwhile comes before the next one.
+// buildNext does the job whose turn it is, as a batch of its own: policies of other namespaces are applied while a large scope is translated. Everything that was
+// queued meanwhile comes before the next job.
 func (s *Store) buildNext() {
-	began := s.config.Now()
-	if job, found := s.lane.take(began); found {
-		s.charged(job.namespace, job.do)
+	now := s.config.Now()
+	job, found := s.lane.take(now)
+	if !found {
+		return
 	}
+	batch := &runningBatch{turnBegan: now}
+	s.running.begin(batch)
+	s.charged(job.namespace, job.do)
+	s.endRunning()
+	s.policies.SetChanged(batch.policies, s.config.Now())
 }
 
-// charged does something for a namespace, and counts the time.
+// charged does something for a namespace, and counts the time without the batches that have interrupted it.
 func (s *Store) charged(namespace string, do func()) {
-	began := s.config.Now()
+	began, others := s.config.Now(), s.running.others
 	do()
 	now := s.config.Now()
-	s.lane.shares.Charge(namespace, now.Sub(began), now)
+	s.lane.shares.Charge(namespace, now.Sub(began)-(s.running.others-others), now)
 }

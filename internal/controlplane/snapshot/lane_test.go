@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -134,5 +135,32 @@ func TestMovesOfABusyNamespaceWait(t *testing.T) {
 	}
 	if h.run(); stream.scope.Load() == second {
 		t.Error("the stream of a pod with other labels never moves")
+	}
+}
+
+// TestPodThatEndsInTheLane deletes the pod of a stream that waits for its scope, before and after the longest wait for an unknown pod.
+func TestPodThatEndsInTheLane(t *testing.T) {
+	for _, isLate := range []bool{false, true} {
+		entries := twoServices()
+		h := newSyncedHarness(entries...)
+		client, _ := podsOf(entries)
+		p := &pendingStream{peer: peerOf(client), abort: func() {}, result: make(chan connectResult, 1)}
+		h.store.addPending(p)
+		if isLate {
+			h.store.late(p)
+		}
+		if len(p.result) > 0 {
+			t.Fatal("a stream whose pod is known is rejected")
+		}
+		h.remove(client)
+		if isLate != (len(p.result) == 1) {
+			t.Fatalf("late: %t; the stream has %d answers", isLate, len(p.result))
+		}
+		if !isLate {
+			h.store.late(p)
+		}
+		if r := <-p.result; r.stream != nil || !errors.Is(r.err, ErrUnknown) {
+			t.Errorf("late: %t; the stream %v and the error %v, want ErrUnknown", isLate, r.stream, r.err)
+		}
 	}
 }

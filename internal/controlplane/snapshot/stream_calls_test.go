@@ -103,6 +103,7 @@ func TestStreamsReportTheirEnd(t *testing.T) {
 	aborted := 0
 	p := &pendingStream{peer: peerOf(client), abort: func() { aborted++ }, result: make(chan connectResult, 1)}
 	h.store.addPending(p)
+	h.run()
 	stream := (<-p.result).stream
 	if stream.Abort(); aborted != 1 {
 		t.Errorf("the connection is aborted %d times, want once", aborted)
