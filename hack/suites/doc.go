@@ -10,7 +10,7 @@
 // as flaky, and fail only a full run.
 //
 // With -shard, the packages of all suites are divided into parts of about the same length. The last line of each part has its commit.
-// With -full, its result is written to hack/shards.yaml, and -whole says whether these results add up to a whole run.
+// With -full, its result is written to full-run.yaml in the cache folder, and -whole says whether these results add up to a whole run.
 //
 // A test belongs to this suite:
 //

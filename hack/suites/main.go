@@ -79,7 +79,11 @@ func run(ctx context.Context, o options) error {
 		if err != nil {
 			return err
 		}
-		if err := writeRecord(filepath.Join(c.hack(), recordsName), recordOf(o.shard, commit, outcomes, units, duration, begin)); err != nil {
+		file, err := recordsFile()
+		if err != nil {
+			return err
+		}
+		if err := writeRecord(file, recordOf(o.shard, commit, outcomes, units, duration, begin)); err != nil {
 			return err
 		}
 	}

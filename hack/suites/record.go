@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/openservicemesh/osm-operator/hack/internal/build"
+	"github.com/openservicemesh/osm-operator/hack/internal/paths"
 )
 
 // record is the result of one part of a full run.
@@ -32,12 +33,14 @@ type record struct {
 	Units []string `json:"units"`
 }
 
-// recordsName is the file with the records, in the module of the developer tools.
-const recordsName = "shards.yaml"
+// recordsName is the file with the records, in the cache of the developer tools: all checkouts of a machine share it.
+const recordsName = "full-run.yaml"
 
-// recordsHeader begins the file.
-const recordsHeader = `# Results of the parts of the last full run, which "make test-full SHARD=2/5" writes. "make test-full-whole" says whether they add up to a whole run.
-`
+// recordsFile returns the path of the records.
+func recordsFile() (string, error) {
+	cache, err := paths.FindCache(os.Getenv)
+	return filepath.Join(cache, recordsName), err
+}
 
 // records is the content of the file.
 type records struct {
@@ -72,7 +75,10 @@ func writeRecord(file string, one record) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(file, append([]byte(recordsHeader), content...), 0o644)
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(file, content, 0o644)
 }
 
 // recordOf summarizes a run of one shard.
@@ -121,7 +127,11 @@ func (u workUnit) label(commands []command) string {
 // reportWhole writes whether the recorded shards add up to a whole run of the checkout.
 func reportWhole(ctx context.Context, c checkout, b budget, out io.Writer) error {
 	c.full = true
-	list, err := readRecords(filepath.Join(c.hack(), recordsName))
+	file, err := recordsFile()
+	if err != nil {
+		return err
+	}
+	list, err := readRecords(file)
 	if err != nil {
 		return err
 	}

@@ -154,8 +154,7 @@ const (
 	dirtySuffix   = "-dirty"
 )
 
-// commitOf returns the commit of a checkout, with dirtySuffix if files differ from it, or unknownCommit. The records of shards may differ: each shard
-// writes its own.
+// commitOf returns the commit of a checkout, with dirtySuffix if files differ from it, or unknownCommit.
 func commitOf(ctx context.Context, root string) string {
 	output := func(args ...string) (string, error) {
 		text, err := build.Output(ctx, build.Command{Dir: root, Args: append([]string{"git"}, args...)})
@@ -165,7 +164,7 @@ func commitOf(ctx context.Context, root string) string {
 	if err != nil {
 		return unknownCommit
 	}
-	changed, err := output("status", "--porcelain", "--", ".", ":(exclude)hack/"+recordsName)
+	changed, err := output("status", "--porcelain")
 	if err != nil || changed != "" {
 		return commit + dirtySuffix
 	}
