@@ -16,7 +16,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
-	"github.com/openservicemesh/osm-operator/internal/mesh/load"
+	"github.com/openservicemesh/osm-operator/internal/operator/clusterload"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -104,7 +104,7 @@ type policyView struct {
 
 // readPolicies reads the current policies of the cluster.
 func readPolicies(ctx context.Context, cluster *lab.Cluster) (*policyView, error) {
-	loaded, err := load.FromCluster(ctx, cluster.Client, names.DefaultMesh, names.DefaultNamespace)
+	loaded, err := clusterload.Load(ctx, cluster.Client, names.DefaultMesh, names.DefaultNamespace)
 	if err != nil {
 		return nil, err
 	}

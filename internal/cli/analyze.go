@@ -12,6 +12,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
+	"github.com/openservicemesh/osm-operator/internal/operator/clusterload"
 	"github.com/openservicemesh/osm-operator/internal/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -121,7 +122,7 @@ func (a *app) analyzeCluster(ctx context.Context, o *analyzeOptions) (*analyze.R
 	if err != nil {
 		return nil, err
 	}
-	objects, err := load.Objects(ctx, c, found.Name, found.Namespace)
+	objects, err := clusterload.Objects(ctx, c, found.Name, found.Namespace)
 	if err != nil {
 		return nil, err
 	}

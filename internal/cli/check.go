@@ -18,8 +18,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
-	"github.com/openservicemesh/osm-operator/internal/mesh/load"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
+	"github.com/openservicemesh/osm-operator/internal/operator/clusterload"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -197,7 +197,7 @@ func (a *app) verifyIngress(ctx context.Context, o ingressOptions, form *output.
 		return errors.New("--ingress-backend cannot be combined with the ingress gateway of the mesh: TrafficTargets allow its requests, as those of other clients of the mesh")
 	}
 	if gateway || o.ingressBackend != "" {
-		loaded, err := load.FromCluster(ctx, c, found.Name, found.Namespace)
+		loaded, err := clusterload.Load(ctx, c, found.Name, found.Namespace)
 		if err != nil {
 			return err
 		}

@@ -25,6 +25,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
+	"github.com/openservicemesh/osm-operator/internal/operator/clusterload"
 )
 
 func (a *app) explainCommand() *cobra.Command {
@@ -148,7 +149,7 @@ func (a *app) answer(ctx context.Context, q explain.Question, meshName string, f
 // fromCluster loads the mesh from the cluster.
 func (a *app) fromCluster(ctx context.Context, c client.Client, found mesh) (explain.Mesh, error) {
 	a.progress().report("reading the mesh %s", found.Name)
-	objects, err := load.Objects(ctx, c, found.Name, found.Namespace)
+	objects, err := clusterload.Objects(ctx, c, found.Name, found.Namespace)
 	if err != nil {
 		return explain.Mesh{}, err
 	}

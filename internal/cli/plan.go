@@ -13,7 +13,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/cli/plan"
-	"github.com/openservicemesh/osm-operator/internal/mesh/load"
+	"github.com/openservicemesh/osm-operator/internal/operator/clusterload"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/platform/version"
 )
@@ -177,7 +177,7 @@ func (a *app) planCluster(ctx context.Context, o *planOptions, toApply []*unstru
 	if m.Version != "" && m.Version != version.Version {
 		a.note("Warning: mesh %s runs version %s, this program is version %s: the actual configuration may differ from the plan.", m.Name, m.Version, version.Version)
 	}
-	objects, err := load.Objects(ctx, c, m.Name, m.Namespace)
+	objects, err := clusterload.Objects(ctx, c, m.Name, m.Namespace)
 	if err != nil {
 		return nil, err
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
-	"github.com/openservicemesh/osm-operator/internal/mesh/load"
+	"github.com/openservicemesh/osm-operator/internal/operator/clusterload"
 )
 
 func (a *app) checkPodsCommand() *cobra.Command {
@@ -37,7 +37,7 @@ func (a *app) checkPods(ctx context.Context, meshName, source, destination strin
 	if err != nil {
 		return err
 	}
-	loaded, err := load.FromCluster(ctx, c, found.Name, found.Namespace)
+	loaded, err := clusterload.Load(ctx, c, found.Name, found.Namespace)
 	if err != nil {
 		return err
 	}
@@ -160,7 +160,7 @@ func (a *app) checkConflicts(ctx context.Context, meshName, kind string) error {
 	if err != nil {
 		return err
 	}
-	loaded, err := load.FromCluster(ctx, c, found.Name, found.Namespace)
+	loaded, err := clusterload.Load(ctx, c, found.Name, found.Namespace)
 	if err != nil {
 		return err
 	}

@@ -23,8 +23,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
-	"github.com/openservicemesh/osm-operator/internal/mesh/load"
 	"github.com/openservicemesh/osm-operator/internal/mesh/workload"
+	"github.com/openservicemesh/osm-operator/internal/operator/clusterload"
 )
 
 // tapOptions are the flags that "osm tap" and "osm top" share.
@@ -189,7 +189,7 @@ func (a *app) tappedPods(ctx context.Context, selected string, o *tapOptions) (m
 
 // meshView returns a view of the mesh; nil without permission to read it.
 func meshView(ctx context.Context, c client.Client, m mesh) *catalog.View {
-	loaded, err := load.FromCluster(ctx, c, m.Name, m.Namespace)
+	loaded, err := clusterload.Load(ctx, c, m.Name, m.Namespace)
 	if err != nil {
 		return nil
 	}

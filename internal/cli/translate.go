@@ -14,6 +14,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
+	"github.com/openservicemesh/osm-operator/internal/operator/clusterload"
 )
 
 // Targets and output formats of the translate command.
@@ -133,5 +134,5 @@ func (a *app) loadToTranslate(ctx context.Context, o *translateOptions, options 
 	if err != nil {
 		return nil, err
 	}
-	return load.FromCluster(ctx, c, m.Name, m.Namespace)
+	return clusterload.Load(ctx, c, m.Name, m.Namespace)
 }

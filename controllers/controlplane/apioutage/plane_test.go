@@ -22,10 +22,10 @@ import (
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/feed"
 	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/token"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/xds"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
-	"github.com/openservicemesh/osm-operator/internal/mesh/identity/token"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/backoff"
 )

@@ -14,6 +14,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/compare"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
+	"github.com/openservicemesh/osm-operator/internal/operator/clusterload"
 	"github.com/openservicemesh/osm-operator/internal/operator/dataplane"
 	"github.com/openservicemesh/osm-operator/internal/operator/dryrun"
 	"github.com/openservicemesh/osm-operator/internal/platform/message"
@@ -68,7 +69,7 @@ func notComputable(p *v1alpha1.PlanStatus, own string) string {
 // compareSidecars compares the mesh as it is with the mesh under another MeshConfig.
 func (r *Reconciler) compareSidecars(ctx context.Context, active *v1alpha1.MeshRevision, config *unstructured.Unstructured) (*compare.Changes, error) {
 	mesh, scheme := active.Spec.Mesh, r.Client.Scheme()
-	objects, err := load.Objects(ctx, r.Client, mesh, active.Spec.Namespace)
+	objects, err := clusterload.Objects(ctx, r.Client, mesh, active.Spec.Namespace)
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/operator/dryrun"
 	"github.com/openservicemesh/osm-operator/internal/operator/observe"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
@@ -149,7 +150,7 @@ func skippedWorkloads(ctx context.Context, c *observe.Cluster, mesh *v1alpha1.Me
 	if err != nil {
 		return nil, err
 	}
-	limits := observe.Limits(mesh)
+	limits := desired.Limits(mesh)
 	if limits.Slots, err = c.SlotTargets(ctx, mesh, revisions); err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/conditions"
+	"github.com/openservicemesh/osm-operator/internal/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
 )
 
@@ -22,7 +23,7 @@ func bridgeOf(mesh *v1alpha1.Mesh, current *v1alpha1.MeshRevision, now time.Time
 	if mesh.Spec.Adoption == nil || mesh.Spec.Adoption.Bridge == nil {
 		return nil
 	}
-	duration := mesh.Spec.Adoption.Bridge.Duration.ValueOr(v1alpha1.DefaultBridgeDuration)
+	duration := desired.BridgeDuration(mesh.Spec.Adoption.Bridge)
 	opened := now.Truncate(time.Second)
 	switch {
 	case mesh.Status.Bridge != nil:

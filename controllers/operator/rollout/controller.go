@@ -209,7 +209,7 @@ func (r *Reconciler) decide(ctx context.Context, s *scope) error {
 			return err
 		}
 	} else if s.current != nil {
-		s.situation.Verdicts = rollout.Evaluate(observation(s, noHealth), observe.Bounds(s.mesh))
+		s.situation.Verdicts = rollout.Evaluate(observation(s, noHealth), desired.Bounds(s.mesh))
 	}
 	s.plan = rollout.NextPlan(s.situation)
 	measured, err := r.measureBaseline(ctx, s)

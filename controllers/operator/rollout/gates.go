@@ -13,7 +13,6 @@ import (
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/operator/health"
-	"github.com/openservicemesh/osm-operator/internal/operator/observe"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
 )
 
@@ -67,7 +66,7 @@ func (r *Reconciler) evaluateGates(ctx context.Context, s *scope) error {
 	if err := r.recordRestarts(ctx, s, reading.Restarts); err != nil {
 		return err
 	}
-	s.situation.Verdicts = rollout.Evaluate(r.addPrometheus(ctx, s, observation(s, reading)), observe.Bounds(s.mesh))
+	s.situation.Verdicts = rollout.Evaluate(r.addPrometheus(ctx, s, observation(s, reading)), desired.Bounds(s.mesh))
 	if err := r.recordHealth(ctx, s); err != nil {
 		return err
 	}

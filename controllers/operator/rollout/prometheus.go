@@ -16,7 +16,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	component "github.com/openservicemesh/osm-operator/internal/operator/component/prometheus"
-	"github.com/openservicemesh/osm-operator/internal/operator/observe"
+	"github.com/openservicemesh/osm-operator/internal/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/platform/prometheus"
@@ -66,7 +66,7 @@ func (r *Reconciler) addPrometheus(ctx context.Context, s *scope, o rollout.Obse
 // gateServer returns the server that gates query: the one of spec.upgrade.gates, or else that of spec.observability. Upgrades do not wait
 // for the latter.
 func gateServer(mesh *v1alpha1.Mesh) (server *v1alpha1.PrometheusSpec, optional bool) {
-	_, gates, _ := observe.UpgradeSettings(mesh)
+	_, gates, _ := desired.UpgradeSettings(mesh)
 	if gates.Prometheus != nil {
 		return gates.Prometheus, false
 	}

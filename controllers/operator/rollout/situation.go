@@ -37,10 +37,10 @@ func (r *Reconciler) observeSituation(ctx context.Context, s *scope) (rollout.Si
 	if err != nil {
 		return rollout.Situation{}, err
 	}
-	upgrade, _, _ := observe.UpgradeSettings(s.mesh)
+	upgrade, _, _ := desired.UpgradeSettings(s.mesh)
 	situation := rollout.Situation{
-		Strategy: rollout.Strategy(observe.Strategy(s.mesh)), Now: r.Now(), Desired: desired.RevisionName(s.desired.Name, s.desired.Version),
-		Workloads: workloads, Limits: observe.Limits(s.mesh),
+		Strategy: rollout.Strategy(desired.Strategy(s.mesh)), Now: r.Now(), Desired: desired.RevisionName(s.desired.Name, s.desired.Version),
+		Workloads: workloads, Limits: desired.Limits(s.mesh),
 		AutomaticRollback: ptr.Deref(upgrade.Rollback, v1alpha1.RollbackAutomatic) == v1alpha1.RollbackAutomatic,
 	}
 	situation.Limits.PullsWithSecrets = len(component.Scheduling(s.mesh, v1alpha1.SchedulingSpec{}).PullSecrets) > 0
@@ -189,7 +189,7 @@ func checkCanary(s *scope) error {
 
 // canarySelector selects the namespaces of the canary; none when the Mesh does not name them.
 func canarySelector(mesh *v1alpha1.Mesh) (labels.Selector, error) {
-	upgrade, _, _ := observe.UpgradeSettings(mesh)
+	upgrade, _, _ := desired.UpgradeSettings(mesh)
 	if upgrade.Strategy == nil || upgrade.Strategy.Canary == nil {
 		return labels.Nothing(), nil
 	}
@@ -223,7 +223,7 @@ func (s *scope) goBack(now time.Time) {
 		return
 	}
 	s.situation.Workloads = rollout.NameSidecars(s.situation.Workloads, "", adopt.BackTarget)
-	s.situation.Limits.Manual = observe.Limits(s.mesh).Manual
+	s.situation.Limits.Manual = desired.Limits(s.mesh).Manual
 	s.plan.Wave = rollout.NextWave(s.situation.Workloads, adopt.BackTarget, s.situation.Limits, now)
 }
 

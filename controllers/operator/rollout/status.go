@@ -89,7 +89,7 @@ func (r *Reconciler) observeWorkloads(ctx context.Context, s *scope) error {
 		return nil
 	}
 	s.situation.Active, s.plan.Active = s.active.Name, s.active.Name
-	s.situation.Limits = observe.Limits(s.mesh)
+	s.situation.Limits = desired.Limits(s.mesh)
 	if adopt.RestartsBack(s.mesh) {
 		s.situation.Workloads = rollout.NameSidecars(s.situation.Workloads, "", adopt.BackTarget)
 	}

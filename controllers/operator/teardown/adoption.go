@@ -9,7 +9,7 @@ import (
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/adopt"
 	"github.com/openservicemesh/osm-operator/internal/operator/conditions"
-	"github.com/openservicemesh/osm-operator/internal/operator/observe"
+	"github.com/openservicemesh/osm-operator/internal/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/operator/restart"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
 )
@@ -52,7 +52,7 @@ func (r *Reconciler) restartBack(ctx context.Context, s *scope, remaining []roll
 	if err != nil {
 		return conditions.Assessment{}, false, err
 	}
-	limits := observe.Limits(s.mesh)
+	limits := desired.Limits(s.mesh)
 	limits.Manual, limits.Denied = false, r.Restarter.Denied(ctx, s.mesh)
 	ordering := adopt.Ordering{Reader: r.Client, Calls: r.DataPlane}
 	if limits.Order, err = ordering.Order(ctx, s.mesh, s.desired.Namespace, workloads); err != nil {

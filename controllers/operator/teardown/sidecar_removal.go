@@ -15,8 +15,8 @@ import (
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/operator/conditions"
+	"github.com/openservicemesh/osm-operator/internal/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/operator/health"
-	"github.com/openservicemesh/osm-operator/internal/operator/observe"
 	"github.com/openservicemesh/osm-operator/internal/operator/restart"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -107,7 +107,7 @@ func (r *Reconciler) stopInjection(ctx context.Context, s *scope) (string, error
 // restartWithout restarts the next workloads, whose new pods get no sidecar. spec.removal asks for these restarts, also when upgrades
 // leave restarts to people.
 func (r *Reconciler) restartWithout(ctx context.Context, s *scope) (rollout.Wave, error) {
-	limits, target := observe.Limits(s.mesh), restartTarget(s.mesh)
+	limits, target := desired.Limits(s.mesh), restartTarget(s.mesh)
 	limits.Manual, limits.Denied = false, r.Restarter.Denied(ctx, s.mesh)
 	wave := rollout.NextWave(s.workloads, target, limits, r.Now())
 	_, err := r.Restarter.Run(ctx, s.mesh, wave, "RemoveSidecar", func(ref rollout.Ref) string {
@@ -185,7 +185,7 @@ func (r *Reconciler) acknowledged(ctx context.Context, s *scope, phase v1alpha1.
 	if err != nil || missing == "" {
 		return "", err
 	}
-	if limit := observe.Bounds(s.mesh).Timeout; waited > limit {
+	if limit := desired.Bounds(s.mesh).Timeout; waited > limit {
 		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeWarning, "SidecarsNotConfigured", "Configure "+string(phase), "after %s the removal goes on without some sidecars, whose calls may fail until they are gone: %s", limit.Round(time.Second), missing)
 		return "", nil
 	}

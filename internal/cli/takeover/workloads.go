@@ -12,7 +12,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
-	"github.com/openservicemesh/osm-operator/internal/operator/observe"
+	"github.com/openservicemesh/osm-operator/internal/operator/desired"
 )
 
 // workload is a controller of pods with sidecars of an Open Service Mesh, or a pod without a controller.
@@ -102,7 +102,7 @@ func summarize(all []workload) Workloads {
 // estimate returns how long the restarts of one namespace take within the default limits: some of its workloads at a time, a pause after each, and the
 // pods of a workload one after another.
 func estimate(group []workload) time.Duration {
-	limits := observe.Limits(&v1alpha1.Mesh{})
+	limits := desired.Limits(&v1alpha1.Mesh{})
 	var total time.Duration
 	for _, w := range group {
 		total += time.Duration(w.pods)*min(w.startup, longestStartup) + limits.Pause

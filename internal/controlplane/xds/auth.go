@@ -11,7 +11,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot"
-	"github.com/openservicemesh/osm-operator/internal/mesh/identity/token"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/token"
 )
 
 // Peer is the authenticated client of a stream.

@@ -1,5 +1,5 @@
-// Package load reads a mesh into a catalog once, for the command line, the demo and tests.
+// Package load reads the objects of a mesh into a catalog once.
 //
-// Its input is a cluster, or objects from files. Its output is a catalog and the problems of the objects. The kinds and
+// Its input is objects, from files or from a cluster. Its output is a catalog and the problems of the objects. The kinds and
 // their conversion are those of the running control plane.
 package load

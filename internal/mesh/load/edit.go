@@ -16,7 +16,7 @@ import (
 // Kinds returns the kinds of objects that define a mesh, with their catalog kinds.
 func Kinds(mesh string, scheme *runtime.Scheme) (map[schema.GroupKind]catalog.Kind, error) {
 	kinds := map[schema.GroupKind]catalog.Kind{}
-	for _, source := range sources(mesh) {
+	for _, source := range Sources(mesh) {
 		kind, err := apiutil.GVKForObject(source.Object, scheme)
 		if err != nil {
 			return nil, err
@@ -57,7 +57,7 @@ func (l *Loaded) unread(object catalog.Ref) *catalog.Unread {
 func (l *Loaded) Edit(mesh string, scheme *runtime.Scheme, put, remove []*unstructured.Unstructured) ([]catalog.Dep, error) {
 	touched := map[catalog.Dep]struct{}{}
 	removed, added := sortByKind(remove), sortByKind(put)
-	for _, source := range sources(mesh) {
+	for _, source := range Sources(mesh) {
 		kind, err := apiutil.GVKForObject(source.Object, scheme)
 		if err != nil {
 			return nil, err

@@ -1,18 +1,14 @@
 package load
 
 import (
-	"context"
 	"fmt"
 	"reflect"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
@@ -40,73 +36,17 @@ type Finding struct {
 	ingest.Problem
 }
 
-// sources returns the Sources of all kinds that define a mesh, MeshConfig last.
-func sources(mesh string) []kinds.Source {
+// Sources returns the Sources of all kinds that define a mesh, MeshConfig last.
+func Sources(mesh string) []kinds.Source {
 	return slices.Concat(kinds.Workloads(mesh), kinds.Policies(), kinds.GatewayAPI(mesh), kinds.Network(),
 		[]kinds.Source{kinds.MeshConfig(func(*configv1alpha2.MeshConfig) {})})
-}
-
-// FromCluster reads the mesh whose control plane runs in namespace. Kinds that the cluster does not define are empty.
-func FromCluster(ctx context.Context, c client.Client, mesh, namespace string) (*Loaded, error) {
-	objects, err := Objects(ctx, c, mesh, namespace)
-	if err != nil {
-		return nil, err
-	}
-	return FromObjects(mesh, c.Scheme(), objects)
-}
-
-// Objects reads the objects that define the mesh whose control plane runs in namespace. Its result is the input of
-// FromObjects, and of callers that need the complete objects.
-func Objects(ctx context.Context, c client.Client, mesh, namespace string) ([]*unstructured.Unstructured, error) {
-	all := sources(mesh)
-	lists := make([][]unstructured.Unstructured, len(all))
-	group, ctx := errgroup.WithContext(ctx)
-	for i, source := range all {
-		group.Go(func() error {
-			items, err := list(ctx, c, source, namespace)
-			lists[i] = items
-			return err
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return nil, err
-	}
-	var objects []*unstructured.Unstructured
-	for _, items := range lists {
-		for i := range items {
-			objects = append(objects, &items[i])
-		}
-	}
-	return objects, nil
-}
-
-// list reads all objects of a kind, but MeshConfigs from the mesh's own namespace only.
-func list(ctx context.Context, c client.Client, source kinds.Source, namespace string) ([]unstructured.Unstructured, error) {
-	kind, err := c.GroupVersionKindFor(source.Object)
-	if err != nil {
-		return nil, err
-	}
-	var options []client.ListOption
-	if source.Kind == catalog.KindSettings {
-		options = append(options, client.InNamespace(namespace))
-	}
-	all := &unstructured.UnstructuredList{}
-	all.SetGroupVersionKind(kind)
-	err = c.List(ctx, all, options...)
-	if meta.IsNoMatchError(err) || source.Kind == catalog.KindServiceCIDR && apierrors.IsForbidden(err) {
-		return nil, nil // the roles of Kubernetes for users do not grant access to ServiceCIDRs
-	}
-	for i := range all.Items {
-		all.Items[i].SetGroupVersionKind(kind)
-	}
-	return all.Items, err
 }
 
 // FromObjects builds a mesh from objects. It ignores objects of other kinds, and treats every version as the stored
 // version. Several goroutines read the objects concurrently.
 func FromObjects(mesh string, scheme *runtime.Scheme, objects []*unstructured.Unstructured) (*Loaded, error) {
 	kinds := sortByKind(objects)
-	all := sources(mesh)
+	all := Sources(mesh)
 	lists, results := make([][]namedObject, len(all)), make([][]conversion, len(all))
 	group := errgroup.Group{}
 	for i, source := range all {

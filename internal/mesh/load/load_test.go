@@ -1,27 +1,18 @@
 package load_test
 
 import (
-	"context"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
-	"sigs.k8s.io/controller-runtime/pkg/client/fake"
-	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 	"sigs.k8s.io/yaml"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
-	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
 )
 
@@ -86,45 +77,5 @@ func TestFromObjects(t *testing.T) {
 	check(t, loaded, false)
 	if !loaded.Catalog.View().Settings().Permissive {
 		t.Error("the MeshConfig was not used")
-	}
-}
-
-func TestFromCluster(t *testing.T) {
-	known := scheme(t)
-	// The fake client registers unknown kinds at their first use, which is not safe for concurrent lists.
-	for _, source := range slices.Concat(kinds.Workloads("osm"), kinds.Policies(), kinds.GatewayAPI("osm"), kinds.Network()) {
-		kind, err := apiutil.GVKForObject(source.Object, known)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if known.Recognizes(kind) {
-			continue
-		}
-		known.AddKnownTypeWithName(kind, &unstructured.Unstructured{})
-		known.AddKnownTypeWithName(kind.GroupVersion().WithKind(kind.Kind+"List"), &unstructured.UnstructuredList{})
-	}
-	builder := fake.NewClientBuilder().WithScheme(known)
-	for _, object := range parse(t) {
-		builder.WithObjects(object)
-	}
-	// Who may read the mesh may not always read the network of the cluster.
-	forbidden := ""
-	builder.WithInterceptorFuncs(interceptor.Funcs{List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, options ...client.ListOption) error {
-		if kind := list.GetObjectKind().GroupVersionKind().Kind; strings.TrimSuffix(kind, "List") == forbidden {
-			return apierrors.NewForbidden(schema.GroupResource{Resource: forbidden}, "", nil)
-		}
-		return c.List(ctx, list, options...)
-	}})
-	reader := builder.Build()
-	for _, forbidden = range []string{"none", "ServiceCIDR"} {
-		loaded, err := load.FromCluster(t.Context(), reader, "osm", "osm-system")
-		if err != nil {
-			t.Fatal(err)
-		}
-		check(t, loaded, false)
-	}
-	forbidden = "Pod"
-	if _, err := load.FromCluster(t.Context(), reader, "osm", "osm-system"); !apierrors.IsForbidden(err) {
-		t.Errorf("without access to pods, the error is %v", err)
 	}
 }

@@ -1,8 +1,8 @@
 package clusterload_test
 
 import (
-	"cmp"
 	"context"
+	"slices"
 	"strings"
 	"testing"
 

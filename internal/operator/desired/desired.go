@@ -3,7 +3,6 @@ package desired
 import (
 	"regexp"
 	"strings"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
@@ -126,16 +125,11 @@ func Revision(mesh *v1alpha1.Mesh, desired Mesh, images operand.Images) *v1alpha
 
 // slots configures the slots of new pods; nil without sidecars that are upgraded in place.
 func slots(mesh *v1alpha1.Mesh) *v1alpha1.RevisionSlots {
-	plane := ptr.Deref(ptr.Deref(mesh.Spec.Upgrade, v1alpha1.UpgradeSpec{}).DataPlane, v1alpha1.DataPlaneSpec{})
+	_, _, plane := UpgradeSettings(mesh)
 	if ptr.Deref(plane.Restart, v1alpha1.RestartRolling) != v1alpha1.RestartInPlace {
 		return nil
 	}
 	return &v1alpha1.RevisionSlots{DrainTimeout: v1alpha1.NewDuration(DrainTimeout(mesh))}
-}
-
-// DrainTimeout returns how long the sidecar that another one replaces in its pod serves open connections.
-func DrainTimeout(mesh *v1alpha1.Mesh) time.Duration {
-	return ptr.Deref(mesh.Spec.Sidecar, v1alpha1.SidecarSpec{}).DrainTimeout.ValueOr(v1alpha1.DefaultDrainTimeout)
 }
 
 // Parameters returns the parameters for rendering a revision.

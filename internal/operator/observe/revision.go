@@ -60,7 +60,7 @@ func NextCanary(mesh *v1alpha1.Mesh, state desired.Mesh, revisions []v1alpha1.Me
 	}
 	next := FindRevision(revisions, desired.RevisionName(state.Name, state.Version))
 	active := ActiveRevision(revisions)
-	if next == nil || active == nil || next.Name == active.Name || next.DeletionTimestamp != nil || Strategy(mesh) != v1alpha1.StrategyCanary {
+	if next == nil || active == nil || next.Name == active.Name || next.DeletionTimestamp != nil || desired.Strategy(mesh) != v1alpha1.StrategyCanary {
 		return ""
 	}
 	if next.Status.VerificationTime != nil || IsRejected(mesh, next) {

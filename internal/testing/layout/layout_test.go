@@ -74,6 +74,17 @@ func TestFoldersOfPolicyKindsDoNotImportEachOther(t *testing.T) {
 	})
 }
 
+// Whoever looks for the code behind a condition reads one table.
+func TestTableOfControllersIsComplete(t *testing.T) {
+	table := documented(t, "## Controllers of the operator")
+	eachImport(t, false, func(from, _ string) {
+		name, isController := strings.CutPrefix(from, "controllers/operator/")
+		if name, _, _ = strings.Cut(name, "/"); isController && table[name] == nil {
+			t.Errorf("docs/architecture.md: the table of controllers lacks %s", name)
+		}
+	})
+}
+
 func TestInternalHasAtMostTenFolders(t *testing.T) {
 	entries, err := os.ReadDir(filepath.Join(root, "internal"))
 	if err != nil {

@@ -2,7 +2,7 @@
 //
 // Delta requests of a client and changes of its Snapshot flow in; delta responses flow out in an order that Envoy can apply
 // without traffic loss: additions in the order of resource.Type, removals after everything that referred to them, and clusters that
-// connections may still use 30 seconds later (delayed_removals.go). Rejected
+// connections may still use 30 seconds later (order.go). Rejected
 // resources flow to the owner of the stream.
 //
 // Parts:

@@ -21,10 +21,10 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/token"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/xds"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
-	"github.com/openservicemesh/osm-operator/internal/mesh/identity/token"
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/mesh"
 )
 

@@ -1,0 +1,60 @@
+package desired
+
+import (
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
+)
+
+// UpgradeSettings is what a Mesh declares about upgrades, with nothing nil in between.
+func UpgradeSettings(mesh *v1alpha1.Mesh) (v1alpha1.UpgradeSpec, v1alpha1.GatesSpec, v1alpha1.DataPlaneSpec) {
+	upgrade := ptr.Deref(mesh.Spec.Upgrade, v1alpha1.UpgradeSpec{})
+	return upgrade, ptr.Deref(upgrade.Gates, v1alpha1.GatesSpec{}), ptr.Deref(upgrade.DataPlane, v1alpha1.DataPlaneSpec{})
+}
+
+// Strategy is how the mesh moves to its next version, with the default applied.
+func Strategy(mesh *v1alpha1.Mesh) v1alpha1.UpgradeStrategyType {
+	upgrade, _, _ := UpgradeSettings(mesh)
+	return ptr.Deref(ptr.Deref(upgrade.Strategy, v1alpha1.UpgradeStrategy{}).Type, v1alpha1.DefaultStrategy)
+}
+
+// Bounds are the bounds of the gates, with defaults applied.
+func Bounds(mesh *v1alpha1.Mesh) rollout.Bounds {
+	_, gates, _ := UpgradeSettings(mesh)
+	return rollout.Bounds{
+		Soak: gates.Soak.ValueOr(v1alpha1.DefaultSoak), Timeout: gates.Timeout.ValueOr(v1alpha1.DefaultStepTimeout),
+		MaxErrorRateIncrease: ptr.Deref(gates.MaxErrorRateIncrease, v1alpha1.DefaultMaxErrorRateIncrease).Share(),
+		MaxRejected:          int(ptr.Deref(gates.MaxRejectedConfigs, 0)),
+		MaxDisconnected:      ptr.Deref(gates.MaxDisconnected, intstr.FromString(v1alpha1.DefaultMaxDisconnected)),
+		MaxRestarts:          int(ptr.Deref(gates.MaxRestarts, v1alpha1.DefaultMaxRestarts)),
+	}
+}
+
+// Limits are the limits of restarts, with defaults applied.
+func Limits(mesh *v1alpha1.Mesh) rollout.Limits {
+	_, _, plane := UpgradeSettings(mesh)
+	restart := ptr.Deref(plane.Restart, v1alpha1.RestartRolling)
+	return rollout.Limits{
+		MaxUnavailable: ptr.Deref(plane.MaxUnavailable, intstr.FromString(v1alpha1.DefaultMaxUnavailable)),
+		MaxConcurrent:  int(ptr.Deref(plane.MaxConcurrentRestarts, v1alpha1.DefaultMaxConcurrentRestarts)),
+		Pause:          plane.PauseBetween.ValueOr(v1alpha1.DefaultPauseBetween),
+		Manual:         restart == v1alpha1.RestartManual,
+		InPlace:        restart == v1alpha1.RestartInPlace,
+		Timeout:        Bounds(mesh).Timeout,
+		DrainTimeout:   DrainTimeout(mesh),
+	}
+}
+
+// DrainTimeout returns how long the sidecar that another one replaces in its pod serves open connections.
+func DrainTimeout(mesh *v1alpha1.Mesh) time.Duration {
+	return ptr.Deref(mesh.Spec.Sidecar, v1alpha1.SidecarSpec{}).DrainTimeout.ValueOr(v1alpha1.DefaultDrainTimeout)
+}
+
+// BridgeDuration returns for how long sidecars of Open Service Mesh are served.
+func BridgeDuration(bridge *v1alpha1.BridgeSpec) time.Duration {
+	return bridge.Duration.ValueOr(v1alpha1.DefaultBridgeDuration)
+}
