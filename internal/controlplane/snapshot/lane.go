@@ -77,8 +77,8 @@ func (s *Store) buildLater(owner any, namespace string, do func()) {
 	}
 }
 
-// buildNext does the job whose turn it is, as a batch of its own: policies of other namespaces are applied while a large scope is translated. Everything that was
-// queued meanwhile comes before the next job.
+// buildNext does the job whose turn it is, as a batch of its own: policies of other namespaces are applied while a large scope is translated. Everything
+// that was queued meanwhile comes before the next job.
 func (s *Store) buildNext() {
 	now := s.config.Now()
 	job, found := s.lane.take(now)
