@@ -222,7 +222,7 @@ var stages = map[string]struct {
 		"CanaryWorkloads",
 		func(_ string, spec *v1alpha1.MeshSpec) {
 			spec.Upgrade.DataPlane.MaxUnavailable = ptr.To(intstr.FromInt32(1))
-			spec.Upgrade.DataPlane.PauseBetween = ptr.To(v1alpha1.NewDuration(time.Minute))
+			spec.Upgrade.DataPlane.PauseBetween = ptr.To(v1alpha1.NewDuration(time.Hour))
 		},
 		func(_ string, spec *v1alpha1.MeshSpec) {
 			spec.Upgrade.DataPlane.PauseBetween = ptr.To(v1alpha1.Duration("0s"))
