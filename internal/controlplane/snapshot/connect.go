@@ -69,8 +69,6 @@ type pendingStream struct {
 	abort func()
 	// reason is why it could not be bound so far. It is nil while the stream only waits until its scope is built.
 	reason error
-	// mayBuild is true when it is its turn to build the scope.
-	mayBuild bool
 	// isLate is true after the longest wait for an unknown pod.
 	isLate bool
 	result chan connectResult
@@ -118,13 +116,13 @@ func (s *Store) Connect(ctx context.Context, peer Peer, abort func()) (*Stream, 
 
 func (s *Store) addPending(p *pendingStream) {
 	s.pendingStreams[p] = struct{}{}
-	s.tryBind(p)
+	s.tryBind(p, false)
 }
 
 // bindPending binds pending streams whose pods are known now.
 func (s *Store) bindPending() {
 	for p := range s.pendingStreams {
-		s.tryBind(p)
+		s.tryBind(p, false)
 	}
 }
 
@@ -144,8 +142,8 @@ func (s *Store) late(p *pendingStream) {
 	}
 }
 
-// tryBind binds a stream to its pod, rejects it, or keeps it pending while the pod may still appear.
-func (s *Store) tryBind(p *pendingStream) {
+// tryBind binds a stream to its pod, rejects it, or keeps it pending: while the pod may still appear, or until it is its turn to build a scope.
+func (s *Store) tryBind(p *pendingStream, isItsTurn bool) {
 	if !s.synced.Load() {
 		p.reason = ErrNotSynced
 		return
@@ -167,7 +165,7 @@ func (s *Store) tryBind(p *pendingStream) {
 		s.reject(p, err)
 		return
 	}
-	if key := scope.KeyFor(view, pod); s.scopes[key] == nil && !p.mayBuild {
+	if key := scope.KeyFor(view, pod); s.scopes[key] == nil && !isItsTurn {
 		p.reason = nil
 		s.buildLater(p, key.Identity.Namespace, func() { s.bindInTurn(p) })
 		return
@@ -179,9 +177,8 @@ func (s *Store) tryBind(p *pendingStream) {
 // bindInTurn builds the scope of a stream that still waits, and binds it.
 func (s *Store) bindInTurn(p *pendingStream) {
 	if _, pending := s.pendingStreams[p]; pending {
-		p.mayBuild = true
-		s.tryBind(p)
-		if p.mayBuild = false; p.isLate {
+		s.tryBind(p, true)
+		if p.isLate {
 			s.late(p)
 		}
 	}

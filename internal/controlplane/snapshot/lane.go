@@ -85,11 +85,9 @@ func (s *Store) buildNext() {
 	if !found {
 		return
 	}
-	batch := &runningBatch{turnBegan: now}
-	s.running.begin(batch)
+	s.running.begin(&runningBatch{turnBegan: now})
 	s.charged(job.namespace, job.do)
 	s.endRunning()
-	s.policies.SetChanged(batch.policies, s.config.Now())
 }
 
 // charged does something for a namespace, and counts the time without the batches that have interrupted it.

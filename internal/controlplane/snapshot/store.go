@@ -241,7 +241,6 @@ func (s *Store) applyBatch(b status.Batch) {
 	s.addStage(status.StageCatalog, began)
 	s.rebuildAffected(touched)
 	s.endRunning()
-	s.policies.SetChanged(batch.policies, s.config.Now())
 	if len(touched) > 0 && batch.postponed == 0 {
 		s.tracer.Finish(s.trace, s.config.Now())
 	}

@@ -251,7 +251,7 @@ func (s *Store) notifyOf(batch *runningBatch, n *scopeNode, changes *delta.Chang
 // begin makes a batch the current one.
 func (r *running) begin(b *runningBatch) { r.batches = append(r.batches, b) }
 
-// endRunning ends the current batch. Its policies also reach the scopes that an interrupted batch has not rebuilt yet.
+// endRunning ends the current batch, with which its policies have changed. They also reach the scopes that an interrupted batch has not rebuilt yet.
 func (s *Store) endRunning() {
 	r := &s.running
 	ended := r.current()
@@ -259,4 +259,5 @@ func (s *Store) endRunning() {
 	if interrupted := r.current(); interrupted != nil {
 		interrupted.policies = append(interrupted.policies, ended.policies...)
 	}
+	s.policies.SetChanged(ended.policies, s.config.Now())
 }
