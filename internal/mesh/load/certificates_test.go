@@ -11,6 +11,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
+	"github.com/openservicemesh/osm-operator/internal/testing/loadtest"
 )
 
 const gateways = `
@@ -42,7 +43,7 @@ func gatewayObjects(t *testing.T) []*unstructured.Unstructured {
 // TestPlanAssumesCertificates checks that listeners with TLS are served although Secrets are not read, and follow an edit.
 func TestPlanAssumesCertificates(t *testing.T) {
 	all := gatewayObjects(t)
-	loaded, err := load.FromObjects("osm", scheme(t), all)
+	loaded, err := load.FromObjects("osm", loadtest.Scheme(t), all)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +66,7 @@ func TestPlanAssumesCertificates(t *testing.T) {
 		t.Fatal(err)
 	}
 	after := loaded.Clone()
-	touched, err := after.Edit("osm", scheme(t), []*unstructured.Unstructured{edited}, nil)
+	touched, err := after.Edit("osm", loadtest.Scheme(t), []*unstructured.Unstructured{edited}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +90,7 @@ func TestPlanAssumesCredentials(t *testing.T) {
 		}
 		all = append(all, u)
 	}
-	loaded, err := load.FromObjects("osm", scheme(t), all)
+	loaded, err := load.FromObjects("osm", loadtest.Scheme(t), all)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +98,7 @@ func TestPlanAssumesCredentials(t *testing.T) {
 	if got := loaded.Catalog.View().EgressCredential(name); got == nil || got.Problem != "" {
 		t.Errorf("the Secret has the entry %+v, want a usable one", got)
 	}
-	if _, err := loaded.Edit("osm", scheme(t), nil, all[len(all)-1:]); err != nil {
+	if _, err := loaded.Edit("osm", loadtest.Scheme(t), nil, all[len(all)-1:]); err != nil {
 		t.Fatal(err)
 	}
 	if got := loaded.Catalog.View().EgressCredential(name); got != nil {
@@ -113,7 +114,7 @@ func TestPlanAssumesAuthorities(t *testing.T) {
 	if err := unstructured.SetNestedSlice(all[4].Object, refs, "spec", "tls", "frontend", "default", "validation", "caCertificateRefs"); err != nil {
 		t.Fatal(err)
 	}
-	loaded, err := load.FromObjects("osm", scheme(t), all)
+	loaded, err := load.FromObjects("osm", loadtest.Scheme(t), all)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +122,7 @@ func TestPlanAssumesAuthorities(t *testing.T) {
 	if len(result.Listeners) != 1 || len(result.Unread) > 0 || result.Listeners[0].Clients == nil || len(result.Listeners[0].Clients.AuthoritiesPEM) == 0 {
 		t.Errorf("the Gateway has %+v, want a listener with authorities", result)
 	}
-	if _, err := loaded.Edit("osm", scheme(t), nil, all[4:]); err != nil {
+	if _, err := loaded.Edit("osm", loadtest.Scheme(t), nil, all[4:]); err != nil {
 		t.Fatal(err)
 	}
 	if got := loaded.Catalog.View().GatewayAuthorities(catalog.Name{Namespace: "shop", Name: "clients"}); got != nil {

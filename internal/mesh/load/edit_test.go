@@ -10,12 +10,13 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
+	"github.com/openservicemesh/osm-operator/internal/testing/loadtest"
 )
 
 // An edited clone equals the mesh of the edited objects, and the original is unchanged.
 func TestEdit_OfClone(t *testing.T) {
-	all := parse(t)
-	known := scheme(t)
+	all := loadtest.Parse(t)
+	known := loadtest.Scheme(t)
 	loadAll := func(objects ...*unstructured.Unstructured) *load.Loaded {
 		loaded, err := load.FromObjects("osm", known, objects)
 		if err != nil {
@@ -52,11 +53,11 @@ func TestEdit_OfClone(t *testing.T) {
 }
 
 func TestKinds(t *testing.T) {
-	kinds, err := load.Kinds("osm", scheme(t))
+	kinds, err := load.Kinds("osm", loadtest.Scheme(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, object := range parse(t) {
+	for _, object := range loadtest.Parse(t) {
 		_, known := kinds[object.GroupVersionKind().GroupKind()]
 		if want := object.GetKind() != "ConfigMap"; known != want {
 			t.Errorf("%s: known is %t", object.GetKind(), known)
