@@ -16,7 +16,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 	"github.com/openservicemesh/osm-operator/internal/operator/clusterload"
@@ -206,7 +206,7 @@ func (a *app) verifyIngress(ctx context.Context, o ingressOptions, form *output.
 		} else {
 			i := connectivity.Ingress{Policy: parseName(inside, o.ingressBackend), Service: serviceOf(inside, o.toService), Port: o.port, Protocol: o.protocol}
 			i.Gateway = serviceOf(namespace, o.fromService)
-			policy, _ := loaded.Entries[catalog.Ref{Kind: ingressbackend.Kind, Name: i.Policy}].(*ingressbackend.Policy)
+			policy, _ := loaded.Entries[entity.Ref{Kind: ingressbackend.Kind, Name: i.Policy}].(*ingressbackend.Policy)
 			parts = append(parts, connectivity.VerifyIngress(loaded.Catalog.View(), policy, i)...)
 		}
 	}
@@ -214,9 +214,9 @@ func (a *app) verifyIngress(ctx context.Context, o ingressOptions, form *output.
 }
 
 // serviceOf parses the name of a Service; empty for none.
-func serviceOf(namespace, text string) catalog.Name {
+func serviceOf(namespace, text string) entity.Name {
 	if text == "" {
-		return catalog.Name{}
+		return entity.Name{}
 	}
 	return parseName(namespace, text)
 }

@@ -15,6 +15,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -110,22 +112,22 @@ func (a *app) connectivity(ctx context.Context, o connectivityOptions, form *out
 }
 
 // protocols maps application protocols to the protocol of the sidecar. Encrypted protocols are TCP.
-var protocols = map[string]catalog.Protocol{
-	"http": catalog.ProtocolHTTP, "grpc": catalog.ProtocolGRPC, "https": catalog.ProtocolTCP, "tcp": catalog.ProtocolTCP,
-	"tcp-server-first": catalog.ProtocolTCPServerFirst,
+var protocols = map[string]inventory.Protocol{
+	"http": inventory.ProtocolHTTP, "grpc": inventory.ProtocolGRPC, "https": inventory.ProtocolTCP, "tcp": inventory.ProtocolTCP,
+	"tcp-server-first": inventory.ProtocolTCPServerFirst,
 }
 
 // outsideProtocols returns the protocols that the application may use with a host outside the mesh: any, unless --app-protocol is set.
-func (o connectivityOptions) outsideProtocols() []catalog.Protocol {
+func (o connectivityOptions) outsideProtocols() []inventory.Protocol {
 	switch {
 	case !o.protocolGiven:
-		return []catalog.Protocol{catalog.ProtocolHTTPS, catalog.ProtocolHTTP, catalog.ProtocolTCP}
+		return []inventory.Protocol{catalog.ProtocolHTTPS, inventory.ProtocolHTTP, inventory.ProtocolTCP}
 	case o.protocol == "https":
-		return []catalog.Protocol{catalog.ProtocolHTTPS}
+		return []inventory.Protocol{catalog.ProtocolHTTPS}
 	case o.protocol == "http", o.protocol == "grpc":
-		return []catalog.Protocol{catalog.ProtocolHTTP}
+		return []inventory.Protocol{inventory.ProtocolHTTP}
 	}
-	return []catalog.Protocol{catalog.ProtocolTCP}
+	return []inventory.Protocol{inventory.ProtocolTCP}
 }
 
 // check validates the combination of flags.
@@ -167,15 +169,15 @@ func (a *app) verifier(ctx context.Context, c client.Client, found mesh) (connec
 		sidecar *connectivity.Sidecar
 		err     error
 	}
-	asked := map[catalog.Name]answer{}
+	asked := map[entity.Name]answer{}
 	return connectivity.Mesh{
 		Mesh: m, TrustDomain: a.trustDomain(ctx, c, found), Now: a.now(),
-		Pod: func(ctx context.Context, name catalog.Name) (*corev1.Pod, error) {
+		Pod: func(ctx context.Context, name entity.Name) (*corev1.Pod, error) {
 			pod := &corev1.Pod{}
 			return pod, a.kube.Sentence(c.Get(ctx, client.ObjectKey{Namespace: name.Namespace, Name: name.Name}, pod))
 		},
 		Connected: a.connectedTo(ctx, c, found),
-		Sidecar: func(ctx context.Context, name catalog.Name) (*connectivity.Sidecar, error) {
+		Sidecar: func(ctx context.Context, name entity.Name) (*connectivity.Sidecar, error) {
 			if _, known := asked[name]; !known {
 				sidecar, err := a.readSidecar(ctx, name)
 				asked[name] = answer{sidecar, err}
@@ -186,7 +188,7 @@ func (a *app) verifier(ctx context.Context, c client.Client, found mesh) (connec
 }
 
 // readSidecar reads the configuration of a pod's Envoy.
-func (a *app) readSidecar(ctx context.Context, name catalog.Name) (*connectivity.Sidecar, error) {
+func (a *app) readSidecar(ctx context.Context, name entity.Name) (*connectivity.Sidecar, error) {
 	ctx, cancel := context.WithTimeout(ctx, adminTimeout)
 	defer cancel()
 	a.progress().report("reading the configuration of the sidecar of pod %s", name)
@@ -206,13 +208,13 @@ func (a *app) readSidecar(ctx context.Context, name catalog.Name) (*connectivity
 }
 
 // connectedTo returns a function that looks up a sidecar in the reports of the control plane replicas. The reports are read once.
-func (a *app) connectedTo(ctx context.Context, c client.Client, found mesh) func(context.Context, catalog.Name) (bool, string, error) {
+func (a *app) connectedTo(ctx context.Context, c client.Client, found mesh) func(context.Context, entity.Name) (bool, string, error) {
 	complete := false
 	sidecars := sync.OnceValues(func() (all []connected, err error) {
 		all, complete, err = a.sidecars(ctx, c, found, "")
 		return all, err
 	})
-	return func(_ context.Context, name catalog.Name) (bool, string, error) {
+	return func(_ context.Context, name entity.Name) (bool, string, error) {
 		all, err := sidecars()
 		if err != nil {
 			return false, "", err

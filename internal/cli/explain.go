@@ -22,7 +22,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/cli/remaining"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
 	"github.com/openservicemesh/osm-operator/internal/operator/clusterload"
@@ -160,9 +161,9 @@ func (a *app) fromCluster(ctx context.Context, c client.Client, found mesh) (exp
 	m := meshOf(found.Name, loaded)
 	addStatus(&m, objects)
 	members := remaining.Members(objects)
-	m.Remaining = func(pod *catalog.Pod) bool { return found.siblings.Sidecar(pod, members[pod.Name.Namespace]) }
-	m.NotInjected = func(pod catalog.Name) string { return analyze.NotInjected(objects, pod) }
-	m.Undeclared = func(service *catalog.Service, port uint16) string {
+	m.Remaining = func(pod *inventory.Instance) bool { return found.siblings.Sidecar(pod, members[pod.Name.Namespace]) }
+	m.NotInjected = func(pod entity.Name) string { return analyze.NotInjected(objects, pod) }
+	m.Undeclared = func(service *inventory.Service, port uint16) string {
 		return analyze.UndeclaredPort(objects, service, port)
 	}
 	m.Account = func(ctx context.Context, kind, namespace, name string) (string, bool, error) {
@@ -178,19 +179,19 @@ func (a *app) fromCluster(ctx context.Context, c client.Client, found mesh) (exp
 
 func meshOf(name string, loaded *load.Loaded) explain.Mesh {
 	m := explain.Mesh{Name: name, Catalog: loaded.Catalog}
-	m.Exists = func(ref catalog.Ref) bool {
+	m.Exists = func(ref entity.Ref) bool {
 		_, taken := loaded.Names[ref]
 		return taken
 	}
-	m.PodAt = func(address netip.Addr) catalog.Name {
+	m.PodAt = func(address netip.Addr) entity.Name {
 		for _, entry := range loaded.Entries {
-			if pod, ok := entry.(*catalog.Pod); ok && !pod.Finished && slices.Contains(pod.IPs, address) {
+			if pod, ok := entry.(*inventory.Instance); ok && !pod.Finished && slices.Contains(pod.IPs, address) {
 				return pod.Name
 			}
 		}
-		return catalog.Name{}
+		return entity.Name{}
 	}
-	m.Problems = func(ref catalog.Ref) []diagnosis.Finding {
+	m.Problems = func(ref entity.Ref) []diagnosis.Finding {
 		var all []diagnosis.Finding
 		for _, f := range loaded.Findings {
 			if f.Kind == ref.Kind && f.Name == ref.Name {
@@ -230,7 +231,7 @@ func meshOfObjects(meshName string, objects []*unstructured.Unstructured) (expla
 		return explain.Mesh{}, err
 	}
 	m := meshOf(complete.Mesh, loaded)
-	m.Undeclared = func(service *catalog.Service, port uint16) string {
+	m.Undeclared = func(service *inventory.Service, port uint16) string {
 		return analyze.UndeclaredPort(complete.Objects, service, port)
 	}
 	m.Account = func(_ context.Context, kind, namespace, name string) (string, bool, error) {

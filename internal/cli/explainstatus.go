@@ -11,23 +11,23 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/explain"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 )
 
 // addStatus lets answers consider what the control plane reports in the status of objects: listeners that the ingress gateway does not serve,
 // and Egresses whose hosts have no address.
 func addStatus(m *explain.Mesh, objects []*unstructured.Unstructured) {
-	byName := map[catalog.Ref]*unstructured.Unstructured{}
+	byName := map[entity.Ref]*unstructured.Unstructured{}
 	for _, object := range objects {
-		if kind := catalog.Kind(object.GetKind()); kind == catalog.KindGateway || kind == catalog.KindEgress {
-			byName[catalog.Ref{Kind: kind, Name: catalog.Name{Namespace: object.GetNamespace(), Name: object.GetName()}}] = object
+		if kind := entity.Kind(object.GetKind()); kind == entity.KindGateway || kind == entity.KindEgress {
+			byName[entity.Ref{Kind: kind, Name: entity.Name{Namespace: object.GetNamespace(), Name: object.GetName()}}] = object
 		}
 	}
-	m.Unprogrammed = func(gateway catalog.Name, listener string) string {
-		return unprogrammed(byName[catalog.Ref{Kind: catalog.KindGateway, Name: gateway}], listener)
+	m.Unprogrammed = func(gateway entity.Name, listener string) string {
+		return unprogrammed(byName[entity.Ref{Kind: entity.KindGateway, Name: gateway}], listener)
 	}
-	m.Unavailable = func(ref catalog.Ref) string { return unavailable(byName[ref]) }
+	m.Unavailable = func(ref entity.Ref) string { return unavailable(byName[ref]) }
 }
 
 // unprogrammed returns why a listener is not served; empty if it is, or if the status is about an earlier version of the Gateway.

@@ -6,7 +6,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/cli/explain"
 	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
 // Answers consider conditions of the current generation only: of listeners, and of Egresses whose requests get status 503.
@@ -29,14 +29,14 @@ func TestAnswersConsiderConditions(t *testing.T) {
 	}
 	var m explain.Mesh
 	addStatus(&m, objects)
-	name := func(name string) catalog.Name { return catalog.Name{Namespace: "shop", Name: name} }
+	name := func(name string) entity.Name { return entity.Name{Namespace: "shop", Name: name} }
 	for listener, want := range map[string]string{"down": "the Secret cannot be read", "old": "", "up": "", "none": ""} {
 		if got := m.Unprogrammed(name("web"), listener); got != want {
 			t.Errorf("listener %s: %q, want %q", listener, got, want)
 		}
 	}
 	for policy, want := range map[string]string{"dead": "get status 503", "unlimited": "", "none": ""} {
-		got := m.Unavailable(catalog.Ref{Kind: catalog.KindEgress, Name: name(policy)})
+		got := m.Unavailable(entity.Ref{Kind: entity.KindEgress, Name: name(policy)})
 		if !strings.Contains(got, want) || want == "" && got != "" {
 			t.Errorf("Egress %s: %q, want %q", policy, got, want)
 		}

@@ -11,20 +11,22 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/cli/explain"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 // parseName parses "[NAMESPACE/][KIND/]NAME" and drops the kind, such as pod.
-func parseName(namespace, text string) catalog.Name {
+func parseName(namespace, text string) entity.Name {
 	_, name := parseKindName(namespace, text)
 	return name
 }
 
 // parseKindName parses "[NAMESPACE/][KIND/]NAME". The kind is singular and in lower case; empty without one. What stands before the name is a
 // namespace, unless it is a kind.
-func parseKindName(namespace, text string) (kind string, name catalog.Name) {
+func parseKindName(namespace, text string) (kind string, name entity.Name) {
 	parts := strings.Split(text, "/")
-	name = catalog.Name{Namespace: namespace, Name: parts[len(parts)-1]}
+	name = entity.Name{Namespace: namespace, Name: parts[len(parts)-1]}
 	parts = parts[:len(parts)-1]
 	if len(parts) > 0 {
 		if known, ok := explain.KindNamed(parts[len(parts)-1]); ok {
@@ -38,25 +40,25 @@ func parseKindName(namespace, text string) (kind string, name catalog.Name) {
 }
 
 // podIn returns the pod of a reference in a mesh. Of a workload or service account it is the first pod that runs.
-func podIn(c *catalog.Catalog, namespace, text string) (catalog.Name, error) {
-	var pods []*catalog.Pod
-	for _, entry := range c.Entries(catalog.KindPod) {
-		pods = append(pods, entry.(*catalog.Pod))
+func podIn(c *catalog.Catalog, namespace, text string) (entity.Name, error) {
+	var pods []*inventory.Instance
+	for _, entry := range c.Entries(entity.KindPod) {
+		pods = append(pods, entry.(*inventory.Instance))
 	}
 	return podAmong(pods, namespace, text)
 }
 
 // runningPod is like podIn for pods of a cluster.
-func runningPod(ctx context.Context, c client.Reader, namespace, text string) (catalog.Name, error) {
+func runningPod(ctx context.Context, c client.Reader, namespace, text string) (entity.Name, error) {
 	kind, name := parseKindName(namespace, text)
 	if kind == "" || kind == explain.KindPod {
 		return name, nil
 	}
 	var list corev1.PodList
 	if err := c.List(ctx, &list, client.InNamespace(name.Namespace)); err != nil {
-		return catalog.Name{}, err
+		return entity.Name{}, err
 	}
-	var pods []*catalog.Pod
+	var pods []*inventory.Instance
 	for i := range list.Items {
 		if list.Items[i].Status.Phase == corev1.PodRunning {
 			pods = append(pods, ingest.Pod(&list.Items[i]))
@@ -66,15 +68,15 @@ func runningPod(ctx context.Context, c client.Reader, namespace, text string) (c
 }
 
 // podAmong returns the pod of a reference: the named one, or the first one of a workload or service account that has not terminated.
-func podAmong(pods []*catalog.Pod, namespace, text string) (catalog.Name, error) {
+func podAmong(pods []*inventory.Instance, namespace, text string) (entity.Name, error) {
 	kind, name := parseKindName(namespace, text)
 	switch kind {
 	case "", explain.KindPod:
 		return name, nil
 	case explain.KindService:
-		return catalog.Name{}, fmt.Errorf("%s is a Service: specify a pod, or a workload such as deploy/NAME", text)
+		return entity.Name{}, fmt.Errorf("%s is a Service: specify a pod, or a workload such as deploy/NAME", text)
 	}
-	var found []catalog.Name
+	var found []entity.Name
 	for _, p := range pods {
 		isOwner := strings.EqualFold(p.Workload.Kind, kind) && p.Workload.Name == name.Name
 		isAccount := kind == explain.KindServiceAccount && p.ServiceAccount == name.Name
@@ -83,7 +85,7 @@ func podAmong(pods []*catalog.Pod, namespace, text string) (catalog.Name, error)
 		}
 	}
 	if len(found) == 0 {
-		return catalog.Name{}, fmt.Errorf("no running pod of %s %s found in namespace %s", kind, name.Name, name.Namespace)
+		return entity.Name{}, fmt.Errorf("no running pod of %s %s found in namespace %s", kind, name.Name, name.Namespace)
 	}
-	return slices.MinFunc(found, catalog.Name.Compare), nil
+	return slices.MinFunc(found, entity.Name.Compare), nil
 }

@@ -4,15 +4,15 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
 // Pods are named as kubectl prints them, and a kind is no namespace.
 func TestPodsAreNamedWithKinds(t *testing.T) {
-	pod := func(name, workload string) *catalog.Pod {
+	pod := func(name, workload string) *inventory.Instance {
 		p := meshtest.Pod("shop", name, "web", "web", "10.0.0.1")
-		p.Workload = catalog.Workload{Kind: "Deployment", Name: workload}
+		p.Workload = inventory.Workload{Kind: "Deployment", Name: workload}
 		return p
 	}
 	mesh := meshtest.Apply(pod("web-b", "web"), pod("web-a", "web"), pod("db-a", "db"))

@@ -12,6 +12,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/analyze"
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/operator/clusterload"
 )
@@ -71,7 +73,7 @@ func (a *app) checkPods(ctx context.Context, meshName, source, destination strin
 }
 
 // meshedPod returns the pod "[NAMESPACE/]NAME" if it is part of the mesh.
-func meshedPod(v *catalog.View, text string) (*catalog.Pod, error) {
+func meshedPod(v *catalog.View, text string) (*inventory.Instance, error) {
 	namespace, name, found := strings.Cut(text, "/")
 	if !found {
 		namespace, name = "default", text
@@ -79,7 +81,7 @@ func meshedPod(v *catalog.View, text string) (*catalog.Pod, error) {
 	if name == "" || strings.Contains(name, "/") {
 		return nil, fmt.Errorf("Pod name should be of the form <namespace/pod>, or <pod> for default namespace, got: %s", text) //nolint:staticcheck // same message as OSM
 	}
-	pod := v.Pod(catalog.Name{Namespace: namespace, Name: name})
+	pod := v.Pod(entity.Name{Namespace: namespace, Name: name})
 	if pod == nil {
 		return nil, fmt.Errorf("Could not find pod %s in namespace %s", name, namespace) //nolint:staticcheck // same message as OSM
 	}
@@ -90,7 +92,7 @@ func meshedPod(v *catalog.View, text string) (*catalog.Pod, error) {
 }
 
 // grantingPods returns the TrafficTargets that allow one pod to connect to any port of another, sorted.
-func grantingPods(v *catalog.View, from, to *catalog.Pod) []string {
+func grantingPods(v *catalog.View, from, to *inventory.Instance) []string {
 	var all []string
 	for _, name := range v.ServicesOfPod(to) {
 		service := v.Service(name)
@@ -118,15 +120,15 @@ func conflictKinds() []string {
 }
 
 // conflictingKinds returns a kind by its singular, plural or short name, and the kinds that yield to it; none if no objects conflict.
-func conflictingKinds(text string) []catalog.Kind {
+func conflictingKinds(text string) []entity.Kind {
 	named, _ := kinds.Named(text)
 	if !slices.Contains(conflictKinds(), strings.ToLower(named.Kind)) {
 		return nil
 	}
-	all := []catalog.Kind{catalog.Kind(named.Kind)}
+	all := []entity.Kind{entity.Kind(named.Kind)}
 	for _, kind := range kinds.All() {
 		if kind.YieldsTo == all[0] {
-			all = append(all, catalog.Kind(kind.Kind))
+			all = append(all, entity.Kind(kind.Kind))
 		}
 	}
 	return all
@@ -169,7 +171,7 @@ func (a *app) checkConflicts(ctx context.Context, meshName, kind string) error {
 		namespaces = strings.Split(only, ",")
 	}
 	for _, namespace := range namespaces {
-		if _, exists := loaded.Names[catalog.Ref{Kind: catalog.KindNamespace, Name: catalog.Name{Name: namespace}}]; !exists {
+		if _, exists := loaded.Names[entity.Ref{Kind: entity.KindNamespace, Name: entity.Name{Name: namespace}}]; !exists {
 			return fmt.Errorf("namespace %s not found: list namespaces with `kubectl get namespaces`", namespace)
 		}
 	}
@@ -177,7 +179,7 @@ func (a *app) checkConflicts(ctx context.Context, meshName, kind string) error {
 }
 
 // reportConflicts prints the conflicts between policies of the given kinds, in OSM's format.
-func (a *app) reportConflicts(all []analyze.Conflict, conflicting []catalog.Kind, namespaces []string) error {
+func (a *app) reportConflicts(all []analyze.Conflict, conflicting []entity.Kind, namespaces []string) error {
 	found := false
 	for _, c := range all {
 		if !slices.Contains(conflicting, c.Policy.Kind) || len(namespaces) > 0 && !slices.Contains(namespaces, c.Policy.Name.Namespace) {

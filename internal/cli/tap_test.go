@@ -10,6 +10,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/tap"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -17,7 +18,7 @@ import (
 func TestClientsWithoutDestinationsAreNamed(t *testing.T) {
 	web := Pod("shop", "web-0", "web", "web", "10.0.0.1")
 	entries := []catalog.Entry{
-		&catalog.Namespace{Name: "shop", Monitored: true}, web, Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP), Slice(Name("shop", "web"), web),
+		&catalog.Namespace{Name: "shop", Monitored: true}, web, Service("shop", "web", "web", "10.96.0.1", 80, inventory.ProtocolHTTP), Slice(Name("shop", "web"), web),
 		Group("shop", "paths", "/a"), Target("t", SA("shop", "web"), []catalog.TargetRule{HTTP("paths")}, SA("shop", "till")),
 	}
 	pods := map[tap.Pod]*corev1.Pod{}

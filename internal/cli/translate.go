@@ -11,7 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/translate"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
 	"github.com/openservicemesh/osm-operator/internal/operator/clusterload"
@@ -99,7 +99,7 @@ func (a *app) translate(ctx context.Context, o *translateOptions) error {
 
 func hasNamespace(l *load.Loaded, name string) bool {
 	for ref := range l.Names {
-		if ref.Kind == catalog.KindNamespace && (ref.Name.Name == name || ref.Name.Namespace == name) {
+		if ref.Kind == entity.KindNamespace && (ref.Name.Name == name || ref.Name.Namespace == name) {
 			return true
 		}
 	}

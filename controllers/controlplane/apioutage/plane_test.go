@@ -25,6 +25,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/token"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/xds"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/backoff"
@@ -54,7 +55,7 @@ func (v tokens) Authenticate(ctx context.Context, raw string) (xds.Peer, error) 
 	verified, err := v.Verify(ctx, raw)
 	return xds.Peer{
 		Extend: func(ctx context.Context) time.Time { return v.Extend(ctx, verified.Expiry) },
-		Pod:    catalog.Name{Namespace: verified.Namespace, Name: verified.Pod},
+		Pod:    entity.Name{Namespace: verified.Namespace, Name: verified.Pod},
 		PodUID: verified.PodUID, ServiceAccountUID: verified.ServiceAccountUID, Expiry: verified.ValidUntil,
 		ServiceAccount: identity.ServiceAccount{Namespace: verified.Namespace, Name: verified.ServiceAccount},
 	}, err

@@ -5,6 +5,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/secrets"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 )
@@ -21,7 +22,7 @@ func (r *Reconciler) updateAuthorities(ctx context.Context, v *catalog.View) ([]
 	r.excess = excess
 	r.authorities.Now = r.Now
 	r.authorities.Receive = func(change catalog.Change) { r.Sink.Apply([]catalog.Change{change}) }
-	current, removed, failed := r.authorities.Update(names, func(name catalog.Name) (catalog.Entry, error) {
+	current, removed, failed := r.authorities.Update(names, func(name entity.Name) (catalog.Entry, error) {
 		if tooMany := excess[name]; tooMany != nil {
 			return tooMany, nil
 		}

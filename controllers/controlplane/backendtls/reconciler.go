@@ -22,6 +22,7 @@ import (
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/secrets"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
@@ -51,7 +52,7 @@ type Reconciler struct {
 	// authorities are those that Sink has received.
 	authorities secrets.Entries
 	// excess are those that were beyond the limit of their namespace.
-	excess map[catalog.Name]*catalog.BackendAuthorities
+	excess map[entity.Name]*catalog.BackendAuthorities
 }
 
 // Reconcile reads the ConfigMaps and writes changed status. It must not run concurrently.
@@ -106,7 +107,7 @@ func (r *Reconciler) readServices(ctx context.Context, mesh *catalog.Catalog) er
 	var services []catalog.Change
 	for _, policy := range v.BackendTLSPolicies() {
 		for _, target := range policy.Targets {
-			name := catalog.Name{Namespace: policy.Name.Namespace, Name: target.Name}
+			name := entity.Name{Namespace: policy.Name.Namespace, Name: target.Name}
 			if !target.IsService() || len(v.ServersAt(name)) == 0 {
 				continue
 			}

@@ -13,6 +13,7 @@ import (
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/gatewayapi"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/status"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -23,14 +24,14 @@ const maxAncestors = 16
 
 // writeStatus writes changed entries of all policies. A policy outside the mesh has none.
 func (r *Reconciler) writeStatus(ctx context.Context, v *catalog.View, objects []unstructured.Unstructured) error {
-	evaluated := map[catalog.Name][]gateway.AncestorStatus{}
+	evaluated := map[entity.Name][]gateway.AncestorStatus{}
 	for _, policy := range v.BackendTLSPolicies() {
 		evaluated[policy.Name] = gateway.BackendTLSStatus(v, policy)
 	}
 	var failed error
 	for i := range objects {
 		object := &objects[i]
-		name := catalog.Name{Namespace: object.GetNamespace(), Name: object.GetName()}
+		name := entity.Name{Namespace: object.GetNamespace(), Name: object.GetName()}
 		targets := evaluated[name]
 		if rejections, _ := r.Rejected(kinds.BackendTLSPolicy.Kind, name.Namespace, name.Name); len(rejections) > 0 {
 			reject(targets, status.RejectionMessage(rejections))

@@ -16,6 +16,7 @@ import (
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/secrets"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/backoff"
@@ -45,7 +46,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 	}
 	r.credentials.Now = r.Now
 	r.credentials.Receive = func(change catalog.Change) { r.Sink.Apply([]catalog.Change{change}) }
-	_, removed, failed := r.credentials.Update(names, func(name catalog.Name) (catalog.Entry, error) {
+	_, removed, failed := r.credentials.Update(names, func(name entity.Name) (catalog.Entry, error) {
 		data, problem, err := secrets.Read(ctx, r.Secrets, name, r.Namespace)
 		switch {
 		case err != nil:
@@ -65,7 +66,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 }
 
 // names returns the Secrets that Egresses of the mesh refer to, in the order of the Egresses.
-func (r *Reconciler) names(ctx context.Context) ([]catalog.Name, error) {
+func (r *Reconciler) names(ctx context.Context) ([]entity.Name, error) {
 	var namespaces corev1.NamespaceList
 	if err := r.Client.List(ctx, &namespaces); err != nil {
 		return nil, err
@@ -80,7 +81,7 @@ func (r *Reconciler) names(ctx context.Context) ([]catalog.Name, error) {
 	if err := r.Client.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, err
 	}
-	var names []catalog.Name
+	var names []entity.Name
 	for i := range list.Items {
 		policy, _ := ingest.Egress(&list.Items[i])
 		if policy == nil || !members[policy.Name.Namespace] {

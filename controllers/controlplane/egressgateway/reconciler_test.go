@@ -17,13 +17,14 @@ import (
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/secrets"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/pki"
 )
 
 // sink keeps the entries that it receives.
-type sink map[catalog.Ref]*catalog.EgressCredential
+type sink map[entity.Ref]*catalog.EgressCredential
 
 func (s sink) Apply(changes []catalog.Change) {
 	for _, change := range changes {
@@ -83,7 +84,7 @@ func TestSecretsOfEgresses(t *testing.T) {
 		_, err := r.Reconcile(t.Context(), ctrl.Request{})
 		return err
 	}
-	ref := catalog.Ref{Kind: catalog.KindEgressCredential, Name: catalog.Name{Namespace: "shop", Name: "outside"}}
+	ref := entity.Ref{Kind: entity.KindEgressCredential, Name: entity.Name{Namespace: "shop", Name: "outside"}}
 	if err := reconcile(); err != nil || len(got) != 1 || string(got[ref].AuthoritiesPEM) != string(roots) {
 		t.Fatalf("entries %v (%v), want that of the mesh", got, err)
 	}

@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 )
 
@@ -32,26 +32,26 @@ const (
 // or have started empty, so a second list from its storage must confirm the deletions.
 type deletionGuard struct {
 	list   func(context.Context) (map[types.NamespacedName]struct{}, error)
-	remove func(catalog.Ref)
+	remove func(entity.Ref)
 	log    logr.Logger
 	// batchDelay and retryInterval are shorter in tests.
 	batchDelay, retryInterval time.Duration
 
 	mu        sync.Mutex
-	known     map[types.NamespacedName]catalog.Ref
+	known     map[types.NamespacedName]entity.Ref
 	pending   map[types.NamespacedName]struct{}
 	scheduled bool
 }
 
-func newDeletionGuard(list func(context.Context) (map[types.NamespacedName]struct{}, error), remove func(catalog.Ref), log logr.Logger) *deletionGuard {
+func newDeletionGuard(list func(context.Context) (map[types.NamespacedName]struct{}, error), remove func(entity.Ref), log logr.Logger) *deletionGuard {
 	return &deletionGuard{
 		list: list, remove: remove, log: log, batchDelay: batchDelay, retryInterval: retryInterval,
-		known: map[types.NamespacedName]catalog.Ref{}, pending: map[types.NamespacedName]struct{}{},
+		known: map[types.NamespacedName]entity.Ref{}, pending: map[types.NamespacedName]struct{}{},
 	}
 }
 
 // observe records that an object exists.
-func (d *deletionGuard) observe(key types.NamespacedName, ref catalog.Ref) {
+func (d *deletionGuard) observe(key types.NamespacedName, ref entity.Ref) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.known[key] = ref
@@ -59,7 +59,7 @@ func (d *deletionGuard) observe(key types.NamespacedName, ref catalog.Ref) {
 }
 
 // delete applies a deletion that was observed as a watch event.
-func (d *deletionGuard) delete(key types.NamespacedName, ref catalog.Ref) {
+func (d *deletionGuard) delete(key types.NamespacedName, ref entity.Ref) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.known, key)
@@ -68,7 +68,7 @@ func (d *deletionGuard) delete(key types.NamespacedName, ref catalog.Ref) {
 }
 
 // deleteUnobserved delays a deletion that was not observed as a watch event.
-func (d *deletionGuard) deleteUnobserved(ctx context.Context, key types.NamespacedName, ref catalog.Ref) {
+func (d *deletionGuard) deleteUnobserved(ctx context.Context, key types.NamespacedName, ref entity.Ref) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.known[key] = ref

@@ -10,14 +10,14 @@ import (
 	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
 // TestDeletionGuard_RetriesUntilConfirmed lists four times: an error, a contradiction, a partial confirmation, and a full one.
 func TestDeletionGuard_RetriesUntilConfirmed(t *testing.T) {
 	name := func(s string) types.NamespacedName { return types.NamespacedName{Namespace: "a", Name: s} }
-	ref := func(s string) catalog.Ref {
-		return catalog.Ref{Kind: catalog.KindService, Name: catalog.Name{Namespace: "a", Name: s}}
+	ref := func(s string) entity.Ref {
+		return entity.Ref{Kind: entity.KindService, Name: entity.Name{Namespace: "a", Name: s}}
 	}
 	answers := []struct {
 		there []string
@@ -37,7 +37,7 @@ func TestDeletionGuard_RetriesUntilConfirmed(t *testing.T) {
 			there[name(n)] = struct{}{}
 		}
 		return there, answer.err
-	}, func(gone catalog.Ref) {
+	}, func(gone entity.Ref) {
 		mu.Lock()
 		defer mu.Unlock()
 		log = append(log, "remove "+gone.Name.Name)

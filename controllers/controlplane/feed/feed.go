@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 )
@@ -52,7 +53,7 @@ type Config struct {
 	Events *Events
 	// Problems is called with the problems of each added or updated object, and with none for a deleted one. It must not
 	// block.
-	Problems func(kind catalog.Kind, object client.Object, problems []ingest.Problem)
+	Problems func(kind entity.Kind, object client.Object, problems []ingest.Problem)
 }
 
 // Feed watches Sources and sends catalog changes to a Sink.
@@ -61,7 +62,7 @@ type Feed struct{ config Config }
 // New returns a Feed.
 func New(config Config) *Feed {
 	if config.Problems == nil {
-		config.Problems = func(catalog.Kind, client.Object, []ingest.Problem) {}
+		config.Problems = func(entity.Kind, client.Object, []ingest.Problem) {}
 	}
 	return &Feed{config: config}
 }
@@ -73,7 +74,7 @@ func (f *Feed) Watch(ctx context.Context, source kinds.Source) (synced func() bo
 	if err != nil {
 		return nil, fmt.Errorf("watch %s: %w", source.Kind, err)
 	}
-	remove := func(ref catalog.Ref) { f.config.Sink.Apply([]catalog.Change{{Ref: ref, Received: f.config.Now()}}) }
+	remove := func(ref entity.Ref) { f.config.Sink.Apply([]catalog.Change{{Ref: ref, Received: f.config.Now()}}) }
 	guard := newDeletionGuard(storedNames(f.config.Live, f.config.Scheme, source), remove, f.config.Log.WithValues("kind", source.Kind))
 	registration, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
 		AddFunc: func(obj any) {
@@ -137,8 +138,8 @@ func (f *Feed) remove(ctx context.Context, source kinds.Source, guard *deletionG
 	}
 }
 
-func ref(kind catalog.Kind, object client.Object) catalog.Ref {
-	return kinds.RefOf(kind, catalog.Name{Namespace: object.GetNamespace(), Name: object.GetName()})
+func ref(kind entity.Kind, object client.Object) entity.Ref {
+	return kinds.RefOf(kind, entity.Name{Namespace: object.GetNamespace(), Name: object.GetName()})
 }
 
 // generation returns the value for catalog.Change.Generation. It falls back to resourceVersion, which API servers
@@ -167,7 +168,7 @@ func NewEvents(registerer prometheus.Registerer) *Events {
 	return e
 }
 
-func (e *Events) record(kind catalog.Kind, event string) {
+func (e *Events) record(kind entity.Kind, event string) {
 	if e != nil {
 		e.count.WithLabelValues(strings.ToLower(string(kind)) + "-" + event).Inc()
 	}

@@ -23,6 +23,7 @@ import (
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/feed"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/envtest"
@@ -31,7 +32,7 @@ import (
 // recordingSink records the latest entry of every object.
 type recordingSink struct {
 	mu      sync.Mutex
-	entries map[catalog.Ref]catalog.Entry
+	entries map[entity.Ref]catalog.Entry
 }
 
 func (s *recordingSink) Apply(changes []catalog.Change) {
@@ -43,7 +44,7 @@ func (s *recordingSink) Apply(changes []catalog.Change) {
 }
 
 // await waits until check accepts the entry of ref, which is nil if there is none.
-func (s *recordingSink) await(t *testing.T, what string, ref catalog.Ref, check func(catalog.Entry) bool) {
+func (s *recordingSink) await(t *testing.T, what string, ref entity.Ref, check func(catalog.Entry) bool) {
 	t.Helper()
 	deadline := time.Now().Add(30 * time.Second)
 	for {
@@ -75,7 +76,7 @@ func start(t *testing.T) *feedTest {
 	config := envtest.Start(t)
 	definitions := envtest.Definitions(t, crd.Own, crd.SMI)
 	isSplit := func(d *apiextensionsv1.CustomResourceDefinition) bool { return d.Spec.Names.Kind == "TrafficSplit" }
-	w := &feedTest{sink: &recordingSink{entries: map[catalog.Ref]catalog.Entry{}}, config: config}
+	w := &feedTest{sink: &recordingSink{entries: map[entity.Ref]catalog.Entry{}}, config: config}
 	w.split = definitions[slices.IndexFunc(definitions, isSplit)]
 	envtest.Install(t, config, slices.DeleteFunc(definitions, isSplit)...)
 
@@ -152,13 +153,13 @@ func smi(apiVersion, kind, name string, spec map[string]any) *unstructured.Unstr
 
 func TestFeed(t *testing.T) {
 	w := start(t)
-	before := catalog.Ref{Kind: catalog.KindNamespace, Name: catalog.Name{Namespace: "before"}}
+	before := entity.Ref{Kind: entity.KindNamespace, Name: entity.Name{Namespace: "before"}}
 	w.sink.mu.Lock()
 	if w.sink.entries[before] == nil {
 		t.Error("the Feed has synced, but the sink lacks an existing object")
 	}
 	w.sink.mu.Unlock()
-	ranges := catalog.Ref{Kind: catalog.KindServiceCIDR, Name: catalog.Name{Name: "kubernetes"}}
+	ranges := entity.Ref{Kind: entity.KindServiceCIDR, Name: entity.Name{Name: "kubernetes"}}
 	w.sink.await(t, "the ranges of Services", ranges, func(e catalog.Entry) bool {
 		entry, ok := e.(*catalog.ServiceCIDR)
 		return ok && len(entry.Ranges) > 0
@@ -177,7 +178,7 @@ func TestFeed(t *testing.T) {
 		map[string]any{"name": "all", "pathRegex": "/.*", "headers": map[string]any{"x-user": "me"}},
 	}})
 	w.create(t, group)
-	ref := catalog.Ref{Kind: catalog.KindHTTPRouteGroup, Name: catalog.Name{Namespace: "before", Name: "paths"}}
+	ref := entity.Ref{Kind: entity.KindHTTPRouteGroup, Name: entity.Name{Namespace: "before", Name: "paths"}}
 	w.sink.await(t, "a new policy", ref, exists)
 	if err := w.client.Delete(t.Context(), group); err != nil {
 		t.Fatal(err)
@@ -189,5 +190,5 @@ func TestFeed(t *testing.T) {
 		"service": "web", "backends": []any{map[string]any{"service": "web-v1", "weight": int64(1)}},
 	}))
 	w.sink.await(t, "a policy of a kind that was defined later",
-		catalog.Ref{Kind: catalog.KindTrafficSplit, Name: catalog.Name{Namespace: "before", Name: "late"}}, exists)
+		entity.Ref{Kind: entity.KindTrafficSplit, Name: entity.Name{Namespace: "before", Name: "late"}}, exists)
 }

@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 )
@@ -25,7 +26,7 @@ func (c *changes) Apply(list []catalog.Change) { *c = append(*c, list...) }
 func TestFeed_SetsGeneration(t *testing.T) {
 	moment := time.Unix(1_800_000_000, 0)
 	var got changes
-	source := kinds.SourceOf(catalog.KindNamespace, &corev1.Namespace{}, ingestNamespace)
+	source := kinds.SourceOf(entity.KindNamespace, &corev1.Namespace{}, ingestNamespace)
 	feed := New(Config{Sink: &got, Log: logr.Discard(), Now: func() time.Time { return moment }})
 	guard := newDeletionGuard(nil, nil, logr.Discard())
 	for _, object := range []*corev1.Namespace{
@@ -49,12 +50,12 @@ func TestFeed_SetsGeneration(t *testing.T) {
 
 func TestEvents_CountByKindAndType(t *testing.T) {
 	events := NewEvents(prometheus.NewRegistry())
-	events.record(catalog.KindTrafficTarget, "updated")
+	events.record(entity.KindTrafficTarget, "updated")
 	if got := testutil.ToFloat64(events.count.WithLabelValues("traffictarget-updated")); got != 1 {
 		t.Errorf("counted %v", got)
 	}
 	var none *Events
-	none.record(catalog.KindPod, "added")
+	none.record(entity.KindPod, "added")
 }
 
 func ingestNamespace(ns *corev1.Namespace) (*catalog.Namespace, []ingest.Problem) {

@@ -22,6 +22,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/feed"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -110,7 +111,7 @@ func startFeed(t *testing.T, s *fakeServer) (*recordingSink, *prometheus.Registr
 		t.Fatal(err)
 	}
 	go func() { _ = objects.Start(t.Context()) }()
-	target := &recordingSink{entries: map[catalog.Ref]catalog.Entry{}}
+	target := &recordingSink{entries: map[entity.Ref]catalog.Entry{}}
 	f := feed.New(feed.Config{Cache: objects, Live: live, Scheme: clientgoscheme.Scheme, Sink: target, Log: logr.Discard(), Now: time.Now})
 	if _, err := f.Watch(t.Context(), kinds.Workloads("osm")[0]); err != nil {
 		t.Fatal(err)
@@ -118,8 +119,8 @@ func startFeed(t *testing.T, s *fakeServer) (*recordingSink, *prometheus.Registr
 	return target, registry
 }
 
-func namespaceRef(name string) catalog.Ref {
-	return catalog.Ref{Kind: catalog.KindNamespace, Name: catalog.Name{Namespace: name}}
+func namespaceRef(name string) entity.Ref {
+	return entity.Ref{Kind: entity.KindNamespace, Name: entity.Name{Namespace: name}}
 }
 
 // TestThreat46EmptyListIsConfirmed covers a list that lacks one of two objects, which is applied, and an empty list, which is

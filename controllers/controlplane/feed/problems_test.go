@@ -10,7 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 )
@@ -18,7 +18,7 @@ import (
 // TestFeed_ReportsProblems adds an object with problems, fixes it and deletes it. Each step must be reported.
 func TestFeed_ReportsProblems(t *testing.T) {
 	var reported []string
-	record := func(kind catalog.Kind, object client.Object, problems []ingest.Problem) {
+	record := func(kind entity.Kind, object client.Object, problems []ingest.Problem) {
 		text := string(kind) + " " + object.GetName()
 		for _, problem := range problems {
 			text += " " + problem.Reason
@@ -26,8 +26,8 @@ func TestFeed_ReportsProblems(t *testing.T) {
 		reported = append(reported, text)
 	}
 	feed := New(Config{Sink: new(changes), Log: logr.Discard(), Now: time.Now, Problems: record})
-	source := kinds.SourceOf(catalog.KindService, &corev1.Service{}, ingest.Service)
-	d := newDeletionGuard(nil, func(catalog.Ref) {}, logr.Discard())
+	source := kinds.SourceOf(entity.KindService, &corev1.Service{}, ingest.Service)
+	d := newDeletionGuard(nil, func(entity.Ref) {}, logr.Discard())
 	service := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "dns"}}
 	service.Spec.Ports = []corev1.ServicePort{{Port: 53, Protocol: corev1.ProtocolUDP}}
 	feed.set(source, d, service)

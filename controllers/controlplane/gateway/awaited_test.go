@@ -9,6 +9,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/secrets"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
 // TestPermittedSecretIsReadWithinASecond permits the control plane to read a Secret. Its listener is served after the next reconciliation, which comes
@@ -72,7 +73,7 @@ func TestServicesReadNoSecrets(t *testing.T) {
 func TestFewSecretsAreAwaited(t *testing.T) {
 	var current []catalog.Change
 	for i := range 3 * maxAwaited {
-		current = append(current, catalog.Set(&catalog.GatewayCertificate{Name: catalog.Name{Namespace: "shop", Name: fmt.Sprint(i)}, Problem: map[bool]string{true: "It does not exist."}[i%2 == 0]}))
+		current = append(current, catalog.Set(&catalog.GatewayCertificate{Name: entity.Name{Namespace: "shop", Name: fmt.Sprint(i)}, Problem: map[bool]string{true: "It does not exist."}[i%2 == 0]}))
 	}
 	if awaited := withoutCertificate(current); len(awaited) != maxAwaited || awaited[current[1].Ref] {
 		t.Errorf("%v are awaited", awaited)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/secrets"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 )
@@ -22,7 +23,7 @@ const (
 // updateCertificates sends the certificates, and the authorities of clients, to the control plane, and returns them. It removes those that no Gateway
 // of the view uses any more. A Secret or a ConfigMap that cannot be read now keeps its last content. An unusable one is an entry with a problem.
 func (r *Reconciler) updateCertificates(ctx context.Context, v *catalog.View) ([]catalog.Change, error) {
-	certificates, failed := r.update(&r.certificates, gateway.Certificates(v), catalog.KindGatewayCertificate, func(name catalog.Name) (catalog.Entry, error) {
+	certificates, failed := r.update(&r.certificates, gateway.Certificates(v), entity.KindGatewayCertificate, func(name entity.Name) (catalog.Entry, error) {
 		data, problem, err := secrets.Read(ctx, r.Secrets, name, r.Namespace)
 		switch {
 		case err != nil:
@@ -32,7 +33,7 @@ func (r *Reconciler) updateCertificates(ctx context.Context, v *catalog.View) ([
 		}
 		return ingest.GatewayCertificate(name, data, r.Now()), nil
 	})
-	authorities, alsoFailed := r.update(&r.authorities, gateway.Authorities(v), catalog.KindGatewayAuthorities, func(name catalog.Name) (catalog.Entry, error) {
+	authorities, alsoFailed := r.update(&r.authorities, gateway.Authorities(v), entity.KindGatewayAuthorities, func(name entity.Name) (catalog.Entry, error) {
 		data, problem, err := secrets.ReadConfigMap(ctx, r.Secrets, name, r.Namespace)
 		switch {
 		case err != nil:
@@ -49,12 +50,12 @@ func (r *Reconciler) updateCertificates(ctx context.Context, v *catalog.View) ([
 
 // update reads the entries of a kind that are due, more often those that are awaited.
 func (r *Reconciler) update(
-	entries *secrets.Entries, names []catalog.Name, kind catalog.Kind, read func(catalog.Name) (catalog.Entry, error),
+	entries *secrets.Entries, names []entity.Name, kind entity.Kind, read func(entity.Name) (catalog.Entry, error),
 ) ([]catalog.Change, error) {
 	entries.Now = r.Now
 	entries.Receive = func(change catalog.Change) { r.Sink.Apply([]catalog.Change{change}) }
-	entries.Interval = func(name catalog.Name) time.Duration {
-		if r.awaited[catalog.Ref{Kind: kind, Name: name}] {
+	entries.Interval = func(name entity.Name) time.Duration {
+		if r.awaited[entity.Ref{Kind: kind, Name: name}] {
 			return awaitInterval
 		}
 		return secrets.ReadInterval
@@ -67,8 +68,8 @@ func (r *Reconciler) update(
 }
 
 // withoutCertificate returns the first Secrets and ConfigMaps without a usable certificate.
-func withoutCertificate(current []catalog.Change) map[catalog.Ref]bool {
-	awaited := map[catalog.Ref]bool{}
+func withoutCertificate(current []catalog.Change) map[entity.Ref]bool {
+	awaited := map[entity.Ref]bool{}
 	for _, change := range current {
 		if len(awaited) < maxAwaited && isUnusable(change.Entry) {
 			awaited[change.Ref] = true

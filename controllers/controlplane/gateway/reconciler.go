@@ -24,6 +24,7 @@ import (
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/secrets"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
@@ -53,7 +54,7 @@ type Reconciler struct {
 	// certificates and authorities are those that Sink has received.
 	certificates, authorities secrets.Entries
 	// awaited are the Secrets and ConfigMaps without a usable certificate, at most maxAwaited.
-	awaited map[catalog.Ref]bool
+	awaited map[entity.Ref]bool
 	// later has the laterKinds that the cluster defines.
 	later sync.Map
 }
@@ -86,14 +87,14 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 type state struct {
 	catalog  *catalog.Catalog
 	classes  []unstructured.Unstructured
-	gateways map[catalog.Name]*unstructured.Unstructured
+	gateways map[entity.Name]*unstructured.Unstructured
 	// routes are those of all kinds.
-	routes map[catalog.Ref]*unstructured.Unstructured
+	routes map[entity.Ref]*unstructured.Unstructured
 	// unreadable are the Gateways and routes that cannot be read.
 	unreadable []unreadable
 	// shared are the pods that Gateways share, and dedicated those of Gateways that have their own.
 	shared    pods
-	dedicated map[catalog.Name]pods
+	dedicated map[entity.Name]pods
 }
 
 // pods are those of a gateway.
@@ -108,7 +109,7 @@ type pods struct {
 
 // read reads all Gateways and routes, and the objects that they refer to.
 func (r *Reconciler) read(ctx context.Context) (*state, error) {
-	s := &state{catalog: catalog.New(), gateways: map[catalog.Name]*unstructured.Unstructured{}, routes: map[catalog.Ref]*unstructured.Unstructured{}}
+	s := &state{catalog: catalog.New(), gateways: map[entity.Name]*unstructured.Unstructured{}, routes: map[entity.Ref]*unstructured.Unstructured{}}
 	s.catalog.Apply([]catalog.Change{catalog.Set(&catalog.Settings{Namespace: r.Namespace})})
 	for _, source := range kinds.GatewayAPI(r.Mesh) {
 		kind := source.Object.GetObjectKind().GroupVersionKind()
@@ -145,14 +146,14 @@ func (r *Reconciler) read(ctx context.Context) (*state, error) {
 }
 
 func (s *state) add(kind schema.GroupVersionKind, object *unstructured.Unstructured) {
-	name := catalog.Name{Namespace: object.GetNamespace(), Name: object.GetName()}
+	name := entity.Name{Namespace: object.GetNamespace(), Name: object.GetName()}
 	switch {
 	case kind == kinds.GatewayClass:
 		s.classes = append(s.classes, *object)
 	case kind == kinds.Gateway:
 		s.gateways[name] = object
 	case isRoute(kind):
-		s.routes[catalog.Ref{Kind: kinds.EntryKind(kind), Name: name}] = object
+		s.routes[entity.Ref{Kind: kinds.EntryKind(kind), Name: name}] = object
 	}
 }
 
@@ -194,7 +195,7 @@ func (r *Reconciler) readPods(ctx context.Context, s *state) error {
 		entry, _ := ingest.Service(s.shared.service)
 		s.catalog.Apply([]catalog.Change{catalog.Set(entry)})
 	}
-	s.dedicated = map[catalog.Name]pods{}
+	s.dedicated = map[entity.Name]pods{}
 	for _, d := range gateway.DedicatedGateways(s.catalog.View()) {
 		name := d.Gateway.Name
 		if s.dedicated[name], err = r.podsOf(ctx, names.DedicatedGateway(name.Namespace, name.Name)); err != nil {

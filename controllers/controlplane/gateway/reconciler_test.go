@@ -26,6 +26,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/gatewayapi"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -330,7 +331,7 @@ func TestRemovedGateway(t *testing.T) {
 	}
 	f.sink.changes = nil
 	f.reconcile(t)
-	if !slices.ContainsFunc(f.sink.changes, func(c catalog.Change) bool { return c.Entry == nil && c.Ref.Kind == catalog.KindGatewayCertificate }) {
+	if !slices.ContainsFunc(f.sink.changes, func(c catalog.Change) bool { return c.Entry == nil && c.Ref.Kind == entity.KindGatewayCertificate }) {
 		t.Errorf("changes %v, want the removal of the certificate", fmt.Sprint(f.sink.changes))
 	}
 	var route gatewayv1.HTTPRoute

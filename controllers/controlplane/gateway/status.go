@@ -19,6 +19,7 @@ import (
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/gatewayapi"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/status"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
@@ -111,7 +112,7 @@ func setInsecure(list *[]metav1.Condition, generation int64, listeners []string)
 }
 
 // supportedKinds are the kinds of routes that may attach to a listener. The field is required, also if it is empty.
-func supportedKinds(allowed []catalog.Kind) []gatewayv1.RouteGroupKind {
+func supportedKinds(allowed []entity.Kind) []gatewayv1.RouteGroupKind {
 	supported := make([]gatewayv1.RouteGroupKind, 0, len(allowed))
 	for _, kind := range allowed {
 		supported = append(supported, gatewayv1.RouteGroupKind{Group: ptr.To(gatewayv1.Group(gateway.Group)), Kind: gatewayv1.Kind(kind.APIName())})

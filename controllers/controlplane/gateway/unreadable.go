@@ -8,7 +8,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/gatewayapi"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 )
@@ -65,7 +65,7 @@ func unreadableParents(s *state, u unreadable) []gateway.ParentStatus {
 }
 
 // hasGateway reports whether a Gateway is one of this mesh.
-func (s *state) hasGateway(name catalog.Name) bool {
+func (s *state) hasGateway(name entity.Name) bool {
 	for _, g := range s.catalog.View().Gateways() {
 		if g.Name == name {
 			return true

@@ -14,6 +14,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 )
@@ -75,7 +76,7 @@ func (w RouteWriter) entry(earlier []gatewayv1.RouteParentStatus, generation int
 
 func parentReference(p catalog.RouteParent) gatewayv1.ParentReference {
 	group, kind, name := gateway.Group, "Gateway", p.Gateway
-	if p.Service != (catalog.Name{}) {
+	if p.Service != (entity.Name{}) {
 		group, kind, name = "", "Service", p.Service
 	}
 	reference := gatewayv1.ParentReference{

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -24,9 +25,9 @@ type Entries struct {
 	// Receive is called for each Secret as soon as it was read; nil for no call. A pass over all Secrets can take minutes.
 	Receive func(catalog.Change)
 	// Interval returns how often a Secret is read; nil for ReadInterval.
-	Interval func(catalog.Name) time.Duration
+	Interval func(entity.Name) time.Duration
 
-	known map[catalog.Name]known
+	known map[entity.Name]known
 }
 
 // known is an entry, and when the reading of it began.
@@ -38,8 +39,8 @@ type known struct {
 // Update reads the entries of all names. It returns their changes, and those that remove entries that no name has any more. A Secret that
 // cannot be read now keeps its last entry. One that was read less than half of its interval ago is not read, however many events there are; those of
 // more than half are, so that all of them become due together.
-func (e *Entries) Update(all []catalog.Name, read func(catalog.Name) (catalog.Entry, error)) (current, removed []catalog.Change, failed error) {
-	next := map[catalog.Name]known{}
+func (e *Entries) Update(all []entity.Name, read func(entity.Name) (catalog.Entry, error)) (current, removed []catalog.Change, failed error) {
+	next := map[entity.Name]known{}
 	for _, name := range inTurns(all) {
 		if _, done := next[name]; done {
 			continue
@@ -70,7 +71,7 @@ func (e *Entries) Update(all []catalog.Name, read func(catalog.Name) (catalog.En
 }
 
 // Forget lets the next Update read a name, however short the time is since the last reading.
-func (e *Entries) Forget(name catalog.Name) {
+func (e *Entries) Forget(name entity.Name) {
 	if last, exists := e.known[name]; exists {
 		e.known[name] = known{change: last.change}
 	}
@@ -86,7 +87,7 @@ func (e *Entries) Due() time.Duration {
 	return due
 }
 
-func (e *Entries) interval(name catalog.Name) time.Duration {
+func (e *Entries) interval(name entity.Name) time.Duration {
 	if e.Interval == nil {
 		return ReadInterval
 	}
@@ -95,11 +96,11 @@ func (e *Entries) interval(name catalog.Name) time.Duration {
 
 // inTurns returns the first name of each namespace, then the second ones, and so on. So a namespace with many Secrets delays those of no other by
 // more than its own.
-func inTurns(names []catalog.Name) []catalog.Name {
+func inTurns(names []entity.Name) []entity.Name {
 	turns := map[string]int{}
 	type turn struct {
 		number int
-		name   catalog.Name
+		name   entity.Name
 	}
 	list := make([]turn, 0, len(names))
 	for _, name := range names {
@@ -107,7 +108,7 @@ func inTurns(names []catalog.Name) []catalog.Name {
 		turns[name.Namespace]++
 	}
 	slices.SortStableFunc(list, func(a, b turn) int { return cmp.Compare(a.number, b.number) })
-	ordered := make([]catalog.Name, 0, len(list))
+	ordered := make([]entity.Name, 0, len(list))
 	for _, t := range list {
 		ordered = append(ordered, t.name)
 	}
@@ -116,21 +117,21 @@ func inTurns(names []catalog.Name) []catalog.Name {
 
 // Read returns the content of a Secret, or why there is none as a sentence. An error means that the answer is not known. The namespace is that
 // of the control plane.
-func Read(ctx context.Context, reader client.Reader, name catalog.Name, namespace string) (data map[string][]byte, problem string, err error) {
+func Read(ctx context.Context, reader client.Reader, name entity.Name, namespace string) (data map[string][]byte, problem string, err error) {
 	secret := &corev1.Secret{}
 	problem, err = problemOf(reader.Get(ctx, client.ObjectKey(name), secret), "Secret", name, namespace)
 	return secret.Data, problem, err
 }
 
 // ReadConfigMap is Read for a ConfigMap.
-func ReadConfigMap(ctx context.Context, reader client.Reader, name catalog.Name, namespace string) (data map[string]string, problem string, err error) {
+func ReadConfigMap(ctx context.Context, reader client.Reader, name entity.Name, namespace string) (data map[string]string, problem string, err error) {
 	configMap := &corev1.ConfigMap{}
 	problem, err = problemOf(reader.Get(ctx, client.ObjectKey(name), configMap), "ConfigMap", name, namespace)
 	return configMap.Data, problem, err
 }
 
 // problemOf explains why an object has no content.
-func problemOf(err error, kind string, name catalog.Name, namespace string) (string, error) {
+func problemOf(err error, kind string, name entity.Name, namespace string) (string, error) {
 	switch {
 	case apierrors.IsNotFound(err):
 		return fmt.Sprintf("The %s %s does not exist.", kind, name), nil

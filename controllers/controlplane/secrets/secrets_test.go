@@ -7,23 +7,24 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
-func named(namespace string, i int) catalog.Name {
-	return catalog.Name{Namespace: namespace, Name: fmt.Sprint("s", i)}
+func named(namespace string, i int) entity.Name {
+	return entity.Name{Namespace: namespace, Name: fmt.Sprint("s", i)}
 }
 
 // TestOneNamespaceDelaysNoOther checks that the first Secret of each namespace is read before the second one of any, and is in use at once.
 func TestOneNamespaceDelaysNoOther(t *testing.T) {
-	var names []catalog.Name
+	var names []entity.Name
 	for i := range 256 {
 		names = append(names, named("flood", i))
 	}
 	names = append(names, named("shop", 0), named("shop", 1))
-	var read []catalog.Name
-	received := map[catalog.Name]int{}
+	var read []entity.Name
+	received := map[entity.Name]int{}
 	entries := Entries{Now: time.Now, Receive: func(c catalog.Change) { received[c.Ref.Name] = len(read) }}
-	entries.Update(names, func(name catalog.Name) (catalog.Entry, error) {
+	entries.Update(names, func(name entity.Name) (catalog.Entry, error) {
 		read = append(read, name)
 		return &catalog.GatewayCertificate{Name: name}, nil
 	})
@@ -41,11 +42,11 @@ func TestOneNamespaceDelaysNoOther(t *testing.T) {
 func TestUnreadableSecretKeepsItsContent(t *testing.T) {
 	now := time.Now()
 	entries := Entries{Now: func() time.Time { return now }}
-	read := func(name catalog.Name) (catalog.Entry, error) { return &catalog.GatewayCertificate{Name: name}, nil }
-	entries.Update([]catalog.Name{named("a", 0), named("a", 1)}, read)
+	read := func(name entity.Name) (catalog.Entry, error) { return &catalog.GatewayCertificate{Name: name}, nil }
+	entries.Update([]entity.Name{named("a", 0), named("a", 1)}, read)
 	now = now.Add(ReadInterval)
 	broken := errors.New("the API server does not answer")
-	current, removed, err := entries.Update([]catalog.Name{named("a", 0), named("b", 0)}, func(catalog.Name) (catalog.Entry, error) { return nil, broken })
+	current, removed, err := entries.Update([]entity.Name{named("a", 0), named("b", 0)}, func(entity.Name) (catalog.Entry, error) { return nil, broken })
 	if !errors.Is(err, broken) || len(current) != 1 || current[0].Ref.Name != named("a", 0) || len(removed) != 1 || removed[0].Ref.Name != named("a", 1) {
 		t.Errorf("current %v, removed %v, error %v", current, removed, err)
 	}
@@ -56,10 +57,10 @@ func TestUnreadableSecretKeepsItsContent(t *testing.T) {
 func TestEventsReadNothingTwice(t *testing.T) {
 	now := time.Now()
 	entries := Entries{Now: func() time.Time { return now }}
-	reads := map[catalog.Name]int{}
+	reads := map[entity.Name]int{}
 	content := "first"
-	update := func(names ...catalog.Name) []catalog.Change {
-		current, _, _ := entries.Update(names, func(name catalog.Name) (catalog.Entry, error) {
+	update := func(names ...entity.Name) []catalog.Change {
+		current, _, _ := entries.Update(names, func(name entity.Name) (catalog.Entry, error) {
 			reads[name]++
 			return &catalog.GatewayCertificate{Name: name, Problem: content}, nil
 		})
@@ -102,14 +103,14 @@ func TestDueIsBounded(t *testing.T) {
 	if due := entries.Due(); due != ReadInterval {
 		t.Errorf("without a name, the next reading is due in %s", due)
 	}
-	entries.Update([]catalog.Name{named("shop", 0)}, func(name catalog.Name) (catalog.Entry, error) {
+	entries.Update([]entity.Name{named("shop", 0)}, func(name entity.Name) (catalog.Entry, error) {
 		now = now.Add(time.Minute)
 		return &catalog.GatewayCertificate{Name: name}, nil
 	})
 	if due := entries.Due(); due != ReadInterval/2 {
 		t.Errorf("after a pass of a minute, the next reading is due in %s", due)
 	}
-	entries.Interval = func(catalog.Name) time.Duration { return time.Second }
+	entries.Interval = func(entity.Name) time.Duration { return time.Second }
 	if due := entries.Due(); due != time.Second/2 {
 		t.Errorf("with an interval of a second, the next reading is due in %s", due)
 	}

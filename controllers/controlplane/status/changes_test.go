@@ -16,6 +16,7 @@ import (
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/mirror"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -25,7 +26,7 @@ import (
 func watched(mesh *mirror.Mirror) *[]string {
 	var list []string
 	for _, source := range slices.Concat(kinds.Policies(), kinds.GatewayAPI("osm")) {
-		mesh.Watch(source.Kind, func(_ context.Context, name catalog.Name) {
+		mesh.Watch(source.Kind, func(_ context.Context, name entity.Name) {
 			list = append(list, string(source.Kind)+" "+name.String())
 		})
 	}

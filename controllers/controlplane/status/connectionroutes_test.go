@@ -16,6 +16,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/gatewayapi"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/platform/report"
@@ -47,7 +48,7 @@ func TestStatusOfTCPRoutes(t *testing.T) {
 	all := append(databases("web", "new"), namespace, tcpRoute("first", time.Second), tcpRoute("second", time.Hour))
 	c := fake.NewClientBuilder().WithScheme(builtin(t)).WithObjects(all...).WithStatusSubresource(kinds.Object(kinds.GatewayTCPRoute)).Build()
 	sources := routeSources("osm")
-	i := slices.IndexFunc(sources, func(s kinds.Source) bool { return s.Kind == catalog.KindGatewayTCPRoute })
+	i := slices.IndexFunc(sources, func(s kinds.Source) bool { return s.Kind == entity.KindGatewayTCPRoute })
 	r := &routeReconciler{client: c, mirror: meshOf(t, all...), leader: &Leader{}, rejections: noRejections(), mesh: "osm", source: sources[i]}
 	r.leader.leading.Store(true)
 	limited := report.LimitedPolicy{Kind: kinds.TCPRoute.Kind, Namespace: "shop", Name: "first", ServiceAccounts: []string{"shop/client"}}
@@ -69,13 +70,13 @@ func TestStatusOfTCPRoutes(t *testing.T) {
 	}
 	expect("first", "Accepted")
 	expect("second", "Conflicted")
-	limited.Kind = string(catalog.KindGatewayTCPRoute)
+	limited.Kind = string(entity.KindGatewayTCPRoute)
 	r.rejections.update(report.Rejections{Limited: []report.LimitedPolicy{limited}}, nil, true)
 	expect("first", kinds.ReasonTooManyRoutes)
 	if err := c.Delete(t.Context(), tcpRoute("first", 0)); err != nil {
 		t.Fatal(err)
 	}
-	r.mirror.Apply([]catalog.Change{{Ref: catalog.Ref{Kind: catalog.KindGatewayTCPRoute, Name: catalog.Name{Namespace: "shop", Name: "first"}}}})
+	r.mirror.Apply([]catalog.Change{{Ref: entity.Ref{Kind: entity.KindGatewayTCPRoute, Name: entity.Name{Namespace: "shop", Name: "first"}}}})
 	r.mirror.Update(t.Context())
 	expect("second", "Accepted")
 }

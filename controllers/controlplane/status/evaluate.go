@@ -10,6 +10,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/mirror"
 	"github.com/openservicemesh/osm-operator/internal/mesh/assess"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/finding"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
@@ -63,7 +64,7 @@ func (e Evaluator) evaluate(ctx context.Context, object *unstructured.Unstructur
 
 // conditions returns the conditions for the problems of an object and the findings about it.
 func (e Evaluator) conditions(ctx context.Context, entry catalog.Entry, problems []ingest.Problem, findings []finding.Finding) []metav1.Condition {
-	if setting, ok := entry.(*upstream.Policy); ok && setting.Service == (catalog.Name{}) {
+	if setting, ok := entry.(*upstream.Policy); ok && setting.Service == (entity.Name{}) {
 		problems = slices.DeleteFunc(problems, func(p ingest.Problem) bool { return p.Reason == ingest.ReasonNotUsed }) // an Egress uses it
 	}
 	var missing []ingest.Problem

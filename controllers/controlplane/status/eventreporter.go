@@ -12,7 +12,7 @@ import (
 	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/platform/message"
 )
@@ -27,7 +27,7 @@ type EventReporter struct {
 	wake     chan struct{}
 
 	mu      sync.Mutex
-	reports map[catalog.Ref]problemReport
+	reports map[entity.Ref]problemReport
 }
 
 // report is the pending or recorded Event of an object.
@@ -39,28 +39,28 @@ type problemReport struct {
 }
 
 // kindsWithoutStatus maps the reported kinds to their API versions.
-var kindsWithoutStatus = map[catalog.Kind]string{catalog.KindService: "v1", catalog.KindEndpointSlice: "discovery.k8s.io/v1"}
+var kindsWithoutStatus = map[entity.Kind]string{entity.KindService: "v1", entity.KindEndpointSlice: "discovery.k8s.io/v1"}
 
 // NewEventReporter returns an EventReporter for the namespaces of a mesh. It must be called before the Leader runs.
 func NewEventReporter(reader client.Reader, recorder events.EventRecorder, leader *Leader, mesh string, log logr.Logger) *EventReporter {
 	t := &EventReporter{
 		recorder: recorder, leading: leader.Leading, inMesh: inMesh(reader, mesh), log: log,
-		wake: make(chan struct{}, 1), reports: map[catalog.Ref]problemReport{},
+		wake: make(chan struct{}, 1), reports: map[entity.Ref]problemReport{},
 	}
 	leader.Notify(t.wake)
 	return t
 }
 
 // Record stores the problems of an object, or that it was deleted. It never blocks.
-func (t *EventReporter) Record(kind catalog.Kind, object client.Object, problems []ingest.Problem) {
+func (t *EventReporter) Record(kind entity.Kind, object client.Object, problems []ingest.Problem) {
 	version, reported := kindsWithoutStatus[kind]
 	switch {
 	case reported:
-		ref := catalog.Ref{Kind: kind, Name: catalog.Name{Namespace: object.GetNamespace(), Name: object.GetName()}}
+		ref := entity.Ref{Kind: kind, Name: entity.Name{Namespace: object.GetNamespace(), Name: object.GetName()}}
 		if !t.store(ref, object, version, problems) {
 			return
 		}
-	case kind != catalog.KindNamespace:
+	case kind != entity.KindNamespace:
 		// A namespace that joins the mesh can have unreported problems.
 		return
 	}
@@ -71,7 +71,7 @@ func (t *EventReporter) Record(kind catalog.Kind, object client.Object, problems
 }
 
 // store stores the problems of an object and reports whether they are new.
-func (t *EventReporter) store(ref catalog.Ref, object client.Object, version string, problems []ingest.Problem) bool {
+func (t *EventReporter) store(ref entity.Ref, object client.Object, version string, problems []ingest.Problem) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(problems) == 0 {
@@ -128,12 +128,12 @@ func (t *EventReporter) recordEvents(ctx context.Context) {
 	}
 }
 
-func (t *EventReporter) unrecorded() []catalog.Ref {
+func (t *EventReporter) unrecorded() []entity.Ref {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	refs := slices.Collect(maps.Keys(t.reports))
-	refs = slices.DeleteFunc(refs, func(ref catalog.Ref) bool { return t.reports[ref].recorded })
-	slices.SortFunc(refs, func(a, b catalog.Ref) int {
+	refs = slices.DeleteFunc(refs, func(ref entity.Ref) bool { return t.reports[ref].recorded })
+	slices.SortFunc(refs, func(a, b entity.Ref) int {
 		if byKind := strings.Compare(string(a.Kind), string(b.Kind)); byKind != 0 {
 			return byKind
 		}

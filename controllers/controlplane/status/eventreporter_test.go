@@ -12,7 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/platform/message"
 )
@@ -22,7 +22,7 @@ func newTestReporter(t *testing.T, members map[string]bool, leading func() bool)
 	t.Helper()
 	recorder := events.NewFakeRecorder(20)
 	reporter := &EventReporter{
-		recorder: recorder, leading: leading, log: logr.Discard(), wake: make(chan struct{}, 1), reports: map[catalog.Ref]problemReport{},
+		recorder: recorder, leading: leading, log: logr.Discard(), wake: make(chan struct{}, 1), reports: map[entity.Ref]problemReport{},
 		inMesh: func(_ context.Context, namespace string) (bool, error) { return members[namespace], nil },
 	}
 	return reporter, recorder
@@ -67,22 +67,22 @@ func TestThreat27UnsupportedPartsAreReported(t *testing.T) {
 			}
 		}
 	}
-	reporter.Record(catalog.KindService, newService("shop", "dns", ""), udp)
-	reporter.Record(catalog.KindService, newService("elsewhere", "dns", ""), udp)
+	reporter.Record(entity.KindService, newService("shop", "dns", ""), udp)
+	reporter.Record(entity.KindService, newService("elsewhere", "dns", ""), udp)
 	expect("without the Lease")
 	leads = true
 	expect("with the Lease", "Warning NotCaptured Port 53 speaks UDP.")
 	expect("nothing new")
-	reporter.Record(catalog.KindService, newService("shop", "dns", ""), udp)
+	reporter.Record(entity.KindService, newService("shop", "dns", ""), udp)
 	expect("unchanged problems")
-	reporter.Record(catalog.KindService, newService("shop", "dns", ""), append(udp, unknown...))
+	reporter.Record(entity.KindService, newService("shop", "dns", ""), append(udp, unknown...))
 	expect("changed problems", "Port 53 speaks UDP. Port 80 has an unknown protocol.")
-	reporter.Record(catalog.KindService, newService("shop", "dns", ""), nil)
-	reporter.Record(catalog.KindService, newService("shop", "dns", ""), udp)
+	reporter.Record(entity.KindService, newService("shop", "dns", ""), nil)
+	reporter.Record(entity.KindService, newService("shop", "dns", ""), udp)
 	expect("fixed, and broken again", "Port 53")
-	reporter.Record(catalog.KindService, newService("shop", "dns", "another"), udp)
+	reporter.Record(entity.KindService, newService("shop", "dns", "another"), udp)
 	expect("recreated without a watch event", "Port 53")
-	reporter.Record(catalog.KindTrafficTarget, newService("shop", "policy", ""), unknown)
+	reporter.Record(entity.KindTrafficTarget, newService("shop", "policy", ""), unknown)
 	expect("a kind with a status")
 	members["elsewhere"] = true
 	expect("a namespace that joined", "Port 53")
@@ -95,7 +95,7 @@ func TestEventReporter_RunRecords(t *testing.T) {
 	ended := make(chan error)
 	go func() { ended <- reporter.Run(ctx) }()
 	long := []ingest.Problem{{Reason: ingest.ReasonRejectedAddress, Message: strings.Repeat("é", 2000)}}
-	reporter.Record(catalog.KindEndpointSlice, newService("shop", "slice", ""), long)
+	reporter.Record(entity.KindEndpointSlice, newService("shop", "slice", ""), long)
 	select {
 	case event := <-recorder.Events:
 		if len(event) > message.MaxNote+50 || !strings.HasSuffix(event, "é...") {

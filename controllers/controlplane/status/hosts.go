@@ -14,6 +14,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 )
 
@@ -63,7 +64,7 @@ func needsLookup(policy *catalog.Egress, host string) bool {
 		return false
 	}
 	return slices.ContainsFunc(policy.Ports, func(p catalog.EgressPort) bool {
-		return p.Protocol == catalog.ProtocolHTTP || p.Protocol == catalog.ProtocolHTTPS && len(policy.Prefixes) == 0
+		return p.Protocol == inventory.ProtocolHTTP || p.Protocol == catalog.ProtocolHTTPS && len(policy.Prefixes) == 0
 	})
 }
 

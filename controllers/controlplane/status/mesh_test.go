@@ -15,6 +15,7 @@ import (
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/secrets"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/mirror"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -80,7 +81,7 @@ func changeMesh(t *testing.T, mesh *mirror.Mirror, objects ...client.Object) {
 				}
 			}
 			entry, problems := source.Ingest(typed)
-			ref := kinds.RefOf(source.Kind, catalog.Name{Namespace: object.GetNamespace(), Name: object.GetName()})
+			ref := kinds.RefOf(source.Kind, entity.Name{Namespace: object.GetNamespace(), Name: object.GetName()})
 			change := catalog.Change{Ref: ref, Entry: entry, Exists: true}
 			if len(problems) > 0 {
 				change.Problem = problems[0].Message

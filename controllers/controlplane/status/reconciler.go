@@ -17,7 +17,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/message"
@@ -32,7 +32,7 @@ type Reconciler struct {
 	Kind *unstructured.Unstructured
 	// Evaluate evaluates an object, and Forget is called for one that no longer exists.
 	Evaluate func(context.Context, *unstructured.Unstructured) evaluation
-	Forget   func(catalog.Ref)
+	Forget   func(entity.Ref)
 	// LookupHost resolves the names of servers.
 	LookupHost HostLookup
 	// OSMSummary adds OSM's status fields currentStatus and reason.
@@ -103,8 +103,8 @@ func (r *Reconciler) answers(ctx context.Context, object *unstructured.Unstructu
 }
 
 // refOf returns the catalog reference of a requested object.
-func refOf(kind schema.GroupVersionKind, request ctrl.Request) catalog.Ref {
-	return kinds.RefOf(kinds.EntryKind(kind), catalog.Name{Namespace: request.Namespace, Name: request.Name})
+func refOf(kind schema.GroupVersionKind, request ctrl.Request) entity.Ref {
+	return kinds.RefOf(kinds.EntryKind(kind), entity.Name{Namespace: request.Namespace, Name: request.Name})
 }
 
 // write patches changed conditions, and records an Event for each transition, except those of the summary.

@@ -17,7 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/message"
 	"github.com/openservicemesh/osm-operator/internal/platform/report"
@@ -246,7 +246,7 @@ func limitEffect(kind, sidecars string) string {
 	case kinds.HTTPRoute.Kind, kinds.GRPCRoute.Kind:
 		return fmt.Sprintf("Some matches have no effect in %s, because the matches and backends of all policies of the namespace exceed %d routes, or %d for clients in other "+
 			"namespaces: use fewer matches, backends or parents.", sidecars, authz.MaxRoutes, authz.MaxForeignRoutes)
-	case string(catalog.KindGatewayTCPRoute), string(catalog.KindTLSRoute):
+	case string(entity.KindGatewayTCPRoute), string(entity.KindTLSRoute):
 		return fmt.Sprintf("Connections that this route selects are closed in %s, because the server names and backends of all policies of the namespace exceed %d routes, or %d "+
 			"for clients in other namespaces: use fewer hostnames, backends or parents.", sidecars, authz.MaxRoutes, authz.MaxForeignRoutes)
 	case kinds.Telemetry.Kind:

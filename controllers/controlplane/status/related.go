@@ -10,6 +10,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/mirror"
 	"github.com/openservicemesh/osm-operator/internal/mesh/assess"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/finding"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
@@ -30,7 +31,7 @@ func CheckRelated(mesh *mirror.Mirror, namespace string) func(context.Context, *
 		entry, _ := kind.Read(object)
 		var problems []ingest.Problem
 		mesh.ReadWith(entry, func(v *catalog.View) {
-			for _, f := range (assess.Mesh{View: v, Namespace: namespace}).Object(catalog.Kind(kind.Kind), entry) {
+			for _, f := range (assess.Mesh{View: v, Namespace: namespace}).Object(entity.Kind(kind.Kind), entry) {
 				if !slices.Contains(passing, f.Cause) {
 					// What people apply together exists a moment later.
 					f.Message = strings.Replace(f.Message, " does not exist, ", " does not exist yet, ", 1)

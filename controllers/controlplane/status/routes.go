@@ -13,6 +13,7 @@ import (
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/gatewayapi"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/mirror"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -88,7 +89,7 @@ func (r *routeReconciler) evaluate(ctx context.Context, object *unstructured.Uns
 func unreadableParents(object *unstructured.Unstructured, problem string) []gateway.ParentStatus {
 	var parents []gateway.ParentStatus
 	for _, parent := range gatewayapi.ReadableParents(object) {
-		if parent.Service != (catalog.Name{}) {
+		if parent.Service != (entity.Name{}) {
 			parents = append(parents, gateway.ParentStatus{
 				Parent:   parent,
 				Accepted: gateway.Verdict{Reason: string(gatewayv1.RouteReasonUnsupportedValue), Message: problem},

@@ -10,7 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/backoff"
 )
@@ -19,7 +19,7 @@ import (
 func routeSources(mesh string) []kinds.Source {
 	var sources []kinds.Source
 	for _, s := range kinds.GatewayAPI(mesh) {
-		if slices.Contains(catalog.RouteKinds(), s.Kind) {
+		if slices.Contains(entity.RouteKinds(), s.Kind) {
 			sources = append(sources, s)
 		}
 	}

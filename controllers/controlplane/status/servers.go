@@ -25,6 +25,7 @@ import (
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/mesh/assess"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
@@ -82,7 +83,7 @@ func authorizationEffect(allow bool) string {
 
 // rateLimitServers returns the rate limit services of an UpstreamTrafficSetting.
 func rateLimitServers(setting *upstream.Policy) []decisionServer {
-	if setting.Service == (catalog.Name{}) {
+	if setting.Service == (entity.Name{}) {
 		return nil
 	}
 	var servers []decisionServer

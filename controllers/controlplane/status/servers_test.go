@@ -21,6 +21,7 @@ import (
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/platform/report"
@@ -217,7 +218,7 @@ func TestReconcile_ServiceAnswers(t *testing.T) {
 	step("no report by then", "True", 3)
 	report(broken)
 	step("again", "False", 4)
-	mesh.Apply([]catalog.Change{{Ref: catalog.Ref{Kind: catalog.KindExtensionService, Name: catalog.Name{Namespace: server.GetNamespace(), Name: server.GetName()}}}})
+	mesh.Apply([]catalog.Change{{Ref: entity.Ref{Kind: entity.KindExtensionService, Name: entity.Name{Namespace: server.GetNamespace(), Name: server.GetName()}}}})
 	mesh.Update(t.Context())
 	step("no server", "", 5)
 }

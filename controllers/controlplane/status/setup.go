@@ -23,6 +23,7 @@ import (
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/mirror"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/backoff"
@@ -105,7 +106,7 @@ func (w Writers) add(mgr manager.Manager, k policyKind, acquired <-chan struct{}
 // watchMirror returns a channel of the objects of a kind that were evaluated, and would be evaluated otherwise now. A controller must start to read it soon.
 func watchMirror(mesh *mirror.Mirror, kind schema.GroupVersionKind) <-chan event.GenericEvent {
 	changed := make(chan event.GenericEvent)
-	mesh.Watch(kinds.EntryKind(kind), func(ctx context.Context, name catalog.Name) {
+	mesh.Watch(kinds.EntryKind(kind), func(ctx context.Context, name entity.Name) {
 		object := kinds.Object(kind)
 		object.SetNamespace(name.Namespace)
 		object.SetName(name.Name)

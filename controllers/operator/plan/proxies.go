@@ -11,8 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/compare"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
 	"github.com/openservicemesh/osm-operator/internal/operator/clusterload"
 	"github.com/openservicemesh/osm-operator/internal/operator/dataplane"
@@ -82,7 +82,7 @@ func (r *Reconciler) compareSidecars(ctx context.Context, active *v1alpha1.MeshR
 	if err != nil {
 		return nil, err
 	}
-	subject := compare.Subject{TrustDomain: active.Spec.TrustDomain, Workloads: map[catalog.Name]string{}}
+	subject := compare.Subject{TrustDomain: active.Spec.TrustDomain, Workloads: map[entity.Name]string{}}
 	for _, object := range objects {
 		if object.GetKind() != "Pod" {
 			continue
@@ -90,7 +90,7 @@ func (r *Reconciler) compareSidecars(ctx context.Context, active *v1alpha1.MeshR
 		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
 			Namespace: object.GetNamespace(), Name: object.GetName(), Labels: object.GetLabels(), OwnerReferences: object.GetOwnerReferences(),
 		}}
-		subject.Workloads[catalog.Name{Namespace: pod.Namespace, Name: pod.Name}] = dataplane.WorkloadOf(pod).String()
+		subject.Workloads[entity.Name{Namespace: pod.Namespace, Name: pod.Name}] = dataplane.WorkloadOf(pod).String()
 	}
 	return compare.Meshes(subject, compare.Mesh{Catalog: before.Catalog, Entries: before.Entries},
 		compare.Mesh{Catalog: after.Catalog, Entries: after.Entries}, touched)

@@ -15,6 +15,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/fields"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -35,7 +36,7 @@ func (a *analysis) acting() {
 			a.add(codeNotActedOn, s, "This version does not support kind %s, so the object has no effect: see docs/compatibility.md for alternatives.", kind.Kind)
 		}
 		_, acted := a.current[kind]
-		if acted && a.policies[catalog.Kind(kind.Kind)] && !a.anywhere[kind.Kind] && !a.view.InMesh(object.GetNamespace()) &&
+		if acted && a.policies[entity.Kind(kind.Kind)] && !a.anywhere[kind.Kind] && !a.view.InMesh(object.GetNamespace()) &&
 			!a.mesh.Partial && !a.isMeshWide(object) {
 			a.add(codeOutsideMesh, s, "Namespace %s is not part of mesh %s, so the object has no effect: add the namespace with `osm namespace add %s`, or move the object.", object.GetNamespace(), a.mesh.Name, object.GetNamespace())
 		}
@@ -122,7 +123,7 @@ func (a *analysis) permissive() {
 	byMesh := 0
 	for _, namespace := range slices.Sorted(maps.Keys(idle)) {
 		if slices.Contains(a.view.PermissiveOverrides(), namespace) {
-			a.add(codePermissive, a.subject(catalog.KindNamespace, catalog.Name{Name: namespace}), "The namespace is in permissive mode, so its TrafficTargets have no effect: %s.", output.Count(idle[namespace], "TrafficTarget"))
+			a.add(codePermissive, a.subject(entity.KindNamespace, entity.Name{Name: namespace}), "The namespace is in permissive mode, so its TrafficTargets have no effect: %s.", output.Count(idle[namespace], "TrafficTarget"))
 		} else {
 			byMesh += idle[namespace]
 		}
@@ -134,8 +135,8 @@ func (a *analysis) permissive() {
 
 // config returns the MeshConfig in use. Others, of another name or namespace, have no effect.
 func (a *analysis) config() subject {
-	name := catalog.Name{Namespace: a.mesh.Namespace, Name: names.MeshConfig}
-	if object := a.objects[catalog.Ref{Kind: catalog.KindSettings, Name: name}]; object != nil {
+	name := entity.Name{Namespace: a.mesh.Namespace, Name: names.MeshConfig}
+	if object := a.objects[entity.Ref{Kind: entity.KindSettings, Name: name}]; object != nil {
 		return subjectOf(object)
 	}
 	return subject{kind: "MeshConfig", namespace: name.Namespace, name: name.Name}

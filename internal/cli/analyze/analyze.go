@@ -15,6 +15,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/cli/remaining"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
@@ -50,7 +51,7 @@ type analysis struct {
 	codes         map[string]Code
 	found, hidden []diagnosis.Finding
 	// objects maps catalog references to objects.
-	objects map[catalog.Ref]*unstructured.Unstructured
+	objects map[entity.Ref]*unstructured.Unstructured
 	unread  []string
 	// members are the meshes of namespaces, uncreated the workloads whose pods cannot be created.
 	members   map[string]string
@@ -60,7 +61,7 @@ type analysis struct {
 	// current holds the storage versions of policies and settings, idle the unsupported kinds, and policies the policy kinds.
 	current  map[schema.GroupKind]string
 	idle     []schema.GroupKind
-	policies map[catalog.Kind]bool
+	policies map[entity.Kind]bool
 	// anywhere are the kinds that are analyzed in namespaces outside the mesh too.
 	anywhere map[string]bool
 }
@@ -105,11 +106,11 @@ func (a *analysis) look() {
 func newAnalysis(m Mesh) *analysis {
 	a := &analysis{
 		mesh: m, members: remaining.Members(m.Objects), view: m.Loaded.Catalog.View(), codes: map[string]Code{},
-		objects: map[catalog.Ref]*unstructured.Unstructured{},
-		current: currentVersions(), idle: NotActedOn(), policies: map[catalog.Kind]bool{}, anywhere: map[string]bool{},
+		objects: map[entity.Ref]*unstructured.Unstructured{},
+		current: currentVersions(), idle: NotActedOn(), policies: map[entity.Kind]bool{}, anywhere: map[string]bool{},
 	}
 	for kind := range a.current {
-		a.policies[catalog.Kind(kind.Kind)] = kind.Kind != "MeshConfig"
+		a.policies[entity.Kind(kind.Kind)] = kind.Kind != "MeshConfig"
 	}
 	for _, kind := range kinds.All() {
 		a.anywhere[kind.Kind] = kind.Anywhere
@@ -120,9 +121,9 @@ func newAnalysis(m Mesh) *analysis {
 	for _, object := range m.Objects {
 		kind := kinds.EntryKind(object.GroupVersionKind())
 		if kind == "MeshConfig" {
-			kind = catalog.KindSettings
+			kind = entity.KindSettings
 		}
-		a.objects[catalog.Ref{Kind: kind, Name: catalog.Name{Namespace: object.GetNamespace(), Name: object.GetName()}}] = object
+		a.objects[entity.Ref{Kind: kind, Name: entity.Name{Namespace: object.GetNamespace(), Name: object.GetName()}}] = object
 	}
 	return a
 }
@@ -174,12 +175,12 @@ func (a *analysis) concerns(code string, s subject) bool {
 	if mesh := a.meshOf(s.namespace); mesh != a.mesh.Name && slices.Contains(a.mesh.Meshes, mesh) {
 		return false
 	}
-	return a.anywhere[s.kind] || code == codeOutsideMesh || a.policies[catalog.Kind(s.kind)] && strings.HasPrefix(code, ownPrefix)
+	return a.anywhere[s.kind] || code == codeOutsideMesh || a.policies[entity.Kind(s.kind)] && strings.HasPrefix(code, ownPrefix)
 }
 
 // meshOf returns the mesh in the label of a namespace.
 func (a *analysis) meshOf(namespace string) string {
-	if object := a.objects[catalog.Ref{Kind: catalog.KindNamespace, Name: catalog.Name{Name: namespace}}]; object != nil {
+	if object := a.objects[entity.Ref{Kind: entity.KindNamespace, Name: entity.Name{Name: namespace}}]; object != nil {
 		return object.GetLabels()[names.MonitoredByLabel]
 	}
 	return ""
@@ -196,8 +197,8 @@ func (a *analysis) reportf(code string, severity diagnosis.Severity, s subject, 
 }
 
 // subject returns the object of a catalog entry.
-func (a *analysis) subject(kind catalog.Kind, name catalog.Name) subject {
-	if object := a.objects[catalog.Ref{Kind: kind, Name: name}]; object != nil {
+func (a *analysis) subject(kind entity.Kind, name entity.Name) subject {
+	if object := a.objects[entity.Ref{Kind: kind, Name: name}]; object != nil {
 		return subjectOf(object)
 	}
 	return subject{kind: string(kind), namespace: name.Namespace, name: name.Name}
@@ -220,18 +221,18 @@ func entries[E catalog.Entry](a *analysis) []E {
 }
 
 // exists returns true if an object exists, even if it is invalid.
-func (a *analysis) exists(kind catalog.Kind, name catalog.Name) bool {
-	_, found := a.mesh.Loaded.Names[catalog.Ref{Kind: kind, Name: name}]
+func (a *analysis) exists(kind entity.Kind, name entity.Name) bool {
+	_, found := a.mesh.Loaded.Names[entity.Ref{Kind: kind, Name: name}]
 	return found
 }
 
 // missing returns true if an object does not exist. For files, it also requires another object of the kind in the namespace.
-func (a *analysis) missing(kind catalog.Kind, name catalog.Name) bool {
+func (a *analysis) missing(kind entity.Kind, name entity.Name) bool {
 	return !a.exists(kind, name) && (!a.mesh.Partial || a.has(kind, name.Namespace))
 }
 
 // has returns true if a namespace has an object of a kind.
-func (a *analysis) has(kind catalog.Kind, namespace string) bool {
+func (a *analysis) has(kind entity.Kind, namespace string) bool {
 	for ref := range a.mesh.Loaded.Names {
 		if ref.Kind == kind && ref.Name.Namespace == namespace {
 			return true
@@ -241,5 +242,5 @@ func (a *analysis) has(kind catalog.Kind, namespace string) bool {
 }
 
 func (a *analysis) noAccount(sa identity.ServiceAccount) bool {
-	return a.missing(catalog.KindServiceAccount, catalog.Name(sa))
+	return a.missing(entity.KindServiceAccount, entity.Name(sa))
 }

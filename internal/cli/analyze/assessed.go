@@ -8,6 +8,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/mesh/assess"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/finding"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
@@ -18,16 +19,16 @@ import (
 )
 
 // codesOfConflicts are the codes of policies that others decide instead of.
-var codesOfConflicts = map[catalog.Kind]string{
-	catalog.KindTrafficSplit: codeSplitConflict, retry.Kind: codeRetryConflict,
+var codesOfConflicts = map[entity.Kind]string{
+	entity.KindTrafficSplit: codeSplitConflict, retry.Kind: codeRetryConflict,
 	upstream.Kind: codeSettingConflict, upstream.Backpressure: codeSettingConflict,
-	ingressbackend.Kind: codeIngressConflict, catalog.KindEgress: codeEgressConflict, telemetry.Kind: codeLogConflict,
+	ingressbackend.Kind: codeIngressConflict, entity.KindEgress: codeEgressConflict, telemetry.Kind: codeLogConflict,
 	extauthz.Kind: codeAuthConflict,
 }
 
 // codesOfSwitches are the codes of policies that a switch of the MeshConfig disables.
-var codesOfSwitches = map[catalog.Kind]string{
-	retry.Kind: codeRetriesOff, ingressbackend.Kind: codeIngressOff, catalog.KindEgress: codeEgressOff,
+var codesOfSwitches = map[entity.Kind]string{
+	retry.Kind: codeRetriesOff, ingressbackend.Kind: codeIngressOff, entity.KindEgress: codeEgressOff,
 }
 
 // codesOfCauses are the codes of all other findings of package assess. Without one, the reason decides.
@@ -70,7 +71,7 @@ func assessedEntries(l *load.Loaded) []catalog.Entry {
 	return list
 }
 
-func (a *analysis) reportFinding(policy catalog.Ref, f finding.Finding) {
+func (a *analysis) reportFinding(policy entity.Ref, f finding.Finding) {
 	s := a.subject(policy.Kind, policy.Name)
 	code := codesOfCauses[f.Cause]
 	switch f.Cause {
@@ -104,23 +105,23 @@ func (a *analysis) isKnown(policy catalog.Entry, f finding.Finding) bool {
 	case finding.Disabled:
 		return a.configured()
 	case finding.NoExtension:
-		return a.configured() && (f.Missing == catalog.Ref{} || a.missing(f.Missing.Kind, f.Missing.Name))
+		return a.configured() && (f.Missing == entity.Ref{} || a.missing(f.Missing.Kind, f.Missing.Name))
 	case finding.NoRouteOfLimit:
-		return a.has(catalog.KindHTTPRouteGroup, policy.Ref().Name.Namespace)
+		return a.has(entity.KindHTTPRouteGroup, policy.Ref().Name.Namespace)
 	}
-	return f.Missing == (catalog.Ref{}) || a.missing(f.Missing.Kind, f.Missing.Name)
+	return f.Missing == (entity.Ref{}) || a.missing(f.Missing.Kind, f.Missing.Name)
 }
 
 // configured returns true if the mesh has a MeshConfig.
 func (a *analysis) configured() bool {
-	_, found := a.mesh.Loaded.Entries[catalog.Ref{Kind: catalog.KindSettings}]
+	_, found := a.mesh.Loaded.Entries[entity.Ref{Kind: entity.KindSettings}]
 	return found
 }
 
 // Conflict is a policy without effect, or with less effect, because another policy decides.
 type Conflict struct {
 	// Policy is the overridden policy, Winner the one that decides.
-	Policy, Winner catalog.Ref
+	Policy, Winner entity.Ref
 	// About describes what it decides, and the remedy.
 	About string
 }

@@ -6,6 +6,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -18,9 +19,9 @@ func (a *analysis) backendTLSPolicies() {
 		if !a.view.HasBackendTLS(policy.Name.Namespace) {
 			continue
 		}
-		s := a.subject(catalog.KindBackendTLSPolicy, policy.Name)
+		s := a.subject(entity.KindBackendTLSPolicy, policy.Name)
 		for _, target := range gateway.BackendTLSStatus(a.view, policy) {
-			kind, name := catalog.Kind(target.Target.Kind), catalog.Name{Namespace: policy.Name.Namespace, Name: target.Target.Name}
+			kind, name := entity.Kind(target.Target.Kind), entity.Name{Namespace: policy.Name.Namespace, Name: target.Target.Name}
 			isElsewhere := target.Accepted.Reason == string(gatewayv1.PolicyReasonTargetNotFound) && !a.missing(kind, name)
 			if !target.Accepted.OK && !isElsewhere {
 				a.add(codeOfAncestor(target.Accepted.Reason), s, "%s", target.Accepted.Message)

@@ -4,7 +4,7 @@ import (
 	"slices"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/validate"
 )
@@ -298,7 +298,7 @@ func (a *analysis) own() {
 }
 
 func (a *analysis) reportProblem(s subject, p ingest.Problem) {
-	if p.Reason == ingest.ReasonNotUsed && a.isUsedByEgress(catalog.Kind(s.kind), catalog.Name{Namespace: s.namespace, Name: s.name}) {
+	if p.Reason == ingest.ReasonNotUsed && a.isUsedByEgress(entity.Kind(s.kind), entity.Name{Namespace: s.namespace, Name: s.name}) {
 		return // it is about a host outside the mesh
 	}
 	message := p.StatusMessage()

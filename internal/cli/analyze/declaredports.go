@@ -9,21 +9,22 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // declaredPorts reports target ports of Services that no container of their pods declares.
 func (a *analysis) declaredPorts() {
 	pods := podsByNamespace(a.mesh.Objects)
-	for _, service := range entries[*catalog.Service](a) {
+	for _, service := range entries[*inventory.Service](a) {
 		if !a.view.InMesh(service.Name.Namespace) || len(service.Selector) == 0 {
 			continue
 		}
 		declared, selected := declaredBy(service, pods[service.Name.Namespace])
 		for _, port := range service.Ports {
 			if text := undeclared(port, declared, selected); text != "" {
-				a.add(codeUndeclaredPort, a.subject(catalog.KindService, service.Name), "%s", text)
+				a.add(codeUndeclaredPort, a.subject(entity.KindService, service.Name), "%s", text)
 			}
 		}
 	}
@@ -31,7 +32,7 @@ func (a *analysis) declaredPorts() {
 
 // UndeclaredPort returns why an application may not listen on a port of a Service: no container of its pods declares the targetPort. It is empty
 // if one does, or if nothing is known. The objects are those of the mesh.
-func UndeclaredPort(objects []*unstructured.Unstructured, service *catalog.Service, number uint16) string {
+func UndeclaredPort(objects []*unstructured.Unstructured, service *inventory.Service, number uint16) string {
 	if service == nil || len(service.Selector) == 0 {
 		return ""
 	}
@@ -45,7 +46,7 @@ func UndeclaredPort(objects []*unstructured.Unstructured, service *catalog.Servi
 }
 
 // declaredBy returns the ports that the pods of a Service declare, and whether it has pods.
-func declaredBy(service *catalog.Service, pods []*corev1.Pod) (declared []corev1.ContainerPort, selected bool) {
+func declaredBy(service *inventory.Service, pods []*corev1.Pod) (declared []corev1.ContainerPort, selected bool) {
 	for _, pod := range pods {
 		if labels.SelectorFromSet(service.Selector).Matches(labels.Set(pod.Labels)) {
 			selected = true
@@ -56,7 +57,7 @@ func declaredBy(service *catalog.Service, pods []*corev1.Pod) (declared []corev1
 }
 
 // undeclared describes one port. Containers need not declare ports, so only pods that declare others are suspicious. A name needs a declaration.
-func undeclared(port catalog.Port, declared []corev1.ContainerPort, selected bool) string {
+func undeclared(port inventory.Port, declared []corev1.ContainerPort, selected bool) string {
 	if port.TargetPort == 0 {
 		if !selected || slices.ContainsFunc(declared, func(p corev1.ContainerPort) bool { return p.Name == port.TargetName }) {
 			return ""

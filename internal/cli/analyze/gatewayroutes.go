@@ -6,7 +6,8 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -17,12 +18,12 @@ func (a *analysis) parents(s subject, route *gatewayv1.HTTPRoute) {
 		return
 	}
 	for _, parent := range route.Spec.ParentRefs {
-		name := catalog.Name{Namespace: route.Namespace, Name: string(parent.Name)}
+		name := entity.Name{Namespace: route.Namespace, Name: string(parent.Name)}
 		if parent.Namespace != nil {
 			name.Namespace = string(*parent.Namespace)
 		}
 		isGateway := (parent.Kind == nil || *parent.Kind == "Gateway") && (parent.Group == nil || *parent.Group == gatewayv1.GroupName)
-		if isGateway && a.missing(catalog.KindGateway, name) {
+		if isGateway && a.missing(entity.KindGateway, name) {
 			a.add(codeNoParent, s, "Gateway %s not found in namespace %s, so no request uses this HTTPRoute: create the Gateway, or correct spec.parentRefs.", name.Name, name.Namespace)
 		}
 	}
@@ -36,7 +37,7 @@ func (a *analysis) grants(s subject, route *gatewayv1.HTTPRoute) {
 	}
 	for _, rule := range route.Spec.Rules {
 		for _, backend := range rule.BackendRefs {
-			name := catalog.Name{Namespace: route.Namespace, Name: string(backend.Name)}
+			name := entity.Name{Namespace: route.Namespace, Name: string(backend.Name)}
 			if backend.Namespace != nil {
 				name.Namespace = string(*backend.Namespace)
 			}
@@ -44,7 +45,7 @@ func (a *analysis) grants(s subject, route *gatewayv1.HTTPRoute) {
 			if service == nil || backend.Port == nil || len(a.view.ServiceIdentities(name)) == 0 {
 				continue // other findings are about these
 			}
-			port := slices.IndexFunc(service.Ports, func(p catalog.Port) bool { return int32(p.Number) == *backend.Port })
+			port := slices.IndexFunc(service.Ports, func(p inventory.Port) bool { return int32(p.Number) == *backend.Port })
 			if port >= 0 && !authz.ResolveRoute(a.view, client, service, service.Ports[port]).IsCallable() {
 				a.add(codeNotGranted, s, "No TrafficTarget lets the ingress gateway call Service %s, so clients get status 403: create one with the source %s in namespace %s.", name, client.Name, client.Namespace)
 			}

@@ -11,7 +11,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/gatewaystatus"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
 // gateways reports the conditions of Gateways and HTTPRoutes that are False. The control plane writes them, so files have none.
@@ -20,10 +20,10 @@ func (a *analysis) gateways() {
 		if object.GroupVersionKind().Group != gatewayv1.GroupName {
 			continue
 		}
-		switch catalog.Kind(object.GetKind()) {
-		case catalog.KindGateway:
+		switch entity.Kind(object.GetKind()) {
+		case entity.KindGateway:
 			a.gateway(object)
-		case catalog.KindHTTPRoute:
+		case entity.KindHTTPRoute:
 			a.httpRoute(object)
 		}
 	}
@@ -37,7 +37,7 @@ func (a *analysis) gateway(object *unstructured.Unstructured) {
 	s := subjectOf(object)
 	class := string(g.Spec.GatewayClassName)
 	if class != a.mesh.Name {
-		if a.view.InMesh(object.GetNamespace()) && a.missing(catalog.KindGatewayClass, catalog.Name{Name: class}) {
+		if a.view.InMesh(object.GetNamespace()) && a.missing(entity.KindGatewayClass, entity.Name{Name: class}) {
 			a.add(codeNoClass, s, "GatewayClass %s not found, so nothing serves the Gateway: the ingress gateway of the mesh has the class %s.", class, a.mesh.Name)
 		}
 		return
@@ -72,7 +72,7 @@ func (a *analysis) isGatewayOfMesh(namespace string, ref gatewayv1.ParentReferen
 	if ref.Namespace != nil {
 		namespace = string(*ref.Namespace)
 	}
-	gateway := a.objects[catalog.Ref{Kind: catalog.KindGateway, Name: catalog.Name{Namespace: namespace, Name: string(ref.Name)}}]
+	gateway := a.objects[entity.Ref{Kind: entity.KindGateway, Name: entity.Name{Namespace: namespace, Name: string(ref.Name)}}]
 	if gateway == nil {
 		return false
 	}

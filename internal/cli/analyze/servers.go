@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
 )
@@ -11,7 +13,7 @@ import (
 // servers reports addresses of servers that are Services of the cluster and do not exist. Other names can only be looked up in the cluster.
 func (a *analysis) servers() {
 	for _, service := range entries[*catalog.ExtensionService](a) {
-		a.server(a.subject(catalog.KindExtensionService, service.Name), "spec.host", service.Address, "sidecars get no answer from it")
+		a.server(a.subject(entity.KindExtensionService, service.Name), "spec.host", service.Address, "sidecars get no answer from it")
 	}
 	settings := a.view.Settings()
 	if t := settings.Tracing; t != nil {
@@ -22,14 +24,14 @@ func (a *analysis) servers() {
 	}
 	for _, policy := range entries[*catalog.Egress](a) {
 		for _, host := range policy.Hosts {
-			a.server(a.subject(catalog.KindEgress, policy.Name), "spec.hosts", host, "requests to it fail")
+			a.server(a.subject(entity.KindEgress, policy.Name), "spec.hosts", host, "requests to it fail")
 		}
 	}
 }
 
 func (a *analysis) server(s subject, field, address, effect string) {
 	name, local := catalog.ServiceOfHost(strings.ToLower(address))
-	if local && a.missing(catalog.KindService, name) {
+	if local && a.missing(entity.KindService, name) {
 		a.add(codeNoServer, s, "%s has %s, but Service %s does not exist in namespace %s, so %s: correct the address, or create the Service.", field, address, name.Name, name.Namespace, effect)
 	}
 }
@@ -44,11 +46,11 @@ func (a *analysis) selectors() {
 	}
 }
 
-func (a *analysis) selector(kind catalog.Kind, name catalog.Name, selector map[string]string) {
-	if len(selector) == 0 || a.mesh.Partial && !a.has(catalog.KindPod, name.Namespace) {
+func (a *analysis) selector(kind entity.Kind, name entity.Name, selector map[string]string) {
+	if len(selector) == 0 || a.mesh.Partial && !a.has(entity.KindPod, name.Namespace) {
 		return
 	}
-	for _, pod := range entries[*catalog.Pod](a) {
+	for _, pod := range entries[*inventory.Instance](a) {
 		if pod.Finished || pod.Name.Namespace != name.Namespace && name.Namespace != a.mesh.Namespace {
 			continue
 		}

@@ -10,6 +10,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -52,7 +53,7 @@ func (a *analysis) connectionsOfGateways(route *catalog.HTTPRoute) {
 func (a *analysis) serviceParents(route *catalog.HTTPRoute, parents []gateway.ParentStatus) {
 	for _, p := range parents {
 		switch service := p.Parent.Service; {
-		case p.Accepted.OK, a.view.Service(service) == nil && !a.missing(catalog.KindService, service) && a.mesh.Partial:
+		case p.Accepted.OK, a.view.Service(service) == nil && !a.missing(entity.KindService, service) && a.mesh.Partial:
 		case p.Accepted.Reason == gateway.ReasonConflicted:
 			a.add(codeRouteConflict, a.subject(route.Kind, route.Name), "%s", p.Accepted.Message)
 		case p.Accepted.Reason == string(gatewayv1.RouteReasonNoMatchingParent):
@@ -79,7 +80,7 @@ func (a *analysis) routeBackends(route *catalog.HTTPRoute, parents []gateway.Par
 }
 
 // backendRemedy says what to do about a backend that sidecars cannot use.
-func backendRemedy(reason, namespace string, service catalog.Name) string {
+func backendRemedy(reason, namespace string, service entity.Name) string {
 	switch {
 	case reason == string(gatewayv1.RouteReasonRefNotPermitted):
 		return fmt.Sprintf("Create a ReferenceGrant in namespace %s for routes of namespace %s, or name a Service of namespace %s.", service.Namespace, namespace, namespace)
@@ -94,8 +95,8 @@ func (a *analysis) isElsewhere(route *catalog.HTTPRoute, ref catalog.RouteBacken
 	if !a.mesh.Partial || ref.Unsupported != "" {
 		return false
 	}
-	needsGrant := ref.Service.Namespace != route.Name.Namespace && !a.has(catalog.KindReferenceGrant, ref.Service.Namespace)
-	return needsGrant || !a.exists(catalog.KindService, ref.Service) && !a.missing(catalog.KindService, ref.Service)
+	needsGrant := ref.Service.Namespace != route.Name.Namespace && !a.has(entity.KindReferenceGrant, ref.Service.Namespace)
+	return needsGrant || !a.exists(entity.KindService, ref.Service) && !a.missing(entity.KindService, ref.Service)
 }
 
 // routeOutside reports a route of a namespace outside the mesh for a Service of the mesh.

@@ -7,13 +7,14 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // targets analyzes what TrafficTargets select.
 func (a *analysis) targets() {
 	for _, target := range entries[*catalog.TrafficTarget](a) {
-		s := a.subject(catalog.KindTrafficTarget, target.Name)
+		s := a.subject(entity.KindTrafficTarget, target.Name)
 		a.destination(s, target)
 		a.sources(s, target)
 		a.openings(s, target)
@@ -24,7 +25,7 @@ func (a *analysis) destination(s subject, target *catalog.TrafficTarget) {
 	sa := target.Destination
 	switch {
 	case a.noAccount(sa):
-	case !a.view.InMesh(sa.Namespace) || a.mesh.Partial && !a.has(catalog.KindService, sa.Namespace):
+	case !a.view.InMesh(sa.Namespace) || a.mesh.Partial && !a.has(entity.KindService, sa.Namespace):
 	case len(a.view.ServicesOf(sa)) == 0:
 		a.add(codeNotBehindService, s, "No Service selects a pod with service account %s, the destination: create a Service, or start the pods.", sa.Name)
 	}
@@ -51,11 +52,11 @@ func (a *analysis) openings(s subject, target *catalog.TrafficTarget) {
 	}
 	tcp := false
 	for _, rule := range target.Rules {
-		if rule.Kind != catalog.KindTCPRoute {
+		if rule.Kind != entity.KindTCPRoute {
 			continue
 		}
 		tcp = true
-		route := a.view.TCPRoute(catalog.Name{Namespace: target.Name.Namespace, Name: rule.Name})
+		route := a.view.TCPRoute(entity.Name{Namespace: target.Name.Namespace, Name: rule.Name})
 		if route == nil {
 			continue
 		}
@@ -101,20 +102,20 @@ func numbers(list []uint16) string {
 
 // routes reports unused route objects.
 func (a *analysis) routes() {
-	used := map[catalog.Ref]bool{}
+	used := map[entity.Ref]bool{}
 	for _, target := range entries[*catalog.TrafficTarget](a) {
 		for _, rule := range target.Rules {
-			used[catalog.Ref{Kind: rule.Kind, Name: catalog.Name{Namespace: target.Name.Namespace, Name: rule.Name}}] = true
+			used[entity.Ref{Kind: rule.Kind, Name: entity.Name{Namespace: target.Name.Namespace, Name: rule.Name}}] = true
 		}
 	}
 	for _, split := range entries[*catalog.TrafficSplit](a) {
 		for _, group := range split.Matches {
-			used[catalog.Ref{Kind: catalog.KindHTTPRouteGroup, Name: catalog.Name{Namespace: split.Name.Namespace, Name: group}}] = true
+			used[entity.Ref{Kind: entity.KindHTTPRouteGroup, Name: entity.Name{Namespace: split.Name.Namespace, Name: group}}] = true
 		}
 	}
 	for ref := range a.mesh.Loaded.Names {
-		route := ref.Kind == catalog.KindHTTPRouteGroup || ref.Kind == catalog.KindTCPRoute
-		if route && !used[ref] && (!a.mesh.Partial || a.has(catalog.KindTrafficTarget, ref.Name.Namespace)) {
+		route := ref.Kind == entity.KindHTTPRouteGroup || ref.Kind == entity.KindTCPRoute
+		if route && !used[ref] && (!a.mesh.Partial || a.has(entity.KindTrafficTarget, ref.Name.Namespace)) {
 			a.add(codeUnusedRoute, a.subject(ref.Kind, ref.Name), "No TrafficTarget or TrafficSplit uses it: add a reference, or delete it.")
 		}
 	}

@@ -7,7 +7,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/creation"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 // readUncreated reads the workloads of the mesh whose pods cannot be created.
@@ -27,7 +27,7 @@ func (a *analysis) reportUncreated() {
 }
 
 // uncreatedBehind returns the workload whose pods a Service would select if they could be created.
-func (a *analysis) uncreatedBehind(service *catalog.Service) (creation.Failure, bool) {
+func (a *analysis) uncreatedBehind(service *inventory.Service) (creation.Failure, bool) {
 	at := slices.IndexFunc(a.uncreated, func(f creation.Failure) bool {
 		return f.Namespace == service.Name.Namespace && f.Selects(service.Selector)
 	})

@@ -13,7 +13,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/cli/remaining"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -62,7 +63,7 @@ func (a *analysis) notInjected(s subject, pod *unstructured.Unstructured, pods s
 	if word := pod.GetAnnotations()[names.InjectionAnnotation]; word != "" && !isSwitch(word) {
 		severity, effect = diagnosis.Warning, " No new pod starts with it: write enabled or disabled."
 	}
-	if entry, _ := a.mesh.Loaded.Entries[podRef(pod)].(*catalog.Pod); entry != nil {
+	if entry, _ := a.mesh.Loaded.Entries[podRef(pod)].(*inventory.Instance); entry != nil {
 		if services := a.view.ServicesOfPod(entry); len(services) > 0 {
 			severity, effect = diagnosis.Warning, fmt.Sprintf(" Service %s selects them, but sidecars send them no requests.%s", services[0], effect)
 		}
@@ -75,8 +76,8 @@ func (a *analysis) meshes() remaining.Meshes {
 	return remaining.Meshes{Name: a.mesh.Name, All: a.mesh.Meshes, Systems: append(slices.Clone(a.mesh.Systems), a.mesh.Namespace)}
 }
 
-func podRef(pod *unstructured.Unstructured) catalog.Ref {
-	return catalog.Ref{Kind: catalog.KindPod, Name: catalog.Name{Namespace: pod.GetNamespace(), Name: pod.GetName()}}
+func podRef(pod *unstructured.Unstructured) entity.Ref {
+	return entity.Ref{Kind: entity.KindPod, Name: entity.Name{Namespace: pod.GetNamespace(), Name: pod.GetName()}}
 }
 
 // isSwitch reports whether the injector knows the value of an annotation.
@@ -86,7 +87,7 @@ func isSwitch(word string) bool {
 
 // sidecar returns the code for a problem with the sidecar of a pod, or "".
 func (a *analysis) sidecar(pod *unstructured.Unstructured) string {
-	entry, _ := a.mesh.Loaded.Entries[podRef(pod)].(*catalog.Pod)
+	entry, _ := a.mesh.Loaded.Entries[podRef(pod)].(*inventory.Instance)
 	if entry == nil || entry.Finished || pod.GetDeletionTimestamp() != nil {
 		return ""
 	}
@@ -113,11 +114,11 @@ func (a *analysis) sidecar(pod *unstructured.Unstructured) string {
 
 // whyNot returns why a pod should have no sidecar, or "".
 func (a *analysis) whyNot(pod *unstructured.Unstructured) string {
-	return whyNot(pod, a.objects[catalog.Ref{Kind: catalog.KindNamespace, Name: catalog.Name{Name: pod.GetNamespace()}}])
+	return whyNot(pod, a.objects[entity.Ref{Kind: entity.KindNamespace, Name: entity.Name{Name: pod.GetNamespace()}}])
 }
 
 // NotInjected returns why a pod among objects gets no sidecar when it is created again; empty if it gets one.
-func NotInjected(objects []*unstructured.Unstructured, name catalog.Name) string {
+func NotInjected(objects []*unstructured.Unstructured, name entity.Name) string {
 	var pod, namespace *unstructured.Unstructured
 	for _, object := range objects {
 		switch {

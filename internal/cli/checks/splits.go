@@ -10,7 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 )
 
@@ -42,7 +42,7 @@ func (s Subject) idleBackends(ctx context.Context, object *unstructured.Unstruct
 }
 
 // hasReadyEndpoint reports whether a Service has a ready endpoint.
-func (s Subject) hasReadyEndpoint(ctx context.Context, service catalog.Name) (bool, error) {
+func (s Subject) hasReadyEndpoint(ctx context.Context, service entity.Name) (bool, error) {
 	var all discoveryv1.EndpointSliceList
 	if err := s.Client.List(ctx, &all, client.InNamespace(service.Namespace), client.MatchingLabels{discoveryv1.LabelServiceName: service.Name}); err != nil {
 		return false, err

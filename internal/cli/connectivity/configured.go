@@ -13,12 +13,14 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
 // verifyConfiguration verifies that the Envoy of a pod has its configuration and a valid certificate.
-func (m Mesh) verifyConfiguration(ctx context.Context, v *catalog.View, role string, name catalog.Name) diagnosis.Finding {
+func (m Mesh) verifyConfiguration(ctx context.Context, v *catalog.View, role string, name entity.Name) diagnosis.Finding {
 	title := fmt.Sprintf("Verify the configuration of %s pod %q", role, name)
 	pod := v.Pod(name)
 	if pod == nil {
@@ -42,7 +44,7 @@ type item struct {
 var partsOfTypes = map[string]part{resource.ListenerType: listeners, resource.ClusterType: clusters, resource.RouteType: routes}
 
 // expected returns the resources that the sidecar of a pod needs. It loads destinations on demand at the first connection.
-func (m Mesh) expected(v *catalog.View, pod *catalog.Pod) []item {
+func (m Mesh) expected(v *catalog.View, pod *inventory.Instance) []item {
 	var all []item
 	for _, r := range envoy.Build(scope.Build(v, m.TrustDomain, scope.KeyFor(v, pod))) {
 		if kind, known := partsOfTypes[r.TypeURL]; known && !scope.IsOnDemandName(r.Name) {

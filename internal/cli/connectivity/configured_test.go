@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -15,7 +16,7 @@ import (
 func TestExpectedResources(t *testing.T) {
 	client := meshtest.Pod("shop", "client", "client", "client", "10.0.0.1")
 	client.Metrics = true // a listener whose filter chain has no name
-	web, server := meshtest.Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP), meshtest.Pod("shop", "web-1", "web", "web", "10.0.0.2")
+	web, server := meshtest.Service("shop", "web", "web", "10.96.0.1", 80, inventory.ProtocolHTTP), meshtest.Pod("shop", "web-1", "web", "web", "10.0.0.2")
 	for onDemand, want := range map[bool][]string{
 		false: {"listener inbound-prometheus-listener", "cluster envoy-metrics-cluster", "listener outbound-listener", "filter chain outbound-closed", "listener outbound_shop/web_80", "filter chain outbound_shop/web_80_http", "route configuration rds-outbound.80|shop/web", "cluster shop/web|80"},
 		true:  {"listener inbound-prometheus-listener", "cluster envoy-metrics-cluster", "listener outbound-listener", "filter chain outbound-closed", "listener outbound_80", "filter chain outbound_80_http", "route configuration rds-outbound.80"},

@@ -11,7 +11,9 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/cli/explain"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -20,7 +22,7 @@ func TestVerifyEgressPolicies(t *testing.T) {
 	pod := meshtest.Pod("shop", "web-1", "web", "web", "10.0.0.1")
 	egress := &catalog.Egress{
 		Name: meshtest.Name("shop", "api"), Sources: []identity.ServiceAccount{meshtest.SA("shop", "web")}, Hosts: []string{"api.example.com"},
-		Ports: []catalog.EgressPort{{Number: 80, Protocol: catalog.ProtocolHTTP}, {Number: 443, Protocol: catalog.ProtocolHTTPS}},
+		Ports: []catalog.EgressPort{{Number: 80, Protocol: inventory.ProtocolHTTP}, {Number: 443, Protocol: catalog.ProtocolHTTPS}},
 	}
 	with := func(change func(*catalog.Egress)) *catalog.Egress {
 		copied := *egress
@@ -29,17 +31,17 @@ func TestVerifyEgressPolicies(t *testing.T) {
 	}
 	restricted := with(func(e *catalog.Egress) { e.Restricted, e.RouteGroups = true, []string{"public"} })
 	ranges := with(func(e *catalog.Egress) {
-		e.Ports, e.Prefixes = []catalog.EgressPort{{Number: 5432, Protocol: catalog.ProtocolTCP}}, []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
+		e.Ports, e.Prefixes = []catalog.EgressPort{{Number: 5432, Protocol: inventory.ProtocolTCP}}, []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
 	})
 	gateway := with(func(e *catalog.Egress) { e.Gateway = &catalog.EgressGateway{} })
 	on, open := &catalog.Settings{EgressPolicies: true}, &catalog.Settings{Egress: true, EgressPolicies: true}
-	anyProtocol := []catalog.Protocol{catalog.ProtocolHTTPS, catalog.ProtocolHTTP, catalog.ProtocolTCP}
+	anyProtocol := []inventory.Protocol{catalog.ProtocolHTTPS, inventory.ProtocolHTTP, inventory.ProtocolTCP}
 	for name, test := range map[string]struct {
 		settings  *catalog.Settings
 		policy    *catalog.Egress
 		host      string
 		port      uint16
-		protocols []catalog.Protocol
+		protocols []inventory.Protocol
 		severity  diagnosis.Severity
 		want      string
 		lacks     string
@@ -65,9 +67,9 @@ func TestVerifyEgressPolicies(t *testing.T) {
 			}
 			m := Mesh{
 				Mesh: explain.Mesh{Name: "osm", Catalog: meshtest.Apply(entries...)}, TrustDomain: "cluster.local",
-				Pod: func(context.Context, catalog.Name) (*corev1.Pod, error) { return &corev1.Pod{}, nil },
+				Pod: func(context.Context, entity.Name) (*corev1.Pod, error) { return &corev1.Pod{}, nil },
 			}
-			m.Sidecar = func(context.Context, catalog.Name) (*Sidecar, error) {
+			m.Sidecar = func(context.Context, entity.Name) (*Sidecar, error) {
 				s := &Sidecar{active: map[part]map[string]bool{listeners: {}, chains: {}, clusters: {}, routes: {}}}
 				for _, i := range m.expected(m.Catalog.View(), pod) {
 					s.active[i.part][i.name] = i.name != test.lacks

@@ -6,6 +6,8 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -13,13 +15,13 @@ import (
 // TestVerifyIngressGateway verifies requests through the ingress gateway of the mesh, and what may be missing.
 func TestVerifyIngressGateway(t *testing.T) {
 	pod := meshtest.Pod("osm-system", "gateway-1", names.IngressGateway, names.IngressGateway, "10.0.0.9")
-	service := &catalog.Service{Name: meshtest.Name("osm-system", names.IngressGateway), Ports: []catalog.Port{{Number: 80, TargetPort: 10080}}}
-	web, server := meshtest.Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP), meshtest.Pod("shop", "web-1", "web", "web", "10.0.0.1")
+	service := &inventory.Service{Name: meshtest.Name("osm-system", names.IngressGateway), Ports: []inventory.Port{{Number: 80, TargetPort: 10080}}}
+	web, server := meshtest.Service("shop", "web", "web", "10.96.0.1", 80, inventory.ProtocolHTTP), meshtest.Pod("shop", "web-1", "web", "web", "10.0.0.1")
 	listens := &catalog.Gateway{Name: meshtest.Name("shop", "web"), Class: "osm", Listeners: []catalog.GatewayListener{{Name: "http", Port: 80, Protocol: "HTTP", From: "Same"}}}
 	other := &catalog.Gateway{Name: meshtest.Name("shop", "web"), Class: "osm", Listeners: []catalog.GatewayListener{{Name: "http", Port: 81, Protocol: "HTTP", From: "Same"}}}
 	route := func(backend, unsupported string) *catalog.HTTPRoute {
 		return &catalog.HTTPRoute{
-			Kind: catalog.KindHTTPRoute,
+			Kind: entity.KindHTTPRoute,
 			Name: meshtest.Name("shop", "web"), Parents: []catalog.RouteParent{{Gateway: listens.Name}}, Hostnames: []string{"shop.example.com"},
 			Rules: []catalog.HTTPRouteRule{{
 				Matches:  []catalog.RouteMatch{{PathType: "PathPrefix", Path: "/cart"}},
@@ -70,7 +72,7 @@ func TestVerifyGatewayWithPodsOfItsOwn(t *testing.T) {
 		own: "", names.IngressGateway: "each Gateway has a Service of its own", names.DedicatedGateway("shop", "gone"): "no pod serves; the mesh has no Gateway",
 	} {
 		var reasons, remedies []string
-		for _, check := range VerifyIngressGateway(view, from, catalog.Name{}) {
+		for _, check := range VerifyIngressGateway(view, from, entity.Name{}) {
 			if check.Severity != diagnosis.OK {
 				reasons, remedies = append(reasons, check.Message), append(remedies, check.Remedy)
 			}

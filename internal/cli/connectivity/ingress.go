@@ -9,8 +9,10 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -18,11 +20,11 @@ import (
 // Ingress is a connection from a gateway outside the mesh to a port of a pod.
 type Ingress struct {
 	// Gateway is the Service of the gateway. Without a name, its addresses are not verified.
-	Gateway catalog.Name
+	Gateway entity.Name
 	// Policy is the IngressBackend that admits the gateway.
-	Policy catalog.Name
+	Policy entity.Name
 	// Service is the Service of the pod. Without a name, the backends of the policy are not verified.
-	Service catalog.Name
+	Service entity.Name
 	// Port is the port of the pod.
 	Port uint16
 	// Protocol is http or https.
@@ -70,7 +72,7 @@ func verifyBackend(v *catalog.View, policy *ingressbackend.Policy, i Ingress) di
 }
 
 // verifyGateway verifies that all addresses of the gateway are admitted.
-func verifyGateway(v *catalog.View, policy *ingressbackend.Policy, gateway catalog.Name) diagnosis.Finding {
+func verifyGateway(v *catalog.View, policy *ingressbackend.Policy, gateway entity.Name) diagnosis.Finding {
 	context := fmt.Sprintf("IngressBackend %q admits the pods of Service %q", policy.Name, gateway)
 	addresses := v.Addresses(gateway)
 	if len(addresses) == 0 {
@@ -89,7 +91,7 @@ func verifyGateway(v *catalog.View, policy *ingressbackend.Policy, gateway catal
 
 // VerifyIngressGateway verifies that requests reach a Service through the ingress gateway of the mesh, whose Service is from: that of all Gateways, or of one
 // that has pods of its own. Without a name, only the gateway is verified.
-func VerifyIngressGateway(v *catalog.View, from string, service catalog.Name) []diagnosis.Finding {
+func VerifyIngressGateway(v *catalog.View, from string, service entity.Name) []diagnosis.Finding {
 	resolved := gateway.Resolve(v)
 	if names.IsDedicatedGateway(from) {
 		resolved = gateway.ResolvePods(v, from)
@@ -108,7 +110,7 @@ func VerifyIngressGateway(v *catalog.View, from string, service catalog.Name) []
 
 func verifyGatewayPods(v *catalog.View, from string) diagnosis.Finding {
 	const context = "The ingress gateway of the mesh has pods"
-	if len(v.Addresses(catalog.Name{Namespace: v.Settings().Namespace, Name: from})) > 0 {
+	if len(v.Addresses(entity.Name{Namespace: v.Settings().Namespace, Name: from})) > 0 {
 		return success(context, "")
 	}
 	var own []string
@@ -146,7 +148,7 @@ type routedRule struct {
 }
 
 // rulesTo returns the rules that lead to a Service.
-func rulesTo(resolved gateway.Result, service catalog.Name) []routedRule {
+func rulesTo(resolved gateway.Result, service entity.Name) []routedRule {
 	var list []routedRule
 	for _, l := range resolved.Listeners {
 		for _, host := range l.Hosts {
@@ -160,7 +162,7 @@ func rulesTo(resolved gateway.Result, service catalog.Name) []routedRule {
 	return list
 }
 
-func verifyRoutes(rules []routedRule, service catalog.Name) diagnosis.Finding {
+func verifyRoutes(rules []routedRule, service entity.Name) diagnosis.Finding {
 	context := fmt.Sprintf("An HTTPRoute leads to Service %q", service)
 	var urls, unsupported []string
 	for _, r := range rules {
@@ -180,8 +182,8 @@ func verifyRoutes(rules []routedRule, service catalog.Name) diagnosis.Finding {
 }
 
 // portsOf returns the ports of a Service that rules use, sorted.
-func portsOf(rules []routedRule, service catalog.Name) []catalog.Port {
-	var ports []catalog.Port
+func portsOf(rules []routedRule, service entity.Name) []inventory.Port {
+	var ports []inventory.Port
 	for _, r := range rules {
 		for _, b := range r.rule.Backends {
 			if b.Service != nil && b.Service.Name == service && b.Weight > 0 && !slices.Contains(ports, b.Port) {
@@ -189,12 +191,12 @@ func portsOf(rules []routedRule, service catalog.Name) []catalog.Port {
 			}
 		}
 	}
-	slices.SortFunc(ports, func(a, b catalog.Port) int { return int(a.Number) - int(b.Number) })
+	slices.SortFunc(ports, func(a, b inventory.Port) int { return int(a.Number) - int(b.Number) })
 	return ports
 }
 
 // verifyPermission verifies that the gateway may call a port of a Service. It is a client of the mesh like others.
-func verifyPermission(v *catalog.View, service *catalog.Service, port catalog.Port) diagnosis.Finding {
+func verifyPermission(v *catalog.View, service *inventory.Service, port inventory.Port) diagnosis.Finding {
 	client := identity.ServiceAccount{Namespace: v.Settings().Namespace, Name: names.IngressGateway}
 	context := fmt.Sprintf("Policies allow the ingress gateway to call port %d of Service %q", port.Number, service.Name)
 	protocol, target := authz.EffectiveProtocol(v, service, port), v.TargetPort(service, port)

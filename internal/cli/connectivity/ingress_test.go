@@ -7,6 +7,8 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -14,8 +16,8 @@ import (
 func TestVerifyIngress(t *testing.T) {
 	gatewayPod := meshtest.Pod("ingress", "nginx-0", "nginx", "nginx", "10.0.0.7")
 	gateway := meshtest.Name("ingress", "nginx")
-	web := meshtest.Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP)
-	policy := func(name string, created int64, gateways ...catalog.Name) *ingressbackend.Policy {
+	web := meshtest.Service("shop", "web", "web", "10.96.0.1", 80, inventory.ProtocolHTTP)
+	policy := func(name string, created int64, gateways ...entity.Name) *ingressbackend.Policy {
 		return &ingressbackend.Policy{
 			Name: meshtest.Name("shop", name), Created: time.Unix(created, 0), Gateways: gateways,
 			Backends: []ingressbackend.Port{{Service: web.Name, TargetPort: 8080}},

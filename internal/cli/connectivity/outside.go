@@ -15,17 +15,19 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // Outside is the question whether a pod can connect to an external host.
 type Outside struct {
-	From catalog.Name
+	From entity.Name
 	// Host is a DNS name or an address. It is empty for any host.
 	Host string
 	Port uint16
 	// Protocols are those that the application may use. Any one is enough.
-	Protocols []catalog.Protocol
+	Protocols []inventory.Protocol
 	// ExcludedPorts and ExcludedRanges are the outbound exclusions of the MeshConfig.
 	ExcludedPorts  []int
 	ExcludedRanges []string
@@ -115,7 +117,7 @@ type outsideWay struct {
 }
 
 // waysOut returns the allowed ways to an external host, at most one for each protocol.
-func (m Mesh) waysOut(v *catalog.View, source *catalog.Pod, o Outside) []outsideWay {
+func (m Mesh) waysOut(v *catalog.View, source *inventory.Instance, o Outside) []outsideWay {
 	var ways []outsideWay
 	for _, call := range o.calls(source) {
 		got, host := authz.DecideEgress(v, call), hostOf(v, call)
@@ -125,9 +127,9 @@ func (m Mesh) waysOut(v *catalog.View, source *catalog.Pod, o Outside) []outside
 		case got.Outcome == authz.Allowed:
 			ways = append(ways, outsideWay{by: fmt.Sprintf("Egress %s allows %s", strings.Join(got.Policies, ", "), call.Protocol), gateway: got.Gateway})
 		case got.Outcome == authz.Unavailable: // its BackendTLSPolicy cannot be used
-		case call.Protocol == catalog.ProtocolHTTP && host.HTTP:
+		case call.Protocol == inventory.ProtocolHTTP && host.HTTP:
 			by := fmt.Sprintf("Egress %s allows the http requests that match its HTTPRouteGroups", strings.Join(host.Policies, ", "))
-			ways = append(ways, outsideWay{by: by, gateway: host.HTTPGateway != (catalog.Name{})})
+			ways = append(ways, outsideWay{by: by, gateway: host.HTTPGateway != (entity.Name{})})
 		}
 	}
 	return ways
@@ -146,12 +148,12 @@ func hostOf(v *catalog.View, call authz.EgressRequest) authz.EgressHost {
 }
 
 // calls returns the connections to evaluate, one for each protocol.
-func (o Outside) calls(source *catalog.Pod) []authz.EgressRequest {
+func (o Outside) calls(source *inventory.Instance) []authz.EgressRequest {
 	var list []authz.EgressRequest
 	for _, protocol := range o.Protocols {
 		call := authz.EgressRequest{Source: source.Identity(), Port: o.Port, Protocol: protocol, Host: o.Host}
 		call.Address, _ = netip.ParseAddr(o.Host)
-		if protocol == catalog.ProtocolHTTP {
+		if protocol == inventory.ProtocolHTTP {
 			call.Method, call.Path = "GET", "/"
 		}
 		list = append(list, call)

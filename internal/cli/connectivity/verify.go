@@ -15,8 +15,10 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -25,27 +27,27 @@ type Mesh struct {
 	explain.Mesh
 	TrustDomain string
 	// Pod reads a pod from the cluster.
-	Pod func(ctx context.Context, name catalog.Name) (*corev1.Pod, error)
+	Pod func(ctx context.Context, name entity.Name) (*corev1.Pod, error)
 	// Connected returns the state of a pod's sidecar in the control plane. text explains why it is not good.
-	Connected func(ctx context.Context, name catalog.Name) (good bool, text string, err error)
+	Connected func(ctx context.Context, name entity.Name) (good bool, text string, err error)
 	// Sidecar reads the configuration of a pod's Envoy.
-	Sidecar func(ctx context.Context, name catalog.Name) (*Sidecar, error)
+	Sidecar func(ctx context.Context, name entity.Name) (*Sidecar, error)
 	Now     time.Time
 }
 
 // Question is the question whether one pod can connect to another through a Service.
 type Question struct {
-	From, To catalog.Name
+	From, To entity.Name
 	// Service is empty for any Service that selects the pod.
-	Service catalog.Name
+	Service entity.Name
 	// Protocol is the protocol of the port. Other ports are ignored.
-	Protocol catalog.Protocol
+	Protocol inventory.Protocol
 }
 
 // Verify answers a question.
 func (m Mesh) Verify(ctx context.Context, q Question) diagnosis.Finding {
 	title := fmt.Sprintf("Verify if pod %q can access pod %q", q.From, q.To)
-	if q.Service != (catalog.Name{}) {
+	if q.Service != (entity.Name{}) {
 		title += fmt.Sprintf(" for service %q", q.Service)
 	}
 	v := m.Catalog.View()
@@ -63,7 +65,7 @@ func (m Mesh) Verify(ctx context.Context, q Question) diagnosis.Finding {
 }
 
 // sidecar verifies that a pod has a connected sidecar of the mesh.
-func (m Mesh) sidecar(ctx context.Context, v *catalog.View, role string, name catalog.Name) diagnosis.Finding {
+func (m Mesh) sidecar(ctx context.Context, v *catalog.View, role string, name entity.Name) diagnosis.Finding {
 	title := fmt.Sprintf("Verify the sidecar of %s pod %q", role, name)
 	pod, err := m.Pod(ctx, name)
 	if err != nil {
@@ -102,7 +104,7 @@ func injected(pod *corev1.Pod) diagnosis.Finding {
 
 func (m Mesh) connected(ctx context.Context, pod *corev1.Pod) diagnosis.Finding {
 	const title = "The sidecar is connected and has acknowledged its configuration"
-	name := catalog.Name{Namespace: pod.Namespace, Name: pod.Name}
+	name := entity.Name{Namespace: pod.Namespace, Name: pod.Name}
 	good, text, err := m.Connected(ctx, name)
 	switch {
 	case err != nil:
@@ -114,27 +116,27 @@ func (m Mesh) connected(ctx context.Context, pod *corev1.Pod) diagnosis.Finding 
 }
 
 // services returns the Services of the destination that have a port with the protocol.
-func (m Mesh) services(v *catalog.View, q Question) ([]*catalog.Service, diagnosis.Finding) {
+func (m Mesh) services(v *catalog.View, q Question) ([]*inventory.Service, diagnosis.Finding) {
 	title := fmt.Sprintf("A Service with protocol %[2]s selects pod %[1]q", q.To, q.Protocol)
 	pod := v.Pod(q.To)
 	if pod == nil {
 		return nil, unknown(title, errors.New("the pod is not part of the mesh"), "")
 	}
 	of := v.ServicesOfPod(pod)
-	if q.Service != (catalog.Name{}) {
+	if q.Service != (entity.Name{}) {
 		if v.Service(q.Service) == nil {
 			return nil, failure(title, fmt.Sprintf("Service %s not found in the mesh", q.Service), "create it, or check --to-service")
 		}
-		of = []catalog.Name{q.Service}
+		of = []entity.Name{q.Service}
 	}
 	if len(of) == 0 {
 		return nil, failure(title, "no Service selects the pod, and sidecars can only reach pods through Services", "create a Service whose selector matches the pod")
 	}
-	var matching []*catalog.Service
+	var matching []*inventory.Service
 	var others []string
 	for _, name := range of {
 		service := v.Service(name)
-		if slices.ContainsFunc(service.Ports, func(p catalog.Port) bool { return p.Protocol == q.Protocol }) {
+		if slices.ContainsFunc(service.Ports, func(p inventory.Port) bool { return p.Protocol == q.Protocol }) {
 			matching = append(matching, service)
 		}
 		for _, p := range service.Ports {
@@ -142,7 +144,7 @@ func (m Mesh) services(v *catalog.View, q Question) ([]*catalog.Service, diagnos
 		}
 	}
 	switch {
-	case len(matching) > 0 && !slices.ContainsFunc(matching, func(service *catalog.Service) bool { return leadsTo(v, q.From.Namespace, service, pod) }):
+	case len(matching) > 0 && !slices.ContainsFunc(matching, func(service *inventory.Service) bool { return leadsTo(v, q.From.Namespace, service, pod) }):
 		return nil, failure(title, fmt.Sprintf("Service %s does not select the pod", q.Service), "compare the Service's selector with the pod's labels")
 	case len(matching) == 0:
 		return nil, failure(title, "the ports are "+strings.Join(others, ", "), "set --app-protocol, or set the protocol with the appProtocol or the name prefix of the port")
@@ -151,16 +153,16 @@ func (m Mesh) services(v *catalog.View, q Question) ([]*catalog.Service, diagnos
 }
 
 // leadsTo reports whether a Service, or a backend of its TrafficSplits and routes for the clients of a namespace, selects a pod.
-func leadsTo(v *catalog.View, clients string, service *catalog.Service, pod *catalog.Pod) bool {
+func leadsTo(v *catalog.View, clients string, service *inventory.Service, pod *inventory.Instance) bool {
 	of := v.ServicesOfPod(pod)
-	return slices.Contains(of, service.Name) || slices.ContainsFunc(service.Ports, func(port catalog.Port) bool {
+	return slices.Contains(of, service.Name) || slices.ContainsFunc(service.Ports, func(port inventory.Port) bool {
 		destinations := authz.Destinations(v, authz.Request{Source: identity.ServiceAccount{Namespace: clients}, Service: service.Name, Port: port.Number})
 		return slices.ContainsFunc(destinations, func(d authz.Destination) bool { return slices.Contains(of, d.Service) })
 	})
 }
 
 // verdict evaluates the policies.
-func (m Mesh) verdict(ctx context.Context, v *catalog.View, q Question, services []*catalog.Service) diagnosis.Finding {
+func (m Mesh) verdict(ctx context.Context, v *catalog.View, q Question, services []*inventory.Service) diagnosis.Finding {
 	const title = "Policies allow the source to connect to the destination"
 	from := explain.Reference{Kind: explain.KindPod, Namespace: q.From.Namespace, Name: q.From.Name}
 	var reasons []string
@@ -185,7 +187,7 @@ func (m Mesh) verdict(ctx context.Context, v *catalog.View, q Question, services
 }
 
 // target returns the pod with a port, or the Service if it only reaches the pod through a TrafficSplit.
-func target(v *catalog.View, pod catalog.Name, service *catalog.Service, port catalog.Port) explain.Reference {
+func target(v *catalog.View, pod entity.Name, service *inventory.Service, port inventory.Port) explain.Reference {
 	if slices.Contains(v.ServicesOfPod(v.Pod(pod)), service.Name) {
 		return explain.Reference{Kind: explain.KindPod, Namespace: pod.Namespace, Name: pod.Name, Port: port.Number}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -71,10 +72,10 @@ type Policy struct {
 }
 
 // Problems returns the problems of a policy.
-type Problems func(catalog.Ref) []diagnosis.Finding
+type Problems func(entity.Ref) []diagnosis.Finding
 
 // Pod describes a pod. It is an error if no namespace of the mesh has it.
-func Pod(c *catalog.Catalog, name catalog.Name, problems Problems) (*Description, error) {
+func Pod(c *catalog.Catalog, name entity.Name, problems Problems) (*Description, error) {
 	v := c.View()
 	pod := v.Pod(name)
 	switch {

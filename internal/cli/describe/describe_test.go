@@ -10,6 +10,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/describe"
 	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -20,8 +22,8 @@ func shop(more ...catalog.Entry) []catalog.Entry {
 	web.Revision, db.Injected = "osm-v1", false
 	return append([]catalog.Entry{
 		&catalog.Namespace{Name: "shop", Monitored: true}, &catalog.Namespace{Name: "out"}, Pod("out", "guest", "guest", "guest", "10.0.0.4"),
-		web, db, Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP), Slice(Name("shop", "web"), web),
-		Service("shop", "db", "db", "10.96.0.2", 3306, catalog.ProtocolTCP), Slice(Name("shop", "db"), db),
+		web, db, Service("shop", "web", "web", "10.96.0.1", 80, inventory.ProtocolHTTP), Slice(Name("shop", "web"), web),
+		Service("shop", "db", "db", "10.96.0.2", 3306, inventory.ProtocolTCP), Slice(Name("shop", "db"), db),
 		Group("shop", "paths", "/a", "/b"),
 		Target("till", SA("shop", "web"), []catalog.TargetRule{HTTP("paths", "/a")}, SA("shop", "till")),
 		Target("missing", SA("shop", "web"), []catalog.TargetRule{HTTP("nothing")}, SA("shop", "till")),
@@ -31,15 +33,15 @@ func shop(more ...catalog.Entry) []catalog.Entry {
 }
 
 // onDemand is a pod whose sidecar loads its destinations at first use.
-func onDemand() *catalog.Pod {
+func onDemand() *inventory.Instance {
 	pod := Pod("shop", "lazy-0", "lazy", "lazy", "10.0.0.8")
 	pod.Revision, pod.OnDemand = "osm-v1", true
 	return pod
 }
 
-func text(t *testing.T, name catalog.Name, entries ...catalog.Entry) string {
+func text(t *testing.T, name entity.Name, entries ...catalog.Entry) string {
 	t.Helper()
-	problems := func(ref catalog.Ref) []diagnosis.Finding {
+	problems := func(ref entity.Ref) []diagnosis.Finding {
 		if ref.Name.Name == "missing" {
 			return []diagnosis.Finding{diagnosis.Fail("", "HTTPRouteGroup shop/nothing does not exist.")}
 		}
@@ -76,7 +78,7 @@ func TestDescribePod(t *testing.T) {
 
 func TestPod_OtherStates(t *testing.T) {
 	for name, tt := range map[string]struct {
-		pod  catalog.Name
+		pod  entity.Name
 		more []catalog.Entry
 		want []string
 	}{
@@ -103,9 +105,9 @@ func TestDescribeGateway(t *testing.T) {
 	other := Pod("osm-system", "controller-0", "osm-controller", "osm-controller", "10.0.0.8")
 	entries := shop(
 		&catalog.Settings{Namespace: "osm-system"}, &catalog.GatewayClass{Name: "osm"}, gateway, other,
-		&catalog.Service{Name: Name("osm-system", names.IngressGateway), Ports: []catalog.Port{{Number: 80, TargetPort: 10080}}},
+		&inventory.Service{Name: Name("osm-system", names.IngressGateway), Ports: []inventory.Port{{Number: 80, TargetPort: 10080}}},
 		&catalog.Gateway{Name: Name("shop", "public"), Class: "osm", Listeners: []catalog.GatewayListener{{Name: "plain", Port: 80, Protocol: "HTTP", From: "Same", Hostname: "web.example.com"}}},
-		&catalog.HTTPRoute{Kind: catalog.KindHTTPRoute, Name: Name("shop", "r"), Parents: []catalog.RouteParent{{Gateway: Name("shop", "public")}}, Rules: []catalog.HTTPRouteRule{{
+		&catalog.HTTPRoute{Kind: entity.KindHTTPRoute, Name: Name("shop", "r"), Parents: []catalog.RouteParent{{Gateway: Name("shop", "public")}}, Rules: []catalog.HTTPRouteRule{{
 			Matches: []catalog.RouteMatch{{PathType: "PathPrefix", Path: "/a"}}, Backends: []catalog.RouteBackend{{Service: Name("shop", "web"), Port: 80, Weight: 1}},
 		}}},
 		Target("in", SA("shop", "web"), []catalog.TargetRule{HTTP("paths")}, SA("osm-system", names.IngressGateway)),
@@ -119,7 +121,7 @@ func TestDescribeGateway(t *testing.T) {
 }
 
 func TestPod_NotInMesh(t *testing.T) {
-	for pod, want := range map[catalog.Name]string{
+	for pod, want := range map[entity.Name]string{
 		Name("out", "guest"): "namespace out is not in the mesh", Name("shop", "nobody"): "no pod nobody found in namespace shop",
 	} {
 		if _, err := describe.Pod(Apply(shop()...), pod, nil); err == nil || !strings.Contains(err.Error(), want) {

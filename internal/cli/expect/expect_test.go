@@ -11,6 +11,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/explain"
 	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -18,11 +20,11 @@ func shop() explain.Mesh {
 	web := Pod("shop", "web-0", "web", "web", "10.0.0.1")
 	c := Apply(
 		&catalog.Namespace{Name: "shop", Monitored: true}, &catalog.ServiceAccount{Name: Name("shop", "till")}, web,
-		Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP), Slice(Name("shop", "web"), web),
+		Service("shop", "web", "web", "10.96.0.1", 80, inventory.ProtocolHTTP), Slice(Name("shop", "web"), web),
 		Group("shop", "paths", "/a"), Target("t", SA("shop", "web"), []catalog.TargetRule{HTTP("paths")}, SA("shop", "till")),
 	)
 	return explain.Mesh{
-		Name: "osm", Catalog: c, Exists: func(r catalog.Ref) bool { return r.Kind == catalog.KindServiceAccount || r.Kind == catalog.KindService },
+		Name: "osm", Catalog: c, Exists: func(r entity.Ref) bool { return r.Kind == entity.KindServiceAccount || r.Kind == entity.KindService },
 		Account: func(context.Context, string, string, string) (string, bool, error) { return "", false, nil },
 	}
 }

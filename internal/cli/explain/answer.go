@@ -12,6 +12,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -168,7 +169,7 @@ func (m Mesh) addHints(v *catalog.View, ways []Way) {
 		way := &ways[i]
 		namespace, name, found := strings.Cut(cmp.Or(way.At, way.Service), "/")
 		if found && way.Outcome == string(authz.Allowed) {
-			way.Hint = m.Undeclared(v.Service(catalog.Name{Namespace: namespace, Name: name}), way.Port)
+			way.Hint = m.Undeclared(v.Service(entity.Name{Namespace: namespace, Name: name}), way.Port)
 		}
 	}
 }
@@ -236,7 +237,7 @@ func (m Mesh) missingPort(v *catalog.View, to party) diagnosis.Finding {
 	services := v.ServicesOf(to.identity)
 	switch {
 	case to.service != nil:
-		services = []catalog.Name{to.service.Name}
+		services = []entity.Name{to.service.Name}
 	case to.pod != nil:
 		services = v.ServicesOfPod(to.pod)
 	}
@@ -247,7 +248,7 @@ func (m Mesh) missingPort(v *catalog.View, to party) diagnosis.Finding {
 	if m.Problems == nil {
 		return missing
 	}
-	if problems := m.Problems(catalog.Ref{Kind: catalog.KindService, Name: services[0]}); len(problems) > 0 {
+	if problems := m.Problems(entity.Ref{Kind: entity.KindService, Name: services[0]}); len(problems) > 0 {
 		missing.Message, missing.Remedy = missing.Message+": "+diagnosis.Messages(problems), ""
 	}
 	return missing

@@ -13,18 +13,20 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/explain"
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
 // mesh makes a mesh to ask; every name of an entry is taken.
 func mesh(c *catalog.Catalog, entries ...catalog.Entry) explain.Mesh {
-	taken := map[catalog.Ref]bool{}
+	taken := map[entity.Ref]bool{}
 	for _, e := range entries {
 		taken[e.Ref()] = true
 	}
 	return explain.Mesh{
-		Name: "osm", Catalog: c, Exists: func(r catalog.Ref) bool { return taken[r] },
+		Name: "osm", Catalog: c, Exists: func(r entity.Ref) bool { return taken[r] },
 		Account: func(context.Context, string, string, string) (string, bool, error) { return "", false, nil },
 	}
 }
@@ -36,8 +38,8 @@ func shop(more ...catalog.Entry) []catalog.Entry {
 	return append([]catalog.Entry{
 		&catalog.Namespace{Name: "shop", Monitored: true}, &catalog.Namespace{Name: "front", Monitored: true}, &catalog.Namespace{Name: "out"},
 		web, db, Pod("front", "till-0", "till", "till", "10.0.0.3"), Pod("out", "guest", "guest", "guest", "10.0.0.4"),
-		Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP), Slice(Name("shop", "web"), web),
-		Service("shop", "db", "db", "10.96.0.2", 3306, catalog.ProtocolTCP), Slice(Name("shop", "db"), db),
+		Service("shop", "web", "web", "10.96.0.1", 80, inventory.ProtocolHTTP), Slice(Name("shop", "web"), web),
+		Service("shop", "db", "db", "10.96.0.2", 3306, inventory.ProtocolTCP), Slice(Name("shop", "db"), db),
 		&catalog.ServiceAccount{Name: Name("front", "till"), UID: "1"}, &catalog.ServiceAccount{Name: Name("shop", "web"), UID: "2"},
 	}, more...)
 }
@@ -62,7 +64,7 @@ func askMesh(t *testing.T, m explain.Mesh, question string) *explain.Answer {
 
 // A name or a port that does not exist leads to the one that is meant.
 func TestMisspeltPartiesHaveSuggestions(t *testing.T) {
-	entries := shop(&catalog.Service{Name: Name("shop", "shifted"), Ports: []catalog.Port{{Number: 80, TargetPort: 8080, Protocol: catalog.ProtocolHTTP}}, ClusterIPs: []netip.Addr{netip.MustParseAddr("10.96.0.77")}})
+	entries := shop(&inventory.Service{Name: Name("shop", "shifted"), Ports: []inventory.Port{{Number: 80, TargetPort: 8080, Protocol: inventory.ProtocolHTTP}}, ClusterIPs: []netip.Addr{netip.MustParseAddr("10.96.0.77")}})
 	for question, want := range map[string]string{
 		"front/tlil to shop/web":           "no pod, workload, service account or Service named tlil found in namespace front: did you mean till?",
 		"front/sa/till to shop/weeb":       "did you mean web?",
@@ -122,7 +124,7 @@ func TestAsk(t *testing.T) {
 		},
 		"a namespace of Kubernetes": {
 			"front/sa/till kube-system/svc/dns",
-			[]catalog.Entry{Service("kube-system", "dns", "dns", "10.96.0.10", 53, catalog.ProtocolTCP)},
+			[]catalog.Entry{Service("kube-system", "dns", "dns", "10.96.0.10", 53, inventory.ProtocolTCP)},
 			[]string{"namespace kube-system of Service kube-system/dns belongs to Kubernetes, so its pods never get a sidecar"},
 		},
 		"permissive":              {"front/sa/till shop/svc/web GET /a", []catalog.Entry{&catalog.Settings{Permissive: true}}, []string{"ALLOWED, because the mesh is in permissive mode"}},
@@ -159,11 +161,11 @@ func TestAskAboutWhatIsNotThere(t *testing.T) {
 func TestAskAboutAddresses(t *testing.T) {
 	entries := shop()
 	m := mesh(Apply(entries...), entries...)
-	m.PodAt = func(a netip.Addr) catalog.Name {
+	m.PodAt = func(a netip.Addr) entity.Name {
 		if a == netip.MustParseAddr("10.0.0.1") {
 			return Name("shop", "web-0")
 		}
-		return catalog.Name{}
+		return entity.Name{}
 	}
 	for to, want := range map[string]string{
 		"10.0.0.1": "pod shop/web-0", "10.0.0.1:80": "pod shop/web-0", "10.96.0.1": "Service shop/web", "10.96.0.1:80": "Service shop/web",
@@ -187,13 +189,13 @@ func TestAskAboutAddresses(t *testing.T) {
 func TestAnswersOfRandomMeshes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := catalog.New()
-		taken := map[catalog.Ref]catalog.Entry{}
+		taken := map[entity.Ref]catalog.Entry{}
 		for _, change := range rapid.SliceOfN(Change(), 20, 120).Draw(t, "changes") {
 			c.Apply([]catalog.Change{change})
 			taken[change.Ref] = change.Entry
 		}
 		m := mesh(c)
-		m.Exists = func(r catalog.Ref) bool { return taken[r] != nil || r.Kind == catalog.KindServiceAccount }
+		m.Exists = func(r entity.Ref) bool { return taken[r] != nil || r.Kind == entity.KindServiceAccount }
 		words := []string{"one", "two", "three"}
 		q := explain.Question{
 			From: explain.Reference{Kind: explain.KindServiceAccount, Namespace: "a", Name: rapid.SampledFrom(words).Draw(t, "from")},

@@ -6,7 +6,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/cli/explain"
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
 	"github.com/openservicemesh/osm-operator/internal/testing/largemesh"
 )
@@ -21,7 +21,7 @@ func BenchmarkAsk(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	m := explain.Mesh{Name: "osm", Catalog: loaded.Catalog, Exists: func(r catalog.Ref) bool { _, taken := loaded.Names[r]; return taken }}
+	m := explain.Mesh{Name: "osm", Catalog: loaded.Catalog, Exists: func(r entity.Ref) bool { _, taken := loaded.Names[r]; return taken }}
 	q, err := explain.ParseQuestion(strings.Fields("team-0/sa/service-0 to team-10/svc/service-500 GET /items/1"), nil, "default")
 	if err != nil {
 		b.Fatal(err)

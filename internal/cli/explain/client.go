@@ -10,7 +10,9 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -23,7 +25,7 @@ type client struct {
 	// address is the one to evaluate; invalid for any. addresses are those of all pods of the client.
 	address   netip.Addr
 	addresses []netip.Addr
-	gateway   catalog.Name
+	gateway   entity.Name
 	// gatewayPods is true for the ingress gateway of the mesh, which calls what HTTPRoutes name.
 	gatewayPods bool
 	// isPods is true for pods without a sidecar, whose identity would be account. Their addresses are nobody's identity: another pod can get them.
@@ -86,26 +88,26 @@ func (m Mesh) isOutside(v *catalog.View, p party) bool {
 	if len(pods) == 0 {
 		return !v.InMesh(p.identity.Namespace)
 	}
-	return !slices.ContainsFunc(pods, func(pod *catalog.Pod) bool { return v.IsServed(pod) || pod.OSMSidecar || pod.Finished })
+	return !slices.ContainsFunc(pods, func(pod *inventory.Instance) bool { return v.IsServed(pod) || pod.OSMSidecar || pod.Finished })
 }
 
 // podsOf returns the pods of a party: of a Service, those that its selector matches.
-func (m Mesh) podsOf(p party) []*catalog.Pod {
+func (m Mesh) podsOf(p party) []*inventory.Instance {
 	if p.pod != nil {
-		return []*catalog.Pod{p.pod}
+		return []*inventory.Instance{p.pod}
 	}
-	isMeant := func(pod *catalog.Pod) bool {
-		return pod.Identity() == p.identity && (p.workload == catalog.Workload{} || isOwnedBy(pod, p.workload))
+	isMeant := func(pod *inventory.Instance) bool {
+		return pod.Identity() == p.identity && (p.workload == inventory.Workload{} || isOwnedBy(pod, p.workload))
 	}
 	if p.service != nil {
 		selector := m.selectorOf(p.service.Name)
-		isMeant = func(pod *catalog.Pod) bool {
+		isMeant = func(pod *inventory.Instance) bool {
 			return selector != nil && pod.Name.Namespace == p.service.Name.Namespace && selector.Matches(labels.Set(pod.Labels))
 		}
 	}
-	var all []*catalog.Pod
-	for _, entry := range m.Catalog.Entries(catalog.KindPod) {
-		if pod := entry.(*catalog.Pod); !pod.Finished && isMeant(pod) {
+	var all []*inventory.Instance
+	for _, entry := range m.Catalog.Entries(entity.KindPod) {
+		if pod := entry.(*inventory.Instance); !pod.Finished && isMeant(pod) {
 			all = append(all, pod)
 		}
 	}
@@ -113,9 +115,9 @@ func (m Mesh) podsOf(p party) []*catalog.Pod {
 }
 
 // selectorOf returns the selector of a Service, which may be outside the mesh; nil without one.
-func (m Mesh) selectorOf(name catalog.Name) labels.Selector {
-	for _, entry := range m.Catalog.Entries(catalog.KindService) {
-		if service := entry.(*catalog.Service); service.Name == name && service.HasSelector() {
+func (m Mesh) selectorOf(name entity.Name) labels.Selector {
+	for _, entry := range m.Catalog.Entries(entity.KindService) {
+		if service := entry.(*inventory.Service); service.Name == name && service.HasSelector() {
 			return labels.SelectorFromSet(service.Selector)
 		}
 	}
@@ -123,7 +125,7 @@ func (m Mesh) selectorOf(name catalog.Name) labels.Selector {
 }
 
 // isOwnedBy reports whether a pod belongs to a workload. The kinds are compared without case.
-func isOwnedBy(pod *catalog.Pod, w catalog.Workload) bool {
+func isOwnedBy(pod *inventory.Instance, w inventory.Workload) bool {
 	return strings.EqualFold(pod.Workload.Kind, w.Kind) && pod.Workload.Name == w.Name
 }
 

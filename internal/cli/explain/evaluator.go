@@ -8,7 +8,9 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
 )
 
@@ -70,7 +72,7 @@ func (e evaluator) wayOf(p servicePort, answer authz.Answer) Way {
 	if answer.Weight < answer.TotalWeight {
 		w.Share = fmt.Sprintf("%d%%", 100*answer.Weight/answer.TotalWeight)
 	}
-	if answer.Service != p.service.Name && answer.Service != (catalog.Name{}) {
+	if answer.Service != p.service.Name && answer.Service != (entity.Name{}) {
 		w.At = answer.Service.String()
 	}
 	if answer.Permissive {
@@ -134,7 +136,7 @@ func (e evaluator) destinations(p servicePort) []authz.Destination {
 }
 
 // authorizer describes the authorization server that decides about requests in addition to policies.
-func (e evaluator) authorizer(protocol catalog.Protocol) string {
+func (e evaluator) authorizer(protocol inventory.Protocol) string {
 	server := e.v.Settings().ExternalAuthorization
 	if server == nil || !protocol.IsHTTP() {
 		return ""
@@ -189,7 +191,7 @@ func (e evaluator) seen(p servicePort, answer authz.Answer) string {
 }
 
 // seen describes the response that the client gets.
-func seen(outcome authz.Outcome, protocol catalog.Protocol) string {
+func seen(outcome authz.Outcome, protocol inventory.Protocol) string {
 	if outcome == authz.Unavailable && protocol.IsHTTP() {
 		return "status 503"
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -135,8 +136,8 @@ func ingressWay(v *catalog.View, q Question, from client, p servicePort) Way {
 		return way
 	}
 	for _, account := range v.ServiceIdentities(p.service.Name) {
-		way.Authorizer = evaluator{v: v}.authorizer(catalog.ProtocolHTTP)
-		way.Authorizers = append(way.Authorizers, authorizers(extauthz.InForce(v, account), catalog.ProtocolHTTP)...)
+		way.Authorizer = evaluator{v: v}.authorizer(inventory.ProtocolHTTP)
+		way.Authorizers = append(way.Authorizers, authorizers(extauthz.InForce(v, account), inventory.ProtocolHTTP)...)
 	}
 	slices.Sort(way.Authorizers)
 	way.Authorizers = slices.Compact(way.Authorizers)

@@ -10,7 +10,9 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/cli/explain"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -20,7 +22,7 @@ import (
 // A client without a sidecar is evaluated by the addresses of its pods, whatever it is called: its own ServiceAccount is not known to the server.
 func TestAskFromPodsWithoutSidecar(t *testing.T) {
 	on := &catalog.Settings{Namespace: "osm-system", IngressBackends: true}
-	port := Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP).Ports[0].TargetPort
+	port := Service("shop", "web", "web", "10.96.0.1", 80, inventory.ProtocolHTTP).Ports[0].TargetPort
 	backend := func(prefixes ...string) *ingressbackend.Policy {
 		b := &ingressbackend.Policy{Name: Name("shop", "open"), Backends: []ingressbackend.Port{{Service: Name("shop", "web"), TargetPort: port}}}
 		for _, p := range prefixes {
@@ -28,9 +30,9 @@ func TestAskFromPodsWithoutSidecar(t *testing.T) {
 		}
 		return b
 	}
-	pod := func(namespace, name, address string) *catalog.Pod {
+	pod := func(namespace, name, address string) *inventory.Instance {
 		p := Pod(namespace, name, "guest", "guest", address)
-		p.Injected, p.Workload = false, catalog.Workload{Kind: "Deployment", Name: "guests"}
+		p.Injected, p.Workload = false, inventory.Workload{Kind: "Deployment", Name: "guests"}
 		return p
 	}
 	guest, second := pod("out", "guest", "10.0.0.4"), pod("out", "second", "10.0.0.5")
@@ -49,7 +51,7 @@ func TestAskFromPodsWithoutSidecar(t *testing.T) {
 		"a TrafficTarget admits no client":  {"out/guest to shop/web GET /a", shop(append(granted, on, guest)...), []string{"DENIED", "namespace out of pod out/guest is not part of mesh osm"}},
 		"the same without a sidecar inside": {"shop/bare to shop/web GET /a", shop(append(granted, on, bare)...), []string{"DENIED", "pod shop/bare has no sidecar"}},
 		"an address is no identity":         {"out/guest to shop/web GET /a", shop(on, guest), []string{"DENIED", "missing: a sidecar of the client", "run osm namespace add out --mesh-name osm and restart the pods: kubectl -n out rollout restart deployment/guests"}},
-		"both are outside":                  {"out/guest to out/svc/plain GET /", shop(on, guest, Service("out", "plain", "guest", "10.96.0.9", 80, catalog.ProtocolHTTP)), []string{"ALLOWED", "Neither of them has a sidecar"}},
+		"both are outside":                  {"out/guest to out/svc/plain GET /", shop(on, guest, Service("out", "plain", "guest", "10.96.0.9", 80, inventory.ProtocolHTTP)), []string{"ALLOWED", "Neither of them has a sidecar"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var text strings.Builder
@@ -75,8 +77,8 @@ func TestAskFromGateways(t *testing.T) {
 	routed := routedShop()
 	gateway := SA("osm-system", names.IngressGateway)
 	account := []catalog.Entry{
-		&catalog.ServiceAccount{Name: catalog.Name(gateway), UID: "7"}, &catalog.ServiceAccount{Name: Name("osm-system", names.EgressGateway), UID: "8"},
-		&catalog.Namespace{Name: "osm-system"}, Service("osm-system", "other", "other", "10.96.0.77", 80, catalog.ProtocolHTTP),
+		&catalog.ServiceAccount{Name: entity.Name(gateway), UID: "7"}, &catalog.ServiceAccount{Name: Name("osm-system", names.EgressGateway), UID: "8"},
+		&catalog.Namespace{Name: "osm-system"}, Service("osm-system", "other", "other", "10.96.0.77", 80, inventory.ProtocolHTTP),
 	}
 	routed = append(routed, account...)
 	target := Target("in", SA("shop", "web"), []catalog.TargetRule{HTTP("paths")}, gateway)
@@ -119,7 +121,7 @@ func TestAskFromGateways(t *testing.T) {
 func TestAskThroughUnprogrammedListener(t *testing.T) {
 	entries := append(routedShop(), Target("in", SA("shop", "web"), []catalog.TargetRule{HTTP("paths")}, SA("osm-system", names.IngressGateway)))
 	m := mesh(Apply(entries...), entries...)
-	m.Unprogrammed = func(gateway catalog.Name, listener string) string {
+	m.Unprogrammed = func(gateway entity.Name, listener string) string {
 		return "the Secret of " + gateway.String() + "/" + listener + " cannot be read"
 	}
 	answer := askMesh(t, m, "outside to shop/web GET /a")
@@ -135,13 +137,13 @@ func TestAskThroughListenerWithClientCertificates(t *testing.T) {
 		clients *catalog.ClientValidation
 		want    string
 	}{
-		{&catalog.ClientValidation{Authorities: []catalog.Name{Name("shop", "ca")}}, "by https://web.example.com:80/a (with a client certificate), listener tls"},
-		{&catalog.ClientValidation{Authorities: []catalog.Name{Name("shop", "ca")}, AllowInvalid: true}, "by https://web.example.com:80/a, listener tls"},
+		{&catalog.ClientValidation{Authorities: []entity.Name{Name("shop", "ca")}}, "by https://web.example.com:80/a (with a client certificate), listener tls"},
+		{&catalog.ClientValidation{Authorities: []entity.Name{Name("shop", "ca")}, AllowInvalid: true}, "by https://web.example.com:80/a, listener tls"},
 	} {
 		entries := append(routedShop(), Target("in", SA("shop", "web"), []catalog.TargetRule{HTTP("paths")}, SA("osm-system", names.IngressGateway)),
 			&catalog.GatewayCertificate{Name: Name("shop", "tls"), ChainPEM: []byte("chain"), KeyPEM: []byte("key")}, &catalog.GatewayAuthorities{Name: Name("shop", "ca"), PEM: []byte("ca")},
 			&catalog.Gateway{Name: Name("shop", "public"), Class: "osm", Listeners: []catalog.GatewayListener{{
-				Name: "tls", Port: 80, Protocol: "HTTPS", From: "Same", Hostname: "web.example.com", Terminate: true, Certificates: []catalog.Name{Name("shop", "tls")}, Clients: test.clients,
+				Name: "tls", Port: 80, Protocol: "HTTPS", From: "Same", Hostname: "web.example.com", Terminate: true, Certificates: []entity.Name{Name("shop", "tls")}, Clients: test.clients,
 			}}})
 		var text strings.Builder
 		if err := ask(t, "outside to shop/web GET /a", entries...).Print(&text); err != nil {
@@ -156,9 +158,9 @@ func TestAskThroughListenerWithClientCertificates(t *testing.T) {
 // routedShop has a route from the ingress gateway to the Service web, and no policy.
 func routedShop() []catalog.Entry {
 	return shop(&catalog.Settings{Namespace: "osm-system", IngressBackends: true}, &catalog.GatewayClass{Name: "osm"},
-		&catalog.Service{Name: Name("osm-system", names.IngressGateway), Ports: []catalog.Port{{Number: 80, TargetPort: 10080}}},
+		&inventory.Service{Name: Name("osm-system", names.IngressGateway), Ports: []inventory.Port{{Number: 80, TargetPort: 10080}}},
 		&catalog.Gateway{Name: Name("shop", "public"), Class: "osm", Listeners: []catalog.GatewayListener{{Name: "plain", Port: 80, Protocol: "HTTP", From: "Same", Hostname: "web.example.com"}}},
-		&catalog.HTTPRoute{Kind: catalog.KindHTTPRoute, Name: Name("shop", "r"), Parents: []catalog.RouteParent{{Gateway: Name("shop", "public")}}, Rules: []catalog.HTTPRouteRule{{
+		&catalog.HTTPRoute{Kind: entity.KindHTTPRoute, Name: Name("shop", "r"), Parents: []catalog.RouteParent{{Gateway: Name("shop", "public")}}, Rules: []catalog.HTTPRouteRule{{
 			Matches: []catalog.RouteMatch{{PathType: "PathPrefix", Path: "/a"}}, Backends: []catalog.RouteBackend{{Service: Name("shop", "web"), Port: 80, Weight: 1}},
 		}}}, Group("shop", "paths", "/a"))
 }
@@ -166,7 +168,7 @@ func routedShop() []catalog.Entry {
 // TestAskFromOutside asks for clients outside the mesh: by an IngressBackend, with conditions and authorizers, and by the ingress gateway.
 func TestAskFromOutside(t *testing.T) {
 	on := &catalog.Settings{Namespace: "osm-system", IngressBackends: true}
-	port := Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP).Ports[0].TargetPort
+	port := Service("shop", "web", "web", "10.96.0.1", 80, inventory.ProtocolHTTP).Ports[0].TargetPort
 	backend := &ingressbackend.Policy{
 		Name: Name("shop", "open"), Backends: []ingressbackend.Port{{Service: Name("shop", "web"), TargetPort: port, TLS: true, ServerNames: []string{"web.example.com"}}},
 		Prefixes: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}, Principals: []string{"nginx.ingress.cluster.local"}, RouteGroups: []string{"paths"},
@@ -176,7 +178,7 @@ func TestAskFromOutside(t *testing.T) {
 		&catalog.ExtensionService{Name: Name("shop", "opa"), Address: "192.0.2.9", Port: 9191})
 	routed := routedShop()
 	target := Target("in", SA("shop", "web"), []catalog.TargetRule{HTTP("paths")}, identity.ServiceAccount{Namespace: "osm-system", Name: names.IngressGateway})
-	outsider := append(slices.Clone(admitted), Service("out", "nginx", "guest", "10.96.0.9", 80, catalog.ProtocolHTTP))
+	outsider := append(slices.Clone(admitted), Service("out", "nginx", "guest", "10.96.0.9", 80, inventory.ProtocolHTTP))
 	for _, test := range []struct {
 		question string
 		entries  []catalog.Entry
@@ -214,10 +216,10 @@ func TestAskFromOutside(t *testing.T) {
 // TestAskAboutConnectionsOfGateways asks for a database behind a TCPRoute at a Gateway.
 func TestAskAboutConnectionsOfGateways(t *testing.T) {
 	gateway := SA("osm-system", names.IngressGateway)
-	entries := append(routedShop(), &catalog.ServiceAccount{Name: catalog.Name(gateway), UID: "7"}, &catalog.GatewayClass{Name: "pods", PerGateway: true},
+	entries := append(routedShop(), &catalog.ServiceAccount{Name: entity.Name(gateway), UID: "7"}, &catalog.GatewayClass{Name: "pods", PerGateway: true},
 		&catalog.Gateway{Name: Name("shop", "tunnel"), Class: "pods", Listeners: []catalog.GatewayListener{{Name: "db", Port: 3306, Protocol: "TCP", From: "Same"}}},
 		&catalog.HTTPRoute{
-			Kind: catalog.KindGatewayTCPRoute, Name: Name("shop", "db"), Parents: []catalog.RouteParent{{Gateway: Name("shop", "tunnel")}},
+			Kind: entity.KindGatewayTCPRoute, Name: Name("shop", "db"), Parents: []catalog.RouteParent{{Gateway: Name("shop", "tunnel")}},
 			Rules: []catalog.HTTPRouteRule{{
 				Matches: []catalog.RouteMatch{{PathType: catalog.PathPrefix, Path: "/"}}, Backends: []catalog.RouteBackend{{Service: Name("shop", "db"), Port: 3306, Weight: 1}},
 			}},

@@ -8,7 +8,9 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -27,9 +29,9 @@ func groupOfHalf(namespace string, maximum int) *catalog.HTTPRouteGroup {
 func TestAskAboutSplitsBeyondTheRouteLimit(t *testing.T) {
 	web, beta, till := SA("shop", "web"), SA("shop", "beta"), SA("front", "till")
 	pod := Pod("shop", "beta-0", "beta", "beta", "10.0.0.9")
-	stable, next := Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP), Service("shop", "web-beta", "beta", "10.96.0.9", 80, catalog.ProtocolHTTP)
-	for _, service := range []*catalog.Service{stable, next} {
-		service.Ports = append(service.Ports, catalog.Port{Number: 81, TargetPort: 81, Protocol: catalog.ProtocolHTTP})
+	stable, next := Service("shop", "web", "web", "10.96.0.1", 80, inventory.ProtocolHTTP), Service("shop", "web-beta", "beta", "10.96.0.9", 80, inventory.ProtocolHTTP)
+	for _, service := range []*inventory.Service{stable, next} {
+		service.Ports = append(service.Ports, inventory.Port{Number: 81, TargetPort: 81, Protocol: inventory.ProtocolHTTP})
 	}
 	web81 := Slice(stable.Name, Pod("shop", "web-0", "web", "web", "10.0.0.1"))
 	entries := shop(pod, stable, next, web81, Slice(next.Name, pod), groupOfHalf("shop", authz.MaxForeignRoutes), Group("shop", "paths", "/1", "/x"),
@@ -90,7 +92,7 @@ func TestAskAboutTheEgressGatewayBeyondTheRouteLimit(t *testing.T) {
 	egress := func(name, source string, hosts ...string) *catalog.Egress {
 		return &catalog.Egress{
 			Name: Name("front", name), Sources: []identity.ServiceAccount{SA("front", source)}, Hosts: hosts, Restricted: true, RouteGroups: []string{"many"},
-			Ports:   []catalog.EgressPort{{Number: 80, Protocol: catalog.ProtocolHTTP}, {Number: 443, Protocol: catalog.ProtocolHTTPS}},
+			Ports:   []catalog.EgressPort{{Number: 80, Protocol: inventory.ProtocolHTTP}, {Number: 443, Protocol: catalog.ProtocolHTTPS}},
 			Gateway: &catalog.EgressGateway{},
 		}
 	}
@@ -103,7 +105,7 @@ func TestAskAboutTheEgressGatewayBeyondTheRouteLimit(t *testing.T) {
 	}
 	away := shop(&catalog.Settings{Namespace: "osm-system", EgressPolicies: true}, groupOfHalf("front", authz.MaxRoutes),
 		egress("a", "other", "a.example.com"), egress("b", "till", "b.example.com"), small)
-	gateway := append(away, &catalog.Service{Name: Name("osm-system", names.EgressGateway), ClusterIPs: []netip.Addr{netip.MustParseAddr("10.96.0.7")}})
+	gateway := append(away, &inventory.Service{Name: Name("osm-system", names.EgressGateway), ClusterIPs: []netip.Addr{netip.MustParseAddr("10.96.0.7")}})
 	const limit = "reason TooManyRoutes"
 	for name, test := range map[string]struct {
 		question  string
@@ -132,7 +134,7 @@ func TestAskAboutTheEgressGatewayBeyondTheRouteLimit(t *testing.T) {
 
 // routed is a shop whose ingress gateway forwards requests by path to ports of the Service web.
 func routed(ports map[string]uint16, more ...catalog.Entry) []catalog.Entry {
-	route := &catalog.HTTPRoute{Kind: catalog.KindHTTPRoute, Name: Name("shop", "r"), Parents: []catalog.RouteParent{{Gateway: Name("shop", "public")}}}
+	route := &catalog.HTTPRoute{Kind: entity.KindHTTPRoute, Name: Name("shop", "r"), Parents: []catalog.RouteParent{{Gateway: Name("shop", "public")}}}
 	for path, port := range ports {
 		route.Rules = append(route.Rules, catalog.HTTPRouteRule{
 			Matches: []catalog.RouteMatch{{PathType: "Exact", Path: path}}, Backends: []catalog.RouteBackend{{Service: Name("shop", "web"), Port: port, Weight: 1}},
@@ -140,7 +142,7 @@ func routed(ports map[string]uint16, more ...catalog.Entry) []catalog.Entry {
 	}
 	listener := catalog.GatewayListener{Name: "plain", Port: 80, Protocol: "HTTP", From: "Same", Hostname: "web.example.com"}
 	return shop(append(more, route, &catalog.Settings{Namespace: "osm-system"}, &catalog.GatewayClass{Name: "osm"},
-		&catalog.Service{Name: Name("osm-system", names.IngressGateway), Ports: []catalog.Port{{Number: 80, TargetPort: 10080}}},
+		&inventory.Service{Name: Name("osm-system", names.IngressGateway), Ports: []inventory.Port{{Number: 80, TargetPort: 10080}}},
 		&catalog.Gateway{Name: Name("shop", "public"), Class: "osm", Listeners: []catalog.GatewayListener{listener}})...)
 }
 
@@ -149,8 +151,8 @@ var ingressGateway = identity.ServiceAccount{Namespace: "osm-system", Name: name
 // TestAskAboutTheIngressGatewayBeyondTheRouteLimit checks that requests through the ingress gateway are denied on a port beyond the limit, as for other
 // clients of the mesh.
 func TestAskAboutTheIngressGatewayBeyondTheRouteLimit(t *testing.T) {
-	web := Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP)
-	web.Ports = append(web.Ports, catalog.Port{Number: 81, TargetPort: 81, Protocol: catalog.ProtocolHTTP})
+	web := Service("shop", "web", "web", "10.96.0.1", 80, inventory.ProtocolHTTP)
+	web.Ports = append(web.Ports, inventory.Port{Number: 81, TargetPort: 81, Protocol: inventory.ProtocolHTTP})
 	entries := routed(map[string]uint16{"/1": 80, "/2": 81}, web, Slice(web.Name, Pod("shop", "web-0", "web", "web", "10.0.0.1")), groupOfHalf("shop", authz.MaxRoutes),
 		Target("in", SA("shop", "web"), []catalog.TargetRule{HTTP("many")}, ingressGateway))
 	const limit = "reason TooManyRoutes"
@@ -161,7 +163,7 @@ func TestAskAboutTheIngressGatewayBeyondTheRouteLimit(t *testing.T) {
 // TestAskThroughTheIngressGatewayAppliesNoMatches checks that requests through the ingress gateway go to the Service itself, even if a TrafficSplit with
 // matches selects them.
 func TestAskThroughTheIngressGatewayAppliesNoMatches(t *testing.T) {
-	next := Service("shop", "db2", "db", "10.96.0.9", 80, catalog.ProtocolHTTP)
+	next := Service("shop", "db2", "db", "10.96.0.9", 80, inventory.ProtocolHTTP)
 	entries := routed(map[string]uint16{"/1": 80}, Group("shop", "paths", "/1"), next, Slice(next.Name, Pod("shop", "db-0", "db", "db", "10.0.0.2")),
 		&catalog.TrafficSplit{Name: Name("shop", "ab"), Root: Name("shop", "web"), Matches: []string{"paths"}, Backends: []catalog.SplitBackend{{Service: next.Name, Weight: 1}}},
 		Target("in", SA("shop", "web"), []catalog.TargetRule{HTTP("paths")}, ingressGateway))

@@ -8,7 +8,9 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
@@ -16,7 +18,7 @@ import (
 )
 
 // limits describes the rate limits of a setting that apply to a protocol.
-func limits(setting *upstream.Policy, protocol catalog.Protocol) []string {
+func limits(setting *upstream.Policy, protocol inventory.Protocol) []string {
 	if setting == nil {
 		return nil
 	}
@@ -64,7 +66,7 @@ func rate(r upstream.RateLimit, noun string) string {
 }
 
 // authorizers describes the servers of ExternalAuthorizations that decide about requests in addition to policies.
-func authorizers(list []extauthz.Server, protocol catalog.Protocol) []string {
+func authorizers(list []extauthz.Server, protocol inventory.Protocol) []string {
 	if !protocol.IsHTTP() {
 		return nil
 	}
@@ -89,7 +91,7 @@ func logs(v *catalog.View, destination identity.ServiceAccount) []string {
 		if policy.Filter != "" {
 			text += ", if " + policy.Filter
 		}
-		if policy.Export != (catalog.Name{}) {
+		if policy.Export != (entity.Name{}) {
 			text += ", exported to ExtensionService " + policy.Export.String()
 		}
 		if policy.IsLost(v) {
@@ -174,8 +176,8 @@ func (m Mesh) anyLimited(v *catalog.View, account identity.ServiceAccount, condi
 	if build(scope.KeyOfServices(account, v.ServicesOf(account))).DeniedPorts == 0 {
 		return false // no pod has more ports
 	}
-	return slices.ContainsFunc(m.Catalog.Entries(catalog.KindPod), func(entry catalog.Entry) bool {
-		pod := entry.(*catalog.Pod)
+	return slices.ContainsFunc(m.Catalog.Entries(entity.KindPod), func(entry catalog.Entry) bool {
+		pod := entry.(*inventory.Instance)
 		if pod.Identity() != account || pod.Finished {
 			return false
 		}
@@ -192,7 +194,7 @@ func isForwarded(v *catalog.View, a authz.EgressAnswer, r authz.EgressRequest) b
 	}
 	var limit authz.RouteLimit
 	destinations := authz.GatewayDestinations(v, &limit)
-	isLimited := slices.ContainsFunc(limit.Limited(), func(policy catalog.Ref) bool { return slices.Contains(a.Policies, policy.Name.String()) })
+	isLimited := slices.ContainsFunc(limit.Limited(), func(policy entity.Ref) bool { return slices.Contains(a.Policies, policy.Name.String()) })
 	return !isLimited || slices.ContainsFunc(destinations, func(d authz.GatewayDestination) bool {
 		return slices.Contains(a.Policies, d.Policy.String()) && d.Host == strings.ToLower(r.Host) && d.Port == r.Port && d.Protocol == r.Protocol
 	})
@@ -229,8 +231,8 @@ func (e evaluator) leaveOutSplits(ports []servicePort) {
 }
 
 // matchingSplits are the TrafficSplits with matches of the Service of a port.
-func matchingSplits(v *catalog.View, p servicePort) map[catalog.Ref]struct{} {
-	splits := map[catalog.Ref]struct{}{}
+func matchingSplits(v *catalog.View, p servicePort) map[entity.Ref]struct{} {
+	splits := map[entity.Ref]struct{}{}
 	for _, split := range v.MatchingSplits(p.service.Name) {
 		splits[split.Ref()] = struct{}{}
 	}

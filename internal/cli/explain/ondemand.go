@@ -4,19 +4,19 @@ import (
 	"slices"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 // closed are the outcomes without a response.
 var closed = []string{string(authz.Reset), string(authz.Refused), string(authz.PassedThrough)}
 
 // answeredOnDemand changes what a client sees of HTTP ports without a destination for it, if its sidecar loads destinations on demand.
-func answeredOnDemand(ways []Way, client *catalog.Pod) {
+func answeredOnDemand(ways []Way, client *inventory.Instance) {
 	if client == nil || !client.OnDemand {
 		return
 	}
 	for i := range ways {
-		if catalog.Protocol(ways[i].Protocol).IsHTTP() && slices.Contains(closed, ways[i].Outcome) {
+		if inventory.Protocol(ways[i].Protocol).IsHTTP() && slices.Contains(closed, ways[i].Outcome) {
 			ways[i].Seen = "status 503 of the client's sidecar, which loads destinations on demand"
 		}
 	}

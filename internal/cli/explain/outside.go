@@ -13,16 +13,18 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // schemes maps the schemes of URLs to the protocols of Egress policies and their default ports.
 var schemes = map[string]struct {
-	protocol catalog.Protocol
+	protocol inventory.Protocol
 	port     uint16
 }{
-	"http": {catalog.ProtocolHTTP, 80}, "https": {catalog.ProtocolHTTPS, 443}, "tcp": {catalog.ProtocolTCP, 0},
+	"http": {inventory.ProtocolHTTP, 80}, "https": {catalog.ProtocolHTTPS, 443}, "tcp": {inventory.ProtocolTCP, 0},
 }
 
 // outsideOf returns the destination of a URL as one outside the mesh; nil if the URL has another scheme or no port.
@@ -48,7 +50,7 @@ func (m Mesh) askOutside(v *catalog.View, q Question, from party) (*Answer, erro
 		return nil, err
 	}
 	r.Source = caller
-	if r.Protocol == catalog.ProtocolHTTP {
+	if r.Protocol == inventory.ProtocolHTTP {
 		r.Method, r.Path, r.Headers = cmp.Or(q.Method, "GET"), cmp.Or(q.Path, "/"), q.Headers
 		a.Request = r.Method + " " + r.Path
 	}
@@ -81,7 +83,7 @@ func (m Mesh) askOutside(v *catalog.View, q Question, from party) (*Answer, erro
 	if !a.Allowed {
 		a.Missing = append(a.Missing, limitedEgress(v, caller)...)
 		a.Missing = append(a.Missing, unencrypted(got, r)...)
-		a.Remedy, a.RemedySuffices = []*unstructured.Unstructured{egressFor(r)}, v.Settings().EgressPolicies && got.Unencrypted == (catalog.Name{})
+		a.Remedy, a.RemedySuffices = []*unstructured.Unstructured{egressFor(r)}, v.Settings().EgressPolicies && got.Unencrypted == (entity.Name{})
 		if !v.Settings().EgressPolicies {
 			a.Missing = append(a.Missing, diagnosis.Fail("set spec.featureFlags.enableEgressPolicy of the MeshConfig to true", "Egress policies are disabled in the mesh"))
 		}
@@ -91,7 +93,7 @@ func (m Mesh) askOutside(v *catalog.View, q Question, from party) (*Answer, erro
 
 // unencrypted says which BackendTLSPolicy keeps requests to the host from being sent, whatever Egresses allow; nil if there is none.
 func unencrypted(got authz.EgressAnswer, r authz.EgressRequest) []diagnosis.Finding {
-	if got.Unencrypted == (catalog.Name{}) {
+	if got.Unencrypted == (entity.Name{}) {
 		return nil
 	}
 	return []diagnosis.Finding{diagnosis.Fail(
@@ -113,7 +115,7 @@ func (m Mesh) denyUnreachable(v *catalog.View, got authz.EgressAnswer, r authz.E
 	}
 	for _, policy := range got.Policies {
 		namespace, name, _ := strings.Cut(policy, "/")
-		message := m.Unavailable(catalog.Ref{Kind: catalog.KindEgress, Name: catalog.Name{Namespace: namespace, Name: name}})
+		message := m.Unavailable(entity.Ref{Kind: entity.KindEgress, Name: entity.Name{Namespace: namespace, Name: name}})
 		if message != "" && concernsHost(message, r.Host) {
 			way.Outcome, way.Seen, way.Policies = string(authz.Unavailable), seen(authz.Unavailable, r.Protocol), nil
 			way.Missing = "an address of the destination: " + message
@@ -153,9 +155,9 @@ func egressFor(r authz.EgressRequest) *unstructured.Unstructured {
 		"sources": []any{account(r.Source)},
 		"ports":   []any{map[string]any{"number": int64(r.Port), "protocol": string(r.Protocol)}},
 	}
-	if r.Address.IsValid() && r.Protocol != catalog.ProtocolHTTP {
+	if r.Address.IsValid() && r.Protocol != inventory.ProtocolHTTP {
 		spec["ipAddresses"] = []any{netip.PrefixFrom(r.Address, r.Address.BitLen()).String()}
-	} else if r.Protocol != catalog.ProtocolTCP {
+	} else if r.Protocol != inventory.ProtocolTCP {
 		spec["hosts"] = []any{r.Host}
 	}
 	u.Object["spec"] = spec

@@ -8,6 +8,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
@@ -16,7 +17,7 @@ import (
 func TestAskOutside(t *testing.T) {
 	policy := &catalog.Egress{
 		Name: Name("front", "api"), Sources: []identity.ServiceAccount{SA("front", "till")}, Hosts: []string{"api.example.com"},
-		Ports:      []catalog.EgressPort{{Number: 80, Protocol: catalog.ProtocolHTTP}, {Number: 443, Protocol: catalog.ProtocolHTTPS}},
+		Ports:      []catalog.EgressPort{{Number: 80, Protocol: inventory.ProtocolHTTP}, {Number: 443, Protocol: catalog.ProtocolHTTPS}},
 		Restricted: true, RouteGroups: []string{"paths"},
 	}
 	on := &catalog.Settings{EgressPolicies: true}
@@ -25,7 +26,7 @@ func TestAskOutside(t *testing.T) {
 		Name: Name("front", "through"), Sources: policy.Sources, Hosts: []string{"files.example.com"}, Ports: policy.Ports, Gateway: &catalog.EgressGateway{},
 	}
 	away := shop(policy, through, &catalog.Settings{Namespace: "osm-system", EgressPolicies: true})
-	gateway := append(away, &catalog.Service{Name: Name("osm-system", names.EgressGateway), ClusterIPs: []netip.Addr{netip.MustParseAddr("10.96.0.7")}})
+	gateway := append(away, &inventory.Service{Name: Name("osm-system", names.EgressGateway), ClusterIPs: []netip.Addr{netip.MustParseAddr("10.96.0.7")}})
 	required := append(gateway[:len(gateway):len(gateway)], &catalog.Namespace{Name: "front", Monitored: true, EgressGateway: true})
 	open := shop(&catalog.Settings{EgressPolicies: true, Egress: true})
 	unencrypted := append(entries[:len(entries):len(entries)], &catalog.BackendTLSPolicy{
@@ -48,7 +49,7 @@ func TestAskOutside(t *testing.T) {
 		{"front/sa/till to https://db.example.com", entries, "missing: an Egress in namespace front from front/till with the port 443, the protocol https and the host db.example.com"},
 		{"front/sa/till to tcp://192.0.2.1:5432", entries, "the connection is reset"},
 		{"shop/sa/web to https://api.example.com", shop(on), "the connection is reset, like all connections of this client"},
-		{"front/sa/till to https://plain.out", append(entries, Service("out", "plain", "guest", "10.96.0.9", 443, catalog.ProtocolTCP)), "Host plain.out port 443 (https)"},
+		{"front/sa/till to https://plain.out", append(entries, Service("out", "plain", "guest", "10.96.0.9", 443, inventory.ProtocolTCP)), "Host plain.out port 443 (https)"},
 		{"front/sa/till to https://api.example.com", open, "because the mesh allows egress"},
 		{"front/sa/till to https://api.example.com", required, "it reaches an address of api.example.com through the egress gateway"},
 		{"front/sa/till to tcp://192.0.2.1:5432", required, "the namespace front sends everything through the egress gateway, which looks up hosts"},

@@ -10,7 +10,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/cli/explain"
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 func TestParseQuestion(t *testing.T) {
@@ -31,7 +31,7 @@ func TestParseQuestion(t *testing.T) {
 		"headers":          {[]string{"till", "shop/web", "/x"}, []string{"a: b", "c:d"}, explain.Question{From: till, To: web, Method: "GET", Path: "/x", Headers: []authz.Header{{Name: "a", Value: "b"}, {Name: "c", Value: "d"}}}},
 		"kinds":            {[]string{"po/till", "to", "shop/SVC/web:80"}, nil, explain.Question{From: explain.Reference{Kind: "pod", Namespace: "mine", Name: "till"}, To: explain.Reference{Kind: "service", Namespace: "shop", Name: "web", Port: 80}}},
 		"a host":           {[]string{"sa/till", "to", "web.shop.svc.cluster.local:8080"}, nil, explain.Question{From: explain.Reference{Kind: "serviceaccount", Namespace: "mine", Name: "till"}, To: explain.Reference{Kind: "service", Namespace: "shop", Name: "web", Port: 8080}}},
-		"a URL to call":    {[]string{"till", "to", "http://web.shop:8080/x?y"}, nil, explain.Question{From: till, To: explain.Reference{Kind: "service", Namespace: "shop", Name: "web", Port: 8080}, Method: "GET", Path: "/x?y", Outside: &authz.EgressRequest{Host: "web.shop", Port: 8080, Protocol: catalog.ProtocolHTTP}}},
+		"a URL to call":    {[]string{"till", "to", "http://web.shop:8080/x?y"}, nil, explain.Question{From: till, To: explain.Reference{Kind: "service", Namespace: "shop", Name: "web", Port: 8080}, Method: "GET", Path: "/x?y", Outside: &authz.EgressRequest{Host: "web.shop", Port: 8080, Protocol: inventory.ProtocolHTTP}}},
 		"a destination to": {[]string{"till", "to", "to"}, nil, explain.Question{From: till, To: explain.Reference{Namespace: "mine", Name: "to"}}},
 	}
 	for name, test := range tests {

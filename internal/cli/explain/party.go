@@ -11,7 +11,9 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 // Mesh is the mesh to evaluate.
@@ -20,21 +22,21 @@ type Mesh struct {
 	Name    string
 	Catalog *catalog.Catalog
 	// Exists returns true if an object exists.
-	Exists func(catalog.Ref) bool
+	Exists func(entity.Ref) bool
 	// Problems returns the problems of an object. It may be nil.
-	Problems func(catalog.Ref) []diagnosis.Finding
+	Problems func(entity.Ref) []diagnosis.Finding
 	// PodAt returns the name of the pod with an address, or an empty name. It may be nil.
-	PodAt func(netip.Addr) catalog.Name
+	PodAt func(netip.Addr) entity.Name
 	// Unprogrammed returns why the ingress gateway does not serve a listener, by the status of the Gateway; empty if it does. It may be nil.
-	Unprogrammed func(gateway catalog.Name, listener string) string
+	Unprogrammed func(gateway entity.Name, listener string) string
 	// Unavailable returns why what a policy allows cannot be reached, by its conditions; empty if it can. It may be nil.
-	Unavailable func(catalog.Ref) string
+	Unavailable func(entity.Ref) string
 	// Remaining reports whether a pod has a sidecar that no control plane configures any more. It may be nil.
-	Remaining func(*catalog.Pod) bool
+	Remaining func(*inventory.Instance) bool
 	// NotInjected returns why new pods like a pod get no sidecar; empty if they get one. It may be nil.
-	NotInjected func(catalog.Name) string
+	NotInjected func(entity.Name) string
 	// Undeclared returns why the application may not listen on a port of a Service; empty if nothing is known. It may be nil.
-	Undeclared func(service *catalog.Service, port uint16) string
+	Undeclared func(service *inventory.Service, port uint16) string
 	// Account returns the service account of a workload's pods. found is false if the workload does not exist.
 	Account func(ctx context.Context, kind, namespace, name string) (account string, found bool, err error)
 }
@@ -45,10 +47,10 @@ type party struct {
 	what string
 	// identity is the identity of its pods. It is empty for a Service.
 	identity identity.ServiceAccount
-	service  *catalog.Service
-	pod      *catalog.Pod
+	service  *inventory.Service
+	pod      *inventory.Instance
 	// workload is what manages the pods; empty for other references.
-	workload catalog.Workload
+	workload inventory.Workload
 }
 
 // order returns the kinds to try for a name without a kind.
@@ -95,12 +97,12 @@ func (m Mesh) resolve(ctx context.Context, v *catalog.View, r Reference, source 
 // similar returns the Service, service account or workload of the namespace with the most similar name; empty if none is similar.
 func (m Mesh) similar(r Reference) string {
 	candidates := map[string]bool{}
-	for _, kind := range []catalog.Kind{catalog.KindService, catalog.KindServiceAccount, catalog.KindPod} {
+	for _, kind := range []entity.Kind{entity.KindService, entity.KindServiceAccount, entity.KindPod} {
 		for _, entry := range m.Catalog.Entries(kind) {
 			if ref := entry.Ref(); ref.Name.Namespace == r.Namespace {
 				candidates[ref.Name.Name] = true
 			}
-			if pod, ok := entry.(*catalog.Pod); ok && pod.Name.Namespace == r.Namespace && pod.Workload.Name != "" {
+			if pod, ok := entry.(*inventory.Instance); ok && pod.Name.Namespace == r.Namespace && pod.Workload.Name != "" {
 				candidates[pod.Workload.Name] = true
 			}
 		}
@@ -154,7 +156,7 @@ func (m Mesh) resolveAddress(v *catalog.View, address netip.Addr) (party, error)
 }
 
 func (m Mesh) find(ctx context.Context, v *catalog.View, kind string, r Reference) (party, bool, error) {
-	name := catalog.Name{Namespace: r.Namespace, Name: r.Name}
+	name := entity.Name{Namespace: r.Namespace, Name: r.Name}
 	switch kind {
 	case KindPod:
 		pod := v.Pod(name)
@@ -163,22 +165,22 @@ func (m Mesh) find(ctx context.Context, v *catalog.View, kind string, r Referenc
 		}
 		return party{what: "pod " + name.String(), identity: pod.Identity(), pod: pod}, true, nil
 	case KindService:
-		if !m.Exists(catalog.Ref{Kind: catalog.KindService, Name: name}) {
+		if !m.Exists(entity.Ref{Kind: entity.KindService, Name: name}) {
 			return party{}, false, nil
 		}
 		// A view only contains Services inside the mesh.
 		service := v.Service(name)
 		if service == nil {
-			service = &catalog.Service{Name: name}
+			service = &inventory.Service{Name: name}
 		}
 		return party{what: "Service " + name.String(), service: service}, true, nil
 	case KindServiceAccount:
-		known := m.Exists(catalog.Ref{Kind: catalog.KindServiceAccount, Name: name})
+		known := m.Exists(entity.Ref{Kind: entity.KindServiceAccount, Name: name})
 		return party{what: "ServiceAccount " + name.String(), identity: identity.ServiceAccount(name)}, known, nil
 	}
 	account, found, err := m.Account(ctx, kind, r.Namespace, r.Name)
 	return party{
-		what: kind + " " + name.String(), identity: identity.ServiceAccount{Namespace: r.Namespace, Name: account}, workload: catalog.Workload{Kind: kind, Name: r.Name},
+		what: kind + " " + name.String(), identity: identity.ServiceAccount{Namespace: r.Namespace, Name: account}, workload: inventory.Workload{Kind: kind, Name: r.Name},
 	}, found, err
 }
 
@@ -203,14 +205,14 @@ func (p party) caller(v *catalog.View) (identity.ServiceAccount, error) {
 
 // servicePort is a port of a Service through which the destination can be called.
 type servicePort struct {
-	service *catalog.Service
-	port    catalog.Port
+	service *inventory.Service
+	port    inventory.Port
 	// pod is the pod address that a client of a headless Service selects.
 	pod netip.Addr
 	// only restricts the question to one identity. It is empty for all identities behind the Service.
 	only identity.ServiceAccount
 	// leftOut has the TrafficSplits whose routes the sidecar or gateway of the client does not have on this port.
-	leftOut map[catalog.Ref]struct{}
+	leftOut map[entity.Ref]struct{}
 }
 
 // servicePorts returns the Service ports that lead to a destination. Port 0 means all ports.
@@ -240,7 +242,7 @@ func servicePorts(v *catalog.View, to party, port uint16) ([]servicePort, error)
 	return all, nil
 }
 
-func portsOf(v *catalog.View, service *catalog.Service, only identity.ServiceAccount, port uint16, pod *catalog.Pod) ([]servicePort, error) {
+func portsOf(v *catalog.View, service *inventory.Service, only identity.ServiceAccount, port uint16, pod *inventory.Instance) ([]servicePort, error) {
 	var all []servicePort
 	for _, p := range service.Ports {
 		if port == 0 || p.Number == port {
@@ -254,7 +256,7 @@ func portsOf(v *catalog.View, service *catalog.Service, only identity.ServiceAcc
 }
 
 // portsInWords lists the ports of a Service with their target ports.
-func portsInWords(v *catalog.View, service *catalog.Service) string {
+func portsInWords(v *catalog.View, service *inventory.Service) string {
 	var parts []string
 	for _, p := range service.Ports {
 		text := strconv.Itoa(int(p.Number))
@@ -270,7 +272,7 @@ func portsInWords(v *catalog.View, service *catalog.Service) string {
 }
 
 // headlessAddress returns the address that a client of a headless Service connects to: the pod's address, or the first matching one.
-func headlessAddress(v *catalog.View, service *catalog.Service, port catalog.Port, only identity.ServiceAccount, pod *catalog.Pod) netip.Addr {
+func headlessAddress(v *catalog.View, service *inventory.Service, port inventory.Port, only identity.ServiceAccount, pod *inventory.Instance) netip.Addr {
 	if !service.Headless() {
 		return netip.Addr{}
 	}

@@ -10,7 +10,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
 
@@ -206,6 +206,6 @@ func parties(e evaluator, all []servicePort) []identity.ServiceAccount {
 			found = append(found, d.Identity)
 		}
 	}
-	slices.SortFunc(found[1:], func(a, b identity.ServiceAccount) int { return catalog.Name(a).Compare(catalog.Name(b)) })
+	slices.SortFunc(found[1:], func(a, b identity.ServiceAccount) int { return entity.Name(a).Compare(entity.Name(b)) })
 	return slices.Compact(found)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
@@ -17,7 +18,7 @@ import (
 
 // remedy finds policies that would allow the question by trying them. It restores the catalog afterwards.
 func (m Mesh) remedy(e evaluator, ports []servicePort) (objects []*unstructured.Unstructured, suffices bool) {
-	t := &trial{mesh: m, evaluator: e, made: map[catalog.Ref]bool{}}
+	t := &trial{mesh: m, evaluator: e, made: map[entity.Ref]bool{}}
 	defer t.undo()
 	for _, p := range ports {
 		for _, b := range t.now().destinations(p) {
@@ -43,7 +44,7 @@ type trial struct {
 	mesh      Mesh
 	evaluator evaluator
 	objects   []*unstructured.Unstructured
-	made      map[catalog.Ref]bool
+	made      map[entity.Ref]bool
 }
 
 // now returns an evaluator for the current state of the mesh.
@@ -86,8 +87,8 @@ func (t *trial) existing(p servicePort, b authz.Destination) map[string]any {
 	v := t.mesh.Catalog.View()
 	for _, target := range v.TargetsTo(b.Identity) {
 		for _, r := range target.Rules {
-			group := v.HTTPRouteGroup(catalog.Name{Namespace: target.Name.Namespace, Name: r.Name})
-			if r.Kind != catalog.KindHTTPRouteGroup || group == nil {
+			group := v.HTTPRouteGroup(entity.Name{Namespace: target.Name.Namespace, Name: r.Name})
+			if r.Kind != entity.KindHTTPRouteGroup || group == nil {
 				continue
 			}
 			for _, match := range group.Matches {
@@ -116,7 +117,7 @@ func (t *trial) fits(p servicePort, b authz.Destination, rule map[string]any) bo
 func (t *trial) route(p servicePort, b authz.Destination) map[string]any {
 	if !p.port.Protocol.IsHTTP() {
 		name := fmt.Sprintf("port-%d", b.Port)
-		object := t.object(catalog.KindTCPRoute, b.Identity.Namespace, name, map[string]any{"matches": map[string]any{"ports": []any{int64(b.Port)}}})
+		object := t.object(entity.KindTCPRoute, b.Identity.Namespace, name, map[string]any{"matches": map[string]any{"ports": []any{int64(b.Port)}}})
 		t.add(object)
 		return map[string]any{"kind": "TCPRoute", "name": object.GetName()}
 	}
@@ -126,7 +127,7 @@ func (t *trial) route(p servicePort, b authz.Destination) map[string]any {
 			return map[string]any{"kind": "HTTPRouteGroup", "name": made.GetName(), "matches": []any{match["name"]}}
 		}
 	}
-	object := t.object(catalog.KindHTTPRouteGroup, b.Identity.Namespace, label(t.evaluator.caller.Name+"-to-"+p.service.Name.Name),
+	object := t.object(entity.KindHTTPRouteGroup, b.Identity.Namespace, label(t.evaluator.caller.Name+"-to-"+p.service.Name.Name),
 		map[string]any{"matches": []any{match}})
 	t.add(object)
 	return map[string]any{"kind": "HTTPRouteGroup", "name": object.GetName(), "matches": []any{match["name"]}}
@@ -144,7 +145,7 @@ func (t *trial) match() map[string]any {
 
 // target returns a TrafficTarget from the caller with one rule.
 func (t *trial) target(to identity.ServiceAccount, rule map[string]any) *unstructured.Unstructured {
-	return t.object(catalog.KindTrafficTarget, to.Namespace, label(t.evaluator.caller.Name+"-to-"+to.Name), map[string]any{
+	return t.object(entity.KindTrafficTarget, to.Namespace, label(t.evaluator.caller.Name+"-to-"+to.Name), map[string]any{
 		"destination": account(to),
 		"sources":     []any{account(t.evaluator.caller)},
 		"rules":       []any{rule},
@@ -156,7 +157,7 @@ func account(sa identity.ServiceAccount) map[string]any {
 }
 
 // object returns an object with an unused name.
-func (t *trial) object(kind catalog.Kind, namespace, name string, spec map[string]any) *unstructured.Unstructured {
+func (t *trial) object(kind entity.Kind, namespace, name string, spec map[string]any) *unstructured.Unstructured {
 	u := kinds.Object(sourceOf(kind).Object.GetObjectKind().GroupVersionKind())
 	free := name
 	for i := 2; t.exists(kind, namespace, free); i++ {
@@ -168,14 +169,14 @@ func (t *trial) object(kind catalog.Kind, namespace, name string, spec map[strin
 	return u
 }
 
-func (t *trial) exists(kind catalog.Kind, namespace, name string) bool {
-	ref := catalog.Ref{Kind: kind, Name: catalog.Name{Namespace: namespace, Name: name}}
+func (t *trial) exists(kind entity.Kind, namespace, name string) bool {
+	ref := entity.Ref{Kind: kind, Name: entity.Name{Namespace: namespace, Name: name}}
 	return t.made[ref] || t.mesh.Exists(ref)
 }
 
 // add adds an object to the catalog, with the same conversion as in the control plane.
 func (t *trial) add(u *unstructured.Unstructured) {
-	entry, _ := sourceOf(catalog.Kind(u.GetKind())).Ingest(u)
+	entry, _ := sourceOf(entity.Kind(u.GetKind())).Ingest(u)
 	if entry == nil {
 		return
 	}
@@ -185,7 +186,7 @@ func (t *trial) add(u *unstructured.Unstructured) {
 }
 
 // sourceOf returns how policies of a kind are read.
-func sourceOf(kind catalog.Kind) kinds.Source {
+func sourceOf(kind entity.Kind) kinds.Source {
 	sources := kinds.Policies()
 	return sources[slices.IndexFunc(sources, func(s kinds.Source) bool { return s.Kind == kind })]
 }

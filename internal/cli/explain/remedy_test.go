@@ -8,13 +8,15 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/cli/explain"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
 // What is missing is named once, with the remedy that helps.
 func TestRemediesHelp(t *testing.T) {
-	odd := &catalog.Service{Name: Name("shop", "odd"), Selector: map[string]string{"app": "web"}}
+	odd := &inventory.Service{Name: Name("shop", "odd"), Selector: map[string]string{"app": "web"}}
 	pod := Pod("shop", "lone-0", "lone", "lone", "10.0.0.7")
 	for name, test := range map[string]struct {
 		question string
@@ -32,7 +34,7 @@ func TestRemediesHelp(t *testing.T) {
 		},
 		"a pod behind it": {
 			"front/sa/till shop/pod/lone-0",
-			[]catalog.Entry{pod, &catalog.Service{Name: odd.Name, Selector: map[string]string{"app": "lone"}}},
+			[]catalog.Entry{pod, &inventory.Service{Name: odd.Name, Selector: map[string]string{"app": "lone"}}},
 			"no port of Service shop/odd is part of the mesh",
 			[]string{"create a Service"},
 			1,
@@ -40,7 +42,7 @@ func TestRemediesHelp(t *testing.T) {
 		"a pod without a Service": {"front/sa/till shop/pod/lone-0", []catalog.Entry{pod}, "no Service of the mesh selects pod shop/lone-0", nil, 1},
 		"a Service outside the mesh": {
 			"front/sa/till out/svc/far",
-			[]catalog.Entry{Service("out", "far", "far", "10.96.0.7", 80, catalog.ProtocolHTTP)},
+			[]catalog.Entry{Service("out", "far", "far", "10.96.0.7", 80, inventory.ProtocolHTTP)},
 			"namespace out of Service out/far is not part of mesh osm",
 			[]string{"no Service of the mesh", "no port of"},
 			1,
@@ -49,7 +51,7 @@ func TestRemediesHelp(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			entries := shop(test.more...)
 			m := mesh(Apply(entries...), entries...)
-			m.Problems = func(ref catalog.Ref) []diagnosis.Finding {
+			m.Problems = func(ref entity.Ref) []diagnosis.Finding {
 				if ref.Name != odd.Name {
 					return nil
 				}

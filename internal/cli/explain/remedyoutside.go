@@ -7,6 +7,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -41,7 +42,7 @@ func (m Mesh) remedyFromOutside(v *catalog.View, q Question, from client, ports 
 // ingressBackendFor returns an IngressBackend that admits the client to the HTTP ports; nil if its addresses are unknown.
 func (m Mesh) ingressBackendFor(v *catalog.View, from client, ports []servicePort) *unstructured.Unstructured {
 	var sources, backends []any
-	if from.gateway != (catalog.Name{}) {
+	if from.gateway != (entity.Name{}) {
 		sources = append(sources, map[string]any{"kind": "Service", "name": from.gateway.Name, "namespace": from.gateway.Namespace})
 	}
 	for _, address := range from.addressesOrAny() {
@@ -58,7 +59,7 @@ func (m Mesh) ingressBackendFor(v *catalog.View, from client, ports []servicePor
 	if len(sources) == 0 || len(backends) == 0 {
 		return nil
 	}
-	t := &trial{mesh: m, made: map[catalog.Ref]bool{}}
+	t := &trial{mesh: m, made: map[entity.Ref]bool{}}
 	service := ports[0].service.Name
 	return t.object(ingressbackend.Kind, service.Namespace, label(service.Name+"-from-outside"),
 		map[string]any{"backends": backends, "sources": sources})

@@ -8,6 +8,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -21,15 +22,15 @@ func TestAskNamesTheRouteLimit(t *testing.T) {
 	}
 	other := *group
 	other.Name = Name("front", "many")
-	service := Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP)
-	service.Ports = append(service.Ports, catalog.Port{Number: 81, TargetPort: 81, Protocol: catalog.ProtocolHTTP})
+	service := Service("shop", "web", "web", "10.96.0.1", 80, inventory.ProtocolHTTP)
+	service.Ports = append(service.Ports, inventory.Port{Number: 81, TargetPort: 81, Protocol: inventory.ProtocolHTTP})
 	ingress := &ingressbackend.Policy{Name: Name("shop", "in"), RouteGroups: []string{"many"}}
 	for _, port := range service.Ports {
 		ingress.Backends = append(ingress.Backends, ingressbackend.Port{Service: service.Name, TargetPort: port.TargetPort})
 	}
 	egress := &catalog.Egress{
 		Name: Name("front", "out"), Sources: []identity.ServiceAccount{till}, Hosts: []string{"a.example.com", "b.example.com"}, Restricted: true,
-		Ports: []catalog.EgressPort{{Number: 80, Protocol: catalog.ProtocolHTTP}}, RouteGroups: []string{"many"},
+		Ports: []catalog.EgressPort{{Number: 80, Protocol: inventory.ProtocolHTTP}}, RouteGroups: []string{"many"},
 	}
 	entries := shop(
 		&catalog.Settings{EgressPolicies: true, IngressBackends: true}, service, group, &other, ingress, egress,
@@ -66,10 +67,10 @@ func TestAskNamesTheRouteLimitOfPermissivePorts(t *testing.T) {
 	const ports = 1000
 	entries := shop(&catalog.Settings{Permissive: true})
 	for i := range authz.MaxRoutes/ports + 1 {
-		service := Service("shop", fmt.Sprintf("s%02d", i), "web", fmt.Sprint("10.97.0.", i), 1, catalog.ProtocolHTTP)
+		service := Service("shop", fmt.Sprintf("s%02d", i), "web", fmt.Sprint("10.97.0.", i), 1, inventory.ProtocolHTTP)
 		service.Ports = nil
 		for port := range uint16(ports) {
-			service.Ports = append(service.Ports, catalog.Port{Number: port + 1, TargetPort: port + 1, Protocol: catalog.ProtocolHTTP})
+			service.Ports = append(service.Ports, inventory.Port{Number: port + 1, TargetPort: port + 1, Protocol: inventory.ProtocolHTTP})
 		}
 		entries = append(entries, service, Slice(service.Name, Pod("shop", "web-0", "web", "web", "10.0.0.1")))
 	}

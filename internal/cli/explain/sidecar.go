@@ -8,14 +8,14 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
 	"github.com/openservicemesh/osm-operator/internal/cli/remaining"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // withoutSidecar returns that a party of the mesh needs a sidecar, if it has pods and none of them has one.
 func (m Mesh) withoutSidecar(p party) []diagnosis.Finding {
 	pods := m.podsOf(p)
-	hasSidecar := func(pod *catalog.Pod) bool { return pod.Injected || pod.OSMSidecar && p.pod == nil }
+	hasSidecar := func(pod *inventory.Instance) bool { return pod.Injected || pod.OSMSidecar && p.pod == nil }
 	if len(pods) == 0 || slices.ContainsFunc(pods, hasSidecar) {
 		return nil
 	}
@@ -39,7 +39,7 @@ func (m Mesh) remainingSidecars(p party) []diagnosis.Finding {
 	if m.Remaining == nil {
 		return nil
 	}
-	pods := slices.DeleteFunc(m.podsOf(p), func(pod *catalog.Pod) bool { return !m.Remaining(pod) })
+	pods := slices.DeleteFunc(m.podsOf(p), func(pod *inventory.Instance) bool { return !m.Remaining(pod) })
 	if len(pods) == 0 {
 		return nil
 	}
@@ -49,7 +49,7 @@ func (m Mesh) remainingSidecars(p party) []diagnosis.Finding {
 }
 
 // restart returns what restarts pods: the command of each of their workloads.
-func restart(pods []*catalog.Pod) string {
+func restart(pods []*inventory.Instance) string {
 	var all []string
 	for _, pod := range pods {
 		owner := manifests.Workload{Kind: pod.Workload.Kind, Namespace: pod.Name.Namespace, Name: pod.Workload.Name}

@@ -8,6 +8,8 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/cli/explain"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -17,17 +19,17 @@ func older(t *testing.T, more ...catalog.Entry) explain.Mesh {
 	entries := shop(&catalog.Settings{Namespace: "osm-system", IngressBackends: true})
 	for _, namespace := range []string{"shop", "out"} {
 		pod, alone := Pod(namespace, "old-0", "old", "old", "10.0.1.1"), Pod(namespace, "alone", "alone", "alone", "10.0.1.2")
-		pod.Injected, alone.Injected, pod.Workload = false, false, catalog.Workload{Kind: "Deployment", Name: "old"}
+		pod.Injected, alone.Injected, pod.Workload = false, false, inventory.Workload{Kind: "Deployment", Name: "old"}
 		entries = append(entries, pod, alone, &catalog.ServiceAccount{Name: Name(namespace, "old"), UID: "9"},
-			Service(namespace, "old", "old", "10.96.1.1", 80, catalog.ProtocolHTTP), Slice(Name(namespace, "old"), pod))
+			Service(namespace, "old", "old", "10.96.1.1", 80, inventory.ProtocolHTTP), Slice(Name(namespace, "old"), pod))
 	}
 	entries = append(entries, more...)
 	m := mesh(Apply(entries...), entries...)
 	m.Account = func(_ context.Context, kind, _, name string) (string, bool, error) {
 		return name, kind == "deployment" && name == "old", nil
 	}
-	m.PodAt = func(address netip.Addr) catalog.Name {
-		return map[string]catalog.Name{"10.0.1.1": Name("shop", "old-0"), "10.0.1.2": Name("shop", "alone")}[address.String()]
+	m.PodAt = func(address netip.Addr) entity.Name {
+		return map[string]entity.Name{"10.0.1.1": Name("shop", "old-0"), "10.0.1.2": Name("shop", "alone")}[address.String()]
 	}
 	return m
 }
@@ -79,7 +81,7 @@ func TestPolicyOfClientWithoutSidecar(t *testing.T) {
 // TestExplainSaysWhyPodsAreNotInjected has the reason instead of a restart that changes nothing.
 func TestExplainSaysWhyPodsAreNotInjected(t *testing.T) {
 	m := older(t)
-	m.NotInjected = func(catalog.Name) string { return `the annotation of its namespace is "disabled"` }
+	m.NotInjected = func(entity.Name) string { return `the annotation of its namespace is "disabled"` }
 	var text strings.Builder
 	if err := askMesh(t, m, "shop/deploy/old to shop/web").Print(&text); err != nil {
 		t.Fatal(err)
@@ -95,8 +97,8 @@ func TestRemainingSidecars(t *testing.T) {
 		"out/guest to shop/web GET /a", "out/sa/guest to shop/web", "out/guest to out/svc/plain GET /", "outside to out/svc/plain GET /", "outside to out/guest",
 		"front/sa/till to out/svc/plain", "front/sa/till to out/guest", "out/alone to out/svc/plain GET /",
 	} {
-		m := older(t, &catalog.ServiceAccount{Name: Name("out", "guest"), UID: "8"}, Service("out", "plain", "guest", "10.96.0.9", 80, catalog.ProtocolHTTP))
-		m.Remaining = func(pod *catalog.Pod) bool { return pod.Name == Name("out", "guest") }
+		m := older(t, &catalog.ServiceAccount{Name: Name("out", "guest"), UID: "8"}, Service("out", "plain", "guest", "10.96.0.9", 80, inventory.ProtocolHTTP))
+		m.Remaining = func(pod *inventory.Instance) bool { return pod.Name == Name("out", "guest") }
 		var text strings.Builder
 		answer := askMesh(t, m, question)
 		if err := answer.Print(&text); err != nil {

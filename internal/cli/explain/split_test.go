@@ -6,6 +6,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/cli/explain"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -31,7 +32,7 @@ func said(t *testing.T, question string, headers []string, entries ...catalog.En
 func TestAskAboutSplitsByRequest(t *testing.T) {
 	web, beta, till := SA("shop", "web"), SA("shop", "beta"), SA("front", "till")
 	pod := Pod("shop", "beta-0", "beta", "beta", "10.0.0.9")
-	service := Service("shop", "web-beta", "beta", "10.96.0.9", 80, catalog.ProtocolHTTP)
+	service := Service("shop", "web-beta", "beta", "10.96.0.9", 80, inventory.ProtocolHTTP)
 	testers := &catalog.HTTPRouteGroup{Name: Name("shop", "testers"), Matches: []catalog.HTTPMatch{{Name: "tester", Headers: []catalog.HeaderMatch{{Name: "x-tester", Regex: "yes"}}}}}
 	entries := shop(pod, service, Slice(service.Name, pod), testers, Group("shop", "paths", "/a"),
 		Target("web", web, []catalog.TargetRule{HTTP("paths")}, till),
@@ -84,7 +85,7 @@ func TestAskAboutSplitsByRequest(t *testing.T) {
 
 // The answer shows which part of the requests each backend of a split gets.
 func TestAskShowsSharesOfSplit(t *testing.T) {
-	service := Service("shop", "web-beta", "beta", "10.96.0.9", 80, catalog.ProtocolHTTP)
+	service := Service("shop", "web-beta", "beta", "10.96.0.9", 80, inventory.ProtocolHTTP)
 	entries := shop(service, Group("shop", "paths", "/a"), Target("web", SA("shop", "web"), []catalog.TargetRule{HTTP("paths")}, SA("front", "till")),
 		&catalog.TrafficSplit{Name: Name("shop", "ab"), Root: Name("shop", "web"), Backends: []catalog.SplitBackend{{Service: Name("shop", "web"), Weight: 20}, {Service: service.Name, Weight: 80}}})
 	got := said(t, "front/sa/till shop/svc/web GET /a", nil, entries...)

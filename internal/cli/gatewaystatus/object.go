@@ -9,7 +9,7 @@ import (
 	"k8s.io/utils/ptr"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 )
 
@@ -19,7 +19,7 @@ func Off(mesh string) string {
 }
 
 // NoGateway says that the parent of a route does not exist.
-func NoGateway(name catalog.Name) string {
+func NoGateway(name entity.Name) string {
 	return fmt.Sprintf("Gateway %s not found in namespace %s: create it, or correct spec.parentRefs", name.Name, name.Namespace)
 }
 
@@ -53,7 +53,7 @@ func (p Parents) Of(object *unstructured.Unstructured) (Object, bool) {
 
 // parent returns what is wrong with a parent, and whether it concerns the mesh: a Gateway of its class, one that does not exist, or a Service.
 func (p Parents) parent(namespace string, ref gatewayv1.ParentReference) (problem string, concerned bool) {
-	name := catalog.Name{Namespace: string(ptr.Deref(ref.Namespace, gatewayv1.Namespace(namespace))), Name: string(ref.Name)}
+	name := entity.Name{Namespace: string(ptr.Deref(ref.Namespace, gatewayv1.Namespace(namespace))), Name: string(ref.Name)}
 	isMember := slices.Contains(p.Members, namespace)
 	switch ptr.Deref(ref.Kind, "Gateway") {
 	case "Service":

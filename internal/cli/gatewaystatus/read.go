@@ -14,7 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -35,7 +35,7 @@ type Parents struct {
 	// Members are the namespaces of the mesh.
 	Members []string
 	// Classes are the classes of all Gateways.
-	Classes map[catalog.Name]string
+	Classes map[entity.Name]string
 	// IsOff is true if the Mesh has no ingress gateway. It is false if that is unknown.
 	IsOff bool
 }
@@ -74,7 +74,7 @@ func Read(ctx context.Context, c client.Reader, mesh string, members []string) (
 
 // ReadParents reads the Gateways and the Mesh.
 func ReadParents(ctx context.Context, c client.Reader, mesh string, members []string) (Parents, []unstructured.Unstructured, error) {
-	p := Parents{Mesh: mesh, Members: members, Classes: map[catalog.Name]string{}}
+	p := Parents{Mesh: mesh, Members: members, Classes: map[entity.Name]string{}}
 	gateways, err := list(ctx, c, kinds.Gateway)
 	if err != nil {
 		return p, nil, err
@@ -104,8 +104,8 @@ func list(ctx context.Context, c client.Reader, kind schema.GroupVersionKind) ([
 	return all.Items, nil
 }
 
-func nameOf(object *unstructured.Unstructured) catalog.Name {
-	return catalog.Name{Namespace: object.GetNamespace(), Name: object.GetName()}
+func nameOf(object *unstructured.Unstructured) entity.Name {
+	return entity.Name{Namespace: object.GetNamespace(), Name: object.GetName()}
 }
 
 // isController reports whether a mesh wrote a part of a status.

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/report"
 )
@@ -64,12 +64,12 @@ func (c Change) plus(o Change) Change {
 
 // isPolicy reports whether a kind is a policy, or the settings of the mesh.
 func isPolicy(kind string) bool {
-	return catalog.Kind(kind).IsPolicy() || kind == string(catalog.KindSettings)
+	return entity.Kind(kind).IsPolicy() || kind == string(entity.KindSettings)
 }
 
 func nameOf(o report.ChangedObject) string {
 	kind, name := o.Kind, o.Name
-	if kind == string(catalog.KindSettings) {
+	if kind == string(entity.KindSettings) {
 		kind = kinds.MeshConfigs.Kind
 	}
 	if o.Namespace != "" {

@@ -12,8 +12,8 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/compare"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
 	"github.com/openservicemesh/osm-operator/internal/mesh/validate"
 )
@@ -83,12 +83,12 @@ func (e *Edit) withAdmission() []Object {
 }
 
 // workloadsOf maps pods to their workloads. Later lists take precedence.
-func workloadsOf(lists ...[]*unstructured.Unstructured) map[catalog.Name]string {
-	all := map[catalog.Name]string{}
+func workloadsOf(lists ...[]*unstructured.Unstructured) map[entity.Name]string {
+	all := map[entity.Name]string{}
 	for _, objects := range lists {
 		for _, object := range objects {
 			if object.GetKind() == "Pod" {
-				all[catalog.Name{Namespace: object.GetNamespace(), Name: object.GetName()}] = manifests.OwnerOf(object).String()
+				all[entity.Name{Namespace: object.GetNamespace(), Name: object.GetName()}] = manifests.OwnerOf(object).String()
 			}
 		}
 	}

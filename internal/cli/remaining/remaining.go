@@ -10,8 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -29,7 +29,7 @@ type Meshes struct {
 // Sidecar reports whether a pod has a sidecar that no control plane configures any more. member is the mesh of its namespace; empty without one.
 // Sidecars of a mesh that still exists concern only that mesh. A pod in a namespace of its mesh is served, or has a sidecar of another mesh, which is
 // outdated.
-func (m Meshes) Sidecar(pod *catalog.Pod, member string) bool {
+func (m Meshes) Sidecar(pod *inventory.Instance, member string) bool {
 	isMeshed := pod.Injected || pod.OSMSidecar
 	if !isMeshed || pod.Finished || pod.Terminating || member == m.Name || slices.Contains(m.Systems, pod.Name.Namespace) {
 		return false

@@ -4,20 +4,21 @@ import (
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/remaining"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 // TestSidecar has the ways in which a pod and its control plane come apart: the namespace leaves, moves or is ignored, or the mesh is removed.
 func TestSidecar(t *testing.T) {
-	pod := func(revision string) *catalog.Pod {
-		return &catalog.Pod{Name: catalog.Name{Namespace: "shop", Name: "web"}, Injected: true, Revision: revision}
+	pod := func(revision string) *inventory.Instance {
+		return &inventory.Instance{Name: entity.Name{Namespace: "shop", Name: "web"}, Injected: true, Revision: revision}
 	}
 	finished, bare, osm, gateway := pod("osm-v0-5-0"), pod("osm-v0-5-0"), pod(""), pod("osm-v0-5-0")
 	finished.Finished, bare.Injected, osm.Injected, osm.OSMSidecar, gateway.Name.Namespace = true, false, false, true, "osm-system"
 	both := []string{"osm", "two"}
 	for name, test := range map[string]struct {
 		all    []string
-		pod    *catalog.Pod
+		pod    *inventory.Instance
 		member string
 		want   bool
 	}{

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
 )
@@ -44,7 +45,7 @@ const (
 
 // Note says what became of an object.
 type Note struct {
-	Object  catalog.Ref
+	Object  entity.Ref
 	Outcome Outcome
 	Text    string
 }
@@ -71,7 +72,7 @@ func (n Note) sentence() string {
 type Object struct {
 	*unstructured.Unstructured
 	// From are the objects that it replaces, sorted.
-	From []catalog.Ref
+	From []entity.Ref
 }
 
 // Result is a translation.
@@ -88,7 +89,7 @@ func (r *Result) Complete() bool {
 }
 
 // OutcomeOf returns what became of an object; empty if nothing was said about it.
-func (r *Result) OutcomeOf(ref catalog.Ref) Outcome {
+func (r *Result) OutcomeOf(ref entity.Ref) Outcome {
 	i := slices.IndexFunc(r.Notes, func(n Note) bool { return n.Object == ref })
 	if i < 0 {
 		return ""
@@ -96,12 +97,12 @@ func (r *Result) OutcomeOf(ref catalog.Ref) Outcome {
 	return r.Notes[i].Outcome
 }
 
-func (r *Result) note(ref catalog.Ref, outcome Outcome, format string, args ...any) {
+func (r *Result) note(ref entity.Ref, outcome Outcome, format string, args ...any) {
 	r.Notes = append(r.Notes, Note{ref, outcome, fmt.Sprintf(format, args...)})
 }
 
 // noteOnce adds a note unless it exists.
-func (r *Result) noteOnce(ref catalog.Ref, outcome Outcome, text string) {
+func (r *Result) noteOnce(ref entity.Ref, outcome Outcome, text string) {
 	if note := (Note{ref, outcome, text}); !slices.Contains(r.Notes, note) {
 		r.Notes = append(r.Notes, note)
 	}
@@ -119,18 +120,18 @@ func rankOf(o Object) int {
 	return slices.Index([]string{"HTTPRouteGroup", "TrafficSplit"}, o.GetKind())
 }
 
-func refOf(o Object) catalog.Ref {
-	return catalog.Ref{Kind: kinds.EntryKind(o.GroupVersionKind()), Name: catalog.Name{Namespace: o.GetNamespace(), Name: o.GetName()}}
+func refOf(o Object) entity.Ref {
+	return entity.Ref{Kind: kinds.EntryKind(o.GroupVersionKind()), Name: entity.Name{Namespace: o.GetNamespace(), Name: o.GetName()}}
 }
 
-func compareRefs(a, b catalog.Ref) int {
+func compareRefs(a, b entity.Ref) int {
 	return cmp.Or(cmp.Compare(a.Kind, b.Kind), a.Name.Compare(b.Name))
 }
 
 // obstacle is why something cannot be translated exactly.
 type obstacle struct {
 	// object is at fault; without a kind, all objects of the Service are.
-	object catalog.Ref
+	object entity.Ref
 	text   string
 	// fatal obstacles also prevent an approximation.
 	fatal bool
@@ -142,24 +143,24 @@ type obstacle struct {
 
 type obstacles []obstacle
 
-func (o *obstacles) add(ref catalog.Ref, format string, args ...any) {
+func (o *obstacles) add(ref entity.Ref, format string, args ...any) {
 	*o = append(*o, obstacle{object: ref, text: fmt.Sprintf(format, args...)})
 }
 
-func (o *obstacles) fail(ref catalog.Ref, format string, args ...any) {
+func (o *obstacles) fail(ref entity.Ref, format string, args ...any) {
 	*o = append(*o, obstacle{object: ref, text: fmt.Sprintf(format, args...), fatal: true})
 }
 
-func (o *obstacles) keep(ref catalog.Ref, format string, args ...any) {
+func (o *obstacles) keep(ref entity.Ref, format string, args ...any) {
 	*o = append(*o, obstacle{object: ref, text: fmt.Sprintf(format, args...), partial: true})
 }
 
-func (o *obstacles) replaced(ref catalog.Ref, format string, args ...any) {
+func (o *obstacles) replaced(ref entity.Ref, format string, args ...any) {
 	*o = append(*o, obstacle{object: ref, text: fmt.Sprintf(format, args...), partial: true, replaced: true})
 }
 
 // onlyReplaced reports whether existing routes are all that concerns an object.
-func (o obstacles) onlyReplaced(ref catalog.Ref) bool {
+func (o obstacles) onlyReplaced(ref entity.Ref) bool {
 	return !slices.ContainsFunc(o, func(one obstacle) bool { return (one.object.Kind == "" || one.object == ref) && !one.replaced })
 }
 
@@ -169,7 +170,7 @@ func (o obstacles) prevent(bestEffort bool) bool {
 }
 
 // textsFor joins what concerns an object, each text once.
-func (o obstacles) textsFor(ref catalog.Ref) (text string, partialOnly bool) {
+func (o obstacles) textsFor(ref entity.Ref) (text string, partialOnly bool) {
 	var list []string
 	partialOnly = true
 	for _, one := range o {
@@ -185,7 +186,7 @@ func (o obstacles) textsFor(ref catalog.Ref) (text string, partialOnly bool) {
 }
 
 // report adds a note for each object of a Service. into describes the result.
-func (o obstacles) report(r *Result, refs []catalog.Ref, bestEffort bool, into string) {
+func (o obstacles) report(r *Result, refs []entity.Ref, bestEffort bool, into string) {
 	prevented := o.prevent(bestEffort)
 	for _, ref := range refs {
 		text, partialOnly := o.textsFor(ref)
@@ -207,7 +208,7 @@ func (o obstacles) report(r *Result, refs []catalog.Ref, bestEffort bool, into s
 }
 
 // entriesOf returns the entries of a kind, sorted by name.
-func entriesOf[E catalog.Entry](l *load.Loaded, kind catalog.Kind) []E {
+func entriesOf[E catalog.Entry](l *load.Loaded, kind entity.Kind) []E {
 	var list []E
 	for ref, entry := range l.Entries {
 		if e, ok := entry.(E); ok && ref.Kind == kind {
@@ -219,7 +220,7 @@ func entriesOf[E catalog.Entry](l *load.Loaded, kind catalog.Kind) []E {
 }
 
 // rejected adds a note for each object of a kind that the mesh does not use.
-func rejected(r *Result, l *load.Loaded, kind catalog.Kind, namespace string) {
+func rejected(r *Result, l *load.Loaded, kind entity.Kind, namespace string) {
 	for ref := range l.Names {
 		if ref.Kind != kind || l.Entries[ref] != nil || namespace != "" && ref.Name.Namespace != namespace {
 			continue
@@ -233,7 +234,7 @@ func rejected(r *Result, l *load.Loaded, kind catalog.Kind, namespace string) {
 	}
 }
 
-func joinRefs(refs []catalog.Ref) string {
+func joinRefs(refs []entity.Ref) string {
 	var list []string
 	for _, ref := range refs {
 		list = append(list, fmt.Sprintf("%s %s", ref.Kind.APIName(), ref.Name))

@@ -7,6 +7,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
 // Limits of an HTTPRoute in its schema.
@@ -19,11 +20,11 @@ const (
 
 // object returns the HTTPRoute or TCPRoute.
 func (r *route) object() *unstructured.Unstructured {
-	if r.Kind == catalog.KindGatewayTCPRoute {
+	if r.Kind == entity.KindGatewayTCPRoute {
 		return r.tcpObject()
 	}
 	object := gatewayv1.HTTPRoute{}
-	object.APIVersion, object.Kind = gatewayv1.GroupVersion.String(), string(catalog.KindHTTPRoute)
+	object.APIVersion, object.Kind = gatewayv1.GroupVersion.String(), string(entity.KindHTTPRoute)
 	object.Namespace, object.Name = r.Name.Namespace, r.Name.Name
 	object.Spec.ParentRefs = r.parents()
 	for _, rule := range r.rules {
@@ -51,7 +52,7 @@ func (r *route) parents() []gatewayv1.ParentReference {
 }
 
 // namespaceOf returns the namespace of a Service for a reference; nil for that of the route.
-func (r *route) namespaceOf(service catalog.Name) *gatewayv1.Namespace {
+func (r *route) namespaceOf(service entity.Name) *gatewayv1.Namespace {
 	if service.Namespace == r.Name.Namespace {
 		return nil
 	}

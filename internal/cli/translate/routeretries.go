@@ -7,7 +7,9 @@ import (
 	"slices"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 )
 
@@ -31,7 +33,7 @@ func (t *toRoutes) translateRetries() {
 
 func (t *toRoutes) translateRetry(policy *retry.Policy) {
 	var found obstacles
-	var into []catalog.Ref
+	var into []entity.Ref
 	ref := policy.Ref()
 	for _, destination := range policy.Destinations {
 		if inForce := retry.InForce(t.view, policy.Source, destination); inForce.Name != policy.Name {
@@ -62,7 +64,7 @@ func (t *toRoutes) translateRetry(policy *retry.Policy) {
 
 // routesWithRetry adds a Retry to the routes for its clients, and returns them. It creates routes that send all requests to the Service itself where
 // there are none.
-func (t *toRoutes) routesWithRetry(policy *retry.Policy, destination catalog.Name) ([]catalog.Ref, error) {
+func (t *toRoutes) routesWithRetry(policy *retry.Policy, destination entity.Name) ([]entity.Ref, error) {
 	service := t.view.Service(destination)
 	if service == nil {
 		return nil, errors.New("it is not in the input: add it")
@@ -74,7 +76,7 @@ func (t *toRoutes) routesWithRetry(policy *retry.Policy, destination catalog.Nam
 	if err != nil {
 		return nil, err
 	}
-	var refs []catalog.Ref
+	var refs []entity.Ref
 	for _, port := range service.Ports {
 		if !port.Protocol.IsHTTP() {
 			continue
@@ -107,7 +109,7 @@ func (t *toRoutes) routesWithRetry(policy *retry.Policy, destination catalog.Nam
 
 // retryNamespace returns the namespace in which a route has the clients of a Retry: that of the Service if all clients of the mesh have the same
 // policy, or else that of the client.
-func (t *toRoutes) retryNamespace(policy *retry.Policy, destination catalog.Name) (string, error) {
+func (t *toRoutes) retryNamespace(policy *retry.Policy, destination entity.Name) (string, error) {
 	client, others := policy.Source.Namespace, ""
 	accounts := t.accounts()
 	if !slices.Contains(accounts, policy.Source) {
@@ -133,17 +135,17 @@ func (t *toRoutes) retryNamespace(policy *retry.Policy, destination catalog.Name
 }
 
 // isSplit reports whether TrafficSplits apply to a Service.
-func (t *toRoutes) isSplit(service catalog.Name) bool {
+func (t *toRoutes) isSplit(service entity.Name) bool {
 	return t.view.Split(service) != nil || len(t.view.MatchingSplits(service)) > 0
 }
 
 // accounts returns the service accounts of all pods that send requests through a sidecar.
 func (t *toRoutes) accounts() []identity.ServiceAccount { return accountsOf(t.loaded.Entries, t.view) }
 
-func accountsOf(entries map[catalog.Ref]catalog.Entry, v *catalog.View) []identity.ServiceAccount {
+func accountsOf(entries map[entity.Ref]catalog.Entry, v *catalog.View) []identity.ServiceAccount {
 	found := map[identity.ServiceAccount]struct{}{}
 	for _, entry := range entries {
-		if pod, ok := entry.(*catalog.Pod); ok && v.InMesh(pod.Name.Namespace) && !v.IsGateway(pod) && !v.IsEgressGateway(pod) {
+		if pod, ok := entry.(*inventory.Instance); ok && v.InMesh(pod.Name.Namespace) && !v.IsGateway(pod) && !v.IsEgressGateway(pod) {
 			found[identity.ServiceAccount{Namespace: pod.Name.Namespace, Name: pod.ServiceAccount}] = struct{}{}
 		}
 	}
@@ -151,14 +153,14 @@ func accountsOf(entries map[catalog.Ref]catalog.Entry, v *catalog.View) []identi
 }
 
 // routeFor returns the new route of a namespace for a port. Without one, it adds a route to the Service itself.
-func (t *toRoutes) routeFor(namespace string, service *catalog.Service, port catalog.Port) *route {
+func (t *toRoutes) routeFor(namespace string, service *inventory.Service, port inventory.Port) *route {
 	to := servicePort{service.Name, port.Number}
 	for _, r := range t.routes[to] {
 		if r.Name.Namespace == namespace {
 			return r
 		}
 	}
-	r := t.newRoute(catalog.KindHTTPRoute, namespace, service, port, []routeRule{{
+	r := t.newRoute(entity.KindHTTPRoute, namespace, service, port, []routeRule{{
 		matches:  []catalog.RouteMatch{{PathType: catalog.PathPrefix, Path: anyPath}},
 		backends: []catalog.RouteBackend{{Service: service.Name, Port: port.Number, Weight: 1}},
 	}})

@@ -13,21 +13,22 @@ import (
 
 	policyv1alpha1 "github.com/openservicemesh/osm-operator/api/policy/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 )
 
 // add adds the objects for the rules of a Service, and describes them. Of TrafficSplits with matches, the older one applies, then the first by name:
 // their names are in the order of the rules.
-func (t *toSMI) add(service catalog.Name, s serviceRules, from []catalog.Ref) string {
-	var into []catalog.Ref
+func (t *toSMI) add(service entity.Name, s serviceRules, from []entity.Ref) string {
+	var into []entity.Ref
 	add := func(object *unstructured.Unstructured) {
 		t.Objects = append(t.Objects, Object{object, from})
 		into = append(into, refOf(t.Objects[len(t.Objects)-1]))
 	}
 	base := t.freeBase(service, len(s.rules))
 	for i, rule := range s.rules {
-		name := catalog.Name{Namespace: service.Namespace, Name: base.Name}
+		name := entity.Name{Namespace: service.Namespace, Name: base.Name}
 		if i < len(s.rules)-1 {
 			name = numbered(base, i+1, len(s.rules)-1)
 			add(groupObject(name, rule.matches))
@@ -38,25 +39,25 @@ func (t *toSMI) add(service catalog.Name, s serviceRules, from []catalog.Ref) st
 	}
 	if s.retry != nil {
 		for _, account := range t.clientsOf(service) {
-			name := t.free(retry.Kind, catalog.Name{Namespace: account.Namespace, Name: account.Name + "-" + service.Name})
+			name := t.free(retry.Kind, entity.Name{Namespace: account.Namespace, Name: account.Name + "-" + service.Name})
 			add(retryPolicyObject(name, account, service, *s.retry))
 		}
 	}
 	if len(into) == 0 {
 		return "it sends all requests to the Service itself, which needs no object."
 	}
-	slices.SortStableFunc(into, func(a, b catalog.Ref) int { return cmp.Compare(a.Kind, b.Kind) })
+	slices.SortStableFunc(into, func(a, b entity.Ref) int { return cmp.Compare(a.Kind, b.Kind) })
 	return joinRefs(into) + "."
 }
 
 // numbered returns the name of one of several objects. Names sort like their numbers.
-func numbered(base catalog.Name, i, of int) catalog.Name {
+func numbered(base entity.Name, i, of int) entity.Name {
 	base.Name = fmt.Sprintf("%s-%0*d", base.Name, len(fmt.Sprint(of)), i)
 	return base
 }
 
 // freeBase returns a name with which no new TrafficSplit and HTTPRouteGroup has the name of an existing one.
-func (t *toSMI) freeBase(service catalog.Name, rules int) catalog.Name {
+func (t *toSMI) freeBase(service entity.Name, rules int) entity.Name {
 	base := service
 	for i := 2; ; i++ {
 		if !t.isTaken(base, rules) {
@@ -66,23 +67,23 @@ func (t *toSMI) freeBase(service catalog.Name, rules int) catalog.Name {
 	}
 }
 
-func (t *toSMI) isTaken(base catalog.Name, rules int) bool {
-	names := []catalog.Name{base}
+func (t *toSMI) isTaken(base entity.Name, rules int) bool {
+	names := []entity.Name{base}
 	for i := 1; i < rules; i++ {
 		names = append(names, numbered(base, i, rules-1))
 	}
-	return slices.ContainsFunc(names, func(name catalog.Name) bool {
-		_, split := t.names[catalog.Ref{Kind: catalog.KindTrafficSplit, Name: name}]
-		_, group := t.names[catalog.Ref{Kind: catalog.KindHTTPRouteGroup, Name: name}]
+	return slices.ContainsFunc(names, func(name entity.Name) bool {
+		_, split := t.names[entity.Ref{Kind: entity.KindTrafficSplit, Name: name}]
+		_, group := t.names[entity.Ref{Kind: entity.KindHTTPRouteGroup, Name: name}]
 		return split || group
 	})
 }
 
 // free returns a name that no object of a kind has, and reserves it.
-func (t *toSMI) free(kind catalog.Kind, base catalog.Name) catalog.Name {
+func (t *toSMI) free(kind entity.Kind, base entity.Name) entity.Name {
 	name := base
 	for i := 2; ; i++ {
-		ref := catalog.Ref{Kind: kind, Name: name}
+		ref := entity.Ref{Kind: kind, Name: name}
 		if _, taken := t.names[ref]; !taken {
 			t.names[ref] = struct{}{}
 			return name
@@ -92,7 +93,7 @@ func (t *toSMI) free(kind catalog.Kind, base catalog.Name) catalog.Name {
 }
 
 // groupObject returns an HTTPRouteGroup. The type of the SDK cannot hold headers in the form that it reads.
-func groupObject(name catalog.Name, matches []catalog.RouteMatch) *unstructured.Unstructured {
+func groupObject(name entity.Name, matches []catalog.RouteMatch) *unstructured.Unstructured {
 	var list []any
 	for i, m := range matches {
 		match, _ := groupMatch(m)
@@ -113,28 +114,28 @@ func groupObject(name catalog.Name, matches []catalog.RouteMatch) *unstructured.
 		list = append(list, object)
 	}
 	return &unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": "specs.smi-spec.io/v1alpha4", "kind": string(catalog.KindHTTPRouteGroup),
+		"apiVersion": "specs.smi-spec.io/v1alpha4", "kind": string(entity.KindHTTPRouteGroup),
 		"metadata": map[string]any{"namespace": name.Namespace, "name": name.Name},
 		"spec":     map[string]any{"matches": list},
 	}}
 }
 
 // splitObject returns a TrafficSplit for the requests of a group; for all if it is empty.
-func splitObject(name, root catalog.Name, backends []catalog.SplitBackend, group string) *unstructured.Unstructured {
+func splitObject(name, root entity.Name, backends []catalog.SplitBackend, group string) *unstructured.Unstructured {
 	object := splitv1alpha4.TrafficSplit{}
-	object.APIVersion, object.Kind = splitv1alpha4.SchemeGroupVersion.String(), string(catalog.KindTrafficSplit)
+	object.APIVersion, object.Kind = splitv1alpha4.SchemeGroupVersion.String(), string(entity.KindTrafficSplit)
 	object.Namespace, object.Name, object.Spec.Service = name.Namespace, name.Name, root.Name
 	for _, backend := range backends {
 		object.Spec.Backends = append(object.Spec.Backends, splitv1alpha4.TrafficSplitBackend{Service: backend.Service.Name, Weight: int(backend.Weight)})
 	}
 	if group != "" {
-		object.Spec.Matches = []corev1.TypedLocalObjectReference{{APIGroup: ptr.To("specs.smi-spec.io"), Kind: string(catalog.KindHTTPRouteGroup), Name: group}}
+		object.Spec.Matches = []corev1.TypedLocalObjectReference{{APIGroup: ptr.To("specs.smi-spec.io"), Kind: string(entity.KindHTTPRouteGroup), Name: group}}
 	}
 	return asObject(&object)
 }
 
 // retryPolicyObject returns a Retry of a client for a Service.
-func retryPolicyObject(name catalog.Name, client identity.ServiceAccount, service catalog.Name, p retry.Settings) *unstructured.Unstructured {
+func retryPolicyObject(name entity.Name, client identity.ServiceAccount, service entity.Name, p retry.Settings) *unstructured.Unstructured {
 	object := policyv1alpha1.Retry{}
 	object.APIVersion, object.Kind = policyv1alpha1.GroupVersion.String(), string(retry.Kind)
 	object.Namespace, object.Name = name.Namespace, name.Name

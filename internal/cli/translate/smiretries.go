@@ -7,8 +7,10 @@ import (
 	"slices"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 )
 
@@ -43,51 +45,51 @@ func retryOf(rule *catalog.HTTPRouteRule) (*retry.Settings, error) {
 }
 
 // clientsOf returns the clients to which the routes in the namespace of a Service apply.
-func (t *toSMI) clientsOf(service catalog.Name) []identity.ServiceAccount {
+func (t *toSMI) clientsOf(service entity.Name) []identity.ServiceAccount {
 	return slices.DeleteFunc(accountsOf(t.loaded.Entries, t.view), func(account identity.ServiceAccount) bool {
 		return t.hasOwnRoutes(account.Namespace, service)
 	})
 }
 
 // hasOwnRoutes reports whether clients of a namespace have routes of their own for requests to a Service.
-func (t *toSMI) hasOwnRoutes(namespace string, service catalog.Name) bool {
+func (t *toSMI) hasOwnRoutes(namespace string, service entity.Name) bool {
 	s := t.view.Service(service)
-	return s != nil && slices.ContainsFunc(s.Ports, func(port catalog.Port) bool {
+	return s != nil && slices.ContainsFunc(s.Ports, func(port inventory.Port) bool {
 		return port.Protocol.IsHTTP() && slices.ContainsFunc(t.view.ServiceRoutes(namespace, service, port),
 			func(r *catalog.HTTPRoute) bool { return r.Name.Namespace != service.Namespace })
 	})
 }
 
 // checkRetries reports what prevents Retries of some clients for a Service.
-func (t *toSMI) checkRetries(service catalog.Name, clients []identity.ServiceAccount, found *obstacles) {
+func (t *toSMI) checkRetries(service entity.Name, clients []identity.ServiceAccount, found *obstacles) {
 	if len(clients) == 0 {
-		found.fail(catalog.Ref{}, "A Retry names its client, and no pods of clients are in the input: translate from the cluster, or add the workloads.")
+		found.fail(entity.Ref{}, "A Retry names its client, and no pods of clients are in the input: translate from the cluster, or add the workloads.")
 	}
 	for _, client := range clients {
 		if existing := retry.InForce(t.view, client, service); existing != nil {
-			found.fail(catalog.Ref{}, "Retry %s of the same client is older than the new one would be: delete it first.", existing.Name)
+			found.fail(entity.Ref{}, "Retry %s of the same client is older than the new one would be: delete it first.", existing.Name)
 		}
 	}
 	if !t.view.Settings().RetryPolicies && !t.AssumeRetries {
-		found.keep(catalog.Ref{}, "The Retries have an effect once spec.featureFlags.enableRetryPolicy of the MeshConfig is true: set it before you delete the route.")
+		found.keep(entity.Ref{}, "The Retries have an effect once spec.featureFlags.enableRetryPolicy of the MeshConfig is true: set it before you delete the route.")
 	}
 }
 
 // checkMixedClients reports clients that have routes of their own for some of the ports only.
-func (t *toSMI) checkMixedClients(service *catalog.Service, found *obstacles) {
+func (t *toSMI) checkMixedClients(service *inventory.Service, found *obstacles) {
 	for _, account := range accountsOf(t.loaded.Entries, t.view) {
 		for _, port := range service.Ports {
 			routes := t.view.ServiceRoutes(account.Namespace, service.Name, port)
 			if port.Protocol.IsHTTP() && len(routes) > 0 && routes[0].Name.Namespace == service.Name.Namespace &&
 				t.hasOwnRoutes(account.Namespace, service.Name) {
-				found.fail(catalog.Ref{}, "The clients in namespace %s have routes of their own for other ports, and a Retry applies to all ports.", account.Namespace)
+				found.fail(entity.Ref{}, "The clients in namespace %s have routes of their own for other ports, and a Retry applies to all ports.", account.Namespace)
 			}
 		}
 	}
 }
 
 // translateForClients translates a route for the clients of its own namespace. SMI has only retries for some clients.
-func (t *toSMI) translateForClients(r *catalog.HTTPRoute, name catalog.Name) {
+func (t *toSMI) translateForClients(r *catalog.HTTPRoute, name entity.Name) {
 	var found obstacles
 	service := t.view.Service(name)
 	var clients []identity.ServiceAccount
@@ -105,26 +107,26 @@ func (t *toSMI) translateForClients(r *catalog.HTTPRoute, name catalog.Name) {
 	}
 	if found.prevent(false) {
 		t.staying[r.Ref()] = struct{}{}
-		found.report(t.Result, []catalog.Ref{r.Ref()}, false, "")
+		found.report(t.Result, []entity.Ref{r.Ref()}, false, "")
 		return
 	}
-	var into []catalog.Ref
+	var into []entity.Ref
 	if policy != nil {
 		for _, client := range clients {
-			own := t.free(retry.Kind, catalog.Name{Namespace: client.Namespace, Name: client.Name + "-" + name.Name})
-			t.Objects = append(t.Objects, Object{retryPolicyObject(own, client, name, *policy), []catalog.Ref{r.Ref()}})
-			into = append(into, catalog.Ref{Kind: retry.Kind, Name: own})
+			own := t.free(retry.Kind, entity.Name{Namespace: client.Namespace, Name: client.Name + "-" + name.Name})
+			t.Objects = append(t.Objects, Object{retryPolicyObject(own, client, name, *policy), []entity.Ref{r.Ref()}})
+			into = append(into, entity.Ref{Kind: retry.Kind, Name: own})
 		}
 	}
 	text := "it sends all requests to the Service itself, which needs no object."
 	if len(into) > 0 {
 		text = joinRefs(into) + "."
 	}
-	found.report(t.Result, []catalog.Ref{r.Ref()}, false, text)
+	found.report(t.Result, []entity.Ref{r.Ref()}, false, text)
 }
 
 // clientPolicy returns the retries of a route that sends all requests of its clients to the Service itself, and reports what else it does.
-func (t *toSMI) clientPolicy(r *catalog.HTTPRoute, service *catalog.Service, found *obstacles) *retry.Settings {
+func (t *toSMI) clientPolicy(r *catalog.HTTPRoute, service *inventory.Service, found *obstacles) *retry.Settings {
 	ref := r.Ref()
 	var policy *retry.Settings
 	isFirst := true
@@ -157,7 +159,7 @@ func (t *toSMI) clientPolicy(r *catalog.HTTPRoute, service *catalog.Service, fou
 }
 
 // ownBackends returns the backends of a rule for requests to the Service called, with a weight of 1 for a single one.
-func (t *toSMI) ownBackends(called catalog.Name, r *catalog.HTTPRoute, rule *catalog.HTTPRouteRule, port catalog.Port) []catalog.SplitBackend {
+func (t *toSMI) ownBackends(called entity.Name, r *catalog.HTTPRoute, rule *catalog.HTTPRouteRule, port inventory.Port) []catalog.SplitBackend {
 	var ignored obstacles
 	list := t.backendsOf(called, r, rule, port, &ignored)
 	for _, o := range ignored {

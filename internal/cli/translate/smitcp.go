@@ -6,6 +6,8 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 // connectionRoute is a TCPRoute that a TrafficSplit may replace.
@@ -17,7 +19,7 @@ type connectionRoute struct {
 // attachConnections finds the TCPRoutes that a TrafficSplit may replace, by their Service. Routes of connections that it cannot replace remain in force
 // with it, because they replace it on their ports.
 func (t *toSMI) attachConnections() {
-	for _, kind := range []catalog.Kind{catalog.KindTLSRoute, catalog.KindGatewayTCPRoute} {
+	for _, kind := range []entity.Kind{entity.KindTLSRoute, entity.KindGatewayTCPRoute} {
 		rejected(t.Result, t.loaded, kind, t.Namespace)
 		for _, r := range entriesOf[*catalog.HTTPRoute](t.loaded, kind) {
 			if t.Namespace == "" || r.Name.Namespace == t.Namespace {
@@ -32,7 +34,7 @@ func (t *toSMI) attachConnection(r *catalog.HTTPRoute) {
 	switch {
 	case len(services) == 0:
 		t.note(r.Ref(), Kept, "%s", parentsAreGateways)
-	case r.Kind == catalog.KindTLSRoute:
+	case r.Kind == entity.KindTLSRoute:
 		t.note(r.Ref(), Untranslated, "it selects connections by their server names, and SMI has none. %s", replacesSplits)
 	case len(services) > 1 || r.HasGateway():
 		t.note(r.Ref(), Untranslated, "it has several parents: write a TCPRoute for each Service. %s", replacesSplits)
@@ -43,7 +45,7 @@ func (t *toSMI) attachConnection(r *catalog.HTTPRoute) {
 		backends := t.connectionBackends(r, services[0], &found)
 		if found.prevent(false) {
 			found.fail(r.Ref(), replacesSplits)
-			found.report(t.Result, []catalog.Ref{r.Ref()}, false, "")
+			found.report(t.Result, []entity.Ref{r.Ref()}, false, "")
 		} else {
 			t.connections[services[0]] = append(t.connections[services[0]], connectionRoute{r, backends})
 		}
@@ -51,7 +53,7 @@ func (t *toSMI) attachConnection(r *catalog.HTTPRoute) {
 }
 
 // connectionBackends returns the backends of a TCPRoute that applies alone to ports of a Service. Without it, another route would apply.
-func (t *toSMI) connectionBackends(r *catalog.HTTPRoute, name catalog.Name, found *obstacles) []catalog.SplitBackend {
+func (t *toSMI) connectionBackends(r *catalog.HTTPRoute, name entity.Name, found *obstacles) []catalog.SplitBackend {
 	service := t.view.Service(name)
 	if service == nil {
 		found.fail(r.Ref(), "Its Service %s is not in the input, so its ports are unknown: add it.", name)
@@ -77,24 +79,24 @@ func (t *toSMI) connectionBackends(r *catalog.HTTPRoute, name catalog.Name, foun
 }
 
 // ownRoutes returns the routes in the namespace of a Service that have one of its ports as their parent.
-func (t *toSMI) ownRoutes(service catalog.Name, port catalog.Port) []*catalog.HTTPRoute {
+func (t *toSMI) ownRoutes(service entity.Name, port inventory.Port) []*catalog.HTTPRoute {
 	return slices.DeleteFunc(t.view.RoutesOf(service, port), func(r *catalog.HTTPRoute) bool { return r.Name.Namespace != service.Namespace })
 }
 
 // rulesOfConnections returns the rules for a Service that has routes of connections only: those of the first one.
-func (t *toSMI) rulesOfConnections(service *catalog.Service, found *obstacles) []splitRule {
+func (t *toSMI) rulesOfConnections(service *inventory.Service, found *obstacles) []splitRule {
 	rules := []splitRule{{backends: t.connections[service.Name][0].backends}}
 	for _, port := range service.Ports {
 		if port.Protocol.IsHTTP() && !isSelf(rules, service.Name) {
-			found.add(catalog.Ref{}, "%s", portWithoutRoute(service, port))
+			found.add(entity.Ref{}, "%s", portWithoutRoute(service, port))
 		}
 	}
 	return rules
 }
 
 // replacedConnections returns the TCPRoutes of a Service with the shares of the last rule, and adds a note for the others.
-func (t *toSMI) replacedConnections(service catalog.Name, rules []splitRule) []catalog.Ref {
-	var refs []catalog.Ref
+func (t *toSMI) replacedConnections(service entity.Name, rules []splitRule) []entity.Ref {
+	var refs []entity.Ref
 	for _, r := range t.connections[service] {
 		if areSameShares(r.backends, rules[len(rules)-1].backends) {
 			refs = append(refs, r.Ref())
@@ -125,12 +127,12 @@ const (
 	replacesSplits     = "It replaces TrafficSplits on its ports, so it can stay."
 )
 
-func portWithoutRoute(service *catalog.Service, port catalog.Port) string {
+func portWithoutRoute(service *inventory.Service, port inventory.Port) string {
 	return fmt.Sprintf("Port %d of Service %s has no route, and a TrafficSplit applies to all ports.", port.Number, service.Name.Name)
 }
 
 // unusableBackend says what a route does with the share of a backend with a problem, which a TrafficSplit gives to the others.
-func unusableBackend(service catalog.Name, problem authz.BackendProblem, port catalog.Port) string {
+func unusableBackend(service entity.Name, problem authz.BackendProblem, port inventory.Port) string {
 	answer := "Its share is answered with 500"
 	if !port.Protocol.IsHTTP() {
 		answer = "The connections of its share are closed"

@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 )
@@ -18,23 +20,23 @@ type toRoutes struct {
 	view   *catalog.View
 	Options
 	// names are those of routes that exist, and of the new ones.
-	names map[catalog.Ref]struct{}
+	names map[entity.Ref]struct{}
 	// routes are the new ones by the port of their Service.
 	routes map[servicePort][]*route
 }
 
 // servicePort is a port of a Service.
 type servicePort struct {
-	service catalog.Name
+	service entity.Name
 	port    uint16
 }
 
 // route is an HTTPRoute for a port of a Service, or a TCPRoute for a port without HTTP.
 type route struct {
-	catalog.Ref
+	entity.Ref
 	to    servicePort
 	rules []routeRule
-	from  []catalog.Ref
+	from  []entity.Ref
 	retry *retry.Settings
 }
 
@@ -49,21 +51,21 @@ type routeRule struct {
 func ToRoutes(l *load.Loaded, o Options) *Result {
 	t := &toRoutes{
 		Result: &Result{}, loaded: l, view: l.Catalog.View(), Options: o,
-		names: map[catalog.Ref]struct{}{}, routes: map[servicePort][]*route{},
+		names: map[entity.Ref]struct{}{}, routes: map[servicePort][]*route{},
 	}
 	for ref := range l.Names {
 		t.names[ref] = struct{}{}
 	}
-	for _, kind := range []catalog.Kind{catalog.KindTrafficSplit, retry.Kind} {
+	for _, kind := range []entity.Kind{entity.KindTrafficSplit, retry.Kind} {
 		rejected(t.Result, l, kind, o.Namespace)
 	}
-	byRoot := map[catalog.Name][]*catalog.TrafficSplit{}
-	for _, split := range entriesOf[*catalog.TrafficSplit](l, catalog.KindTrafficSplit) {
+	byRoot := map[entity.Name][]*catalog.TrafficSplit{}
+	for _, split := range entriesOf[*catalog.TrafficSplit](l, entity.KindTrafficSplit) {
 		if o.Namespace == "" || split.Name.Namespace == o.Namespace {
 			byRoot[split.Root] = append(byRoot[split.Root], split)
 		}
 	}
-	for _, root := range slices.SortedFunc(maps.Keys(byRoot), catalog.Name.Compare) {
+	for _, root := range slices.SortedFunc(maps.Keys(byRoot), entity.Name.Compare) {
 		t.translateSplits(root, byRoot[root])
 	}
 	t.translateRetries()
@@ -82,7 +84,7 @@ func compareServicePorts(a, b servicePort) int {
 }
 
 // translateSplits translates all TrafficSplits of a Service.
-func (t *toRoutes) translateSplits(root catalog.Name, splits []*catalog.TrafficSplit) {
+func (t *toRoutes) translateSplits(root entity.Name, splits []*catalog.TrafficSplit) {
 	inForce := t.inForce(root, splits)
 	if len(inForce) == 0 {
 		return
@@ -118,7 +120,7 @@ func (t *toRoutes) translateSplits(root catalog.Name, splits []*catalog.TrafficS
 		t.noteWithoutRoutes(refs, found)
 		return
 	}
-	var into []catalog.Ref
+	var into []entity.Ref
 	if !found.prevent(t.BestEffort) {
 		for _, r := range routes {
 			t.routes[r.to] = append(t.routes[r.to], r)
@@ -129,7 +131,7 @@ func (t *toRoutes) translateSplits(root catalog.Name, splits []*catalog.TrafficS
 }
 
 // noteWithoutRoutes adds notes where all ports stay as they are.
-func (t *toRoutes) noteWithoutRoutes(refs []catalog.Ref, found obstacles) {
+func (t *toRoutes) noteWithoutRoutes(refs []entity.Ref, found obstacles) {
 	for _, ref := range refs {
 		text, _ := found.textsFor(ref)
 		switch {
@@ -144,7 +146,7 @@ func (t *toRoutes) noteWithoutRoutes(refs []catalog.Ref, found obstacles) {
 }
 
 // inForce returns the TrafficSplits of a Service that apply to requests, and adds a note for the others.
-func (t *toRoutes) inForce(root catalog.Name, splits []*catalog.TrafficSplit) []*catalog.TrafficSplit {
+func (t *toRoutes) inForce(root entity.Name, splits []*catalog.TrafficSplit) []*catalog.TrafficSplit {
 	last := t.view.Split(root)
 	return slices.DeleteFunc(slices.Clone(splits), func(split *catalog.TrafficSplit) bool {
 		idle := len(split.Matches) == 0 && last != nil && split.Name != last.Name
@@ -156,8 +158,8 @@ func (t *toRoutes) inForce(root catalog.Name, splits []*catalog.TrafficSplit) []
 }
 
 // routeOf returns the route for a port; nil if a route exists already, or if no TrafficSplit applies to the port.
-func (t *toRoutes) routeOf(service *catalog.Service, port catalog.Port, found *obstacles) *route {
-	replaced := catalog.Ref{}
+func (t *toRoutes) routeOf(service *inventory.Service, port inventory.Port, found *obstacles) *route {
+	replaced := entity.Ref{}
 	if !port.Protocol.IsHTTP() {
 		split := t.view.Split(service.Name)
 		if split == nil {
@@ -176,7 +178,7 @@ func (t *toRoutes) routeOf(service *catalog.Service, port catalog.Port, found *o
 }
 
 // httpRouteOf returns the route for an HTTP port.
-func (t *toRoutes) httpRouteOf(service *catalog.Service, port catalog.Port, found *obstacles) *route {
+func (t *toRoutes) httpRouteOf(service *inventory.Service, port inventory.Port, found *obstacles) *route {
 	var rules []routeRule
 	for _, split := range t.view.MatchingSplits(service.Name) {
 		matches := t.matchesOf(split, found)
@@ -195,17 +197,17 @@ func (t *toRoutes) httpRouteOf(service *catalog.Service, port catalog.Port, foun
 	rules = append(rules, last)
 	ordered, err := inOrder(rules)
 	if err != nil {
-		found.add(catalog.Ref{}, "On port %d: %v.", port.Number, err)
+		found.add(entity.Ref{}, "On port %d: %v.", port.Number, err)
 	}
 	if len(ordered) > maxRules {
-		found.fail(catalog.Ref{}, "An HTTPRoute can have %d rules, and it needs more.", maxRules)
+		found.fail(entity.Ref{}, "An HTTPRoute can have %d rules, and it needs more.", maxRules)
 	}
-	return t.newRoute(catalog.KindHTTPRoute, service.Name.Namespace, service, port, ordered)
+	return t.newRoute(entity.KindHTTPRoute, service.Name.Namespace, service, port, ordered)
 }
 
 // newRoute returns a route of a namespace for a port, with a name that no other has.
-func (t *toRoutes) newRoute(kind catalog.Kind, namespace string, service *catalog.Service, port catalog.Port, rules []routeRule) *route {
-	base := catalog.Name{Namespace: namespace, Name: fmt.Sprintf("%s-%d", service.Name.Name, port.Number)}
+func (t *toRoutes) newRoute(kind entity.Kind, namespace string, service *inventory.Service, port inventory.Port, rules []routeRule) *route {
+	base := entity.Name{Namespace: namespace, Name: fmt.Sprintf("%s-%d", service.Name.Name, port.Number)}
 	return &route{Ref: t.free(kind, base), to: servicePort{service.Name, port.Number}, rules: rules}
 }
 
@@ -235,13 +237,13 @@ func inOrder(rules []routeRule) ([]routeRule, error) {
 func (t *toRoutes) matchesOf(split *catalog.TrafficSplit, found *obstacles) []catalog.RouteMatch {
 	var list []catalog.RouteMatch
 	for _, name := range split.Matches {
-		group := t.view.HTTPRouteGroup(catalog.Name{Namespace: split.Name.Namespace, Name: name})
+		group := t.view.HTTPRouteGroup(entity.Name{Namespace: split.Name.Namespace, Name: name})
 		if group == nil {
 			found.add(split.Ref(), "Its HTTPRouteGroup %s is not in the input: add it, or remove the reference.", name)
 			continue
 		}
 		for _, finding := range t.loaded.Findings {
-			if finding.Kind == catalog.KindHTTPRouteGroup && finding.Name == group.Name && !finding.Warning {
+			if finding.Kind == entity.KindHTTPRouteGroup && finding.Name == group.Name && !finding.Warning {
 				t.noteOnce(group.Ref(), Kept, "the mesh does not use a part of it, and neither do the routes: "+finding.Message)
 			}
 		}
@@ -257,7 +259,7 @@ func (t *toRoutes) matchesOf(split *catalog.TrafficSplit, found *obstacles) []ca
 }
 
 // backendsOf returns the backends of a TrafficSplit on a port. Those without the port have no share, as in the TrafficSplit.
-func (t *toRoutes) backendsOf(split *catalog.TrafficSplit, port catalog.Port, found *obstacles) []catalog.RouteBackend {
+func (t *toRoutes) backendsOf(split *catalog.TrafficSplit, port inventory.Port, found *obstacles) []catalog.RouteBackend {
 	var list []catalog.RouteBackend
 	total := uint64(0)
 	for _, backend := range split.Backends {
@@ -266,7 +268,7 @@ func (t *toRoutes) backendsOf(split *catalog.TrafficSplit, port catalog.Port, fo
 			found.add(split.Ref(), "Its backend %s is not a Service in the input, and a route %s: add the Service, or remove the backend.", backend.Service.Name, unusableShare(port))
 			continue
 		}
-		if slices.ContainsFunc(service.Ports, func(p catalog.Port) bool { return p.Number == port.Number }) {
+		if slices.ContainsFunc(service.Ports, func(p inventory.Port) bool { return p.Number == port.Number }) {
 			list = append(list, catalog.RouteBackend{Service: backend.Service, Port: port.Number, Weight: backend.Weight})
 			total += uint64(backend.Weight)
 		}
@@ -305,8 +307,8 @@ func reduceWeights(list []catalog.RouteBackend) bool {
 }
 
 // free returns a reference with a name that no route of the kind has, and reserves it.
-func (t *toRoutes) free(kind catalog.Kind, base catalog.Name) catalog.Ref {
-	ref := catalog.Ref{Kind: kind, Name: base}
+func (t *toRoutes) free(kind entity.Kind, base entity.Name) entity.Ref {
+	ref := entity.Ref{Kind: kind, Name: base}
 	for i := 2; ; i++ {
 		if _, taken := t.names[ref]; !taken {
 			break
@@ -317,8 +319,8 @@ func (t *toRoutes) free(kind catalog.Kind, base catalog.Name) catalog.Ref {
 	return ref
 }
 
-func refsOf(splits []*catalog.TrafficSplit) []catalog.Ref {
-	var refs []catalog.Ref
+func refsOf(splits []*catalog.TrafficSplit) []entity.Ref {
+	var refs []entity.Ref
 	for _, split := range splits {
 		refs = append(refs, split.Ref())
 	}
@@ -326,18 +328,18 @@ func refsOf(splits []*catalog.TrafficSplit) []catalog.Ref {
 }
 
 // noteAccess says what becomes of HTTPRouteGroups of translated TrafficSplits.
-func (t *toRoutes) noteAccess(byRoot map[catalog.Name][]*catalog.TrafficSplit) {
-	used := map[catalog.Ref]struct{}{}
+func (t *toRoutes) noteAccess(byRoot map[entity.Name][]*catalog.TrafficSplit) {
+	used := map[entity.Ref]struct{}{}
 	for _, splits := range byRoot {
 		for _, split := range splits {
 			for _, group := range split.Matches {
-				used[catalog.Ref{Kind: catalog.KindHTTPRouteGroup, Name: catalog.Name{Namespace: split.Name.Namespace, Name: group}}] = struct{}{}
+				used[entity.Ref{Kind: entity.KindHTTPRouteGroup, Name: entity.Name{Namespace: split.Name.Namespace, Name: group}}] = struct{}{}
 			}
 		}
 	}
-	for _, target := range entriesOf[*catalog.TrafficTarget](t.loaded, catalog.KindTrafficTarget) {
+	for _, target := range entriesOf[*catalog.TrafficTarget](t.loaded, entity.KindTrafficTarget) {
 		for _, rule := range target.Rules {
-			ref := catalog.Ref{Kind: rule.Kind, Name: catalog.Name{Namespace: target.Name.Namespace, Name: rule.Name}}
+			ref := entity.Ref{Kind: rule.Kind, Name: entity.Name{Namespace: target.Name.Namespace, Name: rule.Name}}
 			if _, exists := used[ref]; exists {
 				t.note(ref, Kept, "TrafficTarget %s uses it to authorize requests.", target.Name)
 				delete(used, ref)

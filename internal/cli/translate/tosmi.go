@@ -9,7 +9,9 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 )
@@ -21,11 +23,11 @@ type toSMI struct {
 	view   *catalog.View
 	Options
 	// names are those of objects that exist, and of the new ones.
-	names map[catalog.Ref]struct{}
+	names map[entity.Ref]struct{}
 	// connections are TCPRoutes by their Service.
-	connections map[catalog.Name][]connectionRoute
+	connections map[entity.Name][]connectionRoute
 	// staying are routes that also apply to clients for whom they cannot be translated.
-	staying map[catalog.Ref]struct{}
+	staying map[entity.Ref]struct{}
 }
 
 // splitRule sends the requests of some matches to backends. The first rule that matches a request applies; the last one has no matches.
@@ -44,13 +46,13 @@ type serviceRules struct {
 func ToSMI(l *load.Loaded, o Options) *Result {
 	t := &toSMI{
 		Result: &Result{}, loaded: l, view: l.Catalog.View(), Options: o,
-		names: map[catalog.Ref]struct{}{}, connections: map[catalog.Name][]connectionRoute{}, staying: map[catalog.Ref]struct{}{},
+		names: map[entity.Ref]struct{}{}, connections: map[entity.Name][]connectionRoute{}, staying: map[entity.Ref]struct{}{},
 	}
 	for ref := range l.Names {
 		t.names[ref] = struct{}{}
 	}
-	byService := map[catalog.Name][]*catalog.HTTPRoute{}
-	for _, kind := range []catalog.Kind{catalog.KindHTTPRoute, catalog.KindGRPCRoute} {
+	byService := map[entity.Name][]*catalog.HTTPRoute{}
+	for _, kind := range []entity.Kind{entity.KindHTTPRoute, entity.KindGRPCRoute} {
 		rejected(t.Result, l, kind, o.Namespace)
 		for _, r := range entriesOf[*catalog.HTTPRoute](l, kind) {
 			if o.Namespace == "" || r.Name.Namespace == o.Namespace {
@@ -73,7 +75,7 @@ func ToSMI(l *load.Loaded, o Options) *Result {
 }
 
 // attach adds a route to the Services of its namespace, and translates what it says for the clients of its own namespace.
-func (t *toSMI) attach(r *catalog.HTTPRoute, byService map[catalog.Name][]*catalog.HTTPRoute) {
+func (t *toSMI) attach(r *catalog.HTTPRoute, byService map[entity.Name][]*catalog.HTTPRoute) {
 	services := servicesOf(r)
 	if len(services) == 0 {
 		t.note(r.Ref(), Kept, "%s", parentsAreGateways)
@@ -87,26 +89,26 @@ func (t *toSMI) attach(r *catalog.HTTPRoute, byService map[catalog.Name][]*catal
 	}
 }
 
-func servicesOf(r *catalog.HTTPRoute) []catalog.Name {
-	var services []catalog.Name
+func servicesOf(r *catalog.HTTPRoute) []entity.Name {
+	var services []entity.Name
 	for _, parent := range r.Parents {
-		if parent.Service != (catalog.Name{}) {
+		if parent.Service != (entity.Name{}) {
 			services = append(services, parent.Service)
 		}
 	}
-	slices.SortFunc(services, catalog.Name.Compare)
+	slices.SortFunc(services, entity.Name.Compare)
 	return slices.Compact(services)
 }
 
 // connected groups Services that have routes in common. They are translated together or not at all.
-func connected(byService map[catalog.Name][]*catalog.HTTPRoute) [][]catalog.Name {
-	var groups [][]catalog.Name
-	done := map[catalog.Name]struct{}{}
-	for _, first := range slices.SortedFunc(maps.Keys(byService), catalog.Name.Compare) {
+func connected(byService map[entity.Name][]*catalog.HTTPRoute) [][]entity.Name {
+	var groups [][]entity.Name
+	done := map[entity.Name]struct{}{}
+	for _, first := range slices.SortedFunc(maps.Keys(byService), entity.Name.Compare) {
 		if _, seen := done[first]; seen {
 			continue
 		}
-		group := []catalog.Name{first}
+		group := []entity.Name{first}
 		done[first] = struct{}{}
 		for i := 0; i < len(group); i++ {
 			for _, r := range byService[group[i]] {
@@ -118,17 +120,17 @@ func connected(byService map[catalog.Name][]*catalog.HTTPRoute) [][]catalog.Name
 				}
 			}
 		}
-		slices.SortFunc(group, catalog.Name.Compare)
+		slices.SortFunc(group, entity.Name.Compare)
 		groups = append(groups, group)
 	}
 	return groups
 }
 
 // translateServices translates the routes of a group of Services: those that are parents of the same routes, which can only be replaced together.
-func (t *toSMI) translateServices(group []catalog.Name, byService map[catalog.Name][]*catalog.HTTPRoute) {
+func (t *toSMI) translateServices(group []entity.Name, byService map[entity.Name][]*catalog.HTTPRoute) {
 	found := make([]obstacles, len(group))
 	translated := make([]serviceRules, len(group))
-	prevented := catalog.Name{}
+	prevented := entity.Name{}
 	for i, service := range group {
 		translated[i] = t.rulesOf(service, len(byService[service]) > 0, &found[i])
 		t.checkStaying(service, byService[service], &found[i])
@@ -140,11 +142,11 @@ func (t *toSMI) translateServices(group []catalog.Name, byService map[catalog.Na
 		refs := routeRefs(byService[service])
 		into := ""
 		switch {
-		case prevented == catalog.Name{}:
+		case prevented == entity.Name{}:
 			refs = append(refs, t.replacedConnections(service, translated[i].rules)...)
 			into = t.add(service, translated[i], refs)
 		case !found[i].prevent(t.BestEffort):
-			found[i].fail(catalog.Ref{}, "Service %s, which has a route in common, cannot be translated.", prevented)
+			found[i].fail(entity.Ref{}, "Service %s, which has a route in common, cannot be translated.", prevented)
 		}
 		if into == "" {
 			for _, r := range t.connections[service] {
@@ -156,7 +158,7 @@ func (t *toSMI) translateServices(group []catalog.Name, byService map[catalog.Na
 }
 
 // checkStaying requires that all routes of a Service can be deleted: one that stays would get the requests of the others.
-func (t *toSMI) checkStaying(service catalog.Name, routes []*catalog.HTTPRoute, found *obstacles) {
+func (t *toSMI) checkStaying(service entity.Name, routes []*catalog.HTTPRoute, found *obstacles) {
 	for _, r := range routes {
 		if _, stays := t.staying[r.Ref()]; stays && len(routes) > 1 {
 			found.fail(r.Ref(), "It stays, and would get requests of Service %s that its other routes have now: write a route for each parent.", service)
@@ -164,8 +166,8 @@ func (t *toSMI) checkStaying(service catalog.Name, routes []*catalog.HTTPRoute, 
 	}
 }
 
-func routeRefs(routes []*catalog.HTTPRoute) []catalog.Ref {
-	var refs []catalog.Ref
+func routeRefs(routes []*catalog.HTTPRoute) []entity.Ref {
+	var refs []entity.Ref
 	for _, r := range routes {
 		refs = append(refs, r.Ref())
 	}
@@ -174,10 +176,10 @@ func routeRefs(routes []*catalog.HTTPRoute) []catalog.Ref {
 
 // rulesOf returns the rules for a Service, which has routes of requests or of connections only. A TrafficSplit applies to all its ports, so the routes
 // of all HTTP ports must say the same.
-func (t *toSMI) rulesOf(name catalog.Name, ofRequests bool, found *obstacles) serviceRules {
+func (t *toSMI) rulesOf(name entity.Name, ofRequests bool, found *obstacles) serviceRules {
 	service := t.view.Service(name)
 	if service == nil {
-		found.fail(catalog.Ref{}, "Its Service %s is not in the input, so its ports are unknown: add it.", name)
+		found.fail(entity.Ref{}, "Its Service %s is not in the input, so its ports are unknown: add it.", name)
 		return serviceRules{}
 	}
 	t.checkOthers(name, found)
@@ -191,16 +193,16 @@ func (t *toSMI) rulesOf(name catalog.Name, ofRequests bool, found *obstacles) se
 		switch {
 		case !port.Protocol.IsHTTP():
 		case len(t.view.ServiceRoutes(name.Namespace, name, port)) == 0:
-			found.add(catalog.Ref{}, "%s", portWithoutRoute(service, port))
+			found.add(entity.Ref{}, "%s", portWithoutRoute(service, port))
 		default:
 			all = append(all, t.rulesOfPort(service, port, found))
 			if last := all[len(all)-1]; !reflect.DeepEqual(all[0], last) {
-				found.add(catalog.Ref{}, "The ports of Service %s have different routes, and a TrafficSplit applies to all ports.", name.Name)
+				found.add(entity.Ref{}, "The ports of Service %s have different routes, and a TrafficSplit applies to all ports.", name.Name)
 			}
 		}
 	}
 	if len(all) == 0 {
-		found.fail(catalog.Ref{}, "Service %s has no HTTP port with a route.", name)
+		found.fail(entity.Ref{}, "Service %s has no HTTP port with a route.", name)
 		return serviceRules{}
 	}
 	t.checkTCP(service, all[0].rules, found)
@@ -213,52 +215,52 @@ func (t *toSMI) rulesOf(name catalog.Name, ofRequests bool, found *obstacles) se
 }
 
 // checkGroups reports matches that the mesh does not use in an HTTPRouteGroup.
-func (t *toSMI) checkGroups(service catalog.Name, rules []splitRule, found *obstacles) {
+func (t *toSMI) checkGroups(service entity.Name, rules []splitRule, found *obstacles) {
 	for _, rule := range rules {
 		_, problems := ingest.HTTPRouteGroup(groupObject(service, rule.matches))
 		for _, problem := range problems {
 			if !problem.Warning {
-				found.fail(catalog.Ref{}, "As HTTPRouteGroup: %s", problem.Message)
+				found.fail(entity.Ref{}, "As HTTPRouteGroup: %s", problem.Message)
 			}
 		}
 	}
 }
 
 // isSelf reports whether the last rule sends all requests to the Service itself.
-func isSelf(rules []splitRule, service catalog.Name) bool {
+func isSelf(rules []splitRule, service entity.Name) bool {
 	last := rules[len(rules)-1].backends
 	return len(last) == 1 && last[0].Service == service && last[0].Weight > 0
 }
 
 // checkOthers reports what else decides about requests to a Service.
-func (t *toSMI) checkOthers(name catalog.Name, found *obstacles) {
+func (t *toSMI) checkOthers(name entity.Name, found *obstacles) {
 	splits := t.view.MatchingSplits(name)
 	if split := t.view.Split(name); split != nil {
 		splits = append(splits, split)
 	}
 	if len(splits) > 0 {
-		found.add(catalog.Ref{}, "TrafficSplit %s of Service %s is in force again without the route: delete the route if that is what you want, or else the TrafficSplit.", splits[0].Name, name.Name)
+		found.add(entity.Ref{}, "TrafficSplit %s of Service %s is in force again without the route: delete the route if that is what you want, or else the TrafficSplit.", splits[0].Name, name.Name)
 	}
-	for _, kind := range []catalog.Kind{catalog.KindHTTPRoute, catalog.KindGRPCRoute} {
+	for _, kind := range []entity.Kind{entity.KindHTTPRoute, entity.KindGRPCRoute} {
 		for _, r := range entriesOf[*catalog.HTTPRoute](t.loaded, kind) {
 			isParent := r.HasParent(name) && r.Name.Namespace == name.Namespace
 			switch {
 			case r.HasGateway() && isParent:
 				found.keep(r.Ref(), "Its Gateways need it: remove its parents of the kind Service instead of deleting it, when you delete the other routes.")
 			case r.HasGateway() && sendsTo(r, name):
-				found.add(catalog.Ref{}, "The %s %s sends requests of Gateways to Service %s. A TrafficSplit would apply to them, and routes of the Service do not.", r.Kind, r.Name, name.Name)
+				found.add(entity.Ref{}, "The %s %s sends requests of Gateways to Service %s. A TrafficSplit would apply to them, and routes of the Service do not.", r.Kind, r.Name, name.Name)
 			}
 		}
 	}
 }
 
 // rulesOfPort returns the rules for a port, in the order in which they apply.
-func (t *toSMI) rulesOfPort(service *catalog.Service, port catalog.Port, found *obstacles) serviceRules {
+func (t *toSMI) rulesOfPort(service *inventory.Service, port inventory.Port, found *obstacles) serviceRules {
 	var result serviceRules
 	for i, rule := range authz.RouteRules(t.view, service.Name.Namespace, service, port) {
 		routed := rule.Routed
 		if routed.Rule == nil {
-			found.add(catalog.Ref{}, "Requests to Service %s that no rule matches get 404, and a TrafficSplit leaves them to the Service: add a rule without matches.", service.Name.Name)
+			found.add(entity.Ref{}, "Requests to Service %s that no rule matches get 404, and a TrafficSplit leaves them to the Service: add a rule without matches.", service.Name.Name)
 			result.append(splitRule{backends: []catalog.SplitBackend{{Service: service.Name, Weight: 1}}})
 			break
 		}
@@ -324,8 +326,8 @@ func (t *toSMI) checkRule(r *catalog.HTTPRoute, rule *catalog.HTTPRouteRule, fou
 }
 
 // backendsOf returns the backends of a rule as those of a TrafficSplit, whose port is that of the Service.
-func (t *toSMI) backendsOf(called catalog.Name, r *catalog.HTTPRoute, rule *catalog.HTTPRouteRule, port catalog.Port, found *obstacles) []catalog.SplitBackend {
-	weights := map[catalog.Name]uint32{}
+func (t *toSMI) backendsOf(called entity.Name, r *catalog.HTTPRoute, rule *catalog.HTTPRouteRule, port inventory.Port, found *obstacles) []catalog.SplitBackend {
+	weights := map[entity.Name]uint32{}
 	total := uint64(0)
 	for _, backend := range rule.Backends {
 		ref := r.Ref()

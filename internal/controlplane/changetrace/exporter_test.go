@@ -18,6 +18,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 )
 
@@ -25,7 +26,7 @@ var (
 	start  = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 	change = status.Trace{
 		Number: 7, StartedAt: start, Total: 1, Scopes: 2, Resources: 3, Streams: 4, Acknowledged: 3, Rejected: 1, Duration: 100 * time.Millisecond,
-		Objects: []status.TracedObject{{Ref: catalog.Ref{Kind: "TrafficTarget", Name: catalog.Name{Namespace: "shop", Name: "cart"}}}},
+		Objects: []status.TracedObject{{Ref: entity.Ref{Kind: "TrafficTarget", Name: entity.Name{Namespace: "shop", Name: "cart"}}}},
 		Stages: map[status.Stage]time.Duration{
 			status.StageIngest: time.Millisecond, status.StageQueue: 2 * time.Millisecond, status.StageCatalog: 3 * time.Millisecond, status.StageScope: 4 * time.Millisecond,
 			status.StageEnvoy: 5 * time.Millisecond, status.StagePush: 10 * time.Millisecond, status.StageAcknowledge: 60 * time.Millisecond,

@@ -18,6 +18,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
 // page is a JSON page.
@@ -110,7 +111,7 @@ type Store interface {
 	Proxies() []status.Proxy
 	Traces() []status.Trace
 	Resources(podUID string) ([]snapshot.ConfiguredResource, error)
-	Entries(ctx context.Context, kinds ...catalog.Kind) ([]catalog.Entry, error)
+	Entries(ctx context.Context, kinds ...entity.Kind) ([]catalog.Entry, error)
 }
 
 // Sources provides the data of the debug pages. All fields are required.

@@ -18,6 +18,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -48,7 +49,7 @@ func (s store) Resources(uid string) ([]snapshot.ConfiguredResource, error) {
 	}, nil
 }
 
-func (store) Entries(_ context.Context, kinds ...catalog.Kind) ([]catalog.Entry, error) {
+func (store) Entries(_ context.Context, kinds ...entity.Kind) ([]catalog.Entry, error) {
 	pod := meshtest.Pod("a", "client", "client", "buyer", "10.0.0.1")
 	pod.UID, pod.Labels[names.ProxyUUIDLabel] = "uid", "uuid"
 	c := catalog.New()

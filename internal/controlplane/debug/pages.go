@@ -16,6 +16,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/report/server"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/platform/report"
@@ -64,8 +66,8 @@ func changes(s Sources, _ *http.Request) (any, error) { return server.Changes(s.
 
 // policies returns the policies in the catalog, by kind.
 func policies(s Sources, r *http.Request) (any, error) {
-	var policies []catalog.Kind
-	byKind := map[catalog.Kind][]catalog.Entry{}
+	var policies []entity.Kind
+	byKind := map[entity.Kind][]catalog.Entry{}
 	for _, source := range kinds.Policies() {
 		policies = append(policies, source.Kind)
 		byKind[source.Kind] = []catalog.Entry{}
@@ -78,7 +80,7 @@ func policies(s Sources, r *http.Request) (any, error) {
 }
 
 func namespaces(s Sources, r *http.Request) (any, error) {
-	entries, err := s.Store.Entries(r.Context(), catalog.KindNamespace)
+	entries, err := s.Store.Entries(r.Context(), entity.KindNamespace)
 	monitored := []string{}
 	for _, e := range entries {
 		if ns, ok := e.(*catalog.Namespace); ok && ns.Monitored {
@@ -141,13 +143,13 @@ type offer struct {
 
 // proxies lists the connected sidecars, or returns one of them.
 func proxies(s Sources, r *http.Request) (any, error) {
-	pods, err := s.Store.Entries(r.Context(), catalog.KindPod)
+	pods, err := s.Store.Entries(r.Context(), entity.KindPod)
 	if err != nil {
 		return nil, err
 	}
 	uuids := map[string]string{}
 	for _, e := range pods {
-		if pod, ok := e.(*catalog.Pod); ok {
+		if pod, ok := e.(*inventory.Instance); ok {
 			uuids[pod.UID] = pod.Labels[names.ProxyUUIDLabel]
 		}
 	}

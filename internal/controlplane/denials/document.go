@@ -3,8 +3,9 @@ package denials
 import (
 	"strings"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/platform/report"
 )
 
@@ -17,10 +18,10 @@ func (d Denial) Report() report.Denial {
 	if d.Client != (identity.ServiceAccount{}) {
 		document.Client = d.Client.String()
 	}
-	if d.Workload != (catalog.Workload{}) {
+	if d.Workload != (inventory.Workload{}) {
 		document.ClientWorkload = strings.ToLower(d.Workload.Kind) + "/" + d.Workload.Name
 	}
-	if d.Service != (catalog.Name{}) {
+	if d.Service != (entity.Name{}) {
 		document.Service = d.Service.String()
 	}
 	switch {

@@ -6,7 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
 // viewTimeout is how long a scrape waits for names of Services.
@@ -54,7 +54,7 @@ func (d Denial) labels() [7]string {
 	document := d.Report()
 	labels := [7]string{d.Client.Namespace, d.Client.Name, d.Service.Namespace, d.Service.Name, "", document.Side, d.Reason}
 	switch {
-	case d.Service != (catalog.Name{}):
+	case d.Service != (entity.Name{}):
 	case d.AtServer():
 		labels[2], labels[4] = d.Server.Namespace, d.Server.String()
 	default:

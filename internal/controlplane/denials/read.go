@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
 // Limits on the streams of sidecars. Each thread of a sidecar has one.
@@ -101,7 +102,7 @@ func nameServices(list []Denial, view *catalog.View) {
 		case !d.AtServer():
 			d.Service = known[d.Address].Service
 		case !slices.Contains(view.ServicesOf(d.Server), d.Service):
-			d.Service = catalog.Name{}
+			d.Service = entity.Name{}
 		}
 	}
 }

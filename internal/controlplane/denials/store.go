@@ -5,8 +5,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 const (
@@ -37,7 +38,7 @@ const (
 // Reporter is a sidecar that reports denials.
 type Reporter struct {
 	Account  identity.ServiceAccount
-	Workload catalog.Workload
+	Workload inventory.Workload
 	// IPs are the addresses of the pod. Denials at them were denied by the sidecar as a server.
 	IPs []netip.Addr
 }
@@ -48,7 +49,7 @@ type Event struct {
 	Address netip.AddrPort
 	// Client is who was denied at a server; zero if it proved no identity. Service is the Service that it called; zero if unknown.
 	Client  identity.ServiceAccount
-	Service catalog.Name
+	Service entity.Name
 	Reason  string
 }
 
@@ -56,11 +57,11 @@ type Event struct {
 type Key struct {
 	// Client is zero if it proved no identity. Workload is that of a client that was denied by its own sidecar.
 	Client   identity.ServiceAccount
-	Workload catalog.Workload
+	Workload inventory.Workload
 	// Server is the identity of the server that denied; zero for a denial at the client. Service is the Service that the client called, as the
 	// server reports it.
 	Server  identity.ServiceAccount
-	Service catalog.Name
+	Service entity.Name
 	// Address is the destination of a denial at the client.
 	Address netip.AddrPort
 	Reason  string

@@ -13,6 +13,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -25,7 +26,7 @@ func (c *clock) wait(d time.Duration) { c.now = c.now.Add(d) }
 func newTestStore(c *clock) *Store { return NewStore(func() time.Time { return c.now }) }
 
 var (
-	thief    = Reporter{Account: SA("shop", "thief"), Workload: catalog.Workload{Kind: "Deployment", Name: "thief"}, IPs: []netip.Addr{netip.MustParseAddr("10.0.0.9")}}
+	thief    = Reporter{Account: SA("shop", "thief"), Workload: inventory.Workload{Kind: "Deployment", Name: "thief"}, IPs: []netip.Addr{netip.MustParseAddr("10.0.0.9")}}
 	web      = Reporter{Account: SA("shop", "web"), IPs: []netip.Addr{netip.MustParseAddr("10.0.0.1")}}
 	webPort  = netip.MustParseAddrPort("10.96.0.1:80")
 	atServer = netip.MustParseAddrPort("10.0.0.1:8080")
@@ -88,7 +89,7 @@ func TestReportsAreAboutTheReporter(t *testing.T) {
 // TestServicesAreNamed has the address of a Service, and servers that report a Service of their own and one of others.
 func TestServicesAreNamed(t *testing.T) {
 	view := Apply(&catalog.Namespace{Name: "shop", Monitored: true}, Pod("shop", "web-0", "web", "web", "10.0.0.1"),
-		Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP), Service("shop", "bank", "bank", "10.96.0.2", 80, catalog.ProtocolHTTP)).View()
+		Service("shop", "web", "web", "10.96.0.1", 80, inventory.ProtocolHTTP), Service("shop", "bank", "bank", "10.96.0.2", 80, inventory.ProtocolHTTP)).View()
 	s := newTestStore(newClock())
 	s.Record(thief, []Event{{Address: webPort, Reason: NoPolicy}, {Address: netip.MustParseAddrPort("203.0.113.9:443"), Reason: NoPolicy}}, false)
 	for _, service := range []string{"web", "bank"} {

@@ -6,11 +6,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
 var (
-	authorizer = Server{Cluster: "external-authorization|namespace", Policy: catalog.Name{Namespace: "shop", Name: "authz"}}
+	authorizer = Server{Cluster: "external-authorization|namespace", Policy: entity.Name{Namespace: "shop", Name: "authz"}}
 	limiter    = Server{Cluster: "ratelimit|10.0.0.9:8081"}
 )
 

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
 
@@ -111,7 +111,7 @@ type Server struct {
 	// Cluster is the name of its Envoy cluster.
 	Cluster string
 	// Policy is the ExternalAuthorization that names the server; empty for a server of the MeshConfig and for a rate limit service.
-	Policy catalog.Name
+	Policy entity.Name
 }
 
 // Failure is a server that does not answer sidecars of an identity.

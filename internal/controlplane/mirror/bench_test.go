@@ -7,7 +7,9 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/assess"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -26,8 +28,8 @@ func manyPolicies() (*Mirror, []catalog.Entry) {
 			add(&catalog.Namespace{Name: namespace, Monitored: true})
 		}
 		add(&catalog.ServiceAccount{Name: name, UID: "uid"})
-		add(Service(namespace, name.Name, name.Name, "", 80, catalog.ProtocolHTTP))
-		policy := &retry.Policy{Name: name, Created: time.Unix(int64(i), 0), Source: identity.ServiceAccount(name), Destinations: []catalog.Name{name}}
+		add(Service(namespace, name.Name, name.Name, "", 80, inventory.ProtocolHTTP))
+		policy := &retry.Policy{Name: name, Created: time.Unix(int64(i), 0), Source: identity.ServiceAccount(name), Destinations: []entity.Name{name}}
 		policies = append(policies, policy)
 		add(policy)
 	}
@@ -67,7 +69,7 @@ func BenchmarkReadinessOfAPod(b *testing.B) {
 	ready := false
 	for b.Loop() {
 		ready = !ready
-		slice := &catalog.EndpointSlice{Name: Name("n0", "p0"), Service: Name("n0", "p0"), Endpoints: []catalog.Endpoint{{Ready: ready}}}
+		slice := &inventory.EndpointSlice{Name: Name("n0", "p0"), Service: Name("n0", "p0"), Endpoints: []inventory.Endpoint{{Ready: ready}}}
 		m.Apply([]catalog.Change{catalog.Set(slice)})
 		if affected := m.apply(m.take()); len(affected) > 0 {
 			b.Fatalf("policies are affected: %v", affected)

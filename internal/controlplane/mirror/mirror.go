@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
 // Mirror is a second catalog. It is safe for concurrent use.
@@ -16,19 +17,19 @@ type Mirror struct {
 	catalog *catalog.Catalog
 
 	dependence sync.Mutex
-	readers    *catalog.Index[catalog.Ref]
+	readers    *catalog.Index[entity.Ref]
 
 	arrived  sync.Mutex
 	pending  []catalog.Change
 	wake     chan struct{}
-	watchers map[catalog.Kind]func(context.Context, catalog.Name)
+	watchers map[entity.Kind]func(context.Context, entity.Name)
 }
 
 // New returns an empty mirror.
 func New() *Mirror {
 	return &Mirror{
-		catalog: catalog.New(), readers: catalog.NewIndex[catalog.Ref](),
-		wake: make(chan struct{}, 1), watchers: map[catalog.Kind]func(context.Context, catalog.Name){},
+		catalog: catalog.New(), readers: catalog.NewIndex[entity.Ref](),
+		wake: make(chan struct{}, 1), watchers: map[entity.Kind]func(context.Context, entity.Name){},
 	}
 }
 
@@ -44,14 +45,14 @@ func (m *Mirror) Apply(changes []catalog.Change) {
 }
 
 // Watch makes Run call notify for each object of a kind whose view would read something else now.
-func (m *Mirror) Watch(kind catalog.Kind, notify func(context.Context, catalog.Name)) {
+func (m *Mirror) Watch(kind entity.Kind, notify func(context.Context, entity.Name)) {
 	m.arrived.Lock()
 	defer m.arrived.Unlock()
 	m.watchers[kind] = notify
 }
 
 // Read calls read with a view of the mesh, which must not be kept. What the view records are the dependencies of the object until its next Read.
-func (m *Mirror) Read(object catalog.Ref, read func(*catalog.View)) {
+func (m *Mirror) Read(object entity.Ref, read func(*catalog.View)) {
 	m.reading.RLock()
 	defer m.reading.RUnlock()
 	view := m.catalog.View()
@@ -69,7 +70,7 @@ func (m *Mirror) ReadWith(policy catalog.Entry, read func(*catalog.View)) {
 }
 
 // Forget drops the dependencies of an object that no longer exists.
-func (m *Mirror) Forget(object catalog.Ref) {
+func (m *Mirror) Forget(object entity.Ref) {
 	m.dependence.Lock()
 	defer m.dependence.Unlock()
 	m.readers.Remove(object)
@@ -108,7 +109,7 @@ func (m *Mirror) take() []catalog.Change {
 }
 
 // apply makes changes and returns the affected objects, sorted. An object without an entry still exists for those that refer to it.
-func (m *Mirror) apply(changes []catalog.Change) []catalog.Ref {
+func (m *Mirror) apply(changes []catalog.Change) []entity.Ref {
 	for i, change := range changes {
 		if change.Entry == nil && change.Exists {
 			changes[i].Entry = &catalog.Unread{Object: change.Ref, Problem: change.Problem}
@@ -119,5 +120,5 @@ func (m *Mirror) apply(changes []catalog.Change) []catalog.Ref {
 	affected := m.catalog.Apply(changes)
 	m.dependence.Lock()
 	defer m.dependence.Unlock()
-	return slices.SortedFunc(maps.Keys(m.readers.Affected(affected)), catalog.Ref.Compare)
+	return slices.SortedFunc(maps.Keys(m.readers.Affected(affected)), entity.Ref.Compare)
 }

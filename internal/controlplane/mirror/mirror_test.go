@@ -8,21 +8,22 @@ import (
 	"testing/synctest"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
 var (
 	web     = Name("shop", "web")
-	grant   = catalog.Ref{Kind: catalog.KindTrafficTarget, Name: Name("shop", "grant")}
-	account = catalog.Ref{Kind: catalog.KindServiceAccount, Name: web}
+	grant   = entity.Ref{Kind: entity.KindTrafficTarget, Name: Name("shop", "grant")}
+	account = entity.Ref{Kind: entity.KindServiceAccount, Name: web}
 )
 
 // TestReadersLearnOfChanges reads the mesh for an object, changes what it read and something else, and forgets the object.
 func TestReadersLearnOfChanges(t *testing.T) {
 	m := New()
-	var notified []catalog.Name
-	m.Watch(grant.Kind, func(_ context.Context, name catalog.Name) { notified = append(notified, name) })
+	var notified []entity.Name
+	m.Watch(grant.Kind, func(_ context.Context, name entity.Name) { notified = append(notified, name) })
 	exists := false
 	read := func() { m.Read(grant, func(v *catalog.View) { exists = v.Exists(account) }) }
 	read()
@@ -103,7 +104,7 @@ func TestChangesDoNotWaitForReaders(t *testing.T) {
 func TestRunAppliesChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, notified := New(), 0
-		m.Watch(grant.Kind, func(context.Context, catalog.Name) { notified++ })
+		m.Watch(grant.Kind, func(context.Context, entity.Name) { notified++ })
 		m.Read(grant, func(v *catalog.View) { v.Exists(account) })
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)

@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"testing"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -21,7 +21,7 @@ func TestTokenFromAnotherPod(t *testing.T) {
 	outside := meshtest.Pod("elsewhere", "outside", "any", "any", "10.0.0.5")
 	h := newSyncedHarness(append(entries, starting, finished, outside)...)
 	for name, test := range map[string]struct {
-		pod  *catalog.Pod
+		pod  *inventory.Instance
 		from string
 		want error
 	}{

@@ -6,7 +6,9 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -18,7 +20,7 @@ func TestPostponedChangesReachTheirStreams(t *testing.T) {
 	own, other := egressOf("hostile", "one.example.com"), egressOf("osm-system", "two.example.com")
 	m.during(t, other)
 	m.apply(own)
-	for name, ref := range map[string]catalog.Ref{"interrupted": own.Ref(), "other": other.Ref()} {
+	for name, ref := range map[string]entity.Ref{"interrupted": own.Ref(), "other": other.Ref()} {
 		if trace := m.traceOf(t, ref); trace.Streams != 1 || trace.Open != 1 || trace.Duration != 0 {
 			t.Errorf("the trace of the %s change has %d streams, %d of them open, and took %v; want one that is open", name, trace.Streams, trace.Open, trace.Duration)
 		}
@@ -34,7 +36,7 @@ func TestInterruptingChangesHaveTheirOwnStreams(t *testing.T) {
 	own, other := egressOf("hostile", "one.example.com"), meshtest.Group("a", "routes", "/other")
 	m.during(t, other)
 	m.apply(own)
-	for name, ref := range map[string]catalog.Ref{"interrupted": own.Ref(), "other": other.Ref()} {
+	for name, ref := range map[string]entity.Ref{"interrupted": own.Ref(), "other": other.Ref()} {
 		if trace := m.traceOf(t, ref); trace.Streams != 1 || trace.Scopes < 1 {
 			t.Errorf("the trace of the %s change has %d streams and %d scopes, want one stream", name, trace.Streams, trace.Scopes)
 		}
@@ -123,7 +125,7 @@ func TestPostponedBatchesEndWithTheirLastScope(t *testing.T) {
 	group := meshtest.Group("a", "routes", "/x/y")
 	other := &runningBatch{postponed: 2, trace: h.store.tracer.Begin(status.Batch{Changes: []catalog.Change{catalog.Set(group)}}, h.now, func(catalog.Change) bool { return true })}
 	before := h.latestTrace().Number
-	for i, pod := range []*catalog.Pod{client, server} {
+	for i, pod := range []*inventory.Instance{client, server} {
 		h.store.rebuildInTurn(&runningBatch{affectedBy: []*runningBatch{other}}, h.connect(t, pod).scope.Load())
 		if hasEnded := h.latestTrace().Number != before; hasEnded != (i == 1) {
 			t.Errorf("after %d of two scopes, the trace has ended: %t", i+1, hasEnded)
@@ -134,11 +136,11 @@ func TestPostponedBatchesEndWithTheirLastScope(t *testing.T) {
 // TestInterruptedBatchesRebuildNothingTwice lets a change of the same scopes interrupt a long one, which must not rebuild those again that have both changes.
 func TestInterruptedBatchesRebuildNothingTwice(t *testing.T) {
 	m := newSlowMesh(t)
-	other := &catalog.Egress{Name: meshtest.Name("osm-system", "all"), Sources: m.accounts, Hosts: []string{"all.example.com"}, Ports: []catalog.EgressPort{{Number: 80, Protocol: catalog.ProtocolHTTP}}}
+	other := &catalog.Egress{Name: meshtest.Name("osm-system", "all"), Sources: m.accounts, Hosts: []string{"all.example.com"}, Ports: []catalog.EgressPort{{Number: 80, Protocol: inventory.ProtocolHTTP}}}
 	m.apply(&catalog.Settings{EgressPolicies: true, Namespace: "osm-system"})
 	m.queueDuring(100*time.Millisecond, catalog.Set(other))
 	m.edit()
-	own := m.traceOf(t, catalog.Ref{Kind: catalog.KindEgress, Name: meshtest.Name("hostile", "outside")}).Scopes
+	own := m.traceOf(t, entity.Ref{Kind: entity.KindEgress, Name: meshtest.Name("hostile", "outside")}).Scopes
 	if got := m.traceOf(t, other.Ref()).Scopes; got != len(m.accounts) || own == 0 || own >= len(m.accounts) {
 		t.Errorf("the interrupted change rebuilds %d scopes, and the other one %d; want some of %d, and all", own, got, len(m.accounts))
 	}
@@ -153,7 +155,7 @@ func TestOrderOfScopes(t *testing.T) {
 	m := newPermissiveMesh(t, namespaces...)
 	strict := false
 	vault := meshtest.Pod("bank", "vault", "vault", "vault", "10.0.0.99")
-	service := meshtest.Service("bank", "vault", "vault", "10.96.0.99", 80, catalog.ProtocolHTTP)
+	service := meshtest.Service("bank", "vault", "vault", "10.96.0.99", 80, inventory.ProtocolHTTP)
 	var clients []identity.ServiceAccount
 	for _, pod := range m.pods[:10] {
 		clients = append(clients, pod.Identity())

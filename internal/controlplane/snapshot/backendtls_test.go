@@ -11,6 +11,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -24,7 +25,7 @@ func TestSidecarsWaitForAuthorities(t *testing.T) {
 		&catalog.Settings{EgressPolicies: true}, &catalog.Namespace{Name: "shop", Monitored: true},
 		&catalog.Egress{
 			Name: meshtest.Name("shop", "api"), Sources: []identity.ServiceAccount{meshtest.SA("shop", "till")}, Hosts: []string{"api.example.com"},
-			Ports: []catalog.EgressPort{{Number: 80, Protocol: catalog.ProtocolHTTP}},
+			Ports: []catalog.EgressPort{{Number: 80, Protocol: inventory.ProtocolHTTP}},
 		},
 		&catalog.BackendTLSPolicy{
 			Name: meshtest.Name("shop", "p"), Hostname: "api.example.com", Authorities: []string{"ca"},
@@ -63,7 +64,7 @@ func TestRejectedBackendTLSPolicy(t *testing.T) {
 		&catalog.BackendAuthorities{Name: meshtest.Name("shop", "ca"), PEM: []byte("good")}, policy,
 		&catalog.Egress{
 			Name: meshtest.Name("shop", "api"), Sources: []identity.ServiceAccount{meshtest.SA("shop", "till")}, Hosts: []string{"api.example.com"},
-			Ports: []catalog.EgressPort{{Number: 80, Protocol: catalog.ProtocolHTTP}},
+			Ports: []catalog.EgressPort{{Number: 80, Protocol: inventory.ProtocolHTTP}},
 		},
 	)
 	proxy := newFakeProxy(h, till)

@@ -8,7 +8,9 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/quarantine"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -60,14 +62,14 @@ func benchmarkVerdicts(b *testing.B, onDemand bool, rejected quarantine.Rejected
 	b.ResetTimer()
 	for range b.N {
 		b.StopTimer()
-		newest := meshtest.Service("a", "newest", "nothing", "10.97.0.1", 80, catalog.ProtocolHTTP)
+		newest := meshtest.Service("a", "newest", "nothing", "10.97.0.1", 80, inventory.ProtocolHTTP)
 		h.apply(newest) // nothing is known about the mesh
 		h.remove(newest)
 		h.timers = nil
 		b.StartTimer()
 		for _, n := range scopes {
 			measure(func() {
-				h.store.quarantine.HandleNACK(n.key, rejected, quarantine.Proxy{Pod: catalog.Name(n.key.Identity)})
+				h.store.quarantine.HandleNACK(n.key, rejected, quarantine.Proxy{Pod: entity.Name(n.key.Identity)})
 			})
 		}
 		for range 16 { // the pauses of examinations

@@ -9,7 +9,9 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/delta"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/mesh"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -24,7 +26,7 @@ func BenchmarkEndpointChange(b *testing.B) {
 
 func benchmarkEndpointChange(b *testing.B, streams, held int) {
 	f := newFleet(streams, held)
-	slices := [2]*catalog.EndpointSlice{f.slice(2), f.slice(1)}
+	slices := [2]*inventory.EndpointSlice{f.slice(2), f.slice(1)}
 	b.ReportAllocs()
 	b.ResetTimer()
 	sent := 0
@@ -43,7 +45,7 @@ func benchmarkEndpointChange(b *testing.B, streams, held int) {
 // BenchmarkNewService measures a new Service in permissive mode, until each stream has encoded its cluster and handled the ACK.
 func BenchmarkNewService(b *testing.B) {
 	f := newFleet(250, 250)
-	newest := meshtest.Service("a", "newest", "nothing", "10.97.0.1", 80, catalog.ProtocolTCP)
+	newest := meshtest.Service("a", "newest", "nothing", "10.97.0.1", 80, inventory.ProtocolTCP)
 	b.ReportAllocs()
 	b.ResetTimer()
 	for range b.N {
@@ -65,7 +67,7 @@ func BenchmarkUnusedService(b *testing.B) {
 	for _, services := range []int{250, 1000} {
 		b.Run(fmt.Sprintf("services=%d", services), func(b *testing.B) {
 			f := newFleetOf(500, services, true)
-			newest := meshtest.Service("a", "newest", "nothing", "10.97.0.1", 80, catalog.ProtocolHTTP)
+			newest := meshtest.Service("a", "newest", "nothing", "10.97.0.1", 80, inventory.ProtocolHTTP)
 			b.ReportAllocs()
 			b.ResetTimer()
 			for range b.N {
@@ -110,7 +112,7 @@ func BenchmarkRouteChange(b *testing.B) {
 // fleet is a mesh in permissive mode with streams that subscribe to all clusters and endpoints.
 type fleet struct {
 	harness  *harness
-	service  catalog.Name
+	service  entity.Name
 	sessions []*delta.Session
 }
 
@@ -122,16 +124,16 @@ func newFleetOf(streams, services int, onDemand bool) *fleet {
 		&catalog.Namespace{Name: "a", Monitored: true}, &catalog.Settings{Permissive: true}, f.slice(1), server(1), server(2),
 		&catalog.ServiceCIDR{Name: "kubernetes", Ranges: []netip.Prefix{netip.MustParsePrefix("10.96.0.0/12")}},
 	}
-	protocol := catalog.ProtocolTCP
+	protocol := inventory.ProtocolTCP
 	if onDemand {
-		protocol = catalog.ProtocolHTTP
+		protocol = inventory.ProtocolHTTP
 	}
 	for i := range services {
 		name := fmt.Sprintf("service-%d", i)
 		address := netip.AddrFrom4([4]byte{10, 96, byte(i >> 8), byte(i)}).String()
 		entries = append(entries, meshtest.Service("a", name, "nothing", address, 80, protocol))
 	}
-	clients := make([]*catalog.Pod, streams)
+	clients := make([]*inventory.Instance, streams)
 	for i := range clients {
 		name := fmt.Sprintf("client-%d", i)
 		address := netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}).String()
@@ -152,12 +154,12 @@ func newFleetOf(streams, services int, onDemand bool) *fleet {
 }
 
 // slice returns one version of the endpoints.
-func (f *fleet) slice(version byte) *catalog.EndpointSlice {
+func (f *fleet) slice(version byte) *inventory.EndpointSlice {
 	return meshtest.Slice(f.service, server(version))
 }
 
 // server returns a pod behind the service.
-func server(n byte) *catalog.Pod {
+func server(n byte) *inventory.Instance {
 	address := netip.AddrFrom4([4]byte{10, 1, 0, n}).String()
 	return meshtest.Pod("a", fmt.Sprintf("server-%d", n), "nothing", "server", address)
 }

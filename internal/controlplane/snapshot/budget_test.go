@@ -8,7 +8,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -72,14 +74,14 @@ func TestBudgetsCountLargeScopes(t *testing.T) {
 // sidecars are served once there is room.
 func TestSidecarsBeyondTheBudgetDenyAllRequests(t *testing.T) {
 	var entries []catalog.Entry
-	pods := map[string]*catalog.Pod{}
+	pods := map[string]*inventory.Instance{}
 	for i, key := range []string{"a/one", "a/two", "b/three"} {
 		namespace, name := key[:1], key[2:]
 		pod := meshtest.Pod(namespace, name, name, name, fmt.Sprintf("10.0.0.%d", i+1))
-		service := meshtest.Service(namespace, name, name, fmt.Sprintf("172.0.0.%d", i+1), 80, catalog.ProtocolHTTP)
+		service := meshtest.Service(namespace, name, name, fmt.Sprintf("172.0.0.%d", i+1), 80, inventory.ProtocolHTTP)
 		pods[key] = pod
 		entries = append(entries, &catalog.Namespace{Name: namespace, Monitored: true}, meshtest.Group(namespace, "all", "/"), pod, service, meshtest.Slice(service.Name, pod),
-			&catalog.ServiceAccount{Name: catalog.Name(pod.Identity()), UID: "uid-of-" + name},
+			&catalog.ServiceAccount{Name: entity.Name(pod.Identity()), UID: "uid-of-" + name},
 			meshtest.Target(name, pod.Identity(), []catalog.TargetRule{meshtest.HTTP("all")}, identity.ServiceAccount{Namespace: namespace, Name: "client"}))
 	}
 	h := newSyncedHarness(entries...)
@@ -104,10 +106,10 @@ func TestSidecarsBeyondTheBudgetDenyAllRequests(t *testing.T) {
 	}
 	expect("the second has no room", 1, 0, "[{{TrafficTarget a/two} [a/two] 0}]")
 	h.apply(meshtest.Target("one", pods["a/one"].Identity(), nil))
-	h.store.Apply([]catalog.Change{{Ref: catalog.Ref{Kind: catalog.KindService, Name: meshtest.Name("a", "one")}}})
+	h.store.Apply([]catalog.Change{{Ref: entity.Ref{Kind: entity.KindService, Name: meshtest.Name("a", "one")}}})
 	h.run()
 	expect("the first has no port", 0, 1, "[]")
-	h.apply(meshtest.Service("a", "one", "one", "172.0.0.1", 80, catalog.ProtocolHTTP))
+	h.apply(meshtest.Service("a", "one", "one", "172.0.0.1", 80, inventory.ProtocolHTTP))
 	expect("the first comes later", 0, 1, "[]")
 	second.Close()
 	h.run()

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -64,7 +65,7 @@ func (m *timedMesh) paths(namespaces ...string) string {
 func TestNamespacesOfSlowBatchesAreMeasured(t *testing.T) {
 	group := func(namespace string) catalog.Entry { return meshtest.Group(namespace, "x", "/1") }
 	settings := &catalog.Settings{Namespace: "osm-system", Egress: true}
-	service := meshtest.Service("a", "other", "server", "10.96.0.9", 81, catalog.ProtocolHTTP)
+	service := meshtest.Service("a", "other", "server", "10.96.0.9", 81, inventory.ProtocolHTTP)
 	for name, test := range map[string]struct {
 		took, others time.Duration
 		entries      []catalog.Entry

@@ -8,6 +8,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/timeshare"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
 // A change of one namespace may rebuild the configuration of sidecars in many others, which takes time that all share. So namespaces whose changes are
@@ -71,7 +72,7 @@ func (s *Store) applyChanges(b status.Batch) {
 func (s *Store) payerOf(c catalog.Change) string {
 	namespace := c.Ref.Name.Namespace
 	switch c.Ref.Kind {
-	case catalog.KindService, catalog.KindGateway, catalog.KindReferenceGrant:
+	case entity.KindService, entity.KindGateway, entity.KindReferenceGrant:
 	default:
 		if !c.Ref.Kind.IsPolicy() {
 			return ""

@@ -10,13 +10,14 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
 // slowMesh is a mesh with a tenant of 50 accounts, in which time passes while the Store works.
 type slowMesh struct {
 	*harness
-	client   *catalog.Pod
+	client   *inventory.Instance
 	accounts []identity.ServiceAccount
 	timers   []slowTimer
 	edits    int
@@ -53,7 +54,7 @@ func (m *slowMesh) edit() time.Duration {
 	m.edits++
 	return m.change(&catalog.Egress{
 		Name: meshtest.Name("hostile", "outside"), Sources: m.accounts, Hosts: []string{fmt.Sprintf("host-%d.example.com", m.edits)},
-		Ports: []catalog.EgressPort{{Number: 80, Protocol: catalog.ProtocolHTTP}},
+		Ports: []catalog.EgressPort{{Number: 80, Protocol: inventory.ProtocolHTTP}},
 	})
 }
 
@@ -138,8 +139,8 @@ func TestChangesOfOthersDoNotWait(t *testing.T) {
 	before, edits := m.hosts(), m.edits
 	other := meshtest.Group("a", "other", "/other")
 	m.store.Apply([]catalog.Change{
-		catalog.Set(&catalog.Egress{Name: meshtest.Name("hostile", "outside"), Sources: m.accounts, Hosts: []string{"last.example.com"}, Ports: []catalog.EgressPort{{Number: 80, Protocol: catalog.ProtocolHTTP}}}),
-		catalog.Set(&catalog.Egress{Name: meshtest.Name("hostile", "second"), Sources: m.accounts, Hosts: []string{"second.example.com"}, Ports: []catalog.EgressPort{{Number: 80, Protocol: catalog.ProtocolHTTP}}}),
+		catalog.Set(&catalog.Egress{Name: meshtest.Name("hostile", "outside"), Sources: m.accounts, Hosts: []string{"last.example.com"}, Ports: []catalog.EgressPort{{Number: 80, Protocol: inventory.ProtocolHTTP}}}),
+		catalog.Set(&catalog.Egress{Name: meshtest.Name("hostile", "second"), Sources: m.accounts, Hosts: []string{"second.example.com"}, Ports: []catalog.EgressPort{{Number: 80, Protocol: inventory.ProtocolHTTP}}}),
 		catalog.Set(other),
 	})
 	m.run()

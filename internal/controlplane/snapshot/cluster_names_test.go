@@ -3,9 +3,9 @@ package snapshot
 import (
 	"testing"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -36,7 +36,7 @@ func TestUnknownDestinationsOfOtherProxies(t *testing.T) {
 	unknown := destinationName("10.96.0.99")
 	for _, test := range []struct {
 		name     string
-		pod      *catalog.Pod
+		pod      *inventory.Instance
 		kind     resourcetype.Type
 		resource string
 		want     bool

@@ -10,14 +10,16 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity/osmproxy"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
 // Peer is the authenticated client of a stream: the claims of its verified token, or of its client certificate.
 type Peer struct {
-	Pod               catalog.Name
+	Pod               entity.Name
 	PodUID            string
 	ServiceAccount    identity.ServiceAccount
 	ServiceAccountUID string
@@ -186,7 +188,7 @@ func (s *Store) bindInTurn(p *pendingStream) {
 
 // awaitsSecrets reports whether a proxy must wait until its Secrets and ConfigMaps were read once. Without them a gateway would lose listeners that it
 // has, and a sidecar would not send requests that it encrypts. A reference that is new later delays no proxy.
-func (s *Store) awaitsSecrets(view *catalog.View, pod *catalog.Pod) bool {
+func (s *Store) awaitsSecrets(view *catalog.View, pod *inventory.Instance) bool {
 	key := scope.KeyFor(view, pod)
 	proxy := key.Proxy
 	if proxy == scope.ProxySidecar {
@@ -203,7 +205,7 @@ func (s *Store) awaitsSecrets(view *catalog.View, pod *catalog.Pod) bool {
 }
 
 // livePod returns the pod of a peer. Every claim of the token must match the live objects.
-func (s *Store) livePod(view *catalog.View, peer *Peer) (*catalog.Pod, error) {
+func (s *Store) livePod(view *catalog.View, peer *Peer) (*inventory.Instance, error) {
 	if peer.OSMProxy != nil {
 		return s.livePodOfOSM(view, peer)
 	}

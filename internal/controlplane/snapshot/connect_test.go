@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -169,7 +170,7 @@ func TestEveryClaimOfATokenMatchesTheLivePod(t *testing.T) {
 	without.Injected = false
 	h := newSyncedHarness(append(entries, finished, without, orphan)...)
 	for name, test := range map[string]struct {
-		pod  *catalog.Pod
+		pod  *inventory.Instance
 		edit func(p *Peer)
 		want error
 		text string

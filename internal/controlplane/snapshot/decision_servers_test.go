@@ -10,6 +10,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
@@ -51,7 +52,7 @@ func TestDecisionServersOfAProxy(t *testing.T) {
 	expect("without servers", "[]", false)
 	h.apply(opa("a"), policy("a"))
 	expect("with one of the namespace", "[{external-authorization|namespace a/own}]", true)
-	h.apply(meshtest.Group("a", "routes", "/other"), meshtest.Service("a", "more", "server", "10.96.0.9", 81, catalog.ProtocolHTTP))
+	h.apply(meshtest.Group("a", "routes", "/other"), meshtest.Service("a", "more", "server", "10.96.0.9", 81, inventory.ProtocolHTTP))
 	expect("after other changes", "[{external-authorization|namespace a/own}]", false)
 	h.apply(opa("osm-system"), policy("osm-system"))
 	expect("with one of the mesh", "[{external-authorization|mesh osm-system/own} {external-authorization|namespace a/own}]", true)

@@ -16,13 +16,14 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
 // drainModel is a pod with two TCP ports, a sidecar of it, and replicas that start and stop. It records which clients may have open connections.
 type drainModel struct {
-	server   *catalog.Pod
-	other    *catalog.Service
+	server   *inventory.Instance
+	other    *inventory.Service
 	entries  []catalog.Entry
 	replicas []*harness
 	proxy    *fakeProxy
@@ -52,14 +53,14 @@ var (
 func newDrainModel(t *testing.T) *drainModel {
 	m := &drainModel{
 		server:  meshtest.Pod("a", "server", "server", "server", "10.0.0.2"),
-		other:   meshtest.Service("a", "other", "server", "10.96.0.9", 9009, catalog.ProtocolTCP),
+		other:   meshtest.Service("a", "other", "server", "10.96.0.9", 9009, inventory.ProtocolTCP),
 		allowed: map[uint16]map[string]bool{}, open: map[uint16]map[string]bool{}, lossy: map[uint16]bool{}, revoked: map[string]bool{},
 		granted: map[uint16]map[string]bool{9000: {"client": true, "guest": true}, 9001: {"client": true}},
 	}
 	m.entries = []catalog.Entry{&catalog.Namespace{Name: "a", Monitored: true}, &catalog.Settings{}, m.server, accountOf(m.server)}
 	for i, port := range drainPorts {
 		m.open[port] = map[string]bool{}
-		service := meshtest.Service("a", fmt.Sprint("server-", port), "server", fmt.Sprint("10.96.0.", i+1), port, catalog.ProtocolTCP)
+		service := meshtest.Service("a", fmt.Sprint("server-", port), "server", fmt.Sprint("10.96.0.", i+1), port, inventory.ProtocolTCP)
 		m.entries = append(m.entries, service, meshtest.Slice(service.Name, m.server),
 			&catalog.TCPRoute{Name: meshtest.Name("a", fmt.Sprint("port-", port)), Ports: []uint16{port}})
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -15,7 +16,7 @@ func TestRefusedScopesGetTheRoomOfOthers(t *testing.T) {
 	entries := twoServices()
 	client, server := podsOf(entries)
 	second := meshtest.Pod("a", "second", "second", "second", "10.0.0.3")
-	service := meshtest.Service("a", "second", "second", "10.96.0.2", 80, catalog.ProtocolHTTP)
+	service := meshtest.Service("a", "second", "second", "10.96.0.2", 80, inventory.ProtocolHTTP)
 	h := newSyncedHarness(append(entries, second, accountOf(second), service, meshtest.Slice(service.Name, second), meshtest.Group("a", "small", "/x"),
 		meshtest.Target("u", second.Identity(), []catalog.TargetRule{meshtest.HTTP("small")}, client.Identity()))...)
 	h.store.budgets.least = 1
@@ -49,7 +50,7 @@ func TestRefusedScopesGetTheRoomOfOthers(t *testing.T) {
 func TestSharedDestinationsAreInNoBudget(t *testing.T) {
 	m := newPermissiveMesh(t, "a", "a")
 	before := m.scope(0).bytes
-	service := meshtest.Service("a", "new", "s1", "10.96.0.50", 80, catalog.ProtocolHTTP)
+	service := meshtest.Service("a", "new", "s1", "10.96.0.50", 80, inventory.ProtocolHTTP)
 	m.apply(service, meshtest.Slice(service.Name, m.pods[1]))
 	m.store.Resync()
 	m.run()

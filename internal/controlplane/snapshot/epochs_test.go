@@ -8,13 +8,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
 // newEnvoy opens the stream of an Envoy of a pod that is not ready before it has its whole configuration.
-func newEnvoy(t *testing.T, h *harness, pod *catalog.Pod, epoch uint64) *fakeProxy {
+func newEnvoy(t *testing.T, h *harness, pod *inventory.Instance, epoch uint64) *fakeProxy {
 	t.Helper()
 	p := newFakeProxy(h, pod)
 	p.epoch, p.isProbed = epoch, true
@@ -36,7 +36,7 @@ func twoEnvoys(t *testing.T) (h *harness, earlier, later *fakeProxy) {
 }
 
 // epochs returns the epochs of the connected Envoys of a pod, sorted.
-func (h *harness) epochs(pod *catalog.Pod) []uint64 {
+func (h *harness) epochs(pod *inventory.Instance) []uint64 {
 	var list []uint64
 	for _, p := range h.store.Proxies() {
 		if p.PodUID == pod.UID {

@@ -11,16 +11,16 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/delta"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/fakexds"
 )
 
 // fakeProxy is a model of an Envoy at the other end of a stream, with the messages in transit.
 type fakeProxy struct {
 	harness *harness
-	pod     *catalog.Pod
+	pod     *inventory.Instance
 	epoch   uint64
 	// isProbed is true if the Envoy is not ready while it has the readiness cluster.
 	isProbed bool
@@ -42,7 +42,7 @@ type fakeProxy struct {
 	log      []string
 }
 
-func newFakeProxy(h *harness, pod *catalog.Pod) *fakeProxy {
+func newFakeProxy(h *harness, pod *inventory.Instance) *fakeProxy {
 	return &fakeProxy{harness: h, pod: pod, envoy: fakexds.NewEnvoy(), rejected: map[string]bool{}, rejectedAlone: map[string]bool{}}
 }
 

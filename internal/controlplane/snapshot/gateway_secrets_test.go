@@ -6,16 +6,18 @@ import (
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
 // gatewayMesh returns a mesh with a pod of each gateway, an HTTPS listener and an Egress with a Secret. The Secrets are not read.
-func gatewayMesh() (entries []catalog.Entry, ingress, egress *catalog.Pod) {
-	pod := func(gateway, address string) *catalog.Pod {
-		return &catalog.Pod{
-			Name: catalog.Name{Namespace: "osm-system", Name: gateway}, UID: "uid-" + gateway, ServiceAccount: gateway,
+func gatewayMesh() (entries []catalog.Entry, ingress, egress *inventory.Instance) {
+	pod := func(gateway, address string) *inventory.Instance {
+		return &inventory.Instance{
+			Name: entity.Name{Namespace: "osm-system", Name: gateway}, UID: "uid-" + gateway, ServiceAccount: gateway,
 			Labels: map[string]string{names.AppLabel: gateway}, Injected: true,
 		}
 	}
@@ -23,11 +25,11 @@ func gatewayMesh() (entries []catalog.Entry, ingress, egress *catalog.Pod) {
 	return []catalog.Entry{
 		&catalog.Settings{Namespace: "osm-system", EgressPolicies: true}, &catalog.Namespace{Name: "shop", Monitored: true},
 		ingress, egress, accountOf(ingress), accountOf(egress), &catalog.GatewayClass{Name: "osm"},
-		&catalog.Service{Name: catalog.Name{Namespace: "osm-system", Name: names.IngressGateway}, Ports: []catalog.Port{{Number: 443, TargetPort: 10443}}},
+		&inventory.Service{Name: entity.Name{Namespace: "osm-system", Name: names.IngressGateway}, Ports: []inventory.Port{{Number: 443, TargetPort: 10443}}},
 		httpsGateway("tls"),
 		&catalog.Egress{
-			Name: catalog.Name{Namespace: "shop", Name: "e"}, Gateway: &catalog.EgressGateway{TLS: &catalog.EgressTLS{Port: 443, Secret: "tls"}},
-			Hosts: []string{"api.example.com"}, Ports: []catalog.EgressPort{{Number: 80, Protocol: catalog.ProtocolHTTP}},
+			Name: entity.Name{Namespace: "shop", Name: "e"}, Gateway: &catalog.EgressGateway{TLS: &catalog.EgressTLS{Port: 443, Secret: "tls"}},
+			Hosts: []string{"api.example.com"}, Ports: []catalog.EgressPort{{Number: 80, Protocol: inventory.ProtocolHTTP}},
 		},
 	}, ingress, egress
 }
@@ -35,24 +37,24 @@ func gatewayMesh() (entries []catalog.Entry, ingress, egress *catalog.Pod) {
 func httpsGateway(secrets ...string) *catalog.Gateway {
 	l := catalog.GatewayListener{Name: "a", Port: 443, Protocol: "HTTPS", Terminate: true, From: "Same"}
 	for _, secret := range secrets {
-		l.Certificates = append(l.Certificates, catalog.Name{Namespace: "shop", Name: secret})
+		l.Certificates = append(l.Certificates, entity.Name{Namespace: "shop", Name: secret})
 	}
-	return &catalog.Gateway{Name: catalog.Name{Namespace: "shop", Name: "web"}, Class: "osm", Listeners: []catalog.GatewayListener{l}}
+	return &catalog.Gateway{Name: entity.Name{Namespace: "shop", Name: "web"}, Class: "osm", Listeners: []catalog.GatewayListener{l}}
 }
 
 // TestGatewaysWaitForTheirSecrets checks that a gateway that reconnects to a new replica loses no listener: it gets no answer before its Secrets are
 // read once. Secrets that users name later delay no gateway.
 func TestGatewaysWaitForTheirSecrets(t *testing.T) {
-	tls := catalog.Name{Namespace: "shop", Name: "tls"}
+	tls := entity.Name{Namespace: "shop", Name: "tls"}
 	entries, ingress, egress := gatewayMesh()
 	h := newSyncedHarness(entries...)
-	for _, pod := range []*catalog.Pod{ingress, egress} {
+	for _, pod := range []*inventory.Instance{ingress, egress} {
 		if _, err := h.tryConnect(peerOf(pod)); !errors.Is(err, ErrNotSynced) {
 			t.Errorf("%s connects before its Secrets are read: %v", pod.Name, err)
 		}
 	}
 	h.apply(&catalog.GatewayCertificate{Name: tls, ChainPEM: []byte("chain"), KeyPEM: []byte("key")}, &catalog.EgressCredential{Name: tls, Problem: "The Secret does not exist."})
-	for _, pod := range []*catalog.Pod{ingress, egress} {
+	for _, pod := range []*inventory.Instance{ingress, egress} {
 		if _, err := h.tryConnect(peerOf(pod)); err != nil {
 			t.Errorf("%s does not connect after its Secrets were read: %v", pod.Name, err)
 		}
@@ -80,7 +82,7 @@ func TestUnreadableSecretKeepsNoGatewayOut(t *testing.T) {
 // TestListenerKeepsItsCertificateUntilTheNewOneIsRead names another Secret in a listener. A Secret that was not read yet is not one that does not exist.
 func TestListenerKeepsItsCertificateUntilTheNewOneIsRead(t *testing.T) {
 	certificate := func(name, problem string) *catalog.GatewayCertificate {
-		c := &catalog.GatewayCertificate{Name: catalog.Name{Namespace: "shop", Name: name}, Problem: problem}
+		c := &catalog.GatewayCertificate{Name: entity.Name{Namespace: "shop", Name: name}, Problem: problem}
 		if problem == "" {
 			c.ChainPEM, c.KeyPEM = []byte("chain of "+name), []byte("key of "+name)
 		}
@@ -109,7 +111,7 @@ func TestListenerKeepsItsCertificateUntilTheNewOneIsRead(t *testing.T) {
 	expect("at the start", "tls")
 	h.apply(httpsGateway("new"))
 	expect("before the new Secret is read", "tls")
-	h.apply(meshtest.Service("shop", "unrelated", "unrelated", "10.96.9.9", 80, catalog.ProtocolHTTP), &catalog.GatewayClass{Name: "other"})
+	h.apply(meshtest.Service("shop", "unrelated", "unrelated", "10.96.9.9", 80, inventory.ProtocolHTTP), &catalog.GatewayClass{Name: "other"})
 	expect("after another change", "tls")
 	h.apply(certificate("new", ""))
 	expect("after the new Secret is read", "new")
@@ -124,13 +126,13 @@ func TestListenerKeepsItsCertificateUntilTheNewOneIsRead(t *testing.T) {
 func TestNoListenerLosesItsDemand(t *testing.T) {
 	demanding := func(configMap string) *catalog.Gateway {
 		g := httpsGateway("tls")
-		g.Listeners[0].Clients = &catalog.ClientValidation{Authorities: []catalog.Name{{Namespace: "shop", Name: configMap}}}
+		g.Listeners[0].Clients = &catalog.ClientValidation{Authorities: []entity.Name{{Namespace: "shop", Name: configMap}}}
 		return g
 	}
 	authorities := func(name, problem string) *catalog.GatewayAuthorities {
-		return &catalog.GatewayAuthorities{Name: catalog.Name{Namespace: "shop", Name: name}, PEM: []byte(name), Problem: problem}
+		return &catalog.GatewayAuthorities{Name: entity.Name{Namespace: "shop", Name: name}, PEM: []byte(name), Problem: problem}
 	}
-	tls := &catalog.GatewayCertificate{Name: catalog.Name{Namespace: "shop", Name: "tls"}, ChainPEM: []byte("chain"), KeyPEM: []byte("key")}
+	tls := &catalog.GatewayCertificate{Name: entity.Name{Namespace: "shop", Name: "tls"}, ChainPEM: []byte("chain"), KeyPEM: []byte("key")}
 	entries, ingress, _ := gatewayMesh()
 	h := newSyncedHarness(append(entries, tls, demanding("one"))...)
 	if _, err := h.tryConnect(peerOf(ingress)); !errors.Is(err, ErrNotSynced) {
@@ -155,7 +157,7 @@ func TestNoListenerLosesItsDemand(t *testing.T) {
 	}
 	expect("at the start", "one")
 	before := string(contentOf(stream, resourcetype.Listeners, "gateway_443").Encoded())
-	h.apply(&catalog.GatewayAuthorities{Name: catalog.Name{Namespace: "shop", Name: "one"}, PEM: []byte("edited")})
+	h.apply(&catalog.GatewayAuthorities{Name: entity.Name{Namespace: "shop", Name: "one"}, PEM: []byte("edited")})
 	expect("after an edit of the ConfigMap", "edited")
 	if after := string(contentOf(stream, resourcetype.Listeners, "gateway_443").Encoded()); after != before {
 		t.Error("an edit of the ConfigMap changes the listener, which closes connections")
@@ -173,7 +175,7 @@ func TestNoListenerLosesItsDemand(t *testing.T) {
 	h.apply(authorities("late", ""))
 	expect("after the authorities of the new demand are read", "late")
 	other := demanding("late")
-	other.Listeners[0].Certificates = []catalog.Name{{Namespace: "shop", Name: "new"}}
+	other.Listeners[0].Certificates = []entity.Name{{Namespace: "shop", Name: "new"}}
 	h.apply(other)
 	expect("before a new Secret is read", "late")
 }

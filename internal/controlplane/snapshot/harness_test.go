@@ -14,9 +14,11 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity/osmproxy"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
@@ -172,7 +174,7 @@ func (h *harness) rotate(sa identity.ServiceAccount) {
 }
 
 // peerOf returns the claims of a valid token of a pod.
-func peerOf(pod *catalog.Pod) Peer {
+func peerOf(pod *inventory.Instance) Peer {
 	return Peer{
 		Pod: pod.Name, PodUID: pod.UID, ServiceAccount: pod.Identity(),
 		ServiceAccountUID: "uid-of-" + pod.ServiceAccount, Expiry: time.Unix(1<<40, 0),
@@ -180,8 +182,8 @@ func peerOf(pod *catalog.Pod) Peer {
 }
 
 // accountOf returns the service account of a pod.
-func accountOf(pod *catalog.Pod) *catalog.ServiceAccount {
-	return &catalog.ServiceAccount{Name: catalog.Name(pod.Identity()), UID: "uid-of-" + pod.ServiceAccount}
+func accountOf(pod *inventory.Instance) *catalog.ServiceAccount {
+	return &catalog.ServiceAccount{Name: entity.Name(pod.Identity()), UID: "uid-of-" + pod.ServiceAccount}
 }
 
 // tryConnect binds a stream, or returns why it is not bound.
@@ -199,7 +201,7 @@ func (h *harness) tryConnect(peer Peer) (*Stream, error) {
 	}
 }
 
-func (h *harness) connect(t testing.TB, pod *catalog.Pod) *Stream {
+func (h *harness) connect(t testing.TB, pod *inventory.Instance) *Stream {
 	t.Helper()
 	return h.connectEpoch(t, pod, 0)
 }
@@ -208,20 +210,20 @@ func (h *harness) connect(t testing.TB, pod *catalog.Pod) *Stream {
 const osmUUID = "00000000-0000-4000-8000-000000000001"
 
 // replaceSidecar gives a pod a sidecar of Open Service Mesh.
-func replaceSidecar(pod *catalog.Pod) {
+func replaceSidecar(pod *inventory.Instance) {
 	pod.Injected, pod.OSMSidecar, pod.OnDemand, pod.Revision = false, true, false, ""
 	pod.Labels[names.ProxyUUIDLabel] = osmUUID
 }
 
 // peerOfOSM returns the claims of a valid certificate of a pod of replaceSidecar.
-func peerOfOSM(pod *catalog.Pod) Peer {
+func peerOfOSM(pod *inventory.Instance) Peer {
 	return Peer{
 		ServiceAccount: pod.Identity(), Address: pod.IPs[0], OSMProxy: &osmproxy.Identity{UUID: osmUUID, ServiceAccount: pod.Identity()}, Expiry: time.Unix(1<<40, 0),
 	}
 }
 
 // connectOSM is connect for a pod of replaceSidecar.
-func (h *harness) connectOSM(t testing.TB, pod *catalog.Pod) *Stream {
+func (h *harness) connectOSM(t testing.TB, pod *inventory.Instance) *Stream {
 	t.Helper()
 	stream, err := h.tryConnect(peerOfOSM(pod))
 	if err != nil {
@@ -231,7 +233,7 @@ func (h *harness) connectOSM(t testing.TB, pod *catalog.Pod) *Stream {
 }
 
 // connectEpoch connects the Envoy of an epoch.
-func (h *harness) connectEpoch(t testing.TB, pod *catalog.Pod, epoch uint64) *Stream {
+func (h *harness) connectEpoch(t testing.TB, pod *inventory.Instance, epoch uint64) *Stream {
 	t.Helper()
 	stream, err := h.tryConnect(peerOf(pod))
 	if err != nil {
@@ -259,7 +261,7 @@ func formatRejection(r quarantine.Rejection) string {
 func twoServices() []catalog.Entry {
 	client := meshtest.Pod("a", "client", "client", "client", "10.0.0.1")
 	server := meshtest.Pod("a", "server", "server", "server", "10.0.0.2")
-	service := meshtest.Service("a", "server", "server", "10.96.0.1", 80, catalog.ProtocolHTTP)
+	service := meshtest.Service("a", "server", "server", "10.96.0.1", 80, inventory.ProtocolHTTP)
 	return []catalog.Entry{
 		&catalog.Namespace{Name: "a", Monitored: true}, &catalog.Settings{},
 		client, server, accountOf(client), accountOf(server), service, meshtest.Slice(service.Name, server),
@@ -274,6 +276,6 @@ func serviceRanges() *catalog.ServiceCIDR {
 }
 
 // podsOf returns the pods of twoServices.
-func podsOf(entries []catalog.Entry) (client, server *catalog.Pod) {
-	return entries[2].(*catalog.Pod), entries[3].(*catalog.Pod)
+func podsOf(entries []catalog.Entry) (client, server *inventory.Instance) {
+	return entries[2].(*inventory.Instance), entries[3].(*inventory.Instance)
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -39,7 +40,7 @@ func TestIdleScopesAreNotRebuilt(t *testing.T) {
 	stream := h.connect(t, client)
 	stream.Close()
 	h.run()
-	h.apply(meshtest.Service("a", "other", "server", "10.96.0.9", 81, catalog.ProtocolHTTP))
+	h.apply(meshtest.Service("a", "other", "server", "10.96.0.9", 81, inventory.ProtocolHTTP))
 	if h.apply(meshtest.Target("t", server.Identity(), nil, client.Identity())); len(h.store.scopes) != 0 {
 		t.Error("a scope without streams was rebuilt")
 	}
@@ -69,12 +70,12 @@ func TestMakeRoomDropsLargeIdleScopesOfTheNamespace(t *testing.T) {
 	client, server := podsOf(entries)
 	small := meshtest.Pod("a", "small", "small", "small", "10.0.0.6")
 	foreign := meshtest.Pod("b", "foreign", "foreign", "foreign", "10.0.0.7")
-	service := meshtest.Service("b", "foreign", "foreign", "10.96.0.7", 80, catalog.ProtocolHTTP)
+	service := meshtest.Service("b", "foreign", "foreign", "10.96.0.7", 80, inventory.ProtocolHTTP)
 	h := newSyncedHarness(append(entries, small, accountOf(small), &catalog.Namespace{Name: "b", Monitored: true}, foreign, accountOf(foreign), service, meshtest.Slice(service.Name, foreign),
 		meshtest.Group("b", "all", "/"), meshtest.Target("f", foreign.Identity(), []catalog.TargetRule{meshtest.HTTP("all")}, client.Identity()))...)
 	h.store.budgets.least = 4096 // what a port needs
 	nodes := map[string]*scopeNode{}
-	for name, pod := range map[string]*catalog.Pod{"large": server, "small": small, "foreign": foreign} {
+	for name, pod := range map[string]*inventory.Instance{"large": server, "small": small, "foreign": foreign} {
 		stream := h.connect(t, pod)
 		nodes[name] = stream.scope.Load()
 		if _, isLarge := h.store.budgets.large[nodes[name]]; isLarge != (name != "small") {

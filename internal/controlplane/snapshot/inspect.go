@@ -13,6 +13,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 )
 
@@ -60,7 +61,7 @@ func (s *Store) Traces() []status.Trace {
 }
 
 // Entries returns the catalog entries of some kinds, sorted. The error is ErrStopped or that of ctx.
-func (s *Store) Entries(ctx context.Context, kinds ...catalog.Kind) ([]catalog.Entry, error) {
+func (s *Store) Entries(ctx context.Context, kinds ...entity.Kind) ([]catalog.Entry, error) {
 	result := make(chan []catalog.Entry, 1)
 	if !s.run(func() { result <- s.catalog.Entries(kinds...) }) {
 		return nil, ErrStopped

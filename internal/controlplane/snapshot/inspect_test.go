@@ -12,6 +12,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
@@ -54,17 +55,17 @@ func TestEntries(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan []catalog.Entry, 1)
 	go func() {
-		list, _ := h.store.Entries(ctx, catalog.KindTrafficTarget, catalog.KindHTTPRouteGroup)
+		list, _ := h.store.Entries(ctx, entity.KindTrafficTarget, entity.KindHTTPRouteGroup)
 		done <- list
 	}()
 	<-h.store.queue.wake
 	h.run()
-	var refs []catalog.Ref
+	var refs []entity.Ref
 	for _, e := range <-done {
 		refs = append(refs, e.Ref())
 	}
-	want := []catalog.Ref{
-		{Kind: catalog.KindHTTPRouteGroup, Name: meshtest.Name("a", "routes")}, {Kind: catalog.KindTrafficTarget, Name: meshtest.Name("a", "t")},
+	want := []entity.Ref{
+		{Kind: entity.KindHTTPRouteGroup, Name: meshtest.Name("a", "routes")}, {Kind: entity.KindTrafficTarget, Name: meshtest.Name("a", "t")},
 	}
 	if !slices.Equal(refs, want) {
 		t.Errorf("got %v", refs)

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -71,7 +72,7 @@ func TestLaneKeepsTheOrderOfANamespace(t *testing.T) {
 // configuration second, and what is queued meanwhile comes before the rest.
 func TestPodsOfOneNamespaceDoNotKeepOthersOut(t *testing.T) {
 	var entries []catalog.Entry
-	var pods []*catalog.Pod
+	var pods []*inventory.Instance
 	for i := range 20 {
 		name := fmt.Sprintf("busy-%02d", i)
 		pods = append(pods, meshtest.Pod("busy", name, name, name, fmt.Sprintf("10.0.1.%d", i+1)))

@@ -11,7 +11,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/delta"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
@@ -169,7 +169,7 @@ func TestTraceOfSharedDestinations(t *testing.T) {
 	m.apply(split, group)
 	_, edited := m.splitOf(0, "/y")
 	m.apply(edited)
-	trace := m.traceOf(t, catalog.Ref{Kind: catalog.KindHTTPRouteGroup, Name: group.Name})
+	trace := m.traceOf(t, entity.Ref{Kind: entity.KindHTTPRouteGroup, Name: group.Name})
 	if trace.Resources != 1 || trace.Streams != 3 {
 		t.Errorf("the trace has %d changed resources and %d streams, want the routes and 3", trace.Resources, trace.Streams)
 	}

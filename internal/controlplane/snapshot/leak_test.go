@@ -13,6 +13,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -61,7 +62,7 @@ func (h *harness) addAndRemove(t *testing.T, n int) {
 	name := fmt.Sprintf("temporary-%d", n)
 	address := fmt.Sprintf("10.8.%d.%d", n/250, n%250+1)
 	pod := meshtest.Pod("a", name, name, name, address)
-	service := meshtest.Service("a", name, name, fmt.Sprintf("10.98.%d.%d", n/250, n%250+1), 80, catalog.ProtocolHTTP)
+	service := meshtest.Service("a", name, name, fmt.Sprintf("10.98.%d.%d", n/250, n%250+1), 80, inventory.ProtocolHTTP)
 	entries := []catalog.Entry{
 		pod, accountOf(pod), service, meshtest.Slice(service.Name, pod),
 		meshtest.Target(name, pod.Identity(), nil, meshtest.SA("a", "client")),

@@ -6,7 +6,9 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -32,7 +34,7 @@ func TestLimitedPolicies(t *testing.T) {
 	}
 	policy := &catalog.Egress{
 		Name: meshtest.Name("a", "outside"), Sources: []identity.ServiceAccount{client.Identity(), server.Identity()}, Hosts: []string{"example.com"},
-		Ports: []catalog.EgressPort{{Number: 80, Protocol: catalog.ProtocolHTTP}}, Restricted: true, RouteGroups: []string{"many"},
+		Ports: []catalog.EgressPort{{Number: 80, Protocol: inventory.ProtocolHTTP}}, Restricted: true, RouteGroups: []string{"many"},
 	}
 	h.apply(policy, tooLarge())
 	expect("nobody is connected", "[]")
@@ -80,7 +82,7 @@ func TestLimitedPoliciesOfSharedDestinations(t *testing.T) {
 // TestLimitedPolicies_NamesFewAccounts checks that the number of listed service accounts is bounded.
 func TestLimitedPolicies_NamesFewAccounts(t *testing.T) {
 	var l limitedPolicies
-	policy := []catalog.Ref{{Kind: catalog.KindEgress, Name: meshtest.Name("a", "outside")}}
+	policy := []entity.Ref{{Kind: entity.KindEgress, Name: meshtest.Name("a", "outside")}}
 	for i := range 10 {
 		l.replace(meshtest.SA("a", fmt.Sprint("client-", i)), nil, policy)
 	}

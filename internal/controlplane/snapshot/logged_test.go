@@ -11,6 +11,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
@@ -89,7 +90,7 @@ func TestTimeOfOthersIsNotThatOfAChange(t *testing.T) {
 		other, own := meshtest.Group("a", "routes", "/"+version), egressOf("hostile", version+".example.com")
 		m.during(t, other)
 		m.apply(own)
-		for ref, isSlow := range map[catalog.Ref]bool{own.Ref(): false, other.Ref(): true} {
+		for ref, isSlow := range map[entity.Ref]bool{own.Ref(): false, other.Ref(): true} {
 			stages := m.traceOf(t, ref).Stages
 			worked := stages[status.StageCatalog] + stages[status.StageScope] + stages[status.StageEnvoy]
 			if (worked >= pause) != isSlow || stages[status.StageScope] <= 0 || stages[status.StageEnvoy] <= 0 || stages[status.StageCatalog] <= 0 {

@@ -4,6 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
 type metrics struct {
@@ -41,7 +42,7 @@ func newMetrics(registerer prometheus.Registerer, connected *registry, queue *qu
 func (m *metrics) countNamespaces(changes []catalog.Change) {
 	for i := range changes {
 		change := &changes[i]
-		if change.Ref.Kind != catalog.KindNamespace {
+		if change.Ref.Kind != entity.KindNamespace {
 			continue
 		}
 		name := change.Ref.Name.Namespace

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -54,9 +55,9 @@ func TestMetricsOfTheStore(t *testing.T) {
 		catalog.Set(pod), catalog.Set(&catalog.Namespace{Name: "a", Monitored: true}), catalog.Set(&catalog.Namespace{Name: "outside"}), catalog.Set(&catalog.Namespace{Name: "b", Monitored: true}),
 	})
 	expect("with two namespaces of the mesh", map[string]float64{"osm_resource_namespace_count": 2})
-	m.countNamespaces([]catalog.Change{catalog.Set(pod), catalog.Set(&catalog.Namespace{Name: "a"}), {Ref: catalog.Ref{Kind: catalog.KindNamespace, Name: catalog.Name{Namespace: "outside"}}}})
+	m.countNamespaces([]catalog.Change{catalog.Set(pod), catalog.Set(&catalog.Namespace{Name: "a"}), {Ref: entity.Ref{Kind: entity.KindNamespace, Name: entity.Name{Namespace: "outside"}}}})
 	expect("after one has left the mesh", map[string]float64{"osm_resource_namespace_count": 1})
-	m.countNamespaces([]catalog.Change{{Ref: catalog.Ref{Kind: catalog.KindNamespace, Name: catalog.Name{Namespace: "b"}}}})
+	m.countNamespaces([]catalog.Change{{Ref: entity.Ref{Kind: entity.KindNamespace, Name: entity.Name{Namespace: "b"}}}})
 	queue.addChanges([]catalog.Change{catalog.Set(pod)}, time.Unix(1_800_000_000, 0))
 	first, second := add("one"), add("one")
 	add("two")

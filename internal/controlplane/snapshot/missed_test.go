@@ -7,6 +7,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -15,12 +16,12 @@ import (
 func TestResyncFindsWhatWasMissed(t *testing.T) {
 	m := newPermissiveMesh(t, "a", "a")
 	backend := meshtest.Pod("a", "backend", "backend", "backend", "10.0.0.90")
-	known := meshtest.Service("a", "known", "backend", "10.96.0.60", 80, catalog.ProtocolHTTP)
+	known := meshtest.Service("a", "known", "backend", "10.96.0.60", 80, inventory.ProtocolHTTP)
 	m.apply(backend, known, meshtest.Slice(known.Name, backend))
 	n, l := m.scope(0), m.scope(0).shared
 	first, pod := slices.Sorted(n.Names(resourcetype.Listeners)), *m.pods[0]
 	pod.Metrics = true
-	service := meshtest.Service("a", "new", "s0", "10.96.0.50", 80, catalog.ProtocolHTTP)
+	service := meshtest.Service("a", "new", "s0", "10.96.0.50", 80, inventory.ProtocolHTTP)
 	split := &catalog.TrafficSplit{Name: known.Name, Root: known.Name, Backends: []catalog.SplitBackend{{Service: meshtest.Name("a", "s1"), Weight: 1}}}
 	before := outboundOf(m.scopeOf(n), "known").Backends[0].Cluster
 	missed := func(entries ...catalog.Entry) {

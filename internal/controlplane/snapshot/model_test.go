@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
@@ -77,7 +78,7 @@ func (p *fakeProxy) step(t *testing.T, rt *rapid.T) {
 
 // keepNamespace replaces changes that remove namespace a from the mesh, because they would end the stream.
 func keepNamespace(change catalog.Change) catalog.Change {
-	if change.Ref.Kind == catalog.KindNamespace && change.Ref.Name.Namespace == "a" {
+	if change.Ref.Kind == entity.KindNamespace && change.Ref.Name.Namespace == "a" {
 		change.Entry = &catalog.Namespace{Name: "a", Monitored: true}
 	}
 	return change

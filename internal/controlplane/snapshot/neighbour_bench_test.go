@@ -13,6 +13,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 	"github.com/openservicemesh/osm-operator/internal/testing/tenant"
 )
@@ -66,18 +67,18 @@ func newBank(b *testing.B, hostile []catalog.Entry) *bank {
 	m := &bank{store: store}
 	client, own := meshtest.Pod("bank", "client", "client", "client", "10.0.0.1"), meshtest.Pod(tenant.Namespace, "client", "client", "client", "10.0.0.3")
 	server := meshtest.Pod("bank", "server", "server", "server", "10.0.0.2")
-	service := meshtest.Service("bank", "server", "server", "10.96.0.1", 80, catalog.ProtocolHTTP)
+	service := meshtest.Service("bank", "server", "server", "10.96.0.1", 80, inventory.ProtocolHTTP)
 	entries := append([]catalog.Entry{
 		&catalog.Settings{EgressPolicies: true}, &catalog.Namespace{Name: "bank", Monitored: true},
 	}, hostile...)
 	entries = append(entries, client, server, own, accountOf(client), accountOf(server), accountOf(own), service, meshtest.Slice(service.Name, server), meshtest.Group("bank", "routes", "/0"),
 		meshtest.Target("t", server.Identity(), []catalog.TargetRule{meshtest.HTTP("routes")}, client.Identity()))
-	pods := []*catalog.Pod{server}
+	pods := []*inventory.Instance{server}
 	if hostile != nil {
 		pods = append(pods, own)
 	}
 	for _, entry := range hostile {
-		if pod, ok := entry.(*catalog.Pod); ok && len(pods) < 4 {
+		if pod, ok := entry.(*inventory.Instance); ok && len(pods) < 4 {
 			entries = append(entries, accountOf(pod))
 			pods = append(pods, pod)
 		}

@@ -13,15 +13,17 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
 // onDemandMesh returns twoServices in permissive mode with a client that loads destinations on demand.
-func onDemandMesh() (entries []catalog.Entry, client *catalog.Pod) {
+func onDemandMesh() (entries []catalog.Entry, client *inventory.Instance) {
 	entries = append(twoServices(), serviceRanges())
 	entries[1] = &catalog.Settings{Permissive: true}
 	client, _ = podsOf(entries)
@@ -65,7 +67,7 @@ func (p *fakeProxy) destination(t *testing.T, name string) *clusterv3.Cluster {
 }
 
 // connectOnDemand connects a client to a mesh and delivers all messages.
-func connectOnDemand(t *testing.T, h *harness, client *catalog.Pod) *fakeProxy {
+func connectOnDemand(t *testing.T, h *harness, client *inventory.Instance) *fakeProxy {
 	t.Helper()
 	p := newFakeProxy(h, client)
 	p.open(t)
@@ -95,7 +97,7 @@ func TestOnDemand_NewServiceReachesNobody(t *testing.T) {
 	h := newSyncedHarness(entries...)
 	p := connectOnDemand(t, h, client)
 	other := meshtest.Pod("a", "other", "other", "other", "10.0.0.7")
-	service := meshtest.Service("a", "other", "other", "10.96.0.7", 80, catalog.ProtocolHTTP)
+	service := meshtest.Service("a", "other", "other", "10.96.0.7", 80, inventory.ProtocolHTTP)
 	h.apply(other, accountOf(other), service, meshtest.Slice(service.Name, other))
 	if changes, all := p.stream.delta.PendingChanges(); all || len(changes) > 0 {
 		t.Fatalf("a new Service reaches a sidecar that has not called it: %v", changes)
@@ -117,7 +119,7 @@ func TestOnDemand_UnknownDestinations(t *testing.T) {
 	if !isUnknown() {
 		t.Fatalf("an unknown destination has the cluster %v", p.destination(t, name))
 	}
-	service := meshtest.Service("a", "other", "server", "10.96.0.7", 80, catalog.ProtocolHTTP)
+	service := meshtest.Service("a", "other", "server", "10.96.0.7", 80, inventory.ProtocolHTTP)
 	_, server := podsOf(entries)
 	slice := meshtest.Slice(service.Name, server)
 	h.apply(service, slice)
@@ -139,8 +141,8 @@ func TestOnDemand_AddressIsReused(t *testing.T) {
 	p := connectOnDemand(t, h, client)
 	p.ask(t, serverName)
 	thief := meshtest.Pod("a", "other", "other", "other", "10.0.0.7")
-	service := meshtest.Service("a", "other", "other", "10.96.0.1", 80, catalog.ProtocolHTTP)
-	old := meshtest.Service("a", "server", "server", "10.96.0.9", 80, catalog.ProtocolHTTP)
+	service := meshtest.Service("a", "other", "other", "10.96.0.1", 80, inventory.ProtocolHTTP)
+	old := meshtest.Service("a", "server", "server", "10.96.0.9", 80, inventory.ProtocolHTTP)
 	h.store.Apply([]catalog.Change{
 		catalog.Set(thief), catalog.Set(accountOf(thief)), catalog.Set(old), catalog.Set(service), catalog.Set(meshtest.Slice(service.Name, thief)),
 	})
@@ -180,7 +182,7 @@ func TestOnDemand_ForeignDestinationsAreUnknown(t *testing.T) {
 	}
 }
 
-func splitTo(backend catalog.Name) *catalog.TrafficSplit {
+func splitTo(backend entity.Name) *catalog.TrafficSplit {
 	return &catalog.TrafficSplit{Name: meshtest.Name("a", "split"), Root: meshtest.Name("a", "server"), Backends: []catalog.SplitBackend{{Service: backend, Weight: 1}}}
 }
 
@@ -188,7 +190,7 @@ func splitTo(backend catalog.Name) *catalog.TrafficSplit {
 func TestOnDemand_DestinationStaysWhenItIsDivided(t *testing.T) {
 	entries, client := onDemandMesh()
 	_, server := podsOf(entries)
-	backend := meshtest.Service("a", "backend", "server", "10.96.0.8", 80, catalog.ProtocolHTTP)
+	backend := meshtest.Service("a", "backend", "server", "10.96.0.8", 80, inventory.ProtocolHTTP)
 	h := newSyncedHarness(append(entries, backend, meshtest.Slice(backend.Name, server))...)
 	p := connectOnDemand(t, h, client)
 	h.apply(splitTo(backend.Name))
@@ -207,11 +209,11 @@ func TestOnDemand_DestinationStaysWhenItIsDivided(t *testing.T) {
 func TestOnDemand_WithdrawnDestinationWaitsForRoutes(t *testing.T) {
 	entries, client := onDemandMesh()
 	_, server := podsOf(entries)
-	backend := meshtest.Service("a", "backend", "server", "10.96.0.8", 80, catalog.ProtocolHTTP)
+	backend := meshtest.Service("a", "backend", "server", "10.96.0.8", 80, inventory.ProtocolHTTP)
 	h := newSyncedHarness(append(entries, backend, meshtest.Slice(backend.Name, server))...)
 	p := connectOnDemand(t, h, client)
 	p.ask(t, serverName)
-	root := meshtest.Service("a", "server", "nobody", "10.96.0.1", 80, catalog.ProtocolHTTP)
+	root := meshtest.Service("a", "server", "nobody", "10.96.0.1", 80, inventory.ProtocolHTTP)
 	h.store.Apply([]catalog.Change{catalog.Set(root), catalog.Set(splitTo(backend.Name))})
 	h.run()
 	var order []string
@@ -269,7 +271,7 @@ func TestOnDemand_EagerDestinations(t *testing.T) {
 		t.Error("the sidecar does not have a destination of the annotation")
 	}
 	_, server := podsOf(entries)
-	later := meshtest.Service("a", "later", "server", "10.96.0.7", 80, catalog.ProtocolHTTP)
+	later := meshtest.Service("a", "later", "server", "10.96.0.7", 80, inventory.ProtocolHTTP)
 	h.apply(later, meshtest.Slice(later.Name, server))
 	p.sync(t)
 	if p.destination(t, destinationName("10.96.0.7")) == nil {
@@ -292,7 +294,7 @@ func TestUsedDestinations_AreBounded(t *testing.T) {
 	if n := len(used.byUser); n != maxUsers {
 		t.Errorf("%d identities are remembered, want %d", n, maxUsers)
 	}
-	used.forgetDeleted([]catalog.Change{{Ref: catalog.Ref{Kind: catalog.KindServiceAccount, Name: catalog.Name(user)}}})
+	used.forgetDeleted([]catalog.Change{{Ref: entity.Ref{Kind: entity.KindServiceAccount, Name: entity.Name(user)}}})
 	if list := used.of(user); len(list) > 0 {
 		t.Errorf("%d destinations of a deleted identity are remembered", len(list))
 	}

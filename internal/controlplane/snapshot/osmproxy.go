@@ -4,11 +4,12 @@ import (
 	"fmt"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 // livePodOfOSM returns the pod of a sidecar of Open Service Mesh, and completes its peer. The connection must come from the address of the pod, also
 // where the address of another client would be accepted: the certificate is in a Secret of the namespace, and is valid for years.
-func (s *Store) livePodOfOSM(view *catalog.View, peer *Peer) (*catalog.Pod, error) {
+func (s *Store) livePodOfOSM(view *catalog.View, peer *Peer) (*inventory.Instance, error) {
 	if view.ServiceAccountUID(peer.OSMProxy.AmbiguousAccount()) != "" {
 		return nil, fmt.Errorf("%w: a service account has the name in the certificate", ErrNoSidecar)
 	}
@@ -38,7 +39,7 @@ func (s *Store) CountOSMProxies() int {
 }
 
 // isServed reports whether a live pod is still the one of the peer, and gets configuration.
-func (p Peer) isServed(view *catalog.View, pod *catalog.Pod) bool {
+func (p Peer) isServed(view *catalog.View, pod *inventory.Instance) bool {
 	if p.OSMProxy == nil {
 		return view.IsServed(pod)
 	}

@@ -8,12 +8,14 @@ import (
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
 // osmMesh returns twoServices whose client has a sidecar of Open Service Mesh, and the claims of its certificate.
-func osmMesh() (entries []catalog.Entry, client *catalog.Pod, peer Peer) {
+func osmMesh() (entries []catalog.Entry, client *inventory.Instance, peer Peer) {
 	entries = twoServices()
 	client, _ = podsOf(entries)
 	replaceSidecar(client)
@@ -25,7 +27,7 @@ func osmMesh() (entries []catalog.Entry, client *catalog.Pod, peer Peer) {
 func TestEveryClaimOfAnOSMCertificateMatchesTheLivePod(t *testing.T) {
 	entries, client, valid := osmMesh()
 	_, server := podsOf(entries)
-	ambiguous := &catalog.ServiceAccount{Name: catalog.Name(valid.OSMProxy.AmbiguousAccount()), UID: "uid"}
+	ambiguous := &catalog.ServiceAccount{Name: entity.Name(valid.OSMProxy.AmbiguousAccount()), UID: "uid"}
 	for name, test := range map[string]struct {
 		edit func(p *Peer)
 		// added is an entry of the mesh, and removed one that is missing.
@@ -68,20 +70,20 @@ func TestEveryClaimOfAnOSMCertificateMatchesTheLivePod(t *testing.T) {
 // TestStreamOfOSMEndsWithItsClaims changes what the stream of a sidecar of Open Service Mesh was accepted for.
 func TestStreamOfOSMEndsWithItsClaims(t *testing.T) {
 	for name, test := range map[string]struct {
-		change func(client catalog.Pod) catalog.Entry
+		change func(client inventory.Instance) catalog.Entry
 		ends   bool
 	}{
-		"another label": {func(client catalog.Pod) catalog.Entry {
+		"another label": {func(client inventory.Instance) catalog.Entry {
 			client.Labels = maps.Clone(client.Labels)
 			client.Labels["other"] = "label"
 			return &client
 		}, false},
-		"another UUID": {func(client catalog.Pod) catalog.Entry {
+		"another UUID": {func(client inventory.Instance) catalog.Entry {
 			client.Labels = maps.Clone(client.Labels)
 			client.Labels[names.ProxyUUIDLabel] = "00000000-0000-4000-8000-000000000002"
 			return &client
 		}, true},
-		"a namespace that leaves the mesh": {func(catalog.Pod) catalog.Entry { return &catalog.Namespace{Name: "a"} }, true},
+		"a namespace that leaves the mesh": {func(inventory.Instance) catalog.Entry { return &catalog.Namespace{Name: "a"} }, true},
 	} {
 		entries, client, _ := osmMesh()
 		h := newSyncedHarness(entries...)

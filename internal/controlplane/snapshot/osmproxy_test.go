@@ -5,6 +5,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -28,7 +29,7 @@ func TestSidecarOfOSMHasAllDestinationsInOneListener(t *testing.T) {
 	if stream.scope.Load().shared != nil || before == nil || len(listeners()) != 1 {
 		t.Errorf("the sidecar shares destinations: %t; its listeners are %v", stream.scope.Load().shared != nil, listeners())
 	}
-	added := meshtest.Service("a", "added", "server", "10.96.0.2", 80, catalog.ProtocolHTTP)
+	added := meshtest.Service("a", "added", "server", "10.96.0.2", 80, inventory.ProtocolHTTP)
 	h.apply(added, meshtest.Slice(added.Name, server))
 	if after := contentOf(stream, resourcetype.Listeners, "outbound-listener"); after == before || len(listeners()) != 1 {
 		t.Errorf("after a Service was added, the outbound listener is the same: %t; the listeners are %v", after == before, listeners())

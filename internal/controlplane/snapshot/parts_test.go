@@ -6,32 +6,33 @@ import (
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
 // depOn returns the dependency on a Service of namespace a.
-func depOn(service string) catalog.Dep {
-	return catalog.Dep{Kind: catalog.DepService, Name: meshtest.Name("a", service)}
+func depOn(service string) entity.Dep {
+	return entity.Dep{Kind: entity.DepService, Name: meshtest.Name("a", service)}
 }
 
 // TestScopePartsAreKept checks that the parts of a scope stay until it is built without other policies.
 func TestScopePartsAreKept(t *testing.T) {
 	var parts scopeParts
-	one, two := catalog.Ref{Kind: catalog.KindTrafficSplit, Name: meshtest.Name("a", "one")}, catalog.Ref{Kind: catalog.KindTrafficSplit, Name: meshtest.Name("a", "two")}
+	one, two := entity.Ref{Kind: entity.KindTrafficSplit, Name: meshtest.Name("a", "one")}, entity.Ref{Kind: entity.KindTrafficSplit, Name: meshtest.Name("a", "two")}
 	for _, step := range []struct {
 		name        string
-		quarantined []catalog.Ref
+		quarantined []entity.Ref
 		want        bool
 	}{
 		{"the first", nil, false},
 		{"again", nil, true},
-		{"without a policy", []catalog.Ref{one}, false},
-		{"without the same policy", []catalog.Ref{one}, true},
-		{"without another policy", []catalog.Ref{two}, false},
+		{"without a policy", []entity.Ref{one}, false},
+		{"without the same policy", []entity.Ref{one}, true},
+		{"without another policy", []entity.Ref{two}, false},
 		{"with all policies", nil, false},
 	} {
-		quarantined := map[catalog.Ref]struct{}{}
+		quarantined := map[entity.Ref]struct{}{}
 		for _, ref := range step.quarantined {
 			quarantined[ref] = struct{}{}
 		}
@@ -50,8 +51,8 @@ func TestScopePartsThatDependOnAChangeAreDropped(t *testing.T) {
 		n := &scopeNode{}
 		if i%2 == 0 {
 			parts := n.parts.without(nil)
-			parts[meshtest.Name("a", "one")] = &scope.Part{Deps: []catalog.Dep{depOn("one")}}
-			parts[meshtest.Name("a", "two")] = &scope.Part{Deps: []catalog.Dep{depOn("two"), depOn("more")}}
+			parts[meshtest.Name("a", "one")] = &scope.Part{Deps: []entity.Dep{depOn("one")}}
+			parts[meshtest.Name("a", "two")] = &scope.Part{Deps: []entity.Dep{depOn("two"), depOn("more")}}
 		}
 		scopes[n] = struct{}{}
 	}
@@ -63,12 +64,12 @@ func TestScopePartsThatDependOnAChangeAreDropped(t *testing.T) {
 		return counts
 	}
 	for _, step := range []struct {
-		touched []catalog.Dep
+		touched []entity.Dep
 		want    string
 	}{
-		{[]catalog.Dep{depOn("other")}, "map[0:20 2:20]"},
-		{[]catalog.Dep{depOn("other"), depOn("one")}, "map[0:20 1:20]"},
-		{[]catalog.Dep{depOn("more")}, "map[0:40]"},
+		{[]entity.Dep{depOn("other")}, "map[0:20 2:20]"},
+		{[]entity.Dep{depOn("other"), depOn("one")}, "map[0:20 1:20]"},
+		{[]entity.Dep{depOn("more")}, "map[0:40]"},
 	} {
 		dropParts(scopes, step.touched)
 		if got := fmt.Sprint(left()); got != step.want {
@@ -94,13 +95,13 @@ func TestSharedPartsAreRecorded(t *testing.T) {
 		do         func()
 	}{
 		{"two parts", "[one two] 2 3", func() {
-			parts.built[one] = &scope.Part{Deps: []catalog.Dep{depOn("one")}}
-			parts.built[two] = &scope.Part{Deps: []catalog.Dep{depOn("two"), depOn("more")}}
+			parts.built[one] = &scope.Part{Deps: []entity.Dep{depOn("one")}}
+			parts.built[two] = &scope.Part{Deps: []entity.Dep{depOn("two"), depOn("more")}}
 		}},
 		{"nothing new", "[one two] 2 3", func() {}},
-		{"another change", "[one two] 2 3", func() { parts.drop([]catalog.Dep{depOn("other")}) }},
-		{"a dropped part", "[one] 1 1", func() { parts.drop([]catalog.Dep{depOn("more")}) }},
-		{"the part with other dependencies", "[one two] 2 2", func() { parts.built[two] = &scope.Part{Deps: []catalog.Dep{depOn("three")}} }},
+		{"another change", "[one two] 2 3", func() { parts.drop([]entity.Dep{depOn("other")}) }},
+		{"a dropped part", "[one] 1 1", func() { parts.drop([]entity.Dep{depOn("more")}) }},
+		{"the part with other dependencies", "[one two] 2 2", func() { parts.built[two] = &scope.Part{Deps: []entity.Dep{depOn("three")}} }},
 		{"a Service that is gone", "[two] 1 1", func() { delete(parts.built, one) }},
 		{"the last Service", "[] 0 0", func() { delete(parts.built, two) }},
 	} {
@@ -116,14 +117,14 @@ func TestSharedPartsAreRecorded(t *testing.T) {
 func TestSharedSetsKnowTheirDependencies(t *testing.T) {
 	sets := sharedSets{index: catalog.NewIndex[*sharedDestinations]()}
 	for i, name := range []string{"one", "two"} {
-		d := &sharedDestinations{parts: newSharedParts(), without: map[catalog.Ref]struct{}{}}
+		d := &sharedDestinations{parts: newSharedParts(), without: map[entity.Ref]struct{}{}}
 		for n := range 2 - i { // the second set has fewer policies
-			d.without[catalog.Ref{Kind: catalog.KindTrafficSplit, Name: meshtest.Name("a", fmt.Sprint(n))}] = struct{}{}
+			d.without[entity.Ref{Kind: entity.KindTrafficSplit, Name: meshtest.Name("a", fmt.Sprint(n))}] = struct{}{}
 		}
-		d.parts.built[meshtest.Name("a", name)] = &scope.Part{Deps: []catalog.Dep{depOn("part of " + name)}}
+		d.parts.built[meshtest.Name("a", name)] = &scope.Part{Deps: []entity.Dep{depOn("part of " + name)}}
 		d.parts.recordDeps()
 		sets.add(d)
-		sets.index.Set(d, []catalog.Dep{depOn("common of " + name)})
+		sets.index.Set(d, []entity.Dep{depOn("common of " + name)})
 	}
 	d := sets.list[1] // it has more policies
 	all := map[string]bool{}
@@ -137,7 +138,7 @@ func TestSharedSetsKnowTheirDependencies(t *testing.T) {
 		depends  bool
 		affected int
 	}{"common of one": {true, 1}, "part of one": {true, 1}, "common of two": {false, 1}, "part of two": {false, 1}, "nothing": {false, 0}} {
-		deps := []catalog.Dep{depOn(name)}
+		deps := []entity.Dep{depOn(name)}
 		if got := sets.dependsOnAny(d, deps); got != want.depends {
 			t.Errorf("the set of one depends on the %s: %t, want %t", name, got, want.depends)
 		}

@@ -10,13 +10,14 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
 // Policy returns the status of a policy. The error is status.ErrUnknownPolicy, ErrStopped or that of ctx.
-func (s *Store) Policy(ctx context.Context, policy catalog.Ref) (status.Policy, error) {
+func (s *Store) Policy(ctx context.Context, policy entity.Ref) (status.Policy, error) {
 	type answer struct {
 		status status.Policy
 		err    error
@@ -37,7 +38,7 @@ func (s *Store) Policy(ctx context.Context, policy catalog.Ref) (status.Policy, 
 	}
 }
 
-func (s *Store) policyStatus(policy catalog.Ref) (status.Policy, error) {
+func (s *Store) policyStatus(policy entity.Ref) (status.Policy, error) {
 	return s.policies.Status(policy, s.config.Now(), s.countProxies)
 }
 
@@ -66,9 +67,9 @@ func (s *Store) updateCompletedPolicies() {
 
 // recordPolicyChanges records the changes of policies before they are applied. It returns the changed policies, and whether one
 // of them was quarantined.
-func (s *Store) recordPolicyChanges(changes []catalog.Change) (changed []catalog.Ref, released bool) {
+func (s *Store) recordPolicyChanges(changes []catalog.Change) (changed []entity.Ref, released bool) {
 	for _, change := range changes {
-		if change.Ref.Kind == catalog.KindBackendAuthorities && s.catalog.Differs(change) {
+		if change.Ref.Kind == entity.KindBackendAuthorities && s.catalog.Differs(change) {
 			released = s.recordAuthorities(change.Ref.Name) || released
 		}
 		if !change.Ref.Kind.IsPolicy() {
@@ -90,7 +91,7 @@ func (s *Store) recordPolicyChanges(changes []catalog.Change) (changed []catalog
 }
 
 // recordAuthorities records that a ConfigMap changes, and with it the policies that refer to it. It returns whether one of them was quarantined.
-func (s *Store) recordAuthorities(name catalog.Name) (released bool) {
+func (s *Store) recordAuthorities(name entity.Name) (released bool) {
 	for _, policy := range s.catalog.View().BackendTLSPolicies() {
 		if policy.Name.Namespace == name.Namespace && slices.Contains(policy.Authorities, name.Name) {
 			released = s.quarantine.RecordChange(catalog.Set(policy)) || released
@@ -147,19 +148,19 @@ func (q quarantineScopes) Answers(key scope.Key, rejecting []quarantine.Proxy) (
 }
 
 // Policies implements quarantine.Scopes.
-func (q quarantineScopes) Policies(key scope.Key) []catalog.Ref {
+func (q quarantineScopes) Policies(key scope.Key) []entity.Ref {
 	s, n := q.store, q.store.scopes[key]
 	policies := s.catalog.Policies(s.scopeIndex.Dependencies[n])
 	if n.shared == nil {
 		return policies
 	}
 	policies = append(policies, s.policiesOf(n.shared.of)...)
-	slices.SortFunc(policies, catalog.Ref.Compare)
+	slices.SortFunc(policies, entity.Ref.Compare)
 	return slices.Compact(policies)
 }
 
 // HashWithout implements quarantine.Scopes.
-func (q quarantineScopes) HashWithout(key scope.Key, policies map[catalog.Ref]struct{}, t resourcetype.Type, name string) (resource.Version, bool) {
+func (q quarantineScopes) HashWithout(key scope.Key, policies map[entity.Ref]struct{}, t resourcetype.Type, name string) (resource.Version, bool) {
 	return q.store.hashWithout(q.store.scopes[key], policies, t, name)
 }
 
@@ -173,13 +174,13 @@ const maxLimitedAccounts = 3
 type limitedPolicies struct {
 	mu sync.Mutex
 	// scopes counts the scopes of each service account. The empty account stands for shared destinations.
-	scopes map[catalog.Ref]map[identity.ServiceAccount]int
+	scopes map[entity.Ref]map[identity.ServiceAccount]int
 	// list is nil after a change.
 	list []status.LimitedPolicy
 }
 
 // replace replaces the policies of one scope. Nearly all scopes have none.
-func (l *limitedPolicies) replace(account identity.ServiceAccount, before, after []catalog.Ref) {
+func (l *limitedPolicies) replace(account identity.ServiceAccount, before, after []entity.Ref) {
 	if slices.Equal(before, after) {
 		return
 	}
@@ -194,9 +195,9 @@ func (l *limitedPolicies) replace(account identity.ServiceAccount, before, after
 	}
 }
 
-func (l *limitedPolicies) count(policy catalog.Ref, account identity.ServiceAccount, delta int) {
+func (l *limitedPolicies) count(policy entity.Ref, account identity.ServiceAccount, delta int) {
 	if l.scopes == nil {
-		l.scopes = map[catalog.Ref]map[identity.ServiceAccount]int{}
+		l.scopes = map[entity.Ref]map[identity.ServiceAccount]int{}
 	}
 	accounts := l.scopes[policy]
 	if accounts == nil {
@@ -226,7 +227,7 @@ func (l *limitedPolicies) current() []status.LimitedPolicy {
 	return l.list
 }
 
-func limitedPolicy(policy catalog.Ref, accounts map[identity.ServiceAccount]int) status.LimitedPolicy {
+func limitedPolicy(policy entity.Ref, accounts map[identity.ServiceAccount]int) status.LimitedPolicy {
 	limited := status.LimitedPolicy{Policy: policy}
 	if _, shared := accounts[identity.ServiceAccount{}]; shared {
 		return limited
@@ -241,6 +242,6 @@ func limitedPolicy(policy catalog.Ref, accounts map[identity.ServiceAccount]int)
 func (s *Store) LimitedPolicies() []status.LimitedPolicy { return s.limited.current() }
 
 // recordLimited records the policies that the route limit restricts in a scope.
-func (s *Store) recordLimited(n *scopeNode, policies []catalog.Ref) {
+func (s *Store) recordLimited(n *scopeNode, policies []entity.Ref) {
 	s.limited.replace(n.key.Identity, limitedOf(n.built), policies)
 }

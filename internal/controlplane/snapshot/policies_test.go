@@ -10,6 +10,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -18,7 +19,7 @@ import (
 func firstProxy(s *fakeProxy) status.Proxy { return s.harness.store.Proxies()[0] }
 
 // policy returns the status of a policy.
-func (h *harness) policy(t *testing.T, ref catalog.Ref) status.Policy {
+func (h *harness) policy(t *testing.T, ref entity.Ref) status.Policy {
 	t.Helper()
 	found, err := h.store.policyStatus(ref)
 	if err != nil {
@@ -38,9 +39,9 @@ func TestPolicyStatus_Acknowledged(t *testing.T) {
 	for _, s := range sidecars {
 		s.open(t)
 	}
-	target := catalog.Ref{Kind: catalog.KindTrafficTarget, Name: meshtest.Name("a", "t")}
+	target := entity.Ref{Kind: entity.KindTrafficTarget, Name: meshtest.Name("a", "t")}
 	changed := h.now
-	want := status.Policy{Policy: target, ChangedAt: changed, Proxies: 2, Pending: []catalog.Name{client.Name, server.Name}}
+	want := status.Policy{Policy: target, ChangedAt: changed, Proxies: 2, Pending: []entity.Name{client.Name, server.Name}}
 	if diff := cmp.Diff(want, h.policy(t, target)); diff != "" {
 		t.Fatalf("before the push (-want +got):\n%s", diff)
 	}
@@ -60,7 +61,7 @@ func TestPolicyStatus_Acknowledged(t *testing.T) {
 	if diff := cmp.Diff(want, h.policy(t, target)); diff != "" {
 		t.Errorf("after both ACKs (-want +got):\n%s", diff)
 	}
-	if got := h.policy(t, catalog.Ref{Kind: catalog.KindTrafficTarget, Name: meshtest.Name("a", "u")}); got.Acknowledged != 0 || got.Proxies != 2 {
+	if got := h.policy(t, entity.Ref{Kind: entity.KindTrafficTarget, Name: meshtest.Name("a", "u")}); got.Acknowledged != 0 || got.Proxies != 2 {
 		t.Errorf("later policy: %+v", got)
 	}
 }
@@ -69,7 +70,7 @@ func TestPolicyStatus_Rejected(t *testing.T) {
 	h, s := newQuarantineHarness(t)
 	h.apply(meshtest.Group("a", "routes", "/bad"))
 	s.sync(t)
-	got := h.policy(t, catalog.Ref{Kind: catalog.KindHTTPRouteGroup, Name: meshtest.Name("a", "routes")})
+	got := h.policy(t, entity.Ref{Kind: entity.KindHTTPRouteGroup, Name: meshtest.Name("a", "routes")})
 	if got.Proxies != 1 || got.Rejected != 1 || got.Acknowledged != 0 || len(got.Pending) != 0 {
 		t.Errorf("the status of the rejected policy is %+v, want one rejection of one sidecar and none pending", got)
 	}
@@ -79,10 +80,10 @@ func TestPolicyStatus_Errors(t *testing.T) {
 	h := newHarness()
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := h.store.Policy(ctx, catalog.Ref{Kind: catalog.KindTCPRoute}); !errors.Is(err, context.Canceled) {
+	if _, err := h.store.Policy(ctx, entity.Ref{Kind: entity.KindTCPRoute}); !errors.Is(err, context.Canceled) {
 		t.Errorf("stopped Store: %v", err)
 	}
-	if _, err := h.store.policyStatus(catalog.Ref{Kind: catalog.KindTCPRoute}); !errors.Is(err, status.ErrUnknownPolicy) {
+	if _, err := h.store.policyStatus(entity.Ref{Kind: entity.KindTCPRoute}); !errors.Is(err, status.ErrUnknownPolicy) {
 		t.Errorf("unknown policy: %v", err)
 	}
 }

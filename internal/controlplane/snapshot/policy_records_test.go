@@ -10,6 +10,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/quarantine"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -17,7 +18,7 @@ import (
 // TestPolicyOfARunningStore asks for a policy that is not known, and asks a Store that has stopped.
 func TestPolicyOfARunningStore(t *testing.T) {
 	h := newSyncedHarness(twoServices()...)
-	ask := func(ctx context.Context, ref catalog.Ref) error {
+	ask := func(ctx context.Context, ref entity.Ref) error {
 		done := make(chan error, 1)
 		go func() {
 			_, err := h.store.Policy(ctx, ref)
@@ -126,9 +127,9 @@ func TestAuthoritiesReleaseTheirPolicies(t *testing.T) {
 // TestLimitedPoliciesAreSortedOnce lists the limited policies of several scopes.
 func TestLimitedPoliciesAreSortedOnce(t *testing.T) {
 	var l limitedPolicies
-	var policies []catalog.Ref
+	var policies []entity.Ref
 	for _, name := range []string{"c", "f", "a", "e", "b", "d", "g"} {
-		policies = append(policies, catalog.Ref{Kind: catalog.KindEgress, Name: meshtest.Name("a", name)})
+		policies = append(policies, entity.Ref{Kind: entity.KindEgress, Name: meshtest.Name("a", name)})
 	}
 	l.replace(meshtest.SA("a", "client"), nil, policies)
 	first, second := l.current(), l.current()

@@ -6,7 +6,9 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/quarantine"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
@@ -58,7 +60,7 @@ func (m *permissiveMesh) newOwnScope(t *testing.T) *scopeNode {
 	t.Helper()
 	strict := false
 	pod := meshtest.Pod("strict", "pod", "pod", "pod", "10.0.1.1")
-	service := meshtest.Service("strict", "pod", "pod", "10.96.1.1", 80, catalog.ProtocolHTTP)
+	service := meshtest.Service("strict", "pod", "pod", "10.96.1.1", 80, inventory.ProtocolHTTP)
 	m.apply(&catalog.Namespace{Name: "strict", Monitored: true, Permissive: &strict}, pod, accountOf(pod), service, meshtest.Slice(service.Name, pod),
 		meshtest.Group("strict", "all", "/"), meshtest.Target("pod", pod.Identity(), []catalog.TargetRule{meshtest.HTTP("all")}, pod.Identity()))
 	n := m.connect(t, pod).scope.Load()
@@ -94,10 +96,10 @@ func TestPoliciesOfASharingScope(t *testing.T) {
 	split, group := m.splitOf(0, "/x")
 	egress := &catalog.Egress{
 		Name: meshtest.Name("a", "outside"), Sources: meshtest.Target("t", m.pods[1].Identity(), nil, m.pods[1].Identity()).Sources, Hosts: []string{"example.com"},
-		Ports: []catalog.EgressPort{{Number: 80, Protocol: catalog.ProtocolHTTP}}, Restricted: true, RouteGroups: []string{group.Name.Name},
+		Ports: []catalog.EgressPort{{Number: 80, Protocol: inventory.ProtocolHTTP}}, Restricted: true, RouteGroups: []string{group.Name.Name},
 	}
 	upstream := &retry.Policy{
-		Name: meshtest.Name("a", "retry"), Source: m.pods[1].Identity(), Destinations: []catalog.Name{m.pods[0].Name}, Settings: retry.Settings{On: "5xx", Count: 1},
+		Name: meshtest.Name("a", "retry"), Source: m.pods[1].Identity(), Destinations: []entity.Name{m.pods[0].Name}, Settings: retry.Settings{On: "5xx", Count: 1},
 	}
 	m.apply(&catalog.Settings{Permissive: true, EgressPolicies: true, RetryPolicies: true}, split, group, egress, upstream)
 	n := m.scope(1)
@@ -105,13 +107,13 @@ func TestPoliciesOfASharingScope(t *testing.T) {
 		t.Fatal("the scope does not share destinations")
 	}
 	got := quarantineScopes{m.store}.Policies(n.key)
-	for _, want := range []catalog.Ref{split.Ref(), group.Ref(), egress.Ref()} {
+	for _, want := range []entity.Ref{split.Ref(), group.Ref(), egress.Ref()} {
 		if !slices.Contains(got, want) {
 			t.Errorf("the policies of the scope are %v, want %v among them", got, want)
 		}
 	}
 	sorted := slices.Clone(got)
-	slices.SortFunc(sorted, catalog.Ref.Compare)
+	slices.SortFunc(sorted, entity.Ref.Compare)
 	if sorted = slices.Compact(sorted); !slices.Equal(got, sorted) {
 		t.Errorf("the policies of the scope are %v, want each once, sorted: %v", got, sorted)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -119,7 +120,7 @@ func TestQuarantine_SurvivesReconnect(t *testing.T) {
 func TestQuarantine_OnlyScopeOfTheNACK(t *testing.T) {
 	h, rejecting := newQuarantineHarness(t)
 	otherPod := meshtest.Pod("a", "other", "other", "other", "10.0.0.8")
-	h.apply(otherPod, accountOf(otherPod), meshtest.Service("a", "other", "other", "10.96.0.9", 80, catalog.ProtocolHTTP),
+	h.apply(otherPod, accountOf(otherPod), meshtest.Service("a", "other", "other", "10.96.0.9", 80, inventory.ProtocolHTTP),
 		meshtest.Target("v", otherPod.Identity(), []catalog.TargetRule{meshtest.HTTP("routes")}, meshtest.SA("a", "client")))
 	other := newFakeProxy(h, otherPod)
 	other.open(t)
@@ -205,7 +206,7 @@ func TestBisection_OneBadResourceAmongMany(t *testing.T) {
 	entries := twoServices()
 	client, server := podsOf(entries)
 	for i := range 40 {
-		service := meshtest.Service("a", fmt.Sprint("s", i), "server", fmt.Sprint("10.96.1.", i+1), 80, catalog.ProtocolHTTP)
+		service := meshtest.Service("a", fmt.Sprint("s", i), "server", fmt.Sprint("10.96.1.", i+1), 80, inventory.ProtocolHTTP)
 		entries = append(entries, service, meshtest.Slice(service.Name, server))
 	}
 	h.apply(entries...)
@@ -231,7 +232,7 @@ func TestThreat51NackLoop(t *testing.T) {
 	entries := twoServices()
 	client, server := podsOf(entries)
 	for i := range 100 {
-		service := meshtest.Service("a", fmt.Sprint("s", i), "server", fmt.Sprint("10.96.1.", i+1), 80, catalog.ProtocolHTTP)
+		service := meshtest.Service("a", fmt.Sprint("s", i), "server", fmt.Sprint("10.96.1.", i+1), 80, inventory.ProtocolHTTP)
 		entries = append(entries, service, meshtest.Slice(service.Name, server))
 	}
 	h.apply(append(entries, &catalog.Settings{Permissive: true})...)

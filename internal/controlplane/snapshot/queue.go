@@ -7,6 +7,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
 // work is everything that was queued since the last take.
@@ -21,13 +22,13 @@ type queue struct {
 	mu      sync.Mutex
 	pending work
 	// positions has the position of each object in pending.batch.Changes.
-	positions map[catalog.Ref]int
+	positions map[entity.Ref]int
 	wake      chan struct{}
 	closed    bool
 }
 
 func newQueue() *queue {
-	return &queue{positions: map[catalog.Ref]int{}, wake: make(chan struct{}, 1)}
+	return &queue{positions: map[entity.Ref]int{}, wake: make(chan struct{}, 1)}
 }
 
 // addChanges queues catalog changes.

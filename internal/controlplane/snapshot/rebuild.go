@@ -10,6 +10,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
@@ -17,7 +18,7 @@ import (
 )
 
 // rebuildAffected rebuilds what depends on the touched dependencies, and nothing else.
-func (s *Store) rebuildAffected(touched []catalog.Dep) {
+func (s *Store) rebuildAffected(touched []entity.Dep) {
 	s.trials.drop()
 	defer clear(s.same)
 	// Endpoints come before scopes: a scope that drops a cluster also drops its endpoints.
@@ -110,7 +111,7 @@ func (s *Store) rebuildScope(n *scopeNode) {
 	if shared != nil {
 		own = withDestinations(built, &scope.Destinations{})
 		if built.AccessLog != nil && shared.accessLog == nil {
-			built.AddLimited(catalog.Ref{Kind: telemetry.Kind, Name: built.AccessLog.Policy})
+			built.AddLimited(entity.Ref{Kind: telemetry.Kind, Name: built.AccessLog.Policy})
 		}
 	}
 	built = s.withinBudget(n, built, own)
@@ -128,7 +129,7 @@ func (s *Store) rebuildScope(n *scopeNode) {
 }
 
 // buildFrom builds a scope from a view without quarantined policies: with shared destinations, or from its own parts if they are nil.
-func (s *Store) buildFrom(view *catalog.View, n *scopeNode, quarantined map[catalog.Ref]struct{}, shared *scope.Destinations) *scope.Scope {
+func (s *Store) buildFrom(view *catalog.View, n *scopeNode, quarantined map[entity.Ref]struct{}, shared *scope.Destinations) *scope.Scope {
 	if shared != nil || n.stale {
 		n.parts = scopeParts{}
 	}

@@ -6,8 +6,10 @@ import (
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -23,7 +25,7 @@ func TestChangesRebuildWhatDependsOnThem(t *testing.T) {
 		// want is the number of scopes, and notified that of streams.
 		want, notified int
 	}{
-		{"a new Service of the destinations of all", meshtest.Service("a", "new", "s0", "10.96.0.50", 81, catalog.ProtocolHTTP), 4, 3},
+		{"a new Service of the destinations of all", meshtest.Service("a", "new", "s0", "10.96.0.50", 81, inventory.ProtocolHTTP), 4, 3},
 		{"all get destinations of their own", &catalog.Settings{}, 3, 3},
 		{"a policy about one server, which no client may call", meshtest.Target("u", account, nil), 1, 0},
 		{"a policy about one server and one client", target, 2, 0},
@@ -55,12 +57,12 @@ func TestSharingScopesFollowTheirOwnChanges(t *testing.T) {
 	if own, other := takeChanges(m.streams[0]), takeChanges(m.streams[1]); len(own["RDS"]) == 0 || len(other) != 0 {
 		t.Errorf("after a change of its hosts outside the mesh, the client gets %v, and another one %v; want routes, and nothing", own, other)
 	}
-	m.apply(&retry.Policy{Name: meshtest.Name("a", "retry"), Source: m.pods[0].Identity(), Destinations: []catalog.Name{meshtest.Name("a", "s1")}, Settings: retry.Settings{On: "5xx", Count: 7}})
+	m.apply(&retry.Policy{Name: meshtest.Name("a", "retry"), Source: m.pods[0].Identity(), Destinations: []entity.Name{meshtest.Name("a", "s1")}, Settings: retry.Settings{On: "5xx", Count: 7}})
 	m.apply(&catalog.Settings{Permissive: true, RetryPolicies: true})
 	for _, stream := range m.streams {
 		takeChanges(stream)
 	}
-	m.apply(meshtest.Service("a", "s1", "s1", "10.96.0.2", 85, catalog.ProtocolHTTP))
+	m.apply(meshtest.Service("a", "s1", "s1", "10.96.0.2", 85, inventory.ProtocolHTTP))
 	const routes = "rds-outbound.85|a/s1"
 	own, other := contentOf(m.streams[0], resourcetype.Routes, routes), contentOf(m.streams[1], resourcetype.Routes, routes)
 	if own == nil || other == nil || own == other {
@@ -79,7 +81,7 @@ func TestOnDemandClientsFollowSharedPorts(t *testing.T) {
 	p := connectOnDemand(t, h, client)
 	listeners := func() []string { return slices.Sorted(p.stream.scope.Load().Names(resourcetype.Listeners)) }
 	before := listeners()
-	service := meshtest.Service("a", "other", "server", "10.96.0.7", 81, catalog.ProtocolHTTP)
+	service := meshtest.Service("a", "other", "server", "10.96.0.7", 81, inventory.ProtocolHTTP)
 	h.apply(service, meshtest.Slice(service.Name, server))
 	if after := listeners(); len(after) <= len(before) {
 		t.Errorf("after a Service with another port was added, the listeners are %v; they were %v", after, before)

@@ -6,6 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -65,7 +66,7 @@ func TestSettingsArePushedImmediately(t *testing.T) {
 			entries := twoServices()
 			client, server := podsOf(entries)
 			retry := &retry.Policy{
-				Name: meshtest.Name("a", "retry"), Source: client.Identity(), Destinations: []catalog.Name{meshtest.Name("a", "server")},
+				Name: meshtest.Name("a", "retry"), Source: client.Identity(), Destinations: []entity.Name{meshtest.Name("a", "server")},
 				Settings: retry.Settings{On: "5xx", Count: 7},
 			}
 			h.apply(append(entries, retry)...)

@@ -14,6 +14,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 // runningStore is a Store on its own goroutine in a bubble of synctest, with the clock and the timers of the bubble.
@@ -42,7 +43,7 @@ func runStore(t *testing.T, entries ...catalog.Entry) *runningStore {
 }
 
 // mustConnect connects a pod.
-func (s *runningStore) mustConnect(t *testing.T, pod *catalog.Pod) *Stream {
+func (s *runningStore) mustConnect(t *testing.T, pod *inventory.Instance) *Stream {
 	t.Helper()
 	stream, err := s.Connect(t.Context(), peerOf(pod), func() {})
 	if err != nil {
@@ -98,7 +99,7 @@ func TestRunServesUntilItIsStopped(t *testing.T) {
 }
 
 // waitFor connects a pod that cannot be bound yet. The channel receives the error.
-func (s *runningStore) waitFor(t *testing.T, pod *catalog.Pod) chan error {
+func (s *runningStore) waitFor(t *testing.T, pod *inventory.Instance) chan error {
 	t.Helper()
 	waiting := make(chan error, 1)
 	go func() {

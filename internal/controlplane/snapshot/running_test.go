@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -74,7 +75,7 @@ func TestScopesInTranslationLimitChanges(t *testing.T) {
 // TestChangesThatInterrupt queues changes of several namespaces during a batch, and checks which ones interrupt it.
 func TestChangesThatInterrupt(t *testing.T) {
 	egress := func(namespace string) catalog.Change { return catalog.Set(egressOf(namespace, namespace)) }
-	service := catalog.Set(meshtest.Service("other", "service", "x", "10.96.0.7", 80, catalog.ProtocolHTTP))
+	service := catalog.Set(meshtest.Service("other", "service", "x", "10.96.0.7", 80, inventory.ProtocolHTTP))
 	pod := catalog.Set(meshtest.Pod("tenant", "pod", "x", "x", "10.0.0.7"))
 	foreignPod := catalog.Set(meshtest.Pod("other", "pod", "x", "x", "10.0.0.8"))
 	node := &scopeNode{key: scope.Key{Identity: meshtest.SA("tenant", "x")}, built: &scope.Scope{}}

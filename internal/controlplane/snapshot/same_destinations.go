@@ -3,7 +3,7 @@ package snapshot
 import (
 	"reflect"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
@@ -13,7 +13,7 @@ const maxSameDestinations = 4
 
 // sameDestinations has what was translated during a batch, by the first Service among the destinations: a change of a Service changes the
 // destinations of all its clients, usually in the same way.
-type sameDestinations map[catalog.Name][]translatedDestinations
+type sameDestinations map[entity.Name][]translatedDestinations
 
 type translatedDestinations struct {
 	of        *scope.Scope

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -72,7 +74,7 @@ func TestSameDestinationsAreBounded(t *testing.T) {
 func TestSameDestinationsOfAnyIdentity(t *testing.T) {
 	one, other := toService("server", unchanged), toService("server", func(s *scope.Scope) {
 		s.Key.Identity, s.Key.Services, s.Key.Ports = meshtest.SA("a", "client"), "a/client", "a/client/http=80"
-		s.Inbound, s.DeniedPorts, s.Ingress, s.Limited = []scope.Inbound{{}}, 1, []scope.Ingress{{}}, []catalog.Ref{{}}
+		s.Inbound, s.DeniedPorts, s.Ingress, s.Limited = []scope.Inbound{{}}, 1, []scope.Ingress{{}}, []entity.Ref{{}}
 	})
 	if haveSameDestinations(one, other) {
 		t.Error("two clients with other names and ports are equal in all fields")
@@ -90,7 +92,7 @@ func TestSameDestinationsAreKeptDuringABatch(t *testing.T) {
 	h := newSyncedHarness(append(entries, second, accountOf(second),
 		meshtest.Target("t", server.Identity(), []catalog.TargetRule{meshtest.HTTP("routes")}, client.Identity(), second.Identity()))...)
 	streams := []*Stream{h.connect(t, client), h.connect(t, second)}
-	other := meshtest.Service("a", "other", "server", "10.96.0.7", 80, catalog.ProtocolHTTP)
+	other := meshtest.Service("a", "other", "server", "10.96.0.7", 80, inventory.ProtocolHTTP)
 	h.apply(other, meshtest.Slice(other.Name, server))
 	kept, versions := 0, 0
 	h.store.config.Now = func() time.Time {
@@ -100,7 +102,7 @@ func TestSameDestinationsAreKeptDuringABatch(t *testing.T) {
 		}
 		return h.now
 	}
-	h.apply(meshtest.Service("a", "other", "server", "10.96.0.8", 80, catalog.ProtocolHTTP))
+	h.apply(meshtest.Service("a", "other", "server", "10.96.0.8", 80, inventory.ProtocolHTTP))
 	if kept != 1 || versions != 1 || len(h.store.same) != 0 {
 		t.Errorf("during the change, the destinations of %d Services in %d versions are kept, and afterwards of %d; want one version of one, and none", kept, versions, len(h.store.same))
 	}

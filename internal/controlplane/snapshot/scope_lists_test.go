@@ -6,7 +6,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -129,14 +129,14 @@ func TestReduceKeepsADestination(t *testing.T) {
 	}
 	for name, test := range map[string]struct {
 		before, after *scope.Destinations
-		more          []catalog.Name
+		more          []entity.Name
 		want          string
 	}{
 		"one changed":           {destinations("a", "b", "c"), destinations("a", "bb", "c"), nil, "[b] [b] [b] [b]"},
 		"one added":             {destinations("a", "c"), destinations("a", "b", "c"), nil, "[a] [a b] [a] [a b]"},
 		"one removed":           {destinations("a", "b", "c"), destinations("a", "c"), nil, "[a b] [a] [a b] [a]"},
 		"nothing":               {destinations("a", "b"), destinations("a", "b"), nil, "[a] [a] [a] [a]"},
-		"another reason":        {destinations("a", "b"), destinations("a", "b"), []catalog.Name{meshtest.Name("a", "b")}, "[b] [b] [b] [b]"},
+		"another reason":        {destinations("a", "b"), destinations("a", "b"), []entity.Name{meshtest.Name("a", "b")}, "[b] [b] [b] [b]"},
 		"the first":             {destinations(), destinations("a"), nil, "none"},
 		"the last":              {destinations("a"), destinations(), nil, "none"},
 		"all changed, one more": {destinations("a"), destinations("aa", "b"), nil, "[a] [a b] [a] [a b]"},

@@ -7,6 +7,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
@@ -18,7 +19,7 @@ import (
 // destinations.
 type sharedDestinations struct {
 	// without are the quarantined policies that they are built without; usually none. The map does not change.
-	without map[catalog.Ref]struct{}
+	without map[entity.Ref]struct{}
 	// cause is the namespace of the scope that used them first.
 	cause string
 	// parts are those of current.
@@ -33,7 +34,7 @@ type sharedDestinations struct {
 	// they are rebuilt.
 	layers map[sharedKey]*sharedLayer
 	// policies are those that current depends on; nil if they were not needed since it was built.
-	policies []catalog.Ref
+	policies []entity.Ref
 }
 
 // sharedKey has the properties of a client that its destinations depend on.
@@ -122,7 +123,7 @@ func (s *Store) buildShared(d *sharedDestinations) {
 }
 
 // sharedOf builds the shared destinations of a view from parts; nil if nothing is permissive.
-func (s *Store) sharedOf(view *catalog.View, parts map[catalog.Name]*scope.Part) *scope.Scope {
+func (s *Store) sharedOf(view *catalog.View, parts map[entity.Name]*scope.Part) *scope.Scope {
 	built := scope.SharedDestinationsFrom(view, parts)
 	if built == nil {
 		return nil
@@ -137,7 +138,7 @@ func (s *Store) sharedOf(view *catalog.View, parts map[catalog.Name]*scope.Part)
 }
 
 // limitedOf returns the policies that the route limit restricts in a scope; none for nil.
-func limitedOf(s *scope.Scope) []catalog.Ref {
+func limitedOf(s *scope.Scope) []entity.Ref {
 	if s == nil {
 		return nil
 	}
@@ -183,7 +184,7 @@ func (l *sharedLayer) complete(s *scope.Scope) *scope.Scope {
 type completedScope struct{ of, scope *scope.Scope }
 
 // useShared returns the layer for a scope with quarantined policies and an access log, or nil if there are no shared destinations for it.
-func (s *Store) useShared(n *scopeNode, quarantined map[catalog.Ref]struct{}, log *telemetry.AccessLog) *sharedLayer {
+func (s *Store) useShared(n *scopeNode, quarantined map[entity.Ref]struct{}, log *telemetry.AccessLog) *sharedLayer {
 	d := s.sharedFor(n, quarantined)
 	if d == nil {
 		return nil

@@ -14,6 +14,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -70,7 +71,7 @@ func TestSharedDestinations_WithAuthoritiesOutside(t *testing.T) {
 	h.apply(append(entries, &catalog.Settings{Permissive: true, EgressPolicies: true}, &catalog.BackendAuthorities{Name: meshtest.Name("a", "ca"), PEM: []byte("authority")},
 		&catalog.Egress{
 			Name: meshtest.Name("a", "api"), Sources: []identity.ServiceAccount{client.Identity()}, Hosts: []string{"api.example.com"},
-			Ports: []catalog.EgressPort{{Number: 80, Protocol: catalog.ProtocolHTTP}},
+			Ports: []catalog.EgressPort{{Number: 80, Protocol: inventory.ProtocolHTTP}},
 		},
 		&catalog.BackendTLSPolicy{
 			Name: meshtest.Name("a", "tls"), Hostname: "api.example.com", Authorities: []string{"ca"},
@@ -119,7 +120,7 @@ func TestSharedDestinations_StrictNamespace(t *testing.T) {
 	n, other := h.connect(t, client).scope.Load(), h.connect(t, server).scope.Load()
 	strict := false
 	vault := meshtest.Pod("bank", "vault", "vault", "vault", "10.0.0.99")
-	service := meshtest.Service("bank", "vault", "vault", "10.96.0.99", 80, catalog.ProtocolHTTP)
+	service := meshtest.Service("bank", "vault", "vault", "10.96.0.99", 80, inventory.ProtocolHTTP)
 	h.apply(&catalog.Namespace{Name: "bank", Monitored: true, Permissive: &strict}, vault, service, meshtest.Slice(service.Name, vault), meshtest.Group("bank", "all", "/.*"))
 	if n.shared == nil || n.shared != other.shared {
 		t.Error("two scopes without access to the strict namespace do not share destinations")
@@ -143,7 +144,7 @@ func TestSharedDestinations_BaseFollowsTheResources(t *testing.T) {
 	for i := range 200 {
 		name := fmt.Sprintf("s%d", i)
 		pod := meshtest.Pod("a", name, name, name, fmt.Sprintf("10.1.0.%d", i))
-		h.apply(pod, meshtest.Service("a", name, name, fmt.Sprintf("10.97.0.%d", i), 80, catalog.ProtocolHTTP), meshtest.Slice(meshtest.Name("a", name), pod))
+		h.apply(pod, meshtest.Service("a", name, name, fmt.Sprintf("10.97.0.%d", i), 80, inventory.ProtocolHTTP), meshtest.Slice(meshtest.Name("a", name), pod))
 		for _, kind := range kinds {
 			l := n.shared
 			base, changes := n.Base(kind), l.bases[kind].changes

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
@@ -15,11 +16,11 @@ import (
 // beyond it are listed, and that other namespaces keep theirs.
 func TestLogsOfOneNamespaceCauseFewLayers(t *testing.T) {
 	entries := []catalog.Entry{&catalog.Settings{Permissive: true}}
-	var pods []*catalog.Pod
+	var pods []*inventory.Instance
 	add := func(namespace string, i int, format string) {
 		name := fmt.Sprintf("%s%02d", namespace, i)
 		pod := meshtest.Pod(namespace, name, name, name, fmt.Sprintf("10.0.%d.%d", len(format)&255, i+1))
-		service := meshtest.Service(namespace, name, name, fmt.Sprintf("172.%d.0.%d", namespace[0], i+1), 80, catalog.ProtocolHTTP)
+		service := meshtest.Service(namespace, name, name, fmt.Sprintf("172.%d.0.%d", namespace[0], i+1), 80, inventory.ProtocolHTTP)
 		pods = append(pods, pod)
 		entries = append(entries, &catalog.Namespace{Name: namespace, Monitored: true}, pod, accountOf(pod), service, meshtest.Slice(service.Name, pod),
 			&telemetry.Policy{Name: meshtest.Name(namespace, name), Selector: pod.Labels, Text: format})

@@ -5,22 +5,23 @@ import (
 	"slices"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
 // sharedParts has what each Service adds to shared destinations. A change then costs what it affects, however many Services there are.
 type sharedParts struct {
-	built map[catalog.Name]*scope.Part
+	built map[entity.Name]*scope.Part
 	// index has what the parts were built from.
-	index *catalog.Index[catalog.Name]
+	index *catalog.Index[entity.Name]
 }
 
 func newSharedParts() sharedParts {
-	return sharedParts{built: map[catalog.Name]*scope.Part{}, index: catalog.NewIndex[catalog.Name]()}
+	return sharedParts{built: map[entity.Name]*scope.Part{}, index: catalog.NewIndex[entity.Name]()}
 }
 
 // drop removes the parts that depend on touched.
-func (p *sharedParts) drop(touched []catalog.Dep) {
+func (p *sharedParts) drop(touched []entity.Dep) {
 	for name := range p.index.Affected(touched) {
 		delete(p.built, name)
 		p.index.Remove(name)
@@ -45,13 +46,13 @@ func (p *sharedParts) recordDeps() {
 }
 
 // dependencies returns what shared destinations were built from. Some may occur twice.
-func (x *sharedSets) dependencies(d *sharedDestinations) []catalog.Dep {
+func (x *sharedSets) dependencies(d *sharedDestinations) []entity.Dep {
 	return slices.AppendSeq(slices.Clone(x.index.Dependencies[d]), maps.Keys(d.parts.index.Dependents))
 }
 
 // allDependencies returns what any shared destinations were built from. Some may occur twice.
-func (x *sharedSets) allDependencies() []catalog.Dep {
-	var all []catalog.Dep
+func (x *sharedSets) allDependencies() []entity.Dep {
+	var all []entity.Dep
 	for _, d := range x.list {
 		all = append(all, x.dependencies(d)...)
 	}
@@ -59,6 +60,6 @@ func (x *sharedSets) allDependencies() []catalog.Dep {
 }
 
 // dependsOnAny reports whether shared destinations depend on any of deps.
-func (x *sharedSets) dependsOnAny(d *sharedDestinations, deps []catalog.Dep) bool {
+func (x *sharedSets) dependsOnAny(d *sharedDestinations, deps []entity.Dep) bool {
 	return x.index.DependsOnAny(d, deps) || d.parts.index.HasDependents(deps)
 }

@@ -10,14 +10,16 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/quarantine"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
 // permissiveMesh is a harness with a Service of each pod, all of which may call each other, and the streams of the pods.
 type permissiveMesh struct {
 	*harness
-	pods    []*catalog.Pod
+	pods    []*inventory.Instance
 	streams []*Stream
 }
 
@@ -27,7 +29,7 @@ func newPermissiveMesh(t *testing.T, namespaces ...string) *permissiveMesh {
 	for i, namespace := range namespaces {
 		name := fmt.Sprint("s", i)
 		pod := meshtest.Pod(namespace, name, name, name, fmt.Sprint("10.0.0.", i+1))
-		service := meshtest.Service(namespace, name, name, fmt.Sprint("10.96.0.", i+1), 80, catalog.ProtocolHTTP)
+		service := meshtest.Service(namespace, name, name, fmt.Sprint("10.96.0.", i+1), 80, inventory.ProtocolHTTP)
 		m.apply(&catalog.Namespace{Name: namespace, Monitored: true}, pod, accountOf(pod), service, meshtest.Slice(service.Name, pod))
 		m.pods = append(m.pods, pod)
 	}
@@ -48,14 +50,14 @@ func (m *permissiveMesh) splitOf(i int, path string) (*catalog.TrafficSplit, *ca
 }
 
 // quarantine quarantines a policy for the scope of a pod.
-func (m *permissiveMesh) quarantine(i int, policy catalog.Ref) {
+func (m *permissiveMesh) quarantine(i int, policy entity.Ref) {
 	n := m.scope(i)
 	m.store.quarantine.Add(quarantine.Rejection{Policy: policy, Scope: n.key})
 	m.store.rebuildScope(n)
 }
 
 // release ends the quarantine of a policy.
-func (m *permissiveMesh) release(i int, policy catalog.Ref) {
+func (m *permissiveMesh) release(i int, policy entity.Ref) {
 	n := m.scope(i)
 	m.store.quarantine.Release(n.key, policy)
 	m.store.rebuildScope(n)
@@ -119,7 +121,7 @@ func TestQuarantinedPolicy_ThatDestinationsDoNotDependOn(t *testing.T) {
 	m := newPermissiveMesh(t, "a", "a", "b")
 	split, group := m.splitOf(0, "/x")
 	root := m.scopeOf(m.scope(0)).Outbound[0]
-	m.remove(&catalog.Service{Name: root.Service})
+	m.remove(&inventory.Service{Name: root.Service})
 	m.apply(group, split)
 	m.quarantine(2, split.Ref())
 	if m.scope(2).shared != m.scope(1).shared {
@@ -132,7 +134,7 @@ func TestQuarantinedPolicy_ThatDestinationsDoNotDependOn(t *testing.T) {
 		}
 		return m.now
 	}
-	m.apply(meshtest.Service("a", "s0", "s0", root.Addresses[0].String(), 80, catalog.ProtocolHTTP))
+	m.apply(meshtest.Service("a", "s0", "s0", root.Addresses[0].String(), 80, inventory.ProtocolHTTP))
 	if m.scope(2).shared == m.scope(1).shared || m.scope(2).shared == nil || !m.hasRoute(1, "/x") || moments < 3 {
 		t.Errorf("the policy is effective for others: %t; there were %d moments", m.hasRoute(1, "/x"), moments)
 	}

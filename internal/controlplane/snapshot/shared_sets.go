@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
@@ -25,7 +26,7 @@ type sharedSets struct {
 }
 
 // affected returns the shared destinations that depend on any of deps, in the order of the list.
-func (x *sharedSets) affected(deps []catalog.Dep) []*sharedDestinations {
+func (x *sharedSets) affected(deps []entity.Dep) []*sharedDestinations {
 	nodes := x.index.Affected(deps)
 	var affected []*sharedDestinations
 	for _, d := range x.list {
@@ -63,7 +64,7 @@ func (x *sharedSets) hasRoomFor(namespace string) bool {
 
 // sharedFor returns the shared destinations of a scope with quarantined policies, and builds them if there are none yet. It returns nil if there are
 // too many, or nothing is permissive.
-func (s *Store) sharedFor(n *scopeNode, quarantined map[catalog.Ref]struct{}) *sharedDestinations {
+func (s *Store) sharedFor(n *scopeNode, quarantined map[entity.Ref]struct{}) *sharedDestinations {
 	if d := s.existingShared(quarantined); d != nil {
 		return d
 	}
@@ -81,7 +82,7 @@ func (s *Store) sharedFor(n *scopeNode, quarantined map[catalog.Ref]struct{}) *s
 }
 
 // existingShared returns shared destinations that equal those without some policies, or nil.
-func (s *Store) existingShared(without map[catalog.Ref]struct{}) *sharedDestinations {
+func (s *Store) existingShared(without map[entity.Ref]struct{}) *sharedDestinations {
 	i := slices.IndexFunc(s.shared.list, func(d *sharedDestinations) bool { return s.equalsWithout(d, without) })
 	if i < 0 {
 		return nil
@@ -91,7 +92,7 @@ func (s *Store) existingShared(without map[catalog.Ref]struct{}) *sharedDestinat
 
 // equalsWithout reports whether shared destinations are what they would be without some policies: they were built without some of these, and do not
 // depend on the others. So nobody leaves the destinations of all because of a policy about, for example, its own ports.
-func (s *Store) equalsWithout(d *sharedDestinations, policies map[catalog.Ref]struct{}) bool {
+func (s *Store) equalsWithout(d *sharedDestinations, policies map[entity.Ref]struct{}) bool {
 	if d.current == nil {
 		return false
 	}
@@ -111,7 +112,7 @@ func (s *Store) equalsWithout(d *sharedDestinations, policies map[catalog.Ref]st
 // rebuildShared builds the shared destinations again that depend on touched, and updates their layers. It returns the scopes whose own resources depend on
 // the difference. Destinations without fewer policies come first: a scope whose policy is released moves to them, and must not get their earlier
 // version, which has the rejected version of the policy.
-func (s *Store) rebuildShared(touched []catalog.Dep) []*scopeNode {
+func (s *Store) rebuildShared(touched []entity.Dep) []*scopeNode {
 	var dependents []*scopeNode
 	for _, d := range s.shared.affected(touched) {
 		d.parts.drop(touched)
@@ -145,7 +146,7 @@ func (x *sharedSets) setAllStale() {
 }
 
 // dependencies returns what a scope was built from, including its shared destinations.
-func (s *Store) dependencies(n *scopeNode) []catalog.Dep {
+func (s *Store) dependencies(n *scopeNode) []entity.Dep {
 	if n.shared != nil {
 		return slices.Concat(s.scopeIndex.Dependencies[n], s.shared.dependencies(n.shared.of))
 	}
@@ -153,15 +154,15 @@ func (s *Store) dependencies(n *scopeNode) []catalog.Dep {
 }
 
 // policiesOf returns the policies that shared destinations depend on, sorted. There are many dependencies, so the list is kept for all scopes.
-func (s *Store) policiesOf(d *sharedDestinations) []catalog.Ref {
+func (s *Store) policiesOf(d *sharedDestinations) []entity.Ref {
 	if d.policies == nil {
-		d.policies = append([]catalog.Ref{}, s.catalog.Policies(s.shared.dependencies(d))...)
+		d.policies = append([]entity.Ref{}, s.catalog.Policies(s.shared.dependencies(d))...)
 	}
 	return d.policies
 }
 
 // scopesDependingOn returns the scopes that were built from any of deps, including shared destinations.
-func (s *Store) scopesDependingOn(deps []catalog.Dep) map[*scopeNode]struct{} {
+func (s *Store) scopesDependingOn(deps []entity.Dep) map[*scopeNode]struct{} {
 	scopes := maps.Clone(s.scopeIndex.Affected(deps))
 	for _, d := range s.shared.affected(deps) {
 		for _, n := range d.scopes() {

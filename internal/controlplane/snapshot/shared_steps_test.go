@@ -8,7 +8,9 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -33,7 +35,7 @@ func TestSharedStagesHaveTheirOwnTime(t *testing.T) {
 			return m.now
 		}
 		backend := meshtest.Pod("b", "backend", "backend", "backend", "10.0.0.9")
-		service := meshtest.Service("b", "new", "backend", "10.96.0.50", 80, catalog.ProtocolHTTP)
+		service := meshtest.Service("b", "new", "backend", "10.96.0.50", 80, inventory.ProtocolHTTP)
 		m.apply(&catalog.Namespace{Name: "b", Monitored: true}, backend, service)
 		stages := m.traceOf(t, service.Ref()).Stages
 		for _, stage := range []status.Stage{status.StageScope, status.StageEnvoy} {
@@ -60,9 +62,9 @@ func TestSharedChangesRebuildFewScopes(t *testing.T) {
 	retrying, _ := newRetryingClient(t)
 	retrying.apply(backend)
 	service := func(name, app, address string, port uint16) catalog.Entry {
-		return meshtest.Service("a", name, app, address, port, catalog.ProtocolHTTP)
+		return meshtest.Service("a", name, app, address, port, inventory.ProtocolHTTP)
 	}
-	admitting := meshtest.Service("a", "third", "backend", "10.96.0.8", 81, catalog.ProtocolHTTP)
+	admitting := meshtest.Service("a", "third", "backend", "10.96.0.8", 81, inventory.ProtocolHTTP)
 	admitting.AllowedNamespaces = []string{"a"}
 	for _, step := range []struct {
 		name   string
@@ -98,7 +100,7 @@ func TestPoliciesOfSharedDestinationsAreKnown(t *testing.T) {
 	}
 	split, group := m.splitOf(0, "/x")
 	m.apply(group, split)
-	for _, ref := range []catalog.Ref{split.Ref(), group.Ref()} {
+	for _, ref := range []entity.Ref{split.Ref(), group.Ref()} {
 		if got := m.store.policiesOf(d); !slices.Contains(got, ref) {
 			t.Errorf("the shared destinations depend on %v, want %v among them", got, ref)
 		}
@@ -129,9 +131,9 @@ func TestReleasedSetsLeaveNothing(t *testing.T) {
 // TestSetsWithoutScopesAreNotBuilt changes what shared destinations without scopes depend on.
 func TestSetsWithoutScopesAreNotBuilt(t *testing.T) {
 	m := newPermissiveMesh(t, "a")
-	unused := &sharedDestinations{without: map[catalog.Ref]struct{}{}, parts: newSharedParts(), layers: map[sharedKey]*sharedLayer{}}
+	unused := &sharedDestinations{without: map[entity.Ref]struct{}{}, parts: newSharedParts(), layers: map[sharedKey]*sharedLayer{}}
 	m.store.shared.add(unused)
-	m.store.shared.index.Set(unused, []catalog.Dep{{Kind: catalog.DepSettings}})
+	m.store.shared.index.Set(unused, []entity.Dep{{Kind: entity.DepSettings}})
 	if m.apply(&catalog.Settings{Permissive: true, Egress: true}); unused.current != nil {
 		t.Error("shared destinations that no scope uses are built")
 	}
@@ -143,7 +145,7 @@ func TestFirstDestinationConcernsAllClients(t *testing.T) {
 	client, backend := meshtest.Pod("a", "client", "client", "client", "10.0.0.1"), meshtest.Pod("a", "backend", "backend", "backend", "10.0.0.2")
 	h := newSyncedHarness(&catalog.Namespace{Name: "a", Monitored: true}, &catalog.Settings{Permissive: true}, client, accountOf(client), backend)
 	n := h.connect(t, client).scope.Load()
-	first, second := meshtest.Service("a", "first", "backend", "10.96.0.1", 80, catalog.ProtocolHTTP), meshtest.Service("a", "second", "backend", "10.96.0.2", 80, catalog.ProtocolHTTP)
+	first, second := meshtest.Service("a", "first", "backend", "10.96.0.1", 80, inventory.ProtocolHTTP), meshtest.Service("a", "second", "backend", "10.96.0.2", 80, inventory.ProtocolHTTP)
 	for _, step := range []struct {
 		name string
 		do   func()
@@ -166,7 +168,7 @@ func TestManyQuarantinedSetsLeaveTheCommonOne(t *testing.T) {
 	n := m.scope(0)
 	m.store.releaseShared(n.shared, n)
 	for i := range maxQuarantinedSets {
-		policies := map[catalog.Ref]struct{}{{Kind: catalog.KindTrafficSplit, Name: meshtest.Name("a", fmt.Sprint(i))}: {}}
+		policies := map[entity.Ref]struct{}{{Kind: entity.KindTrafficSplit, Name: meshtest.Name("a", fmt.Sprint(i))}: {}}
 		m.store.shared.add(&sharedDestinations{without: policies, cause: "a", parts: newSharedParts(), layers: map[sharedKey]*sharedLayer{}})
 	}
 	if m.store.sharedFor(n, nil) == nil {

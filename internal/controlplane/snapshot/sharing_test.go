@@ -6,8 +6,10 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
@@ -18,7 +20,7 @@ func newRetryingClient(t *testing.T) (*permissiveMesh, *scopeNode) {
 	t.Helper()
 	m := newPermissiveMesh(t, "a", "a")
 	m.apply(&catalog.Settings{Permissive: true, RetryPolicies: true}, &retry.Policy{
-		Name: meshtest.Name("a", "retry"), Source: m.pods[0].Identity(), Destinations: []catalog.Name{meshtest.Name("a", "s1")}, Settings: retry.Settings{On: "5xx", Count: 7},
+		Name: meshtest.Name("a", "retry"), Source: m.pods[0].Identity(), Destinations: []entity.Name{meshtest.Name("a", "s1")}, Settings: retry.Settings{On: "5xx", Count: 7},
 	})
 	n := m.scope(0)
 	if n.shared == nil || n.own.contents[resourcetype.Routes]["rds-outbound.80|a/s1"] == nil {
@@ -111,7 +113,7 @@ func TestExchangedDestinationsNotifyDifferences(t *testing.T) {
 	m := newPermissiveMesh(t, "a", "a")
 	strict := false
 	vault := meshtest.Pod("bank", "vault", "vault", "vault", "10.0.0.99")
-	service := meshtest.Service("bank", "vault", "vault", "10.96.0.99", 80, catalog.ProtocolHTTP)
+	service := meshtest.Service("bank", "vault", "vault", "10.96.0.99", 80, inventory.ProtocolHTTP)
 	target := meshtest.Target("t", vault.Identity(), []catalog.TargetRule{meshtest.HTTP("all")}, m.pods[0].Identity())
 	m.apply(&catalog.Namespace{Name: "bank", Monitored: true, Permissive: &strict}, vault, service, meshtest.Slice(service.Name, vault), meshtest.Group("bank", "all", "/.*"))
 	for _, access := range []bool{true, false} {
@@ -140,7 +142,7 @@ func TestRemovedServicesLeaveNoEndpoints(t *testing.T) {
 		if got := [2]int{len(m.store.endpoints), len(m.store.endpointsIndex.Dependencies)}; got != [2]int{want, want} {
 			t.Errorf("there are endpoints of %v clusters, and in the index, want %d", got, want)
 		}
-		m.remove(&catalog.Service{Name: meshtest.Name("a", "s1")})
+		m.remove(&inventory.Service{Name: meshtest.Name("a", "s1")})
 	}
 }
 

@@ -6,11 +6,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 // newStartingMesh returns a mesh whose control plane has started less than a minute ago, and the pod of its server.
-func newStartingMesh() (h *harness, server *catalog.Pod) {
+func newStartingMesh() (h *harness, server *inventory.Instance) {
 	h = newHarness()
 	h.store.config.StartupPeriod = time.Minute
 	entries := twoServices()

@@ -11,6 +11,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -125,7 +126,7 @@ func TestStagesHaveTheirOwnTime(t *testing.T) {
 		h.connect(t, client)
 		h.clock = func() time.Time { h.now = h.now.Add(time.Millisecond); return h.now }
 		second := meshtest.Pod("a", "second", "server", "server", "10.0.0.8")
-		service := meshtest.Service("a", "server", "server", "10.96.0.1", 85, catalog.ProtocolHTTP)
+		service := meshtest.Service("a", "server", "server", "10.96.0.1", 85, inventory.ProtocolHTTP)
 		for _, change := range []catalog.Entry{meshtest.Slice(service.Name, server, second), service} {
 			began := h.now
 			h.apply(change)

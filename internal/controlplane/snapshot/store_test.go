@@ -16,6 +16,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -46,7 +47,7 @@ func TestChangesNotifyOnlyAffectedStreams(t *testing.T) {
 	stranger := meshtest.Pod("a", "stranger", "stranger", "stranger", "10.0.0.7")
 	h.apply(append(entries, stranger, accountOf(stranger))...)
 	streams := map[string]*Stream{}
-	for _, pod := range []*catalog.Pod{client, server, stranger} {
+	for _, pod := range []*inventory.Instance{client, server, stranger} {
 		streams[pod.Name.Name] = h.connect(t, pod)
 		takeChanges(streams[pod.Name.Name])
 	}
@@ -95,7 +96,7 @@ func TestScopesAndContentsAreShared(t *testing.T) {
 	one := meshtest.Pod("a", "one", "x", "one", "10.0.0.1")
 	sibling := meshtest.Pod("a", "sibling", "x", "one", "10.0.0.2")
 	other := meshtest.Pod("a", "other", "y", "other", "10.0.0.3")
-	service := meshtest.Service("a", "s", "z", "10.96.0.1", 80, catalog.ProtocolHTTP)
+	service := meshtest.Service("a", "s", "z", "10.96.0.1", 80, inventory.ProtocolHTTP)
 	backer := meshtest.Pod("a", "backer", "z", "backer", "10.0.0.4")
 	h.apply(&catalog.Namespace{Name: "a", Monitored: true}, &catalog.Settings{Permissive: true},
 		one, sibling, other, accountOf(one), accountOf(other), service, backer, meshtest.Slice(service.Name, backer))
@@ -173,18 +174,18 @@ func TestStreamMovesToAnotherScope(t *testing.T) {
 }
 
 func TestStreamEndsWhenPodLeavesTheMesh(t *testing.T) {
-	changes := map[string]func(*harness, *catalog.Pod){
-		"deleted":         func(h *harness, pod *catalog.Pod) { h.remove(pod) },
-		"finished":        func(h *harness, pod *catalog.Pod) { p := *pod; p.Finished = true; h.apply(&p) },
-		"replaced":        func(h *harness, pod *catalog.Pod) { p := *pod; p.UID = "another"; h.apply(&p) },
-		"namespace left":  func(h *harness, pod *catalog.Pod) { h.apply(&catalog.Namespace{Name: "a"}) },
-		"account deleted": func(h *harness, pod *catalog.Pod) { h.remove(accountOf(pod)) },
-		"account replaced": func(h *harness, pod *catalog.Pod) {
+	changes := map[string]func(*harness, *inventory.Instance){
+		"deleted":         func(h *harness, pod *inventory.Instance) { h.remove(pod) },
+		"finished":        func(h *harness, pod *inventory.Instance) { p := *pod; p.Finished = true; h.apply(&p) },
+		"replaced":        func(h *harness, pod *inventory.Instance) { p := *pod; p.UID = "another"; h.apply(&p) },
+		"namespace left":  func(h *harness, pod *inventory.Instance) { h.apply(&catalog.Namespace{Name: "a"}) },
+		"account deleted": func(h *harness, pod *inventory.Instance) { h.remove(accountOf(pod)) },
+		"account replaced": func(h *harness, pod *inventory.Instance) {
 			account := *accountOf(pod)
 			account.UID = "another"
 			h.apply(&account)
 		},
-		"not injected": func(h *harness, pod *catalog.Pod) { p := *pod; p.Injected = false; h.apply(&p) },
+		"not injected": func(h *harness, pod *inventory.Instance) { p := *pod; p.Injected = false; h.apply(&p) },
 	}
 	for name, change := range changes {
 		t.Run(name, func(t *testing.T) {
@@ -326,7 +327,7 @@ func TestQueue_KeepsNewestChangeOfEachObject(t *testing.T) {
 		t.Fatalf("%d changes are queued for three objects", len(changes))
 	}
 	for i, want := range []string{"99", "97", "98"} {
-		if got := changes[i].Entry.(*catalog.Pod).Labels["app"]; got != want {
+		if got := changes[i].Entry.(*inventory.Instance).Labels["app"]; got != want {
 			t.Errorf("change %d is edit %s, want %s", i, got, want)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/delta"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/quarantine"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
@@ -90,7 +91,7 @@ func (s *Stream) proxy() quarantine.Proxy { return quarantine.Proxy{Pod: s.peer.
 func (s *Stream) Abort() { s.abort() }
 
 // bind creates the stream of a live pod. Older streams of the pod end when its epoch is announced.
-func (s *Store) bind(p *pendingStream, view *catalog.View, pod *catalog.Pod) *Stream {
+func (s *Store) bind(p *pendingStream, view *catalog.View, pod *inventory.Instance) *Stream {
 	peer := p.peer
 	n := s.scopeFor(scope.KeyFor(view, pod))
 	stream := &Stream{store: s, peer: peer, abort: p.abort, removed: make(chan struct{})}

@@ -15,6 +15,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -156,7 +157,7 @@ func TestDroppedScopesLeaveNoRecords(t *testing.T) {
 	if got := h.quarantineRecords(); got != 1 {
 		t.Fatalf("before the other pod has answered, the quarantine has records of %d scopes, want 1", got)
 	}
-	for _, pod := range []*catalog.Pod{server, sibling} {
+	for _, pod := range []*inventory.Instance{server, sibling} {
 		moved := *pod
 		moved.Metrics = true
 		h.apply(&moved)
@@ -235,7 +236,7 @@ func TestMovedStreamsFollowTheirNewServices(t *testing.T) {
 	h := newSyncedHarness(entries...)
 	stream := h.connect(t, server)
 	for _, port := range []string{"one", "two"} {
-		service := meshtest.Service("a", "named", "server", "10.96.0.9", 90, catalog.ProtocolHTTP)
+		service := meshtest.Service("a", "named", "server", "10.96.0.9", 90, inventory.ProtocolHTTP)
 		service.Ports[0].TargetPort, service.Ports[0].TargetName = 0, port
 		h.apply(service)
 		if got, want := stream.scope.Load().key.Ports, fmt.Sprintf("a/named/=%d", server.Ports[port]); got != want {

@@ -16,14 +16,15 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
 // tcpMesh returns a mesh whose server has a TCP port that two clients may use, and a target that allows them.
-func tcpMesh() (entries []catalog.Entry, server *catalog.Pod) {
+func tcpMesh() (entries []catalog.Entry, server *inventory.Instance) {
 	server = meshtest.Pod("a", "server", "server", "server", "10.0.0.2")
-	service := meshtest.Service("a", "server", "server", "10.96.0.1", 9000, catalog.ProtocolTCP)
+	service := meshtest.Service("a", "server", "server", "10.96.0.1", 9000, inventory.ProtocolTCP)
 	return []catalog.Entry{
 		&catalog.Namespace{Name: "a", Monitored: true}, &catalog.Settings{}, server, accountOf(server), service, meshtest.Slice(service.Name, server),
 		&catalog.TCPRoute{Name: meshtest.Name("a", "port"), Ports: []uint16{9000}},
@@ -32,7 +33,7 @@ func tcpMesh() (entries []catalog.Entry, server *catalog.Pod) {
 }
 
 // tcpTarget allows clients.
-func tcpTarget(server *catalog.Pod, clients ...string) *catalog.TrafficTarget {
+func tcpTarget(server *inventory.Instance, clients ...string) *catalog.TrafficTarget {
 	target := meshtest.Target("t", server.Identity(), []catalog.TargetRule{meshtest.TCP("port")})
 	for _, client := range clients {
 		target.Sources = append(target.Sources, meshtest.SA("a", client))

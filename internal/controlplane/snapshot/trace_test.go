@@ -9,6 +9,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -48,7 +49,7 @@ func TestTrace_Stages(t *testing.T) {
 	h.run()
 	want := status.Trace{
 		Number: h.latestTrace().Number, StartedAt: began, Total: 1, Objects: []status.TracedObject{{Ref: slice.Ref(), Generation: 9}},
-		Resources: 1, Streams: 1, Open: 1, Pending: []catalog.Name{client.pod.Name},
+		Resources: 1, Streams: 1, Open: 1, Pending: []entity.Name{client.pod.Name},
 		Stages: map[status.Stage]time.Duration{
 			status.StageIngest: time.Second, status.StageQueue: 2 * time.Second, status.StageCatalog: 0, status.StageScope: 0, status.StageEnvoy: 0, status.StagePush: 0, status.StageAcknowledge: 0,
 		},

@@ -6,8 +6,10 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
@@ -36,19 +38,19 @@ func checkTransitions(t *testing.T, permissive, onDemand bool) {
 		if name == "server" {
 			app = name
 		}
-		return catalog.Set(meshtest.Service("a", name, app, address, port, catalog.ProtocolHTTP))
+		return catalog.Set(meshtest.Service("a", name, app, address, port, inventory.ProtocolHTTP))
 	}
 	slice := func(name string) catalog.Change {
 		return catalog.Set(meshtest.Slice(meshtest.Name("a", name), backend))
 	}
-	removed := func(kind catalog.Kind, name string) catalog.Change {
-		return catalog.Change{Ref: catalog.Ref{Kind: kind, Name: meshtest.Name("a", name)}}
+	removed := func(kind entity.Kind, name string) catalog.Change {
+		return catalog.Change{Ref: entity.Ref{Kind: kind, Name: meshtest.Name("a", name)}}
 	}
 	target := func(clients ...identity.ServiceAccount) catalog.Change {
 		return catalog.Set(meshtest.Target("t", server.Identity(), []catalog.TargetRule{meshtest.HTTP("routes")}, clients...))
 	}
 	repeat := func(count uint32) catalog.Change {
-		return catalog.Set(&retry.Policy{Name: meshtest.Name("a", "retry"), Source: client.Identity(), Destinations: []catalog.Name{meshtest.Name("a", "two")}, Settings: retry.Settings{On: "5xx", Count: count}})
+		return catalog.Set(&retry.Policy{Name: meshtest.Name("a", "retry"), Source: client.Identity(), Destinations: []entity.Name{meshtest.Name("a", "two")}, Settings: retry.Settings{On: "5xx", Count: count}})
 	}
 	for _, step := range []struct {
 		name    string
@@ -61,17 +63,17 @@ func checkTransitions(t *testing.T, permissive, onDemand bool) {
 		{"a Service between others", []catalog.Change{service("other", "10.96.0.14", 80), slice("other")}},
 		{"a Service that claims an address, and comes first by name", []catalog.Change{service("claim", "10.96.0.12", 80), slice("claim")}},
 		{"another port of one, with two that claim an address", []catalog.Change{service("one", "10.96.0.13", 83)}},
-		{"without the first that claims the address", []catalog.Change{removed(catalog.KindService, "claim")}},
+		{"without the first that claims the address", []catalog.Change{removed(entity.KindService, "claim")}},
 		{"a Service that claims an address, and comes last by name", []catalog.Change{service("zulu", "10.96.0.12", 80), slice("zulu")}},
 		{"a headless Service", []catalog.Change{catalog.Set(headless("x-tail", 90)), slice("x-tail")}},
 		{"another one with the same pod and pod port, and comes first by name", []catalog.Change{catalog.Set(headless("x-head", 91)), slice("x-head")}},
 		{"another port of the one that comes last", []catalog.Change{catalog.Set(headless("x-tail", 92))}},
-		{"without the one that comes first", []catalog.Change{removed(catalog.KindService, "x-head")}},
+		{"without the one that comes first", []catalog.Change{removed(entity.KindService, "x-head")}},
 		{"the one that comes first again", []catalog.Change{catalog.Set(headless("x-head", 93))}},
-		{"without the one that comes last", []catalog.Change{removed(catalog.KindService, "x-tail")}},
+		{"without the one that comes last", []catalog.Change{removed(entity.KindService, "x-tail")}},
 		{"the one that comes last again", []catalog.Change{catalog.Set(headless("x-tail", 94))}},
-		{"without both", []catalog.Change{removed(catalog.KindService, "x-tail"), removed(catalog.KindService, "x-head")}},
-		{"without the Service that claims an address", []catalog.Change{removed(catalog.KindService, "zulu")}},
+		{"without both", []catalog.Change{removed(entity.KindService, "x-tail"), removed(entity.KindService, "x-head")}},
+		{"without the Service that claims an address", []catalog.Change{removed(entity.KindService, "zulu")}},
 		{"a policy of the client", []catalog.Change{repeat(3)}},
 		{"another policy of the client, and another port", []catalog.Change{repeat(4), service("two", "10.96.0.12", 84)}},
 		{"a route of a Service", []catalog.Change{catalog.Set(meshtest.Route(meshtest.Name("a", "two"), 0, 0))}},
@@ -80,11 +82,11 @@ func checkTransitions(t *testing.T, permissive, onDemand bool) {
 		{"its own port changes", []catalog.Change{service("server", "10.96.0.1", 85)}},
 		{"the rules of its port change, and a destination", []catalog.Change{catalog.Set(meshtest.Group("a", "routes", "/z")), service("one", "10.96.0.13", 86)}},
 		{"no policy of the client", []catalog.Change{removed(retry.Kind, "retry")}},
-		{"without a Service", []catalog.Change{removed(catalog.KindService, "two")}},
+		{"without a Service", []catalog.Change{removed(entity.KindService, "two")}},
 		{"other TLS settings and a port", []catalog.Change{catalog.Set(&catalog.Settings{Permissive: permissive, TLS: catalog.TLS{MinVersion: "TLSv1_3"}}), service("one", "10.96.0.13", 87)}},
-		{"no destinations", []catalog.Change{removed(catalog.KindService, "one"), removed(catalog.KindService, "other"), removed(catalog.KindService, "server")}},
+		{"no destinations", []catalog.Change{removed(entity.KindService, "one"), removed(entity.KindService, "other"), removed(entity.KindService, "server")}},
 		{"the first destination", []catalog.Change{service("server", "10.96.0.1", 80)}},
-		{"no permission", []catalog.Change{removed(catalog.KindTrafficTarget, "t")}},
+		{"no permission", []catalog.Change{removed(entity.KindTrafficTarget, "t")}},
 		{"a permission", []catalog.Change{target(client.Identity())}},
 	} {
 		h.store.Apply(step.changes)
@@ -96,8 +98,8 @@ func checkTransitions(t *testing.T, permissive, onDemand bool) {
 }
 
 // headless returns a Service whose pods listen on a port that others have too.
-func headless(name string, port uint16) *catalog.Service {
-	service := meshtest.Service("a", name, "backend", "", port, catalog.ProtocolHTTP)
+func headless(name string, port uint16) *inventory.Service {
+	service := meshtest.Service("a", name, "backend", "", port, inventory.ProtocolHTTP)
 	service.Ports[0].TargetPort = 8080
 	return service
 }
@@ -124,10 +126,10 @@ func TestSameResourceNames(t *testing.T) {
 		"another Service":     {func(in *scope.Inbound) { in.Service.Name = "other" }, false},
 		"another port":        {func(in *scope.Inbound) { in.Port++ }, false},
 		"another target port": {func(in *scope.Inbound) { in.TargetPort++ }, false},
-		"another protocol":    {func(in *scope.Inbound) { in.Protocol = catalog.ProtocolTCP }, false},
+		"another protocol":    {func(in *scope.Inbound) { in.Protocol = inventory.ProtocolTCP }, false},
 		"permissive":          {func(in *scope.Inbound) { in.Rules.Permissive = true }, false},
 	} {
-		before := scope.Inbound{Service: meshtest.Name("a", "server"), Port: 80, TargetPort: 8080, Protocol: catalog.ProtocolHTTP}
+		before := scope.Inbound{Service: meshtest.Name("a", "server"), Port: 80, TargetPort: 8080, Protocol: inventory.ProtocolHTTP}
 		after := before
 		test.edit(&after)
 		if got := hasSameResourceNames(before, after); got != test.want {

@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
@@ -197,7 +197,7 @@ func (s *Store) intern(r encoded) *resource.Content {
 // isSeparable reports whether the destinations of a scope can be translated one by one. They cannot if two of them claim one
 // address, because then their order decides.
 func isSeparable(outbound []scope.Outbound) bool {
-	owners := make(map[netip.AddrPort]catalog.Name, len(outbound))
+	owners := make(map[netip.AddrPort]entity.Name, len(outbound))
 	for i := range outbound {
 		o := &outbound[i]
 		ports := []uint16{o.Port, o.PodPort}
@@ -276,8 +276,8 @@ func hasSameNames(a, b *scope.Outbound) bool {
 
 // reduce returns the destinations of both versions that may differ. Resources also depend on whether there are any: if one version has none, one equal
 // destination stays in both, and without an equal one the result is nil. More are Services that differ for another reason.
-func reduce(before, after *scope.Destinations, more ...catalog.Name) (removed, added *scope.Destinations) {
-	changed := map[catalog.Name]bool{}
+func reduce(before, after *scope.Destinations, more ...entity.Name) (removed, added *scope.Destinations) {
+	changed := map[entity.Name]bool{}
 	for _, service := range more {
 		changed[service] = true
 	}
@@ -302,7 +302,7 @@ func reduce(before, after *scope.Destinations, more ...catalog.Name) (removed, a
 }
 
 // selectServices returns the destinations of some Services.
-func selectServices(d *scope.Destinations, services map[catalog.Name]bool) *scope.Destinations {
+func selectServices(d *scope.Destinations, services map[entity.Name]bool) *scope.Destinations {
 	selected := &scope.Destinations{}
 	for i := range d.Outbound {
 		if services[d.Outbound[i].Service] {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -59,7 +60,7 @@ func (m *asideMesh) during(t *testing.T, changes ...catalog.Entry) {
 func egressOf(namespace, host string) *catalog.Egress {
 	return &catalog.Egress{
 		Name: meshtest.Name(namespace, "outside"), Sources: meshtest.Target("t", meshtest.SA("hostile", "x"), nil, meshtest.SA("hostile", "x")).Sources, Hosts: []string{host},
-		Ports: []catalog.EgressPort{{Number: 80, Protocol: catalog.ProtocolHTTP}},
+		Ports: []catalog.EgressPort{{Number: 80, Protocol: inventory.ProtocolHTTP}},
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
@@ -55,7 +55,7 @@ func (x *sharedTrials) drop() { x.byPolicies = nil }
 
 // hashWithout returns the hash of a resource of a scope without some policies, which include its quarantined ones. It returns false if the resource does
 // not exist then. A resource that cannot be marshalled keeps its earlier version.
-func (s *Store) hashWithout(n *scopeNode, policies map[catalog.Ref]struct{}, t resourcetype.Type, name string) (resource.Version, bool) {
+func (s *Store) hashWithout(n *scopeNode, policies map[entity.Ref]struct{}, t resourcetype.Type, name string) (resource.Version, bool) {
 	if n.shared == nil {
 		trial := scope.BuildWithShared(s.catalog.ViewWithout(policies), s.trustDomains, n.key, nil)
 		scope.CarryCertificates(n.built, trial)
@@ -104,7 +104,7 @@ func (s *Store) hashNamed(n *scopeNode, resources []envoy.Resource, name string)
 }
 
 // affectsOwn reports whether what a scope shares with no other one may differ without some policies.
-func (s *Store) affectsOwn(n *scopeNode, policies map[catalog.Ref]struct{}) bool {
+func (s *Store) affectsOwn(n *scopeNode, policies map[entity.Ref]struct{}) bool {
 	quarantined := s.quarantine.Policies(n.key)
 	for policy := range policies {
 		if _, already := quarantined[policy]; !already && s.scopeIndex.DependsOnAny(n, s.catalog.PolicyDeps(policy)) {
@@ -120,7 +120,7 @@ func ownDependsOnDestinations(own *scope.Scope, t resourcetype.Type) bool {
 }
 
 // trySharedWithout returns the shared destinations without some policies. They exist, because policies do not decide what is permissive.
-func (s *Store) trySharedWithout(policies map[catalog.Ref]struct{}) *sharedTrial {
+func (s *Store) trySharedWithout(policies map[entity.Ref]struct{}) *sharedTrial {
 	s.trials.used = true
 	key := describePolicies(policies)
 	if t := s.trials.byPolicies[key]; t != nil {
@@ -141,16 +141,16 @@ func (s *Store) trySharedWithout(policies map[catalog.Ref]struct{}) *sharedTrial
 }
 
 // describePolicies returns a text that is equal for equal sets.
-func describePolicies(policies map[catalog.Ref]struct{}) string {
+func describePolicies(policies map[entity.Ref]struct{}) string {
 	var text strings.Builder
-	for _, policy := range slices.SortedFunc(maps.Keys(policies), catalog.Ref.Compare) {
+	for _, policy := range slices.SortedFunc(maps.Keys(policies), entity.Ref.Compare) {
 		fmt.Fprintln(&text, policy.Kind, policy.Name)
 	}
 	return text.String()
 }
 
 // layerWithout returns the resources of shared destinations without some policies, for a key. Usually d has a layer for it, and most resources are equal.
-func (s *Store) layerWithout(d *sharedDestinations, policies map[catalog.Ref]struct{}, key sharedKey, log *telemetry.AccessLog) *trialLayer {
+func (s *Store) layerWithout(d *sharedDestinations, policies map[entity.Ref]struct{}, key sharedKey, log *telemetry.AccessLog) *trialLayer {
 	t := s.trySharedWithout(policies)
 	if l := t.layers[key]; l != nil {
 		return l

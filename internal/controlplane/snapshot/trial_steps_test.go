@@ -8,9 +8,11 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
@@ -25,16 +27,16 @@ func trialMesh(t *testing.T) *permissiveMesh {
 		name := fmt.Sprint("s", i)
 		pod := meshtest.Pod("a", name, name, name, fmt.Sprint("10.0.0.", i+1))
 		pod.OnDemand = i >= 3
-		service := meshtest.Service("a", name, name, fmt.Sprint("10.96.0.", i+1), uint16(80+i%2), catalog.ProtocolHTTP)
+		service := meshtest.Service("a", name, name, fmt.Sprint("10.96.0.", i+1), uint16(80+i%2), inventory.ProtocolHTTP)
 		m.apply(&catalog.Namespace{Name: "a", Monitored: true}, pod, accountOf(pod), service, meshtest.Slice(service.Name, pod))
 		m.pods = append(m.pods, pod)
 	}
 	m.apply(&catalog.Settings{Permissive: true, RetryPolicies: true, EgressPolicies: true}, &telemetry.Policy{Name: meshtest.Name("a", "log"), Selector: m.pods[2].Labels, Text: "format"},
-		&catalog.Egress{Name: meshtest.Name("a", "outside"), Sources: []identity.ServiceAccount{m.pods[2].Identity()}, Hosts: []string{"example.com"}, Ports: []catalog.EgressPort{{Number: 80, Protocol: catalog.ProtocolHTTP}}})
+		&catalog.Egress{Name: meshtest.Name("a", "outside"), Sources: []identity.ServiceAccount{m.pods[2].Identity()}, Hosts: []string{"example.com"}, Ports: []catalog.EgressPort{{Number: 80, Protocol: inventory.ProtocolHTTP}}})
 	for _, i := range []int{1, 4} {
 		m.apply(&retry.Policy{
 			Name: meshtest.Name("a", fmt.Sprint("retry-", i)), Source: m.pods[i].Identity(),
-			Destinations: []catalog.Name{meshtest.Name("a", "s0"), meshtest.Name("a", "s1")}, Settings: retry.Settings{On: "5xx", Count: 7},
+			Destinations: []entity.Name{meshtest.Name("a", "s0"), meshtest.Name("a", "s1")}, Settings: retry.Settings{On: "5xx", Count: 7},
 		})
 	}
 	for i := range 3 {
@@ -65,7 +67,7 @@ func TestTrialsOfEachKind(t *testing.T) {
 		}},
 		{"the policy is quarantined for some", func() { m.release(0, split.Ref()); m.release(3, split.Ref()) }},
 		{"two Services claim an address", func() {
-			claim := meshtest.Service("a", "claim", "s1", "10.96.0.1", 80, catalog.ProtocolHTTP)
+			claim := meshtest.Service("a", "claim", "s1", "10.96.0.1", 80, inventory.ProtocolHTTP)
 			m.apply(claim, meshtest.Slice(claim.Name, m.pods[1]))
 		}},
 		{"two headless Services have the same pod port", func() {
@@ -73,7 +75,7 @@ func TestTrialsOfEachKind(t *testing.T) {
 			m.apply(backend, meshtest.Group("a", "tail", "/x"), &catalog.TrafficSplit{
 				Name: meshtest.Name("a", "tail"), Root: meshtest.Name("a", "tail"), Backends: []catalog.SplitBackend{{Service: meshtest.Name("a", "s1"), Weight: 1}}, Matches: []string{"tail"},
 			})
-			for _, service := range []*catalog.Service{headless("head", 90), headless("tail", 91)} {
+			for _, service := range []*inventory.Service{headless("head", 90), headless("tail", 91)} {
 				m.apply(service, meshtest.Slice(service.Name, backend))
 			}
 		}},
@@ -97,7 +99,7 @@ func TestTrialsOfEachKind(t *testing.T) {
 func TestTrialsOfSharedDestinationsAreBuiltOnce(t *testing.T) {
 	m := trialMesh(t)
 	split, _ := m.splitOf(0, "/x")
-	policies := map[catalog.Ref]struct{}{split.Ref(): {}}
+	policies := map[entity.Ref]struct{}{split.Ref(): {}}
 	const name = "rds-outbound.80|a/s0"
 	for range 2 {
 		for i := range m.pods {
@@ -145,7 +147,7 @@ func TestTrialsOfBrokenResources(t *testing.T) {
 func TestRememberedTrialsAreBounded(t *testing.T) {
 	m := trialMesh(t)
 	for i := range maxSharedTrials + 1 {
-		m.store.trySharedWithout(map[catalog.Ref]struct{}{{Kind: catalog.KindTrafficSplit, Name: meshtest.Name("a", fmt.Sprint(i))}: {}})
+		m.store.trySharedWithout(map[entity.Ref]struct{}{{Kind: entity.KindTrafficSplit, Name: meshtest.Name("a", fmt.Sprint(i))}: {}})
 		want := i + 1
 		if i == maxSharedTrials {
 			want = 1

@@ -10,7 +10,9 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -54,16 +56,16 @@ func TestTrials_OfAllScopesBuildOnce(t *testing.T) {
 		m.apply(split, group)
 	}
 	trials := &m.store.trials
-	try := func(i int, policy catalog.Ref) {
+	try := func(i int, policy entity.Ref) {
 		t.Helper()
-		policies := map[catalog.Ref]struct{}{policy: {}}
+		policies := map[entity.Ref]struct{}{policy: {}}
 		want := m.scope(i).shared.contents[resourcetype.Routes]["rds-outbound.80|a/s0"].Hash()
 		hash, exists := quarantineScopes{m.store}.HashWithout(m.scope(i).key, policies, resourcetype.Routes, "rds-outbound.80|a/s0")
 		if differs := hash != want; !exists || differs != (policy.Name.Name == "s0") {
 			t.Errorf("without %v the resource exists: %t, and differs: %t", policy, exists, differs)
 		}
 	}
-	splits := m.store.catalog.Entries(catalog.KindTrafficSplit)
+	splits := m.store.catalog.Entries(entity.KindTrafficSplit)
 	for _, split := range splits {
 		try(0, split.Ref())
 	}
@@ -83,11 +85,11 @@ func TestTrials_OfAllScopesBuildOnce(t *testing.T) {
 		t.Error("trials are not forgotten though nobody needs them")
 	}
 	try(0, splits[0].Ref())
-	if m.apply(meshtest.Service("a", "new", "s0", "10.96.0.99", 80, catalog.ProtocolHTTP)); len(trials.byPolicies) > 0 {
+	if m.apply(meshtest.Service("a", "new", "s0", "10.96.0.99", 80, inventory.ProtocolHTTP)); len(trials.byPolicies) > 0 {
 		t.Error("trials are not forgotten though the mesh has changed")
 	}
 	for i := range 2 * maxSharedTrials {
-		policies := map[catalog.Ref]struct{}{splits[0].Ref(): {}, {Kind: catalog.KindTrafficSplit, Name: meshtest.Name("a", fmt.Sprint(i))}: {}}
+		policies := map[entity.Ref]struct{}{splits[0].Ref(): {}, {Kind: entity.KindTrafficSplit, Name: meshtest.Name("a", fmt.Sprint(i))}: {}}
 		quarantineScopes{m.store}.HashWithout(m.scope(0).key, policies, resourcetype.Routes, "rds-outbound.80|a/s0")
 	}
 	if count := len(trials.byPolicies); count > maxSharedTrials {
@@ -104,7 +106,7 @@ func TestTrials_EqualFullBuild(t *testing.T) {
 		probe := meshtest.Pod("a", "probe", "one", "one", "10.0.1.1")
 		entries := append(twoServices(), serviceRanges(), &catalog.Settings{Permissive: true}, probe, accountOf(probe))
 		for i, name := range []string{"one", "two", "three"} {
-			service := meshtest.Service("a", name, "one", fmt.Sprint("10.96.0.", 10+i), 80, catalog.ProtocolHTTP)
+			service := meshtest.Service("a", name, "one", fmt.Sprint("10.96.0.", 10+i), 80, inventory.ProtocolHTTP)
 			entries = append(entries, service, meshtest.Slice(service.Name, probe))
 		}
 		client, _ := podsOf(entries)
@@ -114,7 +116,7 @@ func TestTrials_EqualFullBuild(t *testing.T) {
 		streams := []*Stream{h.connect(t, client), h.connect(t, probe)}
 		for range rapid.IntRange(1, 10).Draw(rt, "edits") {
 			change := keepNamespace(meshtest.Change().Draw(rt, "change"))
-			if change.Ref.Kind == catalog.KindSettings {
+			if change.Ref.Kind == entity.KindSettings {
 				continue
 			}
 			h.store.Apply([]catalog.Change{change})
@@ -135,8 +137,8 @@ func TestTrials_EqualFullBuild(t *testing.T) {
 }
 
 // checkTrial compares the trials of all resources of a scope without a policy with a full build. It returns how many differ, and how many do not exist.
-func (h *harness) checkTrial(rt failer, n *scopeNode, policy catalog.Ref) (differing, missing int) {
-	policies := map[catalog.Ref]struct{}{policy: {}}
+func (h *harness) checkTrial(rt failer, n *scopeNode, policy entity.Ref) (differing, missing int) {
+	policies := map[entity.Ref]struct{}{policy: {}}
 	for quarantined := range h.store.quarantine.Policies(n.key) {
 		policies[quarantined] = struct{}{}
 	}

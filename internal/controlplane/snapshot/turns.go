@@ -7,6 +7,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/delta"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
 // A batch may rebuild many scopes, or few that are very large. Changes of other namespaces do not wait for all of them: they are applied between two
@@ -36,7 +37,7 @@ type runningBatch struct {
 	// remaining are the scopes that it has not rebuilt yet.
 	remaining map[*scopeNode]struct{}
 	// policies were changed by it, and by the batches that interrupted it.
-	policies []catalog.Ref
+	policies []entity.Ref
 	// rebuilt is the scope that is rebuilt now. translating is true while changes of others are applied during its translation, and affectedBy are the
 	// batches that have changed it meanwhile. included are those that the present translation includes.
 	rebuilt              *scopeNode

@@ -8,7 +8,9 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -25,7 +27,7 @@ func (m *slowMesh) queueDuring(work time.Duration, change catalog.Change) {
 }
 
 // traceOf returns the latest trace of an object.
-func (h *harness) traceOf(t *testing.T, ref catalog.Ref) status.Trace {
+func (h *harness) traceOf(t *testing.T, ref entity.Ref) status.Trace {
 	t.Helper()
 	for _, trace := range h.store.Traces() {
 		if slices.ContainsFunc(trace.Objects, func(o status.TracedObject) bool { return o.Ref == ref }) {
@@ -58,11 +60,11 @@ func TestChangesOfOthersInterruptALongOne(t *testing.T) {
 // sidecar has answered, and each trace must have all streams.
 func TestInterruptedChangeReachesEveryProxy(t *testing.T) {
 	m := newSlowMesh(t)
-	other := &catalog.Egress{Name: meshtest.Name("osm-system", "all"), Sources: m.accounts, Hosts: []string{"all.example.com"}, Ports: []catalog.EgressPort{{Number: 80, Protocol: catalog.ProtocolHTTP}}}
+	other := &catalog.Egress{Name: meshtest.Name("osm-system", "all"), Sources: m.accounts, Hosts: []string{"all.example.com"}, Ports: []catalog.EgressPort{{Number: 80, Protocol: inventory.ProtocolHTTP}}}
 	m.apply(&catalog.Settings{EgressPolicies: true, Namespace: "osm-system"})
 	m.queueDuring(100*time.Millisecond, catalog.Set(other))
 	m.edit()
-	for _, ref := range []catalog.Ref{other.Ref(), {Kind: catalog.KindEgress, Name: meshtest.Name("hostile", "outside")}} {
+	for _, ref := range []entity.Ref{other.Ref(), {Kind: entity.KindEgress, Name: meshtest.Name("hostile", "outside")}} {
 		if trace := m.traceOf(t, ref); trace.Streams != len(m.accounts) {
 			t.Errorf("%v: the trace has %d streams, want %d", ref, trace.Streams, len(m.accounts))
 		}
@@ -88,7 +90,7 @@ func TestInterruptedChangesLoseNothing(t *testing.T) {
 			egress := &catalog.Egress{Name: meshtest.Name("a", "other"), Sources: m.accounts[queued%40 : queued%40+5], Hosts: []string{fmt.Sprintf("h%d.example.com", queued)}, Ports: []catalog.EgressPort{{Number: 443, Protocol: catalog.ProtocolHTTPS}}}
 			return catalog.Set(egress)
 		case 2:
-			return catalog.Change{Ref: catalog.Ref{Kind: catalog.KindEgress, Name: meshtest.Name("a", "other")}}
+			return catalog.Change{Ref: entity.Ref{Kind: entity.KindEgress, Name: meshtest.Name("a", "other")}}
 		default:
 			pod := meshtest.Pod("hostile", fmt.Sprint("pod-", queued%50), "x", fmt.Sprint("account-", queued%50), fmt.Sprintf("10.2.0.%d", queued%50+1))
 			return catalog.Set(pod)

@@ -10,8 +10,8 @@ import (
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/delta"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 // served is a stream in a bubble of synctest whose client a test drives.
@@ -23,7 +23,7 @@ type served struct {
 }
 
 // serve serves a pod with the clock of the bubble.
-func (h *harness) serve(t *testing.T, pod *catalog.Pod) *served {
+func (h *harness) serve(t *testing.T, pod *inventory.Instance) *served {
 	t.Helper()
 	h.clock = time.Now
 	stream := h.connect(t, pod)

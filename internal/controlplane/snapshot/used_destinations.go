@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
 
@@ -53,7 +54,7 @@ func (u *usedDestinations) of(user identity.ServiceAccount) []string {
 // forgetDeleted forgets the identities whose service accounts are deleted.
 func (u *usedDestinations) forgetDeleted(changes []catalog.Change) {
 	for _, change := range changes {
-		if change.Ref.Kind == catalog.KindServiceAccount && change.Entry == nil {
+		if change.Ref.Kind == entity.KindServiceAccount && change.Entry == nil {
 			u.mu.Lock()
 			delete(u.byUser, identity.ServiceAccount(change.Ref.Name))
 			u.mu.Unlock()

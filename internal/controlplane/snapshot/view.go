@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 // View calls f with a view of the mesh, between two changes. f must be quick, because changes wait for it. The error is ErrNotSynced, ErrStopped or
@@ -30,9 +31,9 @@ func (s *Store) View(ctx context.Context, f func(*catalog.View)) error {
 
 // LivePod returns the pod of a peer. Every claim of its token must match the live objects, as for a discovery stream. The error is one of those of
 // Connect, or that of ctx.
-func (s *Store) LivePod(ctx context.Context, peer Peer) (*catalog.Pod, error) {
+func (s *Store) LivePod(ctx context.Context, peer Peer) (*inventory.Instance, error) {
 	type result struct {
-		pod *catalog.Pod
+		pod *inventory.Instance
 		err error
 	}
 	found := make(chan result, 1)

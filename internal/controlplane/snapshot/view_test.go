@@ -7,14 +7,16 @@ import (
 	"testing/synctest"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 // view calls View, lets the Store work, and returns the pod that the view has.
-func (h *harness) view(ctx context.Context, name catalog.Name) (pod *catalog.Pod, err error) {
+func (h *harness) view(ctx context.Context, name entity.Name) (pod *inventory.Instance, err error) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		var found *catalog.Pod
+		var found *inventory.Instance
 		if err = h.store.View(ctx, func(v *catalog.View) { found = v.Pod(name) }); err == nil {
 			pod = found
 		}
@@ -70,7 +72,7 @@ func TestLivePodMatchesThePeer(t *testing.T) {
 			h := newHarness()
 			h.apply(entries...)
 			test.prepare(h)
-			var pod *catalog.Pod
+			var pod *inventory.Instance
 			var err error
 			go func() { pod, err = h.store.LivePod(t.Context(), test.peer) }()
 			synctest.Wait()

@@ -13,7 +13,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity/osmproxy"
 )
 
@@ -82,7 +82,7 @@ func (b *Bridge) peerOf(certificate *x509.Certificate, now time.Time) (Peer, err
 	}
 	return Peer{
 		// The Store replaces the UUID, which logs need until then.
-		Pod:            catalog.Name{Namespace: proxy.ServiceAccount.Namespace, Name: proxy.UUID},
+		Pod:            entity.Name{Namespace: proxy.ServiceAccount.Namespace, Name: proxy.UUID},
 		ServiceAccount: proxy.ServiceAccount, OSMProxy: &proxy, Expiry: expiry,
 	}, nil
 }

@@ -10,7 +10,9 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/fakexds"
 	"github.com/openservicemesh/osm-operator/internal/testing/legacyosm"
@@ -22,7 +24,7 @@ import (
 var osmUUID = legacyosm.UUID(1)
 
 // bridgedMesh is newMesh where the client has a sidecar of Open Service Mesh, at the address of the test.
-func bridgedMesh(changes ...func(*catalog.Pod)) mesh {
+func bridgedMesh(changes ...func(*inventory.Instance)) mesh {
 	m := newMesh()
 	m.client = meshtest.Pod("a", "client", "client", "client", "127.0.0.1")
 	m.client.Injected, m.client.OSMSidecar, m.client.Revision = false, true, ""
@@ -132,19 +134,19 @@ func TestBridge_TokensHavePriority(t *testing.T) {
 func TestThreatBridgeRejectsOthers(t *testing.T) {
 	account := identity.ServiceAccount{Namespace: "a", Name: "client"}
 	for what, test := range map[string]struct {
-		change func(*catalog.Pod)
+		change func(*inventory.Instance)
 		name   string
 		code   codes.Code
 	}{
-		"a pod with this mesh's sidecar":     {func(p *catalog.Pod) { p.Injected, p.OSMSidecar = true, false }, osmName(account), codes.PermissionDenied},
-		"a pod with both":                    {func(p *catalog.Pod) { p.Injected = true }, osmName(account), codes.PermissionDenied},
-		"a pod without a sidecar":            {func(p *catalog.Pod) { p.OSMSidecar = false }, osmName(account), codes.PermissionDenied},
-		"another UUID":                       {func(p *catalog.Pod) { p.Labels[names.ProxyUUIDLabel] = legacyosm.UUID(2) }, osmName(account), codes.PermissionDenied},
-		"another service account":            {func(p *catalog.Pod) { p.ServiceAccount = "server" }, osmName(account), codes.PermissionDenied},
-		"a pod at another address":           {func(p *catalog.Pod) { p.IPs = meshtest.Pod("a", "x", "x", "x", "10.0.0.9").IPs }, osmName(account), codes.Unauthenticated},
-		"a pod without an address":           {func(p *catalog.Pod) { p.IPs = nil }, osmName(account), codes.Unauthenticated},
-		"a finished pod":                     {func(p *catalog.Pod) { p.Finished = true }, osmName(account), codes.Unauthenticated},
-		"a pod outside the mesh":             {func(p *catalog.Pod) { p.Name.Namespace = "outside" }, osmName(identity.ServiceAccount{Namespace: "outside", Name: "client"}), codes.PermissionDenied},
+		"a pod with this mesh's sidecar":     {func(p *inventory.Instance) { p.Injected, p.OSMSidecar = true, false }, osmName(account), codes.PermissionDenied},
+		"a pod with both":                    {func(p *inventory.Instance) { p.Injected = true }, osmName(account), codes.PermissionDenied},
+		"a pod without a sidecar":            {func(p *inventory.Instance) { p.OSMSidecar = false }, osmName(account), codes.PermissionDenied},
+		"another UUID":                       {func(p *inventory.Instance) { p.Labels[names.ProxyUUIDLabel] = legacyosm.UUID(2) }, osmName(account), codes.PermissionDenied},
+		"another service account":            {func(p *inventory.Instance) { p.ServiceAccount = "server" }, osmName(account), codes.PermissionDenied},
+		"a pod at another address":           {func(p *inventory.Instance) { p.IPs = meshtest.Pod("a", "x", "x", "x", "10.0.0.9").IPs }, osmName(account), codes.Unauthenticated},
+		"a pod without an address":           {func(p *inventory.Instance) { p.IPs = nil }, osmName(account), codes.Unauthenticated},
+		"a finished pod":                     {func(p *inventory.Instance) { p.Finished = true }, osmName(account), codes.Unauthenticated},
+		"a pod outside the mesh":             {func(p *inventory.Instance) { p.Name.Namespace = "outside" }, osmName(identity.ServiceAccount{Namespace: "outside", Name: "client"}), codes.PermissionDenied},
 		"the namespace of another":           {nil, osmName(identity.ServiceAccount{Namespace: "b", Name: "client"}), codes.PermissionDenied},
 		"a service account with dots":        {nil, osmName(identity.ServiceAccount{Namespace: "x", Name: "client.a"}), codes.PermissionDenied},
 		"another trust domain":               {nil, legacyosm.CommonName(osmUUID, account, "other.test"), codes.Unauthenticated},
@@ -153,7 +155,7 @@ func TestThreatBridgeRejectsOthers(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
-			m := bridgedMesh(func(p *catalog.Pod) {
+			m := bridgedMesh(func(p *inventory.Instance) {
 				if test.change != nil {
 					test.change(p)
 				}
@@ -172,7 +174,7 @@ func TestThreatBridgeRejectsOthers(t *testing.T) {
 	})
 	t.Run("an account with that name", func(t *testing.T) {
 		m := bridgedMesh()
-		named := &catalog.ServiceAccount{Name: catalog.Name{Namespace: "a", Name: osmUUID + ".sidecar.client"}, UID: "uid"}
+		named := &catalog.ServiceAccount{Name: entity.Name{Namespace: "a", Name: osmUUID + ".sidecar.client"}, UID: "uid"}
 		c := startBridge(t, time.Hour, append(m.entries(), named)...)
 		requireRejected(t, c.connectOSM(t, c.root, osmName(account)), "an account with that name", codes.PermissionDenied)
 	})
@@ -188,12 +190,12 @@ func TestThreatBridgeRejectsOthers(t *testing.T) {
 func TestBridge_EndsWithItsPod(t *testing.T) {
 	m := bridgedMesh()
 	c := startBridge(t, time.Hour, m.entries()...)
-	for what, change := range map[string]func(*catalog.Pod){
-		"another sidecar": func(p *catalog.Pod) { p.Injected, p.OSMSidecar = true, false },
-		"another UUID": func(p *catalog.Pod) {
+	for what, change := range map[string]func(*inventory.Instance){
+		"another sidecar": func(p *inventory.Instance) { p.Injected, p.OSMSidecar = true, false },
+		"another UUID": func(p *inventory.Instance) {
 			p.Labels = map[string]string{"app": "client", names.ProxyUUIDLabel: legacyosm.UUID(2)}
 		},
-		"finished": func(p *catalog.Pod) { p.Finished = true },
+		"finished": func(p *inventory.Instance) { p.Finished = true },
 	} {
 		p := c.connectOSM(t, c.root, osmName(m.client.Identity()))
 		p.waitFor(t, fakexds.SecretType, "service-cert")

@@ -19,7 +19,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/denials"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/delta"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -194,11 +194,11 @@ func clientOf(principals string, trustDomains []string) identity.ServiceAccount 
 }
 
 // serviceOf returns the Service that a client of the mesh names in its TLS handshake, or zero.
-func serviceOf(host string) catalog.Name {
+func serviceOf(host string) entity.Name {
 	parts := strings.Split(host, ".")
 	if len(parts) < 2 || names.ServiceHost(parts[0], parts[1]) != host ||
 		slices.ContainsFunc(parts[:2], func(p string) bool { return len(validation.IsDNS1123Label(p)) > 0 }) {
-		return catalog.Name{}
+		return entity.Name{}
 	}
-	return catalog.Name{Namespace: parts[1], Name: parts[0]}
+	return entity.Name{Namespace: parts[1], Name: parts[0]}
 }

@@ -14,7 +14,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/denials"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
@@ -149,7 +149,7 @@ func TestDenialOf(t *testing.T) {
 		"no identity": {tag(envoy.IdentityTag, "<b>.shop."+trustDomain), denials.Event{Reason: denials.NoPolicy}},
 		"a Service": {func(e *datav3.AccessLogCommon) {
 			e.TlsProperties = &datav3.TLSProperties{TlsSniHostname: "web.shop.svc.cluster.local"}
-		}, denials.Event{Reason: denials.NoPolicy, Service: catalog.Name{Namespace: "shop", Name: "web"}}},
+		}, denials.Event{Reason: denials.NoPolicy, Service: entity.Name{Namespace: "shop", Name: "web"}}},
 		"another host": {func(e *datav3.AccessLogCommon) {
 			e.TlsProperties = &datav3.TLSProperties{TlsSniHostname: "<b>.shop.svc.cluster.local"}
 		}, denials.Event{Reason: denials.NoPolicy}},

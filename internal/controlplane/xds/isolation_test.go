@@ -18,6 +18,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 	"github.com/openservicemesh/osm-operator/internal/testing/fakexds"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
@@ -59,7 +60,7 @@ func manyServices(m mesh, count int) []catalog.Entry {
 	for n := range count {
 		address := fmt.Sprintf("10.97.%d.%d", n/250, n%250+1)
 		name := fmt.Sprintf("service-%04d-%s", n, strings.Repeat("x", 50)) // 63 characters, the maximum length of a Service name
-		service := meshtest.Service("a", name, "server", address, 80, catalog.ProtocolHTTP)
+		service := meshtest.Service("a", name, "server", address, 80, inventory.ProtocolHTTP)
 		entries = append(entries, service, meshtest.Slice(service.Name, m.server))
 	}
 	return entries

@@ -14,6 +14,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/bootstrap"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/envoytest"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
@@ -29,12 +30,12 @@ type liveEnvoy struct {
 	dir string
 }
 
-func startReal(t *testing.T, pod *catalog.Pod, entries ...catalog.Entry) *liveEnvoy {
+func startReal(t *testing.T, pod *inventory.Instance, entries ...catalog.Entry) *liveEnvoy {
 	t.Helper()
 	return startRealAt(t, controlOptions{}, pod, entries...)
 }
 
-func startRealAt(t *testing.T, options controlOptions, pod *catalog.Pod, entries ...catalog.Entry) *liveEnvoy {
+func startRealAt(t *testing.T, options controlOptions, pod *inventory.Instance, entries ...catalog.Entry) *liveEnvoy {
 	t.Helper()
 	r := &liveEnvoy{ns: nstest.New(t)}
 	listener := r.ns.Listen(t, fmt.Sprintf("127.0.0.1:%d", names.ADSPort))
@@ -139,8 +140,8 @@ func (r *liveEnvoy) clusters(t *testing.T) (active, warming map[string]string) {
 // TestRealEnvoy configures the real Envoy, changes an existing cluster, and removes resources.
 func TestRealEnvoy(t *testing.T) {
 	m := newMesh()
-	other := meshtest.Service("a", "other", "server", "10.96.0.2", 81, catalog.ProtocolTCP)
-	own := meshtest.Service("a", "client", "client", "10.96.0.3", 82, catalog.ProtocolTCP)
+	other := meshtest.Service("a", "other", "server", "10.96.0.2", 81, inventory.ProtocolTCP)
+	own := meshtest.Service("a", "client", "client", "10.96.0.3", 82, inventory.ProtocolTCP)
 	entries := append(m.entries(), other, own, meshtest.Slice(other.Name, m.server), meshtest.Slice(own.Name, m.client),
 		&catalog.Settings{Permissive: true})
 	r := startReal(t, m.client, entries...)

@@ -17,6 +17,7 @@ import (
 
 	book "github.com/openservicemesh/osm-operator/internal/controlplane/loadstats"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 	"github.com/openservicemesh/osm-operator/internal/testing/fakexds"
@@ -169,7 +170,7 @@ func TestLoadReportsEndWithTheToken(t *testing.T) {
 func startUnserved(t *testing.T) (*control, reporter, *extauthz.Policy) {
 	t.Helper()
 	m := newMesh()
-	policy := &extauthz.Policy{Name: catalog.Name{Namespace: "a", Name: "authz"}, Service: catalog.Name{Namespace: "a", Name: "opa"}, Timeout: time.Second}
+	policy := &extauthz.Policy{Name: entity.Name{Namespace: "a", Name: "authz"}, Service: entity.Name{Namespace: "a", Name: "opa"}, Timeout: time.Second}
 	c := start(t, append(m.entries(), &catalog.ExtensionService{Name: policy.Service, Address: "192.0.2.9", Port: 9191})...)
 	c.store.MarkSynced()
 	token := c.tokenOf(m.server)
@@ -203,10 +204,10 @@ func TestReportsBeginWithAServer(t *testing.T) {
 // servers of others are ignored.
 func TestReportsAboutServers(t *testing.T) {
 	m := newMesh()
-	policy := catalog.Name{Namespace: "a", Name: "authz"}
+	policy := entity.Name{Namespace: "a", Name: "authz"}
 	c := start(t, append(m.entries(),
-		&extauthz.Policy{Name: policy, Service: catalog.Name{Namespace: "a", Name: "opa"}, Timeout: time.Second},
-		&catalog.ExtensionService{Name: catalog.Name{Namespace: "a", Name: "opa"}, Address: "192.0.2.9", Port: 9191})...)
+		&extauthz.Policy{Name: policy, Service: entity.Name{Namespace: "a", Name: "opa"}, Timeout: time.Second},
+		&catalog.ExtensionService{Name: entity.Name{Namespace: "a", Name: "opa"}, Address: "192.0.2.9", Port: 9191})...)
 	c.store.MarkSynced()
 	token := c.tokenOf(m.server)
 	c.connect(t, token, fakexds.NewEnvoy()).waitFor(t, fakexds.ClusterType, "external-authorization|namespace")

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -16,7 +17,7 @@ func TestRealEnvoyRejects(t *testing.T) {
 	m := newMesh()
 	// With two Services, one response contains a good and a bad route configuration. Envoy ignores the resources
 	// after the bad one.
-	first := meshtest.Service("a", "first", "server", "10.96.0.2", 81, catalog.ProtocolHTTP)
+	first := meshtest.Service("a", "first", "server", "10.96.0.2", 81, inventory.ProtocolHTTP)
 	target := func(name, group string) *catalog.TrafficTarget {
 		return meshtest.Target(name, m.server.Identity(), []catalog.TargetRule{meshtest.HTTP(group)}, m.client.Identity())
 	}
@@ -51,7 +52,7 @@ func TestRealEnvoyRejectsAtStart(t *testing.T) {
 	names := []string{"aaa", "mmm", "zzz"}
 	entries := m.entries()
 	for i, name := range names {
-		service := meshtest.Service("a", name, "server", "10.96.0."+string(rune('3'+i)), uint16(90+i), catalog.ProtocolHTTP)
+		service := meshtest.Service("a", name, "server", "10.96.0."+string(rune('3'+i)), uint16(90+i), inventory.ProtocolHTTP)
 		entries = append(entries, service, meshtest.Slice(service.Name, m.server))
 	}
 	entries = append(entries, meshtest.Group("a", "broken", "/("),

@@ -21,7 +21,9 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/loadstats"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/platform/compatibility"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/fakexds"
@@ -166,13 +168,13 @@ func (c *control) apply(entries ...catalog.Entry) {
 func (c *control) remove(e catalog.Entry) { c.store.Apply([]catalog.Change{{Ref: e.Ref()}}) }
 
 // tokenOf registers a token for a pod and returns it.
-func (c *control) tokenOf(pod *catalog.Pod) string {
+func (c *control) tokenOf(pod *inventory.Instance) string {
 	token := "token of " + pod.UID
 	c.tokens.peers.Store(token, peerOf(pod))
 	return token
 }
 
-func peerOf(pod *catalog.Pod) Peer {
+func peerOf(pod *inventory.Instance) Peer {
 	return Peer{
 		Pod: pod.Name, PodUID: pod.UID, ServiceAccount: pod.Identity(), ServiceAccountUID: "uid-of-" + pod.ServiceAccount,
 		Expiry: time.Now().Add(time.Hour),
@@ -251,15 +253,15 @@ func (p *proxy) waitEnd(t testing.TB) error {
 
 // mesh returns a mesh in which the pod a/client may call the Service a/server.
 type mesh struct {
-	client, server *catalog.Pod
-	service        *catalog.Service
+	client, server *inventory.Instance
+	service        *inventory.Service
 }
 
 func newMesh() mesh {
 	return mesh{
 		client:  meshtest.Pod("a", "client", "client", "client", "10.0.0.1"),
 		server:  meshtest.Pod("a", "server", "server", "server", "10.0.0.2"),
-		service: meshtest.Service("a", "server", "server", "10.96.0.1", 80, catalog.ProtocolHTTP),
+		service: meshtest.Service("a", "server", "server", "10.96.0.1", 80, inventory.ProtocolHTTP),
 	}
 }
 
@@ -272,6 +274,6 @@ func (m mesh) entries() []catalog.Entry {
 	}
 }
 
-func accountOf(pod *catalog.Pod) *catalog.ServiceAccount {
-	return &catalog.ServiceAccount{Name: catalog.Name(pod.Identity()), UID: "uid-of-" + pod.ServiceAccount}
+func accountOf(pod *inventory.Instance) *catalog.ServiceAccount {
+	return &catalog.ServiceAccount{Name: entity.Name(pod.Identity()), UID: "uid-of-" + pod.ServiceAccount}
 }

@@ -15,8 +15,8 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 	"github.com/openservicemesh/osm-operator/internal/testing/fakexds"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
@@ -110,7 +110,7 @@ func nameOf(m proto.Message) string {
 // TestSotW_AddChangeRemove checks that responses have all clusters and listeners, but only the changed endpoints and routes.
 func TestSotW_AddChangeRemove(t *testing.T) {
 	m := newMesh()
-	second := meshtest.Service("a", "second", "server", "10.96.0.2", 80, catalog.ProtocolHTTP)
+	second := meshtest.Service("a", "second", "server", "10.96.0.2", 80, inventory.ProtocolHTTP)
 	c := start(t, m.entries()...)
 	c.store.MarkSynced()
 	o := c.connectSotW(t, c.tokenOf(m.client))
@@ -162,7 +162,7 @@ func TestSotW_NACKIsRecorded(t *testing.T) {
 	_, before := o.receive()
 	o.send(fakexds.ClusterType, &rpc.Status{Code: 13, Message: "no"})
 	eventually.True(t, waitLimit, "the rejection of clusters is recorded", func() bool { return c.store.Proxies()[0].Types[resourcetype.Clusters].Rejection == "no" })
-	second := meshtest.Service("a", "second", "server", "10.96.0.2", 80, catalog.ProtocolHTTP)
+	second := meshtest.Service("a", "second", "server", "10.96.0.2", 80, inventory.ProtocolHTTP)
 	c.apply(second, meshtest.Slice(second.Name, m.server))
 	if _, after := o.receive(); !slices.Contains(after, "a/second|80") || len(after) != len(before)+1 {
 		t.Errorf("after a change the client is sent %v", after)

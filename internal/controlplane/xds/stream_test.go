@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 	"github.com/openservicemesh/osm-operator/internal/testing/fakexds"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
@@ -221,7 +222,7 @@ func TestThreat49SupersededWhileItDoesNotRead(t *testing.T) {
 	for i := range 400 { // more than the flow control windows of the client hold
 		name := fmt.Sprintf("service-%d", i)
 		address := fmt.Sprintf("10.97.%d.%d", i/250, i%250+1)
-		entries = append(entries, meshtest.Service("a", name, "server", address, 80, catalog.ProtocolTCP))
+		entries = append(entries, meshtest.Service("a", name, "server", address, 80, inventory.ProtocolTCP))
 	}
 	entries = append(entries, m.entries()...)
 	c := start(t, append(entries, &catalog.Settings{Permissive: true})...)

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/fakexds"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -25,7 +25,7 @@ func TestUnfinishedMessagesAreBounded(t *testing.T) {
 	sidecar := meshtest.Pod("a", "sidecar", "sidecar", "sidecar", "10.0.0.52")
 	for _, tc := range []struct {
 		name  string
-		pod   *catalog.Pod
+		pod   *inventory.Instance
 		frame int
 	}{
 		{"a pod outside of the mesh", outside, 16 << 10},

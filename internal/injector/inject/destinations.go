@@ -10,7 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/platform/compatibility"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -47,7 +47,7 @@ func destinationsEnv(pod *corev1.Pod, ns Namespace, c Config) ([]corev1.EnvVar, 
 }
 
 // eagerDestinations returns the Services in the annotations of the pod and of its namespace, sorted.
-func eagerDestinations(pod *corev1.Pod, ns Namespace) ([]catalog.Name, error) {
+func eagerDestinations(pod *corev1.Pod, ns Namespace) ([]entity.Name, error) {
 	onPod, podErr := parseEagerDestinations("pod", pod.Annotations, ns)
 	onNamespace, namespaceErr := parseEagerDestinations("namespace "+ns.Name, ns.Annotations, ns)
 	if err := errors.Join(podErr, namespaceErr); err != nil {
@@ -60,7 +60,7 @@ func eagerDestinations(pod *corev1.Pod, ns Namespace) ([]catalog.Name, error) {
 	return all, nil
 }
 
-func parseEagerDestinations(where string, annotations map[string]string, ns Namespace) ([]catalog.Name, error) {
+func parseEagerDestinations(where string, annotations map[string]string, ns Namespace) ([]entity.Name, error) {
 	services, err := ingest.EagerDestinations(annotations[names.EagerDestinationsAnnotation], ns.Name)
 	if err != nil {
 		return nil, fmt.Errorf("the annotation %s of the %s: %w", names.EagerDestinationsAnnotation, where, err)

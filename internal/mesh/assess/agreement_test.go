@@ -12,8 +12,10 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/compare"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/finding"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
@@ -28,7 +30,7 @@ const meshNamespace = "osm-system"
 var words = []string{"one", "two", "three"}
 
 // entries are the entries of a mesh.
-type entries map[catalog.Ref]catalog.Entry
+type entries map[entity.Ref]catalog.Entry
 
 // drawPolicies draws a mesh in which every client may call every Service, so that each policy is about existing traffic.
 func drawPolicies(t *rapid.T) entries {
@@ -42,7 +44,7 @@ func drawPolicies(t *rapid.T) entries {
 			pod := Pod(namespace, name, name, name, address)
 			pod.Labels["tier"] = "web"
 			app := rapid.SampledFrom([]string{name, name, "one"}).Draw(t, "selected")
-			service := Service(namespace, name, app, strings.Replace(address, "10.0.", "10.96.", 1), 80, catalog.ProtocolHTTP)
+			service := Service(namespace, name, app, strings.Replace(address, "10.0.", "10.96.", 1), 80, inventory.ProtocolHTTP)
 			add(pod)
 			add(service)
 			add(Slice(service.Name, Pod(namespace, app, app, app, strings.TrimSuffix(address, address[len(address)-1:])+string(rune('1'+slices.Index(words, app))))))
@@ -57,7 +59,7 @@ func drawPolicies(t *rapid.T) entries {
 }
 
 // without returns the mesh without some policies.
-func (m entries) without(refs ...catalog.Ref) entries {
+func (m entries) without(refs ...entity.Ref) entries {
 	left := maps.Clone(m)
 	for _, ref := range refs {
 		delete(left, ref)
@@ -70,22 +72,22 @@ func (m entries) catalog() *catalog.Catalog {
 }
 
 // exclusive returns the policies of which one can make another one ineffective, sorted.
-func (m entries) exclusive() []catalog.Ref {
-	var refs []catalog.Ref
+func (m entries) exclusive() []entity.Ref {
+	var refs []entity.Ref
 	for ref, entry := range m {
 		if _, aged := entry.(catalog.Aged); aged {
 			refs = append(refs, ref)
 		}
 	}
-	slices.SortFunc(refs, catalog.Ref.Compare)
+	slices.SortFunc(refs, entity.Ref.Compare)
 	return refs
 }
 
 // needs reports whether a sidecar or a flow would change without a policy.
-func (m entries) needs(t *rapid.T, ref catalog.Ref) bool {
+func (m entries) needs(t *rapid.T, ref entity.Ref) bool {
 	before, after := m.catalog(), m.catalog()
 	touched := after.Apply([]catalog.Change{{Ref: ref}})
-	changes, err := compare.Meshes(compare.Subject{TrustDomain: "cluster.local", Workloads: map[catalog.Name]string{}},
+	changes, err := compare.Meshes(compare.Subject{TrustDomain: "cluster.local", Workloads: map[entity.Name]string{}},
 		compare.Mesh{Catalog: before, Entries: m}, compare.Mesh{Catalog: after, Entries: m.without(ref)}, touched)
 	if err != nil {
 		t.Fatal(err)
@@ -94,7 +96,7 @@ func (m entries) needs(t *rapid.T, ref catalog.Ref) bool {
 }
 
 // conflicts returns the findings about other policies that decide instead of a policy.
-func (m entries) conflicts(ref catalog.Ref) (found []finding.Finding) {
+func (m entries) conflicts(ref entity.Ref) (found []finding.Finding) {
 	for _, f := range (Mesh{View: m.catalog().View(), Namespace: meshNamespace}).Policy(m[ref]) {
 		if f.Cause == finding.Conflict && !f.Warning {
 			found = append(found, f)
@@ -103,7 +105,7 @@ func (m entries) conflicts(ref catalog.Ref) (found []finding.Finding) {
 	return found
 }
 
-func hasWinner(winner catalog.Ref, found []finding.Finding) bool {
+func hasWinner(winner entity.Ref, found []finding.Finding) bool {
 	return slices.ContainsFunc(found, func(f finding.Finding) bool { return f.Winner == winner })
 }
 
@@ -233,8 +235,8 @@ func allowedBy(c *catalog.Catalog, policy *catalog.Egress) map[allowance]bool {
 	for _, client := range policy.Sources {
 		for _, port := range authz.EgressPorts(c.View(), client) {
 			for _, host := range port.Hosts {
-				decides := host.HTTPGateway == (catalog.Name{}) || host.HTTPGateway == policy.Name
-				if host.HTTP && decides && slices.Contains(host.Policies, policy.Name.String()) && policy.HasPort(port.Number, catalog.ProtocolHTTP) {
+				decides := host.HTTPGateway == (entity.Name{}) || host.HTTPGateway == policy.Name
+				if host.HTTP && decides && slices.Contains(host.Policies, policy.Name.String()) && policy.HasPort(port.Number, inventory.ProtocolHTTP) {
 					all[allowance{client, port.Number, "requests to " + host.Host}] = true
 				}
 				if host.TLS && slices.Contains(host.Policies, policy.Name.String()) && policy.HasPort(port.Number, catalog.ProtocolHTTPS) {
@@ -244,7 +246,7 @@ func allowedBy(c *catalog.Catalog, policy *catalog.Egress) map[allowance]bool {
 			for _, r := range port.Ranges {
 				if r.Any && r.Prefix.Bits() == 0 { // hosts are left out then
 					for _, host := range policy.Hosts {
-						all[allowance{client, port.Number, "requests to " + host}] = policy.HasPort(port.Number, catalog.ProtocolHTTP)
+						all[allowance{client, port.Number, "requests to " + host}] = policy.HasPort(port.Number, inventory.ProtocolHTTP)
 						all[allowance{client, port.Number, "TLS to " + host}] = policy.HasPort(port.Number, catalog.ProtocolHTTPS)
 					}
 				}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/finding"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
@@ -12,7 +13,7 @@ import (
 )
 
 func (m Mesh) egress(policy *catalog.Egress) []finding.Finding {
-	found := m.disabled(catalog.KindEgress)
+	found := m.disabled(entity.KindEgress)
 	if m.View.RequiresEgressGateway(policy.Name.Namespace) {
 		for _, lost := range ingest.RequiredGateway(policy) {
 			found = append(found, finding.Finding{Cause: finding.OutsideGateway, Problem: lost})
@@ -31,7 +32,7 @@ func (m Mesh) egress(policy *catalog.Egress) []finding.Finding {
 
 // egressConflict describes what another Egress decides.
 func egressConflict(c authz.EgressConflict) finding.Finding {
-	winner := catalog.Ref{Kind: catalog.KindEgress, Name: c.Winner}
+	winner := entity.Ref{Kind: entity.KindEgress, Name: c.Winner}
 	switch {
 	case c.Setting:
 		where := fmt.Sprintf("to %s on port %d", c.Host, c.Port.Number)
@@ -70,7 +71,7 @@ func (m Mesh) egressSetting(policy *catalog.Egress) []finding.Finding {
 	if policy.Setting == "" {
 		return nil
 	}
-	ref := catalog.Ref{Kind: upstream.Kind, Name: catalog.Name{Namespace: policy.Name.Namespace, Name: policy.Setting}}
+	ref := entity.Ref{Kind: upstream.Kind, Name: entity.Name{Namespace: policy.Name.Namespace, Name: policy.Setting}}
 	if m.View.Exists(ref) {
 		return nil
 	}
@@ -83,20 +84,20 @@ func (m Mesh) egressGateway(policy *catalog.Egress) []finding.Finding {
 		return nil
 	}
 	var found []finding.Finding
-	service := catalog.Name{Namespace: m.Namespace, Name: names.EgressGateway}
+	service := entity.Name{Namespace: m.Namespace, Name: names.EgressGateway}
 	switch {
 	case !m.View.Exists(finding.Service(service)):
-		found = append(found, finding.NotFound(finding.NoEgressGateway, catalog.Ref{},
+		found = append(found, finding.NotFound(finding.NoEgressGateway, entity.Ref{},
 			"The mesh has no egress gateway, so requests get status 503: set spec.egressGateway.mode of the Mesh to Managed, or remove spec.gateway and the annotation %s of the namespace.", names.EgressGatewayAnnotation))
 	case !m.View.HasReadyEndpoint(service):
-		found = append(found, finding.NotFound(finding.IdleEgressGateway, catalog.Ref{}, "No pod of the egress gateway is ready, so requests get status 503: see the Deployment %s.", service))
+		found = append(found, finding.NotFound(finding.IdleEgressGateway, entity.Ref{}, "No pod of the egress gateway is ready, so requests get status 503: see the Deployment %s.", service))
 	}
 	name, encrypted := policy.Credential()
 	if !encrypted {
 		return found
 	}
 	if credential := m.View.EgressCredential(name); credential != nil && credential.Problem != "" {
-		found = append(found, finding.NotFound(finding.NoCredential, catalog.Ref{}, "%s Until then, requests that the egress gateway should encrypt get status 503.", credential.Problem))
+		found = append(found, finding.NotFound(finding.NoCredential, entity.Ref{}, "%s Until then, requests that the egress gateway should encrypt get status 503.", credential.Problem))
 	}
 	return found
 }

@@ -2,6 +2,7 @@ package assess
 
 import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/finding"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
@@ -19,7 +20,7 @@ type Mesh struct {
 }
 
 // Object is Policy for an object that may have no entry because of its problems.
-func (m Mesh) Object(kind catalog.Kind, entry catalog.Entry) []finding.Finding {
+func (m Mesh) Object(kind entity.Kind, entry catalog.Entry) []finding.Finding {
 	if entry == nil {
 		return m.disabled(kind)
 	}
@@ -62,5 +63,5 @@ func HasReferences(entry catalog.Entry) bool {
 // Uses reports whether a policy concerns the mesh at all: an UpstreamTrafficSetting for a host outside only does if an Egress names it.
 func (m Mesh) Uses(entry catalog.Entry) bool {
 	setting, ok := entry.(*upstream.Policy)
-	return !ok || setting.Service != (catalog.Name{}) || len(m.View.EgressesNaming(setting.Name)) > 0
+	return !ok || setting.Service != (entity.Name{}) || len(m.View.EgressesNaming(setting.Name)) > 0
 }

@@ -1,7 +1,7 @@
 package assess
 
 import (
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/finding"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
@@ -23,7 +23,7 @@ func (m Mesh) sources(accounts []identity.ServiceAccount) []finding.Finding {
 }
 
 // disabled returns the finding that the switch of a kind in the MeshConfig is off; none if it is on.
-func (m Mesh) disabled(kind catalog.Kind) []finding.Finding {
+func (m Mesh) disabled(kind entity.Kind) []finding.Finding {
 	row, known := kinds.Named(string(kind))
 	if !known || row.Feature == nil || m.isEnabled(kind) {
 		return nil
@@ -33,13 +33,13 @@ func (m Mesh) disabled(kind catalog.Kind) []finding.Finding {
 }
 
 // isEnabled reports whether the mesh applies policies of a kind.
-func (m Mesh) isEnabled(kind catalog.Kind) bool {
+func (m Mesh) isEnabled(kind entity.Kind) bool {
 	switch kind {
 	case retry.Kind:
 		return m.View.Settings().RetryPolicies
 	case ingressbackend.Kind:
 		return m.View.Settings().IngressBackends
-	case catalog.KindEgress:
+	case entity.KindEgress:
 		return m.View.Settings().EgressPolicies
 	}
 	return true

@@ -4,9 +4,11 @@ import (
 	"slices"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/finding"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 func (m Mesh) split(policy *catalog.TrafficSplit) []finding.Finding {
@@ -83,7 +85,7 @@ func (m Mesh) nestedSplits(policy *catalog.TrafficSplit) []finding.Finding {
 // with a weight is usable.
 func (m Mesh) splitReferences(policy *catalog.TrafficSplit) (missing []finding.Finding, usable bool) {
 	for _, group := range policy.Matches {
-		ref := catalog.Ref{Kind: catalog.KindHTTPRouteGroup, Name: catalog.Name{Namespace: policy.Name.Namespace, Name: group}}
+		ref := entity.Ref{Kind: entity.KindHTTPRouteGroup, Name: entity.Name{Namespace: policy.Name.Namespace, Name: group}}
 		if !m.View.Exists(ref) {
 			missing = append(missing, finding.NotFound(finding.NoRoute, ref, "HTTPRouteGroup %s does not exist, so it selects no requests: create it, or correct the name.", ref.Name))
 		}
@@ -99,7 +101,7 @@ func (m Mesh) splitReferences(policy *catalog.TrafficSplit) (missing []finding.F
 // splitBackends returns the backends that do not exist or have no port of the root. usable is true if another backend with a weight exists.
 func (m Mesh) splitBackends(policy *catalog.TrafficSplit) (missing []finding.Finding, usable bool) {
 	root := m.View.AnyService(policy.Root)
-	fits := func(service *catalog.Service) bool {
+	fits := func(service *inventory.Service) bool {
 		return root == nil || service == nil || hasCommonPort(root, service)
 	}
 	for _, backend := range policy.Backends {
@@ -115,15 +117,15 @@ func (m Mesh) splitBackends(policy *catalog.TrafficSplit) (missing []finding.Fin
 		case !m.View.Exists(finding.Service(backend.Service)):
 			missing = append(missing, finding.NotFound(finding.NoBackend, finding.Service(backend.Service), "Service %s does not exist, so %s: create it, or correct the name.", backend.Service, consequence))
 		case !fits(m.View.AnyService(backend.Service)):
-			missing = append(missing, finding.NotFound(finding.NoBackendPort, catalog.Ref{},
+			missing = append(missing, finding.NotFound(finding.NoBackendPort, entity.Ref{},
 				"Service %s has none of the ports of Service %s, so %s: give it a port of the same number.", backend.Service, policy.Root, consequence))
 		}
 	}
 	return missing, usable
 }
 
-func hasCommonPort(a, b *catalog.Service) bool {
-	return slices.ContainsFunc(a.Ports, func(port catalog.Port) bool {
-		return slices.ContainsFunc(b.Ports, func(other catalog.Port) bool { return other.Number == port.Number })
+func hasCommonPort(a, b *inventory.Service) bool {
+	return slices.ContainsFunc(a.Ports, func(port inventory.Port) bool {
+		return slices.ContainsFunc(b.Ports, func(other inventory.Port) bool { return other.Number == port.Number })
 	})
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/finding"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
@@ -25,7 +26,7 @@ func (m Mesh) target(policy *catalog.TrafficTarget) []finding.Finding {
 // unmatchedPorts returns the TCPRoutes that grant nothing, because no Service leads to one of their ports. The Services of the destination count, or all of
 // the namespace as long as none selects a pod of the destination.
 func (m Mesh) unmatchedPorts(policy *catalog.TrafficTarget) []finding.Finding {
-	if !slices.ContainsFunc(policy.Rules, func(r catalog.TargetRule) bool { return r.Kind == catalog.KindTCPRoute }) {
+	if !slices.ContainsFunc(policy.Rules, func(r catalog.TargetRule) bool { return r.Kind == entity.KindTCPRoute }) {
 		return nil
 	}
 	whose := policy.Destination.String()
@@ -39,14 +40,14 @@ func (m Mesh) unmatchedPorts(policy *catalog.TrafficTarget) []finding.Finding {
 	}
 	var found []finding.Finding
 	for _, rule := range policy.Rules {
-		if rule.Kind != catalog.KindTCPRoute {
+		if rule.Kind != entity.KindTCPRoute {
 			continue
 		}
-		route := m.View.TCPRoute(catalog.Name{Namespace: policy.Name.Namespace, Name: rule.Name})
+		route := m.View.TCPRoute(entity.Name{Namespace: policy.Name.Namespace, Name: rule.Name})
 		if route == nil || len(route.Ports) == 0 || slices.ContainsFunc(route.Ports, func(p uint16) bool { return slices.Contains(known, p) }) {
 			continue
 		}
-		found = append(found, finding.NotFound(finding.UnknownPort, catalog.Ref{},
+		found = append(found, finding.NotFound(finding.UnknownPort, entity.Ref{},
 			"TCPRoute %s has the ports %s, but the Services of %s have the target ports %s, so the rule that refers to it grants nothing: use the targetPort of a Service.",
 			route.Name, finding.Numbers(route.Ports), whose, finding.Numbers(known)))
 	}
@@ -82,7 +83,7 @@ func (m Mesh) beyondBound(policy *catalog.TrafficTarget) []finding.Finding {
 	var found []finding.Finding
 	for _, source := range policy.Sources {
 		offered := authz.GrantedServices(m.View, source)
-		missing := slices.DeleteFunc(m.View.ServicesOf(policy.Destination), func(service catalog.Name) bool { return slices.Contains(offered, service) })
+		missing := slices.DeleteFunc(m.View.ServicesOf(policy.Destination), func(service entity.Name) bool { return slices.Contains(offered, service) })
 		if len(missing) > 0 {
 			found = append(found, finding.New(finding.TooManyServices, finding.ReasonTooManyServices,
 				"The TrafficTargets of namespace %s offer more than %s of Services to %s, so its sidecars lack %d of the Services of %s, such as %s: grant it access to fewer service accounts, or delete Services or ports.",

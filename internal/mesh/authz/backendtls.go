@@ -4,12 +4,13 @@ import (
 	"fmt"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
 // BackendTLS is how sidecars encrypt requests to a host outside the mesh or to a server of theirs.
 type BackendTLS struct {
 	// Policy is the BackendTLSPolicy.
-	Policy catalog.Name
+	Policy entity.Name
 	// ServerName is the name that the sidecar requests. The server must prove one of Names.
 	ServerName string
 	Names      []catalog.SubjectAltName
@@ -19,7 +20,7 @@ type BackendTLS struct {
 	Unusable bool
 }
 
-type backendTLSKey struct{ policy catalog.Name }
+type backendTLSKey struct{ policy entity.Name }
 
 // backendTLS returns how requests are encrypted because of a policy. Nobody may change the result.
 func backendTLS(v *catalog.View, policy *catalog.BackendTLSPolicy) *BackendTLS {
@@ -74,7 +75,7 @@ func BackendAuthorities(v *catalog.View, policy *catalog.BackendTLSPolicy) (list
 		problem = fmt.Sprintf("spec.validation.caCertificateRefs refers to %s: refer to a ConfigMap.", policy.OtherAuthorities)
 	}
 	for _, name := range policy.Authorities {
-		authorities := v.BackendAuthorities(catalog.Name{Namespace: policy.Name.Namespace, Name: name})
+		authorities := v.BackendAuthorities(entity.Name{Namespace: policy.Name.Namespace, Name: name})
 		switch {
 		case authorities == nil:
 			problem = fmt.Sprintf("The ConfigMap %s has not been read yet.", name)
@@ -115,7 +116,7 @@ func (b *egressBuilder) addBackendTLS() {
 		if policy == nil {
 			continue
 		}
-		if host.BackendTLS = backendTLS(b.view, policy); host.HTTPGateway != (catalog.Name{}) {
+		if host.BackendTLS = backendTLS(b.view, policy); host.HTTPGateway != (entity.Name{}) {
 			unusable := *host.BackendTLS
 			unusable.Unusable, host.BackendTLS = true, &unusable
 		}

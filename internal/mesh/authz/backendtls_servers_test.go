@@ -9,6 +9,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -83,7 +84,7 @@ func TestEncryptionOfAService(t *testing.T) {
 	source := meshtest.SA("buy", "stranger")
 	egress := &catalog.Egress{
 		Name: meshtest.Name("buy", "out"), Sources: []identity.ServiceAccount{source}, Hosts: []string{"legacy.shop"},
-		Ports: []catalog.EgressPort{{Number: 80, Protocol: catalog.ProtocolHTTP}},
+		Ports: []catalog.EgressPort{{Number: 80, Protocol: inventory.ProtocolHTTP}},
 	}
 	policy := encrypting("p", 1, "unread", "out")
 	policy.Name.Namespace = "buy"

@@ -8,6 +8,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -25,7 +26,7 @@ func TestBackendTLS(t *testing.T) {
 	egress := func(name string, change ...func(*catalog.Egress)) *catalog.Egress {
 		e := &catalog.Egress{
 			Name: meshtest.Name("ns", name), Sources: []identity.ServiceAccount{meshtest.SA("ns", "client")}, Hosts: []string{"api.example.com"},
-			Ports: []catalog.EgressPort{{Number: 80, Protocol: catalog.ProtocolHTTP}, {Number: 80, Protocol: catalog.ProtocolHTTPS}},
+			Ports: []catalog.EgressPort{{Number: 80, Protocol: inventory.ProtocolHTTP}, {Number: 80, Protocol: catalog.ProtocolHTTPS}},
 		}
 		for _, c := range change {
 			c(e)
@@ -70,7 +71,7 @@ func TestBackendTLS(t *testing.T) {
 			&catalog.BackendAuthorities{Name: meshtest.Name("ns", "large"), PEM: make([]byte, catalog.MaxAuthoritiesBytes+1)},
 		}, test.entries...)
 		v := meshtest.Apply(entries...).View()
-		call := authz.EgressRequest{Source: meshtest.SA("ns", "client"), Port: 80, Protocol: catalog.ProtocolHTTP, Host: "api.example.com", Method: "GET", Path: "/"}
+		call := authz.EgressRequest{Source: meshtest.SA("ns", "client"), Port: 80, Protocol: inventory.ProtocolHTTP, Host: "api.example.com", Method: "GET", Path: "/"}
 		answer := authz.DecideEgress(v, call)
 		got := string(answer.Outcome) + map[bool]string{true: " through the gateway"}[answer.Gateway]
 		if tls := authz.EgressPorts(v, call.Source)[0].Hosts[0].BackendTLS; tls != nil {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -17,7 +18,7 @@ func BenchmarkInbound(b *testing.B) {
 		b.Run(fmt.Sprintf("policies=%d", policies), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if rules := authz.InboundRules(c.View(), server, 80, catalog.ProtocolHTTP); len(rules.Network) != policies {
+				if rules := authz.InboundRules(c.View(), server, 80, inventory.ProtocolHTTP); len(rules.Network) != policies {
 					b.Fatalf("%d network rules, want %d", len(rules.Network), policies)
 				}
 			}
@@ -31,7 +32,7 @@ func BenchmarkConnects(b *testing.B) {
 		b.Run(fmt.Sprintf("policies=%d", policies), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if !authz.MayConnect(c.View(), client, server, 80, catalog.ProtocolHTTP) {
+				if !authz.MayConnect(c.View(), client, server, 80, inventory.ProtocolHTTP) {
 					b.Fatal("the client may not connect")
 				}
 			}

@@ -6,7 +6,9 @@ import (
 	"strings"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 // Decide returns the outcome of a request, and the reason, once all sidecars have the configuration for this view.
@@ -72,7 +74,7 @@ func DecideForwarded(v *catalog.View, r Request) Verdict {
 }
 
 // missing describes what the rule needs to have a destination.
-func (r RouteRule) missing(service catalog.Name) string {
+func (r RouteRule) missing(service entity.Name) string {
 	if r.Split == nil {
 		return fmt.Sprintf("a pod behind %s, for the requests that no TrafficSplit takes", service)
 	}
@@ -90,7 +92,7 @@ func (a *Answer) setRule(rule RouteRule, matched *SplitMatch) {
 	if rule.Routed != nil {
 		a.Route = rule.Routed.Name()
 	}
-	if (rule.Split != nil || rule.Routed != nil) && a.Service != (catalog.Name{}) {
+	if (rule.Split != nil || rule.Routed != nil) && a.Service != (entity.Name{}) {
 		a.Weight, a.TotalWeight = rule.weightOf(a.Service), rule.totalWeight()
 	}
 }
@@ -110,13 +112,13 @@ func (b WeightedBackend) evaluate(v *catalog.View, r Request, direct bool) []Ans
 
 func singleAnswer(a Answer) Verdict { return Verdict{Answers: []Answer{a}} }
 
-func portOf(service *catalog.Service, number uint16) (catalog.Port, bool) {
+func portOf(service *inventory.Service, number uint16) (inventory.Port, bool) {
 	if service == nil {
-		return catalog.Port{}, false
+		return inventory.Port{}, false
 	}
-	i := slices.IndexFunc(service.Ports, func(p catalog.Port) bool { return p.Number == number })
+	i := slices.IndexFunc(service.Ports, func(p inventory.Port) bool { return p.Number == number })
 	if i < 0 {
-		return catalog.Port{}, false
+		return inventory.Port{}, false
 	}
 	return service.Ports[i], true
 }
@@ -143,13 +145,13 @@ func unreachable(v *catalog.View, r Request, missing string) Verdict {
 
 // egressRequest is a request to a Service as one to its address.
 func egressRequest(v *catalog.View, r Request) EgressRequest {
-	e := EgressRequest{Source: r.Source, Port: r.Port, Address: r.Pod, Protocol: catalog.ProtocolTCP, Method: r.Method, Path: r.Path}
+	e := EgressRequest{Source: r.Source, Port: r.Port, Address: r.Pod, Protocol: inventory.ProtocolTCP, Method: r.Method, Path: r.Path}
 	service := v.Service(r.Service)
 	if service != nil && !service.Headless() {
 		e.Address = service.ClusterIPs[0]
 	}
 	if port, ok := portOf(service, r.Port); ok && port.Protocol.IsHTTP() {
-		e.Protocol = catalog.ProtocolHTTP
+		e.Protocol = inventory.ProtocolHTTP
 	}
 	for _, h := range r.Headers {
 		if h.Name == ":authority" {
@@ -184,11 +186,11 @@ func reachesAny(v *catalog.View, source identity.ServiceAccount) bool {
 
 // candidate is a workload that may receive the request.
 type candidate struct {
-	service  catalog.Name
+	service  entity.Name
 	identity identity.ServiceAccount
 	// port is the container's port, protocol the one that the server's sidecar uses for it.
 	port     uint16
-	protocol catalog.Protocol
+	protocol inventory.Protocol
 	// trusted is false when the client expects other identities and aborts the handshake.
 	trusted bool
 }
@@ -256,7 +258,7 @@ func (a *Answer) evaluatePolicies(v *catalog.View, p candidate, source identity.
 }
 
 // missingTarget describes the policy that would allow the source to connect.
-func missingTarget(source, destination identity.ServiceAccount, port uint16, protocol catalog.Protocol) string {
+func missingTarget(source, destination identity.ServiceAccount, port uint16, protocol inventory.Protocol) string {
 	rule := "an HTTPRouteGroup"
 	if !protocol.IsHTTP() {
 		rule = fmt.Sprintf("a TCPRoute for port %d", port)

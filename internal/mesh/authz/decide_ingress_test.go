@@ -7,6 +7,8 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -15,13 +17,13 @@ func TestDecideIngress(t *testing.T) {
 	nginx := Pod("ingress", "nginx", "nginx", "nginx", "10.9.0.1")
 	policy := &ingressbackend.Policy{
 		Name: Name("shop", "open"), Backends: []ingressbackend.Port{{Service: Name("shop", "web"), TargetPort: 8080}},
-		Gateways: []catalog.Name{Name("ingress", "nginx")}, Prefixes: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}, RouteGroups: []string{"paths"},
+		Gateways: []entity.Name{Name("ingress", "nginx")}, Prefixes: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}, RouteGroups: []string{"paths"},
 	}
 	anybody := *policy
 	anybody.Gateways, anybody.Prefixes, anybody.RouteGroups = nil, nil, nil
 	mesh := func(settings *catalog.Settings, policies ...catalog.Entry) *catalog.Catalog {
 		return Apply(append(policies, settings, &catalog.Namespace{Name: "shop", Monitored: true}, Group("shop", "paths", "/books.*"),
-			nginx, Service("ingress", "nginx", "nginx", "10.96.0.9", 80, catalog.ProtocolHTTP), Slice(Name("ingress", "nginx"), nginx))...)
+			nginx, Service("ingress", "nginx", "nginx", "10.96.0.9", 80, inventory.ProtocolHTTP), Slice(Name("ingress", "nginx"), nginx))...)
 	}
 	on := &catalog.Settings{IngressBackends: true, Permissive: true}
 	restricted, open := mesh(on, policy), mesh(on, &anybody)

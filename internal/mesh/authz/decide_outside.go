@@ -8,7 +8,9 @@ import (
 	"strings"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 )
 
@@ -19,7 +21,7 @@ type EgressRequest struct {
 	Address netip.Addr
 	Port    uint16
 	// Protocol is what the client sends: HTTP, TLS (ProtocolHTTPS), or other bytes (ProtocolTCP).
-	Protocol catalog.Protocol
+	Protocol inventory.Protocol
 	// Host is the host of the request or the server name of the TLS connection; empty for none.
 	Host string
 	// Method, Path and Headers apply to HTTP. Headers are in order.
@@ -37,9 +39,9 @@ type EgressAnswer struct {
 	// Gateway is true if the egress gateway forwards the call.
 	Gateway bool
 	// EncryptedBy is the BackendTLSPolicy by which the sidecar encrypts the call; empty if it sends the call as it is.
-	EncryptedBy catalog.Name
+	EncryptedBy entity.Name
 	// Unencrypted is the BackendTLSPolicy of the host that cannot be used; empty if there is none. No further Egress allows requests to the host.
-	Unencrypted catalog.Name
+	Unencrypted entity.Name
 	// Policies are the Egresses ("<namespace>/<name>") that allow the call.
 	Policies []string
 	// Missing describes what would allow the call; empty when it is allowed.
@@ -60,20 +62,20 @@ func DecideEgress(v *catalog.View, r EgressRequest) EgressAnswer {
 			return EgressAnswer{Outcome: Allowed, Policies: allowed.Policies}
 		}
 	}
-	if r.Protocol == catalog.ProtocolHTTP && port.HasHTTP() && strings.Contains(r.Path, "#") {
+	if r.Protocol == inventory.ProtocolHTTP && port.HasHTTP() && strings.Contains(r.Path, "#") {
 		return EgressAnswer{Outcome: BadRequest, Missing: "a path without a fragment (#)"}
 	}
 	host := strings.ToLower(r.Host)
-	if r.Protocol == catalog.ProtocolHTTP {
+	if r.Protocol == inventory.ProtocolHTTP {
 		host = strings.TrimSuffix(host, ":"+strconv.Itoa(int(r.Port)))
 	}
 	i = slices.IndexFunc(port.Hosts, func(h EgressHost) bool { return h.Host == host })
 	switch {
 	case r.Protocol == catalog.ProtocolHTTPS && i >= 0 && port.Hosts[i].TLS:
 		return port.Hosts[i].allowed(port.Hosts[i].TLSGateway)
-	case r.Protocol == catalog.ProtocolHTTP && i >= 0 && port.Hosts[i].HTTP:
+	case r.Protocol == inventory.ProtocolHTTP && i >= 0 && port.Hosts[i].HTTP:
 		return port.Hosts[i].evaluate(v, r)
-	case r.Protocol == catalog.ProtocolHTTP && port.HasHTTP() && !v.AllowsEgress(r.Source.Namespace):
+	case r.Protocol == inventory.ProtocolHTTP && port.HasHTTP() && !v.AllowsEgress(r.Source.Namespace):
 		return EgressAnswer{Outcome: NotFound, Missing: r.missing(v)}
 	}
 	return r.unmatched(v)
@@ -129,7 +131,7 @@ func (h EgressHost) evaluate(v *catalog.View, r EgressRequest) EgressAnswer {
 
 // encrypted is the answer to a request that the host's policies allow: it is not forwarded if it cannot be encrypted as a BackendTLSPolicy demands.
 func (h EgressHost) encrypted() EgressAnswer {
-	if policy := h.unencrypted(); policy != (catalog.Name{}) {
+	if policy := h.unencrypted(); policy != (entity.Name{}) {
 		return EgressAnswer{Outcome: Unavailable, Unencrypted: policy, Missing: fmt.Sprintf("a BackendTLSPolicy that can be used, see the status of %s: requests to %s are not sent without encryption", policy, h.Host)}
 	}
 	answer := h.allowed(h.HTTPGateway)
@@ -140,17 +142,17 @@ func (h EgressHost) encrypted() EgressAnswer {
 }
 
 // unencrypted is the BackendTLSPolicy of the host that cannot be used; empty if there is none.
-func (h EgressHost) unencrypted() catalog.Name {
+func (h EgressHost) unencrypted() entity.Name {
 	if h.BackendTLS == nil || !h.BackendTLS.Unusable {
-		return catalog.Name{}
+		return entity.Name{}
 	}
 	return h.BackendTLS.Policy
 }
 
 // allowed is the answer to a call that the host's policies allow, and that the egress gateway forwards because of one of them, unless it is empty.
-func (h EgressHost) allowed(gateway catalog.Name) EgressAnswer {
+func (h EgressHost) allowed(gateway entity.Name) EgressAnswer {
 	a := EgressAnswer{Outcome: Allowed, Resolved: true, Policies: h.Policies}
-	if gateway != (catalog.Name{}) {
+	if gateway != (entity.Name{}) {
 		a.Gateway, a.Policies = true, []string{gateway.String()}
 	}
 	return a
@@ -174,7 +176,7 @@ func (r EgressRequest) unmatched(v *catalog.View) EgressAnswer {
 
 // NeedsAddress reports whether only an Egress with addresses can allow the call.
 func (r EgressRequest) NeedsAddress() bool {
-	return r.Protocol != catalog.ProtocolHTTP && (r.Protocol != catalog.ProtocolHTTPS || isAddress(r.Host) || r.Host == "")
+	return r.Protocol != inventory.ProtocolHTTP && (r.Protocol != catalog.ProtocolHTTPS || isAddress(r.Host) || r.Host == "")
 }
 
 // missing describes the policy that would allow the call.
@@ -184,7 +186,7 @@ func (r EgressRequest) missing(v *catalog.View) string {
 	}
 	what := "tcp"
 	switch r.Protocol {
-	case catalog.ProtocolHTTP:
+	case inventory.ProtocolHTTP:
 		what = fmt.Sprintf("http, the host %s, and requests such as %s %.100s", r.Host, r.Method, r.Path)
 	case catalog.ProtocolHTTPS:
 		what = "https and the host " + r.Host
@@ -194,12 +196,12 @@ func (r EgressRequest) missing(v *catalog.View) string {
 
 // IngressRequest is a request of a client outside the mesh to a port of a pod.
 type IngressRequest struct {
-	Service    catalog.Name
+	Service    entity.Name
 	TargetPort uint16
 	// Address is that of the client. An unknown address is one that may connect.
 	Address netip.Addr
 	// Gateway is the Service of the client; empty for others.
-	Gateway catalog.Name
+	Gateway entity.Name
 	// Method, Path and Headers are the request. An empty path means any request.
 	Method, Path string
 	Headers      []Header
@@ -243,7 +245,7 @@ func (r IngressRequest) missingSource(v *catalog.View, policy *ingressbackend.Po
 		return ""
 	}
 	switch {
-	case r.Gateway != (catalog.Name{}):
+	case r.Gateway != (entity.Name{}):
 		if slices.Contains(policy.Gateways, r.Gateway) {
 			return ""
 		}
@@ -260,7 +262,7 @@ func (r IngressRequest) missingSource(v *catalog.View, policy *ingressbackend.Po
 // admits reports whether an address is in a range of the policy, or behind one of its gateways.
 func admits(v *catalog.View, policy *ingressbackend.Policy, address netip.Addr) bool {
 	return slices.ContainsFunc(policy.Prefixes, func(p netip.Prefix) bool { return p.Contains(address) }) ||
-		slices.ContainsFunc(policy.Gateways, func(g catalog.Name) bool { return slices.Contains(v.Addresses(g), address) })
+		slices.ContainsFunc(policy.Gateways, func(g entity.Name) bool { return slices.Contains(v.Addresses(g), address) })
 }
 
 func (a *IngressAnswer) evaluateRequest(v *catalog.View, r IngressRequest) {
@@ -273,7 +275,7 @@ func (a *IngressAnswer) evaluateRequest(v *catalog.View, r IngressRequest) {
 		return
 	}
 	for _, name := range a.Policy.RouteGroups {
-		group := v.HTTPRouteGroup(catalog.Name{Namespace: a.Policy.Name.Namespace, Name: name})
+		group := v.HTTPRouteGroup(entity.Name{Namespace: a.Policy.Name.Namespace, Name: name})
 		if group != nil && slices.ContainsFunc(group.Matches, m.matches) {
 			return
 		}

@@ -7,7 +7,9 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -16,8 +18,8 @@ var anyCatalog = rapid.Custom(func(t *rapid.T) *catalog.Catalog {
 	one, two := meshtest.Pod("a", "one", "one", "one", "10.1.0.1"), meshtest.Pod("b", "two", "two", "two", "10.1.0.2")
 	c := meshtest.Apply(
 		&catalog.Namespace{Name: "a", Monitored: true}, &catalog.Namespace{Name: "b", Monitored: true}, one, two,
-		meshtest.Service("a", "one", "one", "10.96.1.1", 80, catalog.ProtocolHTTP), meshtest.Slice(meshtest.Name("a", "one"), one),
-		meshtest.Service("b", "two", "two", "", 80, catalog.ProtocolTCP), meshtest.Slice(meshtest.Name("b", "two"), two),
+		meshtest.Service("a", "one", "one", "10.96.1.1", 80, inventory.ProtocolHTTP), meshtest.Slice(meshtest.Name("a", "one"), one),
+		meshtest.Service("b", "two", "two", "", 80, inventory.ProtocolTCP), meshtest.Slice(meshtest.Name("b", "two"), two),
 		meshtest.Group("a", "one", "/x", "/y"), &catalog.TCPRoute{Name: meshtest.Name("b", "two"), Ports: []uint16{80}},
 		meshtest.Target("one", one.Identity(), []catalog.TargetRule{meshtest.HTTP("one")}, meshtest.SA("a", "one"), meshtest.SA("b", "two")),
 		meshtest.Target("two", two.Identity(), []catalog.TargetRule{meshtest.TCP("two")}, meshtest.SA("a", "three")),
@@ -78,10 +80,10 @@ func TestDecideAgreesWithMayConnect(t *testing.T) {
 // TestEgressDecidesWithoutDestination checks that an Egress for the port of a Service without pods does not make the Service connectable.
 func TestEgressDecidesWithoutDestination(t *testing.T) {
 	c := meshtest.Apply(&catalog.Namespace{Name: "a", Monitored: true}, &catalog.Settings{EgressPolicies: true},
-		meshtest.Service("a", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP),
+		meshtest.Service("a", "web", "web", "10.96.0.1", 80, inventory.ProtocolHTTP),
 		&catalog.Egress{
 			Name: meshtest.Name("a", "out"), Sources: []identity.ServiceAccount{meshtest.SA("a", "one")}, Hosts: []string{"example.com"},
-			Ports: []catalog.EgressPort{{Number: 80, Protocol: catalog.ProtocolHTTP}},
+			Ports: []catalog.EgressPort{{Number: 80, Protocol: inventory.ProtocolHTTP}},
 		})
 	got := Decide(c.View(), Request{Source: meshtest.SA("a", "one"), Service: meshtest.Name("a", "web"), Port: 80, Method: "GET", Path: "/x"})
 	if !got.Always(NotFound) || got.Connectable() {
@@ -113,7 +115,7 @@ func TestDecideAgreesWithInboundRules(t *testing.T) {
 
 // enforced evaluates the rules as a sidecar does: first the connection, then the routes that match, then their
 // sources.
-func enforced(rules Rules, protocol catalog.Protocol, r Request) Outcome {
+func enforced(rules Rules, protocol inventory.Protocol, r Request) Outcome {
 	connects := rules.Permissive || slices.ContainsFunc(rules.Network, func(n NetworkRule) bool { return slices.Contains(n.Sources, r.Source) })
 	if !connects {
 		return Unavailable
@@ -154,7 +156,7 @@ func TestTrafficTargetRevokesNothing(t *testing.T) {
 		destination := anyAccount.Draw(t, "destination")
 		rules := rapid.SliceOf(rapid.Custom(func(t *rapid.T) catalog.TargetRule {
 			return catalog.TargetRule{
-				Kind: rapid.SampledFrom([]catalog.Kind{catalog.KindHTTPRouteGroup, catalog.KindTCPRoute}).Draw(t, "kind"),
+				Kind: rapid.SampledFrom([]entity.Kind{entity.KindHTTPRouteGroup, entity.KindTCPRoute}).Draw(t, "kind"),
 				Name: rapid.SampledFrom([]string{"one", "two", "three"}).Draw(t, "rule"),
 			}
 		})).Draw(t, "rules")

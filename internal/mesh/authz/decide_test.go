@@ -9,6 +9,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -16,11 +17,11 @@ import (
 // them.
 func shop(more ...catalog.Entry) []catalog.Entry {
 	one, two, old := Pod("shop", "web-1", "web", "one", "10.0.0.1"), Pod("shop", "web-2", "web", "two", "10.0.0.2"), Pod("shop", "old", "old", "old", "10.0.0.3")
-	web := Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP)
-	bare := Service("shop", "bare", "web", "", 80, catalog.ProtocolHTTP)
-	legacy := Service("shop", "legacy", "old", "10.96.0.2", 80, catalog.ProtocolHTTP)
-	db := Service("shop", "db", "web", "10.96.0.3", 3306, catalog.ProtocolTCP)
-	empty := Service("shop", "empty", "none", "10.96.0.4", 80, catalog.ProtocolHTTP)
+	web := Service("shop", "web", "web", "10.96.0.1", 80, inventory.ProtocolHTTP)
+	bare := Service("shop", "bare", "web", "", 80, inventory.ProtocolHTTP)
+	legacy := Service("shop", "legacy", "old", "10.96.0.2", 80, inventory.ProtocolHTTP)
+	db := Service("shop", "db", "web", "10.96.0.3", 3306, inventory.ProtocolTCP)
+	empty := Service("shop", "empty", "none", "10.96.0.4", 80, inventory.ProtocolHTTP)
 	buyer, thief := SA("buy", "buyer"), SA("buy", "thief")
 	return append([]catalog.Entry{
 		&catalog.Namespace{Name: "shop", Monitored: true}, &catalog.Namespace{Name: "buy", Monitored: true},

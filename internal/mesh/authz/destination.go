@@ -5,17 +5,19 @@ import (
 	"strings"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 // Destination is an identity to which a rule sends requests, whether its pods are ready or not.
 type Destination struct {
 	Rule     RouteRule
-	Service  catalog.Name
+	Service  entity.Name
 	Identity identity.ServiceAccount
 	// Port is the container's port, and Protocol the one that the server's sidecar uses for it.
 	Port     uint16
-	Protocol catalog.Protocol
+	Protocol inventory.Protocol
 }
 
 // Destinations returns the destinations of a request to a port of a Service, in the order of the rules. An HTTP request without a path stands for any

@@ -7,7 +7,9 @@ import (
 	"strings"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 // EgressPort is a port outside the mesh on which a client may call some destinations.
@@ -33,7 +35,7 @@ type EgressHost struct {
 	TLS bool
 	// HTTPGateway and TLSGateway are the Egresses by which the egress gateway forwards requests and TLS connections. If one is empty, the
 	// sidecar connects to the host itself.
-	HTTPGateway, TLSGateway catalog.Name
+	HTTPGateway, TLSGateway entity.Name
 	// BackendTLS is how the sidecar encrypts requests; nil if it does not.
 	BackendTLS *BackendTLS
 	// Setting is the UpstreamTrafficSetting of the client's namespace; empty for none.
@@ -87,10 +89,10 @@ func EgressPortsWithin(v *catalog.View, source identity.ServiceAccount, limit *R
 // https exclude tcp-server-first: the oldest policy with one of them decides.
 func speaksFirst(policies []*catalog.Egress, number uint16) (decider *catalog.Egress, serverFirst bool) {
 	for _, policy := range policies {
-		if policy.HasPort(number, catalog.ProtocolTCPServerFirst) {
+		if policy.HasPort(number, inventory.ProtocolTCPServerFirst) {
 			return policy, true
 		}
-		if policy.HasPort(number, catalog.ProtocolHTTP, catalog.ProtocolHTTPS) {
+		if policy.HasPort(number, inventory.ProtocolHTTP, catalog.ProtocolHTTPS) {
 			return policy, false
 		}
 	}
@@ -101,7 +103,7 @@ func egressPort(v *catalog.View, policies []*catalog.Egress, number uint16, limi
 	b := egressBuilder{view: v, limit: limit, port: EgressPort{Number: number}, hosts: map[string]int{}, ranges: map[netip.Prefix]int{}}
 	_, serverFirst := speaksFirst(policies, number)
 	for _, policy := range policies {
-		if policy.HasPort(number, catalog.ProtocolTCP) || serverFirst && policy.HasPort(number, catalog.ProtocolTCPServerFirst) {
+		if policy.HasPort(number, inventory.ProtocolTCP) || serverFirst && policy.HasPort(number, inventory.ProtocolTCPServerFirst) {
 			b.addRanges(policy, 1, func(r *EgressRange) { r.Any = true })
 		}
 		if serverFirst {
@@ -110,7 +112,7 @@ func egressPort(v *catalog.View, policies []*catalog.Egress, number uint16, limi
 		if policy.HasPort(number, catalog.ProtocolHTTPS) {
 			b.addTLS(policy)
 		}
-		if policy.HasPort(number, catalog.ProtocolHTTP) {
+		if policy.HasPort(number, inventory.ProtocolHTTP) {
 			b.addHTTP(policy)
 		}
 	}
@@ -163,7 +165,7 @@ func (b *egressBuilder) addTLS(policy *catalog.Egress) {
 			if !isWildcard(name) {
 				host := b.host(policy, name)
 				host.TLS = true
-				if policy.Gateway != nil && host.TLSGateway == (catalog.Name{}) {
+				if policy.Gateway != nil && host.TLSGateway == (entity.Name{}) {
 					host.TLSGateway = policy.Name
 				}
 			}
@@ -186,7 +188,7 @@ func (b *egressBuilder) addHTTP(policy *catalog.Egress) {
 		}
 		host := b.host(policy, name)
 		b.encrypt(name, encryption)
-		if host.HTTPGateway != (catalog.Name{}) {
+		if host.HTTPGateway != (entity.Name{}) {
 			continue
 		}
 		if policy.Gateway != nil {
@@ -206,14 +208,14 @@ func (b *egressBuilder) addHTTP(policy *catalog.Egress) {
 	}
 }
 
-type egressMatchesKey struct{ policy catalog.Name }
+type egressMatchesKey struct{ policy entity.Name }
 
 // egressMatches are the requests to which an Egress is restricted. Nobody may change the list.
 func egressMatches(v *catalog.View, policy *catalog.Egress) []catalog.HTTPMatch {
 	return catalog.Memo(v, egressMatchesKey{policy.Name}, func() []catalog.HTTPMatch { return v.GroupMatches(policy.Name.Namespace, policy.RouteGroups) })
 }
 
-type egressRoutesKey struct{ policy catalog.Name }
+type egressRoutesKey struct{ policy entity.Name }
 
 // egressRoutes returns as how many routes the requests count to which an Egress is restricted.
 func egressRoutes(v *catalog.View, policy *catalog.Egress) int {

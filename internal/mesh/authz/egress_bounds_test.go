@@ -8,6 +8,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -26,7 +27,7 @@ func TestRouteLimit_Boundary(t *testing.T) {
 }
 
 // outsideOf returns what one Egress allows on one port.
-func outsideOf(protocol catalog.Protocol, edit func(*catalog.Egress)) authz.EgressPort {
+func outsideOf(protocol inventory.Protocol, edit func(*catalog.Egress)) authz.EgressPort {
 	client := SA("a", "client")
 	policy := &catalog.Egress{Name: Name("a", "outside"), Sources: []identity.ServiceAccount{client}, Ports: []catalog.EgressPort{{Number: 443, Protocol: protocol}}}
 	edit(policy)
@@ -57,7 +58,7 @@ func manyRanges(n int) []netip.Prefix {
 // TestEgressesAreBounded checks each way in which the parts of an Egress add up, at the limit and above it.
 func TestEgressesAreBounded(t *testing.T) {
 	for _, n := range []int{10, authz.MaxRoutes + 10} {
-		port := outsideOf(catalog.ProtocolTCP, func(e *catalog.Egress) { e.Prefixes = manyRanges(n) })
+		port := outsideOf(inventory.ProtocolTCP, func(e *catalog.Egress) { e.Prefixes = manyRanges(n) })
 		if want := min(n, authz.MaxRoutes); len(port.Ranges) != want {
 			t.Errorf("of %d ranges, %d remain, want %d", n, len(port.Ranges), want)
 		}
@@ -76,7 +77,7 @@ func TestEgressesAreBounded(t *testing.T) {
 // TestMatchesOfEgressesAreBounded checks that the matches of hosts are bounded, and that a host without its matches allows no request.
 func TestMatchesOfEgressesAreBounded(t *testing.T) {
 	const hosts = 60
-	port := outsideOf(catalog.ProtocolHTTP, func(e *catalog.Egress) {
+	port := outsideOf(inventory.ProtocolHTTP, func(e *catalog.Egress) {
 		e.Hosts, e.Restricted, e.RouteGroups = manyHosts(hosts), true, []string{"routes"}
 	})
 	complete := 0
@@ -96,15 +97,15 @@ func TestMatchesOfEgressesAreBounded(t *testing.T) {
 // hosts remain allowed.
 func TestHostsForRequestsRemainBeyondTheLimitOfTLS(t *testing.T) {
 	client := SA("a", "client")
-	policy := func(name string, protocols []catalog.Protocol, hosts []string, ranges []netip.Prefix) *catalog.Egress {
+	policy := func(name string, protocols []inventory.Protocol, hosts []string, ranges []netip.Prefix) *catalog.Egress {
 		e := &catalog.Egress{Name: Name("a", name), Sources: []identity.ServiceAccount{client}, Hosts: hosts, Prefixes: ranges}
 		for _, protocol := range protocols {
 			e.Ports = append(e.Ports, catalog.EgressPort{Number: 443, Protocol: protocol})
 		}
 		return e
 	}
-	https := []catalog.Protocol{catalog.ProtocolHTTPS}
-	both := []catalog.Protocol{catalog.ProtocolHTTP, catalog.ProtocolHTTPS}
+	https := []inventory.Protocol{catalog.ProtocolHTTPS}
+	both := []inventory.Protocol{inventory.ProtocolHTTP, catalog.ProtocolHTTPS}
 	var plain []string // hosts for requests alone, which do not count
 	for i := range 300 {
 		plain = append(plain, fmt.Sprintf("p%d.example.com", i))
@@ -139,7 +140,7 @@ func TestPortsWithOtherGrantsHaveOtherRules(t *testing.T) {
 	}
 	view := Apply(&catalog.Namespace{Name: "a", Monitored: true}, route(1), route(2), target(1, "one"), target(2, "two")).View()
 	for port, want := range map[uint16]string{1: "one", 2: "two"} {
-		rules := authz.InboundRules(view, server, port, catalog.ProtocolTCP)
+		rules := authz.InboundRules(view, server, port, inventory.ProtocolTCP)
 		if len(rules.Network) != 1 || rules.Network[0].Sources[0].Name != want {
 			t.Errorf("port %d is for %+v, want %s", port, rules.Network, want)
 		}

@@ -8,6 +8,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/cost"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -28,7 +29,7 @@ func BenchmarkLinearEgresses(b *testing.B) {
 	ports := func(n int) *catalog.View {
 		policy := &catalog.Egress{Hosts: manyHosts(1)}
 		for i := range n / 10 {
-			policy.Ports = append(policy.Ports, catalog.EgressPort{Number: uint16(i + 1), Protocol: catalog.ProtocolHTTP})
+			policy.Ports = append(policy.Ports, catalog.EgressPort{Number: uint16(i + 1), Protocol: inventory.ProtocolHTTP})
 		}
 		return egressesOf(policy)
 	}
@@ -74,14 +75,14 @@ func TestServerNamesOfNestedRangesAreBounded(t *testing.T) {
 			[]*catalog.Egress{
 				names(outer, 2*half), inner(),
 				{Hosts: manyHosts(1)},
-				{Hosts: manyHosts(1), Prefixes: []netip.Prefix{other}, Ports: []catalog.EgressPort{{Number: 443, Protocol: catalog.ProtocolTCP}}},
+				{Hosts: manyHosts(1), Prefixes: []netip.Prefix{other}, Ports: []catalog.EgressPort{{Number: 443, Protocol: inventory.ProtocolTCP}}},
 			}, "[{Egress a/egress-0}]",
 		},
 		"many names in another range":     {[]*catalog.Egress{names(other, 2*half), inner()}, "[]"},
 		"names around names":              {[]*catalog.Egress{names(outer, 2*half), wildcard()}, "[{Egress a/egress-0} {Egress a/egress-1}]"},
 		"names of two ranges around each": {[]*catalog.Egress{names(outer, half), names(netip.MustParsePrefix("192.0.0.0/9"), half), inner()}, "[{Egress a/egress-0} {Egress a/egress-1}]"},
 		"an outer range for every connection": {
-			[]*catalog.Egress{names(netip.MustParsePrefix("192.0.0.0/7"), 2*half), {Prefixes: []netip.Prefix{outer}, Ports: []catalog.EgressPort{{Number: 443, Protocol: catalog.ProtocolTCP}}}, inner()}, "[]",
+			[]*catalog.Egress{names(netip.MustParsePrefix("192.0.0.0/7"), 2*half), {Prefixes: []netip.Prefix{outer}, Ports: []catalog.EgressPort{{Number: 443, Protocol: inventory.ProtocolTCP}}}, inner()}, "[]",
 		},
 		"an outer range for every name": {[]*catalog.Egress{names(outer, 2*half), {Prefixes: []netip.Prefix{outer}}, inner()}, "[]"},
 	} {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -16,20 +17,20 @@ func egressMesh(more ...catalog.Entry) *catalog.View {
 	return meshtest.Apply(append([]catalog.Entry{
 		&catalog.Settings{EgressPolicies: true}, &catalog.Namespace{Name: "ns", Monitored: true},
 		&catalog.HTTPRouteGroup{Name: meshtest.Name("ns", "get"), Matches: []catalog.HTTPMatch{{PathRegex: "/get.*", Methods: []string{"GET"}}}},
-		outside("http", 1, on(port(80, catalog.ProtocolHTTP))),
+		outside("http", 1, on(port(80, inventory.ProtocolHTTP))),
 		outside("get", 1, all(restricted, to("get.example.com"))),
 		outside("https", 1, on(port(443, catalog.ProtocolHTTPS))),
 		outside("names", 1, all(on(port(443, catalog.ProtocolHTTPS)), to("*.example.org", "one.example.net"), within("192.0.2.0/24"))),
 		outside("anytls", 1, all(on(port(443, catalog.ProtocolHTTPS)), to(), within("203.0.113.0/24"))),
-		outside("tcp", 1, all(on(port(5432, catalog.ProtocolTCP)), within("192.0.2.0/24"))),
-		outside("all", 1, on(port(9000, catalog.ProtocolTCP))),
+		outside("tcp", 1, all(on(port(5432, inventory.ProtocolTCP)), within("192.0.2.0/24"))),
+		outside("all", 1, on(port(9000, inventory.ProtocolTCP))),
 	}, more...)...).View()
 }
 
 func TestEgressCalls(t *testing.T) {
-	http, https, tcp := catalog.ProtocolHTTP, catalog.ProtocolHTTPS, catalog.ProtocolTCP
+	http, https, tcp := inventory.ProtocolHTTP, catalog.ProtocolHTTPS, inventory.ProtocolTCP
 	const inRange, inAnyTLS, outOfRange = "192.0.2.1", "203.0.113.1", "198.51.100.1"
-	call := func(port uint16, protocol catalog.Protocol, host, address, path string) authz.EgressRequest {
+	call := func(port uint16, protocol inventory.Protocol, host, address, path string) authz.EgressRequest {
 		r := authz.EgressRequest{Source: meshtest.SA("ns", "client"), Port: port, Protocol: protocol, Host: host, Method: "GET", Path: path}
 		if address != "" {
 			r.Address = netip.MustParseAddr(address)
@@ -91,19 +92,19 @@ func TestEgressCalls(t *testing.T) {
 func TestMissingEgressNamesTheGateway(t *testing.T) {
 	required := &catalog.Namespace{Name: "ns", Monitored: true, EgressGateway: true}
 	for name, test := range map[string]struct {
-		protocol  catalog.Protocol
+		protocol  inventory.Protocol
 		host      string
 		namespace catalog.Entry
 		gateway   bool
 	}{
-		"bytes":                      {catalog.ProtocolTCP, "", required, true},
-		"bytes after a name":         {catalog.ProtocolTCP, "api.example.com", required, true},
-		"bytes elsewhere":            {catalog.ProtocolTCP, "", &catalog.Namespace{Name: "ns", Monitored: true}, false},
+		"bytes":                      {inventory.ProtocolTCP, "", required, true},
+		"bytes after a name":         {inventory.ProtocolTCP, "api.example.com", required, true},
+		"bytes elsewhere":            {inventory.ProtocolTCP, "", &catalog.Namespace{Name: "ns", Monitored: true}, false},
 		"TLS to a name":              {catalog.ProtocolHTTPS, "api.example.com", required, false},
 		"TLS to an address":          {catalog.ProtocolHTTPS, "192.0.2.1", required, true},
 		"TLS without a name":         {catalog.ProtocolHTTPS, "", required, true},
-		"a request to an address":    {catalog.ProtocolHTTP, "192.0.2.1", required, false},
-		"a request without any host": {catalog.ProtocolHTTP, "", required, false},
+		"a request to an address":    {inventory.ProtocolHTTP, "192.0.2.1", required, false},
+		"a request without any host": {inventory.ProtocolHTTP, "", required, false},
 	} {
 		v := meshtest.Apply(&catalog.Settings{EgressPolicies: true}, test.namespace).View()
 		got := authz.DecideEgress(v, authz.EgressRequest{Source: meshtest.SA("ns", "client"), Port: 80, Protocol: test.protocol, Host: test.host})

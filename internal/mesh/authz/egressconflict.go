@@ -4,13 +4,15 @@ import (
 	"slices"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 // EgressConflict is something that an Egress says and another one decides, for at least one of their common clients.
 type EgressConflict struct {
 	// Winner is the Egress that decides.
-	Winner catalog.Name
+	Winner entity.Name
 	Port   catalog.EgressPort
 	// Host is the host that the other Egress decides about alone, because it sends requests through the egress gateway. It is empty if the protocols of
 	// the port exclude each other.
@@ -38,13 +40,13 @@ func egressConflictsOf(v *catalog.View, policy *catalog.Egress, source identity.
 	var found []EgressConflict
 	for _, port := range mine.Ports {
 		decider, serverFirst := speaksFirst(policies, port.Number)
-		excluded := port.Protocol == catalog.ProtocolTCPServerFirst && !serverFirst ||
-			(port.Protocol == catalog.ProtocolHTTP || port.Protocol == catalog.ProtocolHTTPS) && serverFirst
+		excluded := port.Protocol == inventory.ProtocolTCPServerFirst && !serverFirst ||
+			(port.Protocol == inventory.ProtocolHTTP || port.Protocol == catalog.ProtocolHTTPS) && serverFirst
 		switch {
 		case excluded && decider.Name != mine.Name:
 			found = append(found, EgressConflict{Winner: decider.Name, Port: port})
 		case excluded: // by another protocol of the same Egress
-		case port.Protocol == catalog.ProtocolHTTP:
+		case port.Protocol == inventory.ProtocolHTTP:
 			found = append(found, decidedByGateway(policies, mine, port)...)
 		}
 		if !excluded && mine.Setting != "" {
@@ -68,7 +70,7 @@ func decidedByGateway(policies []*catalog.Egress, mine *catalog.Egress, port cat
 // gatewayPolicy returns the first of some Egresses that sends requests to a host through the egress gateway, or nil.
 func gatewayPolicy(policies []*catalog.Egress, number uint16, host string) *catalog.Egress {
 	at := slices.IndexFunc(policies, func(p *catalog.Egress) bool {
-		return p.Gateway != nil && p.HasPort(number, catalog.ProtocolHTTP) && slices.Contains(p.Hosts, host)
+		return p.Gateway != nil && p.HasPort(number, inventory.ProtocolHTTP) && slices.Contains(p.Hosts, host)
 	})
 	if at < 0 {
 		return nil
@@ -95,12 +97,12 @@ func otherSettings(policies []*catalog.Egress, mine *catalog.Egress, port catalo
 
 // usesRanges reports whether an Egress allows ranges of addresses on a port.
 func usesRanges(p *catalog.Egress, number uint16, serverFirst bool) bool {
-	return p.HasPort(number, catalog.ProtocolTCP) || serverFirst && p.HasPort(number, catalog.ProtocolTCPServerFirst) ||
+	return p.HasPort(number, inventory.ProtocolTCP) || serverFirst && p.HasPort(number, inventory.ProtocolTCPServerFirst) ||
 		!serverFirst && p.HasPort(number, catalog.ProtocolHTTPS) && len(p.Prefixes) > 0
 }
 
 // usesHost reports whether an Egress allows a host by its name on a port.
 func usesHost(p *catalog.Egress, number uint16, host string) bool {
 	byTLS := p.HasPort(number, catalog.ProtocolHTTPS) && len(p.Prefixes) == 0 && !isAddress(host)
-	return slices.Contains(p.Hosts, host) && !isWildcard(host) && (byTLS || p.HasPort(number, catalog.ProtocolHTTP))
+	return slices.Contains(p.Hosts, host) && !isWildcard(host) && (byTLS || p.HasPort(number, inventory.ProtocolHTTP))
 }

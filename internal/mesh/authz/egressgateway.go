@@ -7,21 +7,23 @@ import (
 	"strings"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 // GatewayDestination is a host on a port to which the egress gateway forwards because of one Egress. Clients name it by its ID, and the gateway
 // looks up the host: nothing else that a client sends affects where its connection goes.
 type GatewayDestination struct {
 	// Policy is the Egress.
-	Policy catalog.Name
+	Policy entity.Name
 	Host   string
 	// Inside is true if the host is a Service or a pod of the cluster, which the Mesh allows.
 	Inside bool
 	// Port is that which clients use.
 	Port uint16
 	// Protocol is ProtocolHTTP or ProtocolHTTPS.
-	Protocol catalog.Protocol
+	Protocol inventory.Protocol
 	// Sources are the clients, sorted. No other client may connect.
 	Sources []identity.ServiceAccount
 	// With Restricted, requests must match one of Matches.
@@ -47,7 +49,7 @@ func (d GatewayDestination) ID() string {
 }
 
 // GatewayDestinationID returns the ID of a GatewayDestination. It has the form of a DNS label, and no two destinations have the same one.
-func GatewayDestinationID(policy catalog.Name, protocol catalog.Protocol, host string, port uint16) string {
+func GatewayDestinationID(policy entity.Name, protocol inventory.Protocol, host string, port uint16) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s|%s|%s|%d", policy, protocol, host, port))
 	return hex.EncodeToString(sum[:16])
 }
@@ -75,7 +77,7 @@ func GatewayDestinations(v *catalog.View, limit *RouteLimit) []GatewayDestinatio
 				switch {
 				case isWildcard(host), !hosts.Allows(host), port.Protocol == catalog.ProtocolHTTPS && isAddress(host):
 					continue
-				case port.Protocol == catalog.ProtocolHTTP:
+				case port.Protocol == inventory.ProtocolHTTP:
 					d.Restricted, d.Matches, d.TLS = policy.Restricted, matches, policy.Gateway.TLS
 					routes += egressRoutes(v, policy)
 				}

@@ -10,6 +10,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -17,7 +18,7 @@ import (
 func outside(name string, created int64, change func(*catalog.Egress)) *catalog.Egress {
 	e := &catalog.Egress{
 		Name: meshtest.Name("ns", name), Created: time.Unix(created, 0), Sources: []identity.ServiceAccount{meshtest.SA("ns", "client")},
-		Hosts: []string{"api.example.com"}, Ports: []catalog.EgressPort{{Number: 80, Protocol: catalog.ProtocolHTTP}},
+		Hosts: []string{"api.example.com"}, Ports: []catalog.EgressPort{{Number: 80, Protocol: inventory.ProtocolHTTP}},
 	}
 	change(e)
 	return e
@@ -71,7 +72,7 @@ func TestGatewayForwardsIntoAllowedNamespaces(t *testing.T) {
 		e.Hosts = []string{"bank.evil", "books.shop", "books.shop.svc.cluster.local", "kubernetes.default.svc", "www.example.com"}
 	})
 	v := meshtest.Apply(policy, &catalog.Settings{EgressPolicies: true, Namespace: "osm-system"}, &catalog.Namespace{Name: "ns", Monitored: true},
-		&catalog.Service{Name: meshtest.Name("osm-system", "osm-egress-gateway"), AllowedNamespaces: []string{"shop"}}).View()
+		&inventory.Service{Name: meshtest.Name("osm-system", "osm-egress-gateway"), AllowedNamespaces: []string{"shop"}}).View()
 	var got []string
 	for _, d := range authz.GatewayDestinations(v, &authz.RouteLimit{}) {
 		got = append(got, d.LookupName())
@@ -147,7 +148,7 @@ func TestNamespaceRequiresTheGateway(t *testing.T) {
 		return &catalog.Egress{
 			Name: meshtest.Name(namespace, "all"), Sources: []identity.ServiceAccount{meshtest.SA(namespace, "client")},
 			Hosts: []string{"127.0.0.1", "api.example.com"},
-			Ports: []catalog.EgressPort{{Number: 80, Protocol: catalog.ProtocolHTTP}, {Number: 443, Protocol: catalog.ProtocolHTTPS}, {Number: 5432, Protocol: catalog.ProtocolTCP}},
+			Ports: []catalog.EgressPort{{Number: 80, Protocol: inventory.ProtocolHTTP}, {Number: 443, Protocol: catalog.ProtocolHTTPS}, {Number: 5432, Protocol: inventory.ProtocolTCP}},
 		}
 	}
 	ranges := &catalog.Egress{
@@ -159,13 +160,13 @@ func TestNamespaceRequiresTheGateway(t *testing.T) {
 		call      authz.EgressRequest
 		ns, other string
 	}{
-		{authz.EgressRequest{Port: 80, Protocol: catalog.ProtocolHTTP, Host: "api.example.com"}, "allowed through the gateway", "allowed directly"},
+		{authz.EgressRequest{Port: 80, Protocol: inventory.ProtocolHTTP, Host: "api.example.com"}, "allowed through the gateway", "allowed directly"},
 		{authz.EgressRequest{Port: 443, Protocol: catalog.ProtocolHTTPS, Host: "api.example.com"}, "allowed through the gateway", "allowed directly"},
-		{authz.EgressRequest{Port: 80, Protocol: catalog.ProtocolHTTP, Host: "127.0.0.1"}, "not found directly", "allowed directly"},
-		{authz.EgressRequest{Port: 80, Protocol: catalog.ProtocolHTTP, Host: "www.example.com"}, "not found directly", "passed through directly"},
-		{authz.EgressRequest{Port: 5432, Protocol: catalog.ProtocolTCP, Address: netip.MustParseAddr("192.0.2.1")}, "reset directly", "allowed directly"},
+		{authz.EgressRequest{Port: 80, Protocol: inventory.ProtocolHTTP, Host: "127.0.0.1"}, "not found directly", "allowed directly"},
+		{authz.EgressRequest{Port: 80, Protocol: inventory.ProtocolHTTP, Host: "www.example.com"}, "not found directly", "passed through directly"},
+		{authz.EgressRequest{Port: 5432, Protocol: inventory.ProtocolTCP, Address: netip.MustParseAddr("192.0.2.1")}, "reset directly", "allowed directly"},
 		{authz.EgressRequest{Port: 8443, Protocol: catalog.ProtocolHTTPS, Host: "db.example.com", Address: netip.MustParseAddr("192.0.2.1")}, "reset directly", "passed through directly"},
-		{authz.EgressRequest{Port: 22, Protocol: catalog.ProtocolTCP, Address: netip.MustParseAddr("192.0.2.1")}, "reset directly", "passed through directly"},
+		{authz.EgressRequest{Port: 22, Protocol: inventory.ProtocolTCP, Address: netip.MustParseAddr("192.0.2.1")}, "reset directly", "passed through directly"},
 	} {
 		for namespace, want := range map[string]string{"ns": test.ns, "other": test.other} {
 			call := test.call

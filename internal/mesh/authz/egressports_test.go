@@ -10,6 +10,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -18,7 +19,7 @@ func on(ports ...catalog.EgressPort) func(*catalog.Egress) {
 	return func(e *catalog.Egress) { e.Ports = ports }
 }
 
-func port(number uint16, protocol catalog.Protocol) catalog.EgressPort {
+func port(number uint16, protocol inventory.Protocol) catalog.EgressPort {
 	return catalog.EgressPort{Number: number, Protocol: protocol}
 }
 
@@ -63,7 +64,7 @@ func describePorts(ports []authz.EgressPort) []string {
 
 // TestEgressPorts checks how policies of different age combine on a port.
 func TestEgressPorts(t *testing.T) {
-	http, https, tcp, first := port(80, catalog.ProtocolHTTP), port(80, catalog.ProtocolHTTPS), port(80, catalog.ProtocolTCP), port(80, catalog.ProtocolTCPServerFirst)
+	http, https, tcp, first := port(80, inventory.ProtocolHTTP), port(80, catalog.ProtocolHTTPS), port(80, inventory.ProtocolTCP), port(80, inventory.ProtocolTCPServerFirst)
 	restricted := func(e *catalog.Egress) { e.Restricted, e.RouteGroups = true, []string{"get", "none"} }
 	const ranged = "192.0.2.0/24"
 	for name, test := range map[string]struct {
@@ -71,7 +72,7 @@ func TestEgressPorts(t *testing.T) {
 		want     []string
 	}{
 		"ports are sorted": {
-			[]catalog.Entry{outside("a", 1, on(http, port(90, catalog.ProtocolHTTP))), outside("b", 2, all(on(http), to("www.example.com")))},
+			[]catalog.Entry{outside("a", 1, on(http, port(90, inventory.ProtocolHTTP))), outside("b", 2, all(on(http), to("www.example.com")))},
 			[]string{
 				"80", "api.example.com http=true restricted=false/0 tls=false via=/  [ns/a]", "www.example.com http=true restricted=false/0 tls=false via=/  [ns/b]",
 				"90", "api.example.com http=true restricted=false/0 tls=false via=/  [ns/a]",

@@ -11,6 +11,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -25,7 +26,7 @@ func destinations(v authz.Verdict) []string {
 
 // TestTerminatingEndpoints checks which pods receive requests while others start or terminate.
 func TestTerminatingEndpoints(t *testing.T) {
-	slice := func(ready ...bool) *catalog.EndpointSlice {
+	slice := func(ready ...bool) *inventory.EndpointSlice {
 		s := Slice(Name("shop", "web"), Pod("shop", "web-1", "web", "one", "10.0.0.1"), Pod("shop", "web-2", "web", "two", "10.0.0.2"))
 		for i := range s.Endpoints {
 			s.Endpoints[i].Ready, s.Endpoints[i].Terminating = ready[i], !ready[i]
@@ -36,7 +37,7 @@ func TestTerminatingEndpoints(t *testing.T) {
 	starting.Endpoints[0].Terminating = false
 	for name, test := range map[string]struct {
 		source string
-		slice  *catalog.EndpointSlice
+		slice  *inventory.EndpointSlice
 		want   []string
 	}{
 		"both are ready":                       {"buyer", slice(true, true), []string{"allowed one", "allowed two"}},
@@ -147,22 +148,22 @@ func TestMissingPolicies(t *testing.T) {
 		},
 		"of the pod behind a Service without a selector": {
 			[]catalog.Entry{
-				&catalog.Service{
+				&inventory.Service{
 					Name: Name("shop", "loose"), ClusterIPs: []netip.Addr{netip.MustParseAddr("10.96.0.7")},
-					Ports: []catalog.Port{{Number: 80, TargetPort: 80, Protocol: catalog.ProtocolHTTP}},
+					Ports: []inventory.Port{{Number: 80, TargetPort: 80, Protocol: inventory.ProtocolHTTP}},
 				},
-				&catalog.EndpointSlice{
+				&inventory.EndpointSlice{
 					Name: Name("shop", "loose"), Service: Name("shop", "loose"), Ports: map[string]uint16{"": 80},
-					Endpoints: []catalog.Endpoint{{Address: netip.MustParseAddr("10.0.0.3"), Ready: true}},
+					Endpoints: []inventory.Endpoint{{Address: netip.MustParseAddr("10.0.0.3"), Ready: true}},
 				},
 			},
 			authz.Request{Source: SA("buy", "thief"), Service: Name("shop", "loose"), Port: 80},
 			"a TrafficTarget in namespace shop from buy/thief to shop/old with a rule for an HTTPRouteGroup",
 		},
 		"without pods that have the named port": {
-			[]catalog.Entry{&catalog.Service{
+			[]catalog.Entry{&inventory.Service{
 				Name: Name("shop", "named"), Selector: map[string]string{"app": "none"}, ClusterIPs: []netip.Addr{netip.MustParseAddr("10.96.0.7")},
-				Ports: []catalog.Port{{Number: 80, TargetName: "web", Protocol: catalog.ProtocolHTTP}},
+				Ports: []inventory.Port{{Number: 80, TargetName: "web", Protocol: inventory.ProtocolHTTP}},
 			}}, authz.Request{Source: SA("buy", "thief"), Service: Name("shop", "named"), Port: 80}, "a pod behind shop/named",
 		},
 		"without pods": {nil, authz.Request{Source: SA("buy", "thief"), Service: Name("shop", "empty"), Port: 80}, "a pod behind shop/empty"},
@@ -222,7 +223,7 @@ func TestDeniedBackend(t *testing.T) {
 
 // TestDestinationWithoutAddress checks that a headless Service without endpoints is no destination: connections elsewhere are refused.
 func TestDestinationWithoutAddress(t *testing.T) {
-	v := Apply(&catalog.Namespace{Name: "shop", Monitored: true}, Pod("shop", "web-1", "web", "one", "10.0.0.1"), Service("shop", "bare", "web", "", 80, catalog.ProtocolHTTP),
+	v := Apply(&catalog.Namespace{Name: "shop", Monitored: true}, Pod("shop", "web-1", "web", "one", "10.0.0.1"), Service("shop", "bare", "web", "", 80, inventory.ProtocolHTTP),
 		Group("shop", "books", "/"), Target("read", SA("shop", "one"), []catalog.TargetRule{HTTP("books")}, SA("shop", "client"))).View()
 	r := authz.Request{Source: SA("shop", "client"), Service: Name("shop", "none"), Port: 80}
 	if diff := cmp.Diff([]string{"refused"}, destinations(authz.Decide(v, r))); diff != "" {
@@ -232,10 +233,10 @@ func TestDestinationWithoutAddress(t *testing.T) {
 
 // TestHandwrittenEndpointsThatDoNotCount checks that the answer says what is missing behind a Service without a selector.
 func TestHandwrittenEndpointsThatDoNotCount(t *testing.T) {
-	service := Service("shop", "db", "", "10.96.0.8", 80, catalog.ProtocolHTTP)
+	service := Service("shop", "db", "", "10.96.0.8", 80, inventory.ProtocolHTTP)
 	service.Selector = nil
-	slice := &catalog.EndpointSlice{Name: Name("shop", "db"), Service: service.Name, Ports: map[string]uint16{"": 80}}
-	slice.Endpoints = []catalog.Endpoint{{Address: netip.MustParseAddr("192.0.2.1"), Ready: true}}
+	slice := &inventory.EndpointSlice{Name: Name("shop", "db"), Service: service.Name, Ports: map[string]uint16{"": 80}}
+	slice.Endpoints = []inventory.Endpoint{{Address: netip.MustParseAddr("192.0.2.1"), Ready: true}}
 	r := authz.Request{Source: SA("buy", "buyer"), Service: service.Name, Port: 80, Method: "GET", Path: "/books/1"}
 	a := authz.Decide(Apply(shop(service, slice)...).View(), r).Answers[0]
 	want := "a running pod of namespace shop with a sidecar and an address in the EndpointSlices of shop/db, which has no selector"

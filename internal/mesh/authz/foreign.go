@@ -6,7 +6,9 @@ import (
 	"slices"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 // What the TrafficTargets of one namespace can add to the sidecars of a client in another namespace. The client did not agree to it.
@@ -44,8 +46,8 @@ func OffersFit(v *catalog.View, namespace string, isForeign bool) bool {
 // GrantedServices are the Services of identities that TrafficTargets let a client call, and the roots of splits to those,
 // sorted. It leaves out permissive namespaces. Of each namespace it returns the first Services by name that fit: into MaxOwnPorts and
 // MaxOwnBackends for the client's own, else into MaxForeignPorts, MaxForeignBackends and MaxForeignEndpoints.
-func GrantedServices(v *catalog.View, client identity.ServiceAccount) []catalog.Name {
-	found := map[catalog.Name]struct{}{}
+func GrantedServices(v *catalog.View, client identity.ServiceAccount) []entity.Name {
+	found := map[entity.Name]struct{}{}
 	for _, target := range v.TargetsFrom(client) {
 		if v.Permissive(target.Destination.Namespace) {
 			continue
@@ -62,11 +64,11 @@ func GrantedServices(v *catalog.View, client identity.ServiceAccount) []catalog.
 
 // PermissiveServices are the Services of permissive namespaces. In a mesh that is not permissive it reads only namespaces that override the mode, so a new
 // Service elsewhere affects no sidecar.
-func PermissiveServices(v *catalog.View) []catalog.Name {
+func PermissiveServices(v *catalog.View) []entity.Name {
 	if v.Settings().Permissive {
-		return slices.DeleteFunc(v.Services(), func(name catalog.Name) bool { return !v.Permissive(name.Namespace) })
+		return slices.DeleteFunc(v.Services(), func(name entity.Name) bool { return !v.Permissive(name.Namespace) })
 	}
-	var services []catalog.Name
+	var services []entity.Name
 	for _, namespace := range v.PermissiveOverrides() {
 		if v.Permissive(namespace) {
 			services = append(services, v.ServicesIn(namespace)...)
@@ -77,11 +79,11 @@ func PermissiveServices(v *catalog.View) []catalog.Name {
 
 // RoutedToPermissive are the Services of strict namespaces with a route, for clients of a namespace, to a Service of a permissive namespace, which every client
 // may call, sorted. All clients have the bounds of GrantedServices for clients in other namespaces, so that they can share the Services.
-func RoutedToPermissive(v *catalog.View, clients string) []catalog.Name {
+func RoutedToPermissive(v *catalog.View, clients string) []entity.Name {
 	if v.Settings().Permissive && !slices.ContainsFunc(v.PermissiveOverrides(), func(namespace string) bool { return !v.Permissive(namespace) }) {
 		return nil
 	}
-	found := map[catalog.Name]struct{}{}
+	found := map[entity.Name]struct{}{}
 	for _, backend := range PermissiveServices(v) {
 		for _, service := range v.RoutedFrom(backend, clients) {
 			if !v.Permissive(service.Namespace) {
@@ -94,9 +96,9 @@ func RoutedToPermissive(v *catalog.View, clients string) []catalog.Name {
 
 // withinBounds returns the first Services of each namespace by name that fit into the bounds for clients of a namespace. The namespace own has the bounds of
 // clients in it.
-func withinBounds(v *catalog.View, clients, own string, services map[catalog.Name]struct{}) []catalog.Name {
+func withinBounds(v *catalog.View, clients, own string, services map[entity.Name]struct{}) []entity.Name {
 	offers := map[string]offer{}
-	return slices.DeleteFunc(slices.SortedFunc(maps.Keys(services), catalog.Name.Compare), func(name catalog.Name) bool {
+	return slices.DeleteFunc(slices.SortedFunc(maps.Keys(services), entity.Name.Compare), func(name entity.Name) bool {
 		service := v.Service(name)
 		if service == nil {
 			return true
@@ -116,12 +118,12 @@ type offer struct{ ports, backends, endpoints int }
 
 // offerOf returns what a Service adds: its ports, and for each of them the backends and pods of the Service and of its TrafficSplits. Pods are
 // counted only if they matter: what is built depends on what is counted.
-func offerOf(v *catalog.View, clients string, service *catalog.Service, countsPods bool) offer {
+func offerOf(v *catalog.View, clients string, service *inventory.Service, countsPods bool) offer {
 	splits := v.MatchingSplits(service.Name)
 	if split := v.Split(service.Name); split != nil {
 		splits = append(splits, split)
 	}
-	receivers := []catalog.Name{service.Name}
+	receivers := []entity.Name{service.Name}
 	for _, split := range splits {
 		for _, backend := range split.Backends {
 			receivers = append(receivers, backend.Service)

@@ -9,6 +9,8 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -20,9 +22,9 @@ func offering(ports, backends int, pods map[string]int) []catalog.Entry {
 		Target("shop", SA("shop", "web"), []catalog.TargetRule{HTTP("all")}, SA("buy", "client"), SA("shop", "client")),
 	}
 	for i, name := range []string{"a", "b", "c"} {
-		s := Service("shop", name, name, fmt.Sprintf("10.96.0.%d", i+1), 1, catalog.ProtocolHTTP)
+		s := Service("shop", name, name, fmt.Sprintf("10.96.0.%d", i+1), 1, inventory.ProtocolHTTP)
 		for number := uint16(2); int(number) <= ports; number++ {
-			s.Ports = append(s.Ports, catalog.Port{Number: number, TargetPort: number, Protocol: catalog.ProtocolHTTP})
+			s.Ports = append(s.Ports, inventory.Port{Number: number, TargetPort: number, Protocol: inventory.ProtocolHTTP})
 		}
 		entries = append(entries, s)
 		for k := range pods[name] {
@@ -70,7 +72,7 @@ func TestEndpointsForOtherNamespacesAreBounded(t *testing.T) {
 	}
 }
 
-func namesOf(services []catalog.Name) string {
+func namesOf(services []entity.Name) string {
 	var list []string
 	for _, service := range services {
 		list = append(list, service.Name)
@@ -84,7 +86,7 @@ func TestPodsAffectClientsElsewhereRarely(t *testing.T) {
 	c := Apply(offering(1, 0, map[string]int{"a": 1, "b": 1, "c": 1})...)
 	v := c.View()
 	authz.GrantedServices(v, SA("buy", "client"))
-	recorded := map[catalog.Dep]bool{}
+	recorded := map[entity.Dep]bool{}
 	for _, dep := range v.Deps() {
 		recorded[dep] = true
 	}
@@ -92,7 +94,7 @@ func TestPodsAffectClientsElsewhereRarely(t *testing.T) {
 	for i := 1; i < 9; i++ {
 		count := "-"
 		for _, dep := range c.Apply([]catalog.Change{catalog.Set(Pod("shop", fmt.Sprint("a", i), "a", "web", fmt.Sprintf("10.0.0.%d", i)))}) {
-			if recorded[dep] && dep.Kind == catalog.DepPodCount {
+			if recorded[dep] && dep.Kind == entity.DepPodCount {
 				count = fmt.Sprint(c.View().PodsUpTo(dep.Name))
 			}
 		}
@@ -112,9 +114,9 @@ func TestDestinationsOfOwnClientsAreBounded(t *testing.T) {
 		Target("shop", SA("shop", "web"), []catalog.TargetRule{HTTP("all")}, SA("shop", "client")),
 	}
 	for i := range services {
-		s := Service("shop", fmt.Sprintf("s%02d", i), "web", fmt.Sprintf("10.96.0.%d", i+1), 1, catalog.ProtocolHTTP)
+		s := Service("shop", fmt.Sprintf("s%02d", i), "web", fmt.Sprintf("10.96.0.%d", i+1), 1, inventory.ProtocolHTTP)
 		for number := uint16(2); number <= ports; number++ {
-			s.Ports = append(s.Ports, catalog.Port{Number: number, TargetPort: number, Protocol: catalog.ProtocolHTTP})
+			s.Ports = append(s.Ports, inventory.Port{Number: number, TargetPort: number, Protocol: inventory.ProtocolHTTP})
 		}
 		entries = append(entries, s)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -19,13 +20,13 @@ func TestGrantsAreResolvedOnce(t *testing.T) {
 	}
 	c := Apply(&catalog.Namespace{Name: "a", Monitored: true}, group, Target("t", server, []catalog.TargetRule{HTTP("routes")}, client))
 	view := c.View()
-	rules := authz.InboundRules(view, server, 1, catalog.ProtocolHTTP)
-	if len(rules.Routes) != 1000 || !authz.MayConnect(view, client, server, 1, catalog.ProtocolHTTP) {
+	rules := authz.InboundRules(view, server, 1, inventory.ProtocolHTTP)
+	if len(rules.Routes) != 1000 || !authz.MayConnect(view, client, server, 1, inventory.ProtocolHTTP) {
 		t.Fatalf("%d routes", len(rules.Routes))
 	}
 	for operation, f := range map[string]func(){
-		"MayConnect":   func() { authz.MayConnect(view, client, server, 2, catalog.ProtocolHTTP) },
-		"InboundRules": func() { authz.InboundRules(view, server, 2, catalog.ProtocolHTTP) },
+		"MayConnect":   func() { authz.MayConnect(view, client, server, 2, inventory.ProtocolHTTP) },
+		"InboundRules": func() { authz.InboundRules(view, server, 2, inventory.ProtocolHTTP) },
 	} {
 		if allocations := testing.AllocsPerRun(10, f); allocations > 50 {
 			t.Errorf("%s for another port allocates %.0f times", operation, allocations)

@@ -8,6 +8,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -19,11 +20,11 @@ func TestInbound(t *testing.T) {
 	tests := []struct {
 		name     string
 		entries  []catalog.Entry
-		protocol catalog.Protocol
+		protocol inventory.Protocol
 		want     authz.Rules
 	}{
-		{"no permission without a target", nil, catalog.ProtocolHTTP, authz.Rules{}},
-		{"a rule without matches means all matches", []catalog.Entry{group, Target("t", shop, []catalog.TargetRule{HTTP("paths")}, buyer)}, catalog.ProtocolHTTP, authz.Rules{
+		{"no permission without a target", nil, inventory.ProtocolHTTP, authz.Rules{}},
+		{"a rule without matches means all matches", []catalog.Entry{group, Target("t", shop, []catalog.TargetRule{HTTP("paths")}, buyer)}, inventory.ProtocolHTTP, authz.Rules{
 			Network: []authz.NetworkRule{{Policy: "shop/t", Sources: accounts(buyer)}},
 			Routes: []authz.Route{
 				{Match: catalog.HTTPMatch{PathRegex: "/a"}, Sources: accounts(buyer), Policies: []string{"shop/t"}},
@@ -32,23 +33,23 @@ func TestInbound(t *testing.T) {
 		}},
 		{"two targets that grant one match are one route", []catalog.Entry{
 			group, Target("one", shop, []catalog.TargetRule{HTTP("paths", "/a")}, buyer), Target("two", shop, []catalog.TargetRule{HTTP("paths", "/a")}, thief, buyer),
-		}, catalog.ProtocolHTTP, authz.Rules{
+		}, inventory.ProtocolHTTP, authz.Rules{
 			Network: []authz.NetworkRule{{Policy: "shop/one", Sources: accounts(buyer)}, {Policy: "shop/two", Sources: accounts(buyer, thief)}},
 			Routes:  []authz.Route{{Match: catalog.HTTPMatch{PathRegex: "/a"}, Sources: accounts(buyer, thief), Policies: []string{"shop/one", "shop/two"}}},
 		}},
-		{"a target without rules grants nothing", []catalog.Entry{Target("t", shop, nil, buyer)}, catalog.ProtocolHTTP, authz.Rules{}},
-		{"a match that does not exist grants nothing", []catalog.Entry{group, Target("t", shop, []catalog.TargetRule{HTTP("paths", "none")}, buyer)}, catalog.ProtocolHTTP, authz.Rules{}},
-		{"a missing group disables only its rule", []catalog.Entry{group, Target("t", shop, []catalog.TargetRule{HTTP("none"), HTTP("paths", "/b")}, buyer)}, catalog.ProtocolHTTP, authz.Rules{
+		{"a target without rules grants nothing", []catalog.Entry{Target("t", shop, nil, buyer)}, inventory.ProtocolHTTP, authz.Rules{}},
+		{"a match that does not exist grants nothing", []catalog.Entry{group, Target("t", shop, []catalog.TargetRule{HTTP("paths", "none")}, buyer)}, inventory.ProtocolHTTP, authz.Rules{}},
+		{"a missing group disables only its rule", []catalog.Entry{group, Target("t", shop, []catalog.TargetRule{HTTP("none"), HTTP("paths", "/b")}, buyer)}, inventory.ProtocolHTTP, authz.Rules{
 			Network: []authz.NetworkRule{{Policy: "shop/t", Sources: accounts(buyer)}},
 			Routes:  []authz.Route{{Match: catalog.HTTPMatch{PathRegex: "/b"}, Sources: accounts(buyer), Policies: []string{"shop/t"}}},
 		}},
-		{"a TCP route gives connections to an HTTP port, but no request", []catalog.Entry{&catalog.TCPRoute{Name: Name("shop", "any")}, Target("t", shop, []catalog.TargetRule{TCP("any")}, buyer)}, catalog.ProtocolHTTP, authz.Rules{
+		{"a TCP route gives connections to an HTTP port, but no request", []catalog.Entry{&catalog.TCPRoute{Name: Name("shop", "any")}, Target("t", shop, []catalog.TargetRule{TCP("any")}, buyer)}, inventory.ProtocolHTTP, authz.Rules{
 			Network: []authz.NetworkRule{{Policy: "shop/t", Sources: accounts(buyer)}},
 		}},
-		{"a TCP route limits HTTP rules to its ports", []catalog.Entry{group, &catalog.TCPRoute{Name: Name("shop", "other"), Ports: []uint16{81}}, Target("t", shop, []catalog.TargetRule{HTTP("paths"), TCP("other")}, buyer)}, catalog.ProtocolHTTP, authz.Rules{}},
-		{"HTTP rules do not open a TCP port", []catalog.Entry{group, Target("t", shop, []catalog.TargetRule{HTTP("paths")}, buyer)}, catalog.ProtocolTCP, authz.Rules{}},
-		{"permissive mode allows everybody", []catalog.Entry{&catalog.Settings{Permissive: true}}, catalog.ProtocolHTTP, authz.Rules{Permissive: true, Routes: []authz.Route{{AnySource: true}}}},
-		{"permissive mode on TCP has no routes", []catalog.Entry{&catalog.Settings{Permissive: true}}, catalog.ProtocolTCP, authz.Rules{Permissive: true}},
+		{"a TCP route limits HTTP rules to its ports", []catalog.Entry{group, &catalog.TCPRoute{Name: Name("shop", "other"), Ports: []uint16{81}}, Target("t", shop, []catalog.TargetRule{HTTP("paths"), TCP("other")}, buyer)}, inventory.ProtocolHTTP, authz.Rules{}},
+		{"HTTP rules do not open a TCP port", []catalog.Entry{group, Target("t", shop, []catalog.TargetRule{HTTP("paths")}, buyer)}, inventory.ProtocolTCP, authz.Rules{}},
+		{"permissive mode allows everybody", []catalog.Entry{&catalog.Settings{Permissive: true}}, inventory.ProtocolHTTP, authz.Rules{Permissive: true, Routes: []authz.Route{{AnySource: true}}}},
+		{"permissive mode on TCP has no routes", []catalog.Entry{&catalog.Settings{Permissive: true}}, inventory.ProtocolTCP, authz.Rules{Permissive: true}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -67,7 +68,7 @@ func TestMayConnectAgreesWithInboundRules(t *testing.T) {
 		Group("shop", "paths", "/a"), &catalog.TCPRoute{Name: Name("shop", "p81"), Ports: []uint16{81}},
 		Target("http", shop, []catalog.TargetRule{HTTP("paths")}, buyer), Target("tcp", shop, []catalog.TargetRule{TCP("p81")}, buyer),
 	}
-	for _, protocol := range []catalog.Protocol{catalog.ProtocolHTTP, catalog.ProtocolGRPC, catalog.ProtocolTCP, catalog.ProtocolTCPServerFirst} {
+	for _, protocol := range []inventory.Protocol{inventory.ProtocolHTTP, inventory.ProtocolGRPC, inventory.ProtocolTCP, inventory.ProtocolTCPServerFirst} {
 		for _, port := range []uint16{80, 81} {
 			v := Apply(entries...).View()
 			connects := authz.MayConnect(v, buyer, shop, port, protocol)

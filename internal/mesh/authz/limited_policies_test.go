@@ -7,6 +7,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -32,7 +33,7 @@ func TestIncompleteEgressesAreRecorded(t *testing.T) {
 // TestRouteLimitRecordsEachPolicyOnce checks that recorded policies are sorted and without duplicates, and that admitted ones are not recorded.
 func TestRouteLimitRecordsEachPolicyOnce(t *testing.T) {
 	var limit authz.RouteLimit
-	ref := func(name string) catalog.Ref { return catalog.Ref{Kind: catalog.KindEgress, Name: Name("a", name)} }
+	ref := func(name string) entity.Ref { return entity.Ref{Kind: entity.KindEgress, Name: Name("a", name)} }
 	if !limit.AdmitPolicy(ref("fits"), authz.MaxRoutes) {
 		t.Error("the limit itself is not admitted")
 	}

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -30,18 +32,18 @@ func TestOffer_exceeds(t *testing.T) {
 
 // TestOfferOf checks that backends of splits and routes count, and that pods do only where they are bounded.
 func TestOfferOf(t *testing.T) {
-	root := meshtest.Service("shop", "root", "root", "10.96.0.1", 80, catalog.ProtocolHTTP)
-	root.Ports = append(root.Ports, catalog.Port{Number: 81, TargetPort: 81, Protocol: catalog.ProtocolHTTP})
+	root := meshtest.Service("shop", "root", "root", "10.96.0.1", 80, inventory.ProtocolHTTP)
+	root.Ports = append(root.Ports, inventory.Port{Number: 81, TargetPort: 81, Protocol: inventory.ProtocolHTTP})
 	entries := []catalog.Entry{&catalog.Namespace{Name: "shop", Monitored: true}, root}
 	for i, name := range []string{"one", "two", "three"} {
-		entries = append(entries, meshtest.Service("shop", name, name, "10.96.1."+string(rune('1'+i)), 80, catalog.ProtocolHTTP),
+		entries = append(entries, meshtest.Service("shop", name, name, "10.96.1."+string(rune('1'+i)), 80, inventory.ProtocolHTTP),
 			meshtest.Pod("shop", name, name, name, "10.0.0."+string(rune('1'+i))))
 	}
 	split := func(name, backend string, matches ...string) *catalog.TrafficSplit {
 		return &catalog.TrafficSplit{Name: meshtest.Name("shop", name), Root: root.Name, Matches: matches, Backends: []catalog.SplitBackend{{Service: meshtest.Name("shop", backend), Weight: 1}}}
 	}
 	route := &catalog.HTTPRoute{
-		Kind: catalog.KindHTTPRoute, Name: meshtest.Name("shop", "r"), Parents: []catalog.RouteParent{{Service: root.Name, Port: 80}},
+		Kind: entity.KindHTTPRoute, Name: meshtest.Name("shop", "r"), Parents: []catalog.RouteParent{{Service: root.Name, Port: 80}},
 		Rules: []catalog.HTTPRouteRule{{Backends: []catalog.RouteBackend{{Service: meshtest.Name("shop", "three"), Port: 80, Weight: 1}}}},
 	}
 	entries = append(entries, split("all", "one"), split("some", "two", "group"), route)
@@ -50,7 +52,7 @@ func TestOfferOf(t *testing.T) {
 		if got := offerOf(v, "shop", root, countsPods); got != want {
 			t.Errorf("with pods %t: %+v, want %+v", countsPods, got, want)
 		}
-		if reads := slices.ContainsFunc(v.Deps(), func(d catalog.Dep) bool { return d.Kind == catalog.DepPodCount }); reads != countsPods {
+		if reads := slices.ContainsFunc(v.Deps(), func(d entity.Dep) bool { return d.Kind == entity.DepPodCount }); reads != countsPods {
 			t.Errorf("with pods %t: the number of pods is read: %t", countsPods, reads)
 		}
 	}
@@ -58,13 +60,13 @@ func TestOfferOf(t *testing.T) {
 
 // TestPodsDoNotAffectOwnClients checks that what a client has of its own namespace does not depend on the number of pods.
 func TestPodsDoNotAffectOwnClients(t *testing.T) {
-	services := map[catalog.Name]struct{}{meshtest.Name("shop", "web"): {}}
+	services := map[entity.Name]struct{}{meshtest.Name("shop", "web"): {}}
 	for own, want := range map[string]bool{"shop": false, "buy": true} {
-		v := meshtest.Apply(&catalog.Namespace{Name: "shop", Monitored: true}, meshtest.Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP)).View()
+		v := meshtest.Apply(&catalog.Namespace{Name: "shop", Monitored: true}, meshtest.Service("shop", "web", "web", "10.96.0.1", 80, inventory.ProtocolHTTP)).View()
 		if got := withinBounds(v, own, own, services); len(got) != 1 {
 			t.Errorf("clients of %s have %v", own, got)
 		}
-		if reads := slices.ContainsFunc(v.Deps(), func(d catalog.Dep) bool { return d.Kind == catalog.DepPodCount }); reads != want {
+		if reads := slices.ContainsFunc(v.Deps(), func(d entity.Dep) bool { return d.Kind == entity.DepPodCount }); reads != want {
 			t.Errorf("clients of %s depend on the number of pods: %t, want %t", own, reads, want)
 		}
 	}

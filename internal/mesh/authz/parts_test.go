@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -106,7 +107,7 @@ func TestRoutesAreOrderedByConditions(t *testing.T) {
 	for _, name := range []string{"z", "b", "a"} {
 		targets = append(targets, meshtest.Target(name, web, []catalog.TargetRule{meshtest.HTTP("group"), meshtest.HTTP("group", "path")}, meshtest.SA("shop", "client")))
 	}
-	rules := InboundRules(meshtest.Apply(append(targets, group)...).View(), web, 80, catalog.ProtocolHTTP)
+	rules := InboundRules(meshtest.Apply(append(targets, group)...).View(), web, 80, inventory.ProtocolHTTP)
 	var got []string
 	for _, route := range rules.Routes {
 		got = append(got, fmt.Sprintf("%d %s", specificity(route.Match), matchKey(route.Match)))
@@ -127,10 +128,10 @@ func TestTCPRouteWithoutPorts(t *testing.T) {
 	web, client := meshtest.SA("shop", "web"), meshtest.SA("shop", "client")
 	v := meshtest.Apply(&catalog.TCPRoute{Name: meshtest.Name("shop", "any")}, &catalog.TCPRoute{Name: meshtest.Name("shop", "one"), Ports: []uint16{1}},
 		meshtest.Target("t", web, []catalog.TargetRule{meshtest.TCP("any"), meshtest.TCP("one"), meshtest.HTTP("paths")}, client), meshtest.Group("shop", "paths", "/a")).View()
-	if !MayConnect(v, client, web, 2, catalog.ProtocolTCP) {
+	if !MayConnect(v, client, web, 2, inventory.ProtocolTCP) {
 		t.Error("the client may not connect to port 2, although a TCPRoute without ports grants all")
 	}
-	if rules := InboundRules(v, web, 2, catalog.ProtocolTCP); len(rules.Network) != 1 || len(rules.Routes) != 0 {
+	if rules := InboundRules(v, web, 2, inventory.ProtocolTCP); len(rules.Network) != 1 || len(rules.Routes) != 0 {
 		t.Errorf("the rules of a TCP port are %+v, want one of the network and no route", rules)
 	}
 }

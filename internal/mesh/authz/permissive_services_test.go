@@ -8,6 +8,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -15,12 +16,12 @@ import (
 // the mesh says enough, no list of Services is read: a new Service would affect all sidecars.
 func TestServicesOfPermissiveNamespaces(t *testing.T) {
 	yes, no := true, false
-	all := []catalog.Name{Name("other", "far"), Name("shop", "new"), Name("shop", "web")}
+	all := []entity.Name{Name("other", "far"), Name("shop", "new"), Name("shop", "web")}
 	far, shop, web := all[:1], all[1:], all[2:]
 	for name, test := range map[string]struct {
 		mesh                bool
 		shop, other         *bool
-		permissive, routed  []catalog.Name
+		permissive, routed  []entity.Name
 		readsAll, readsFrom bool
 	}{
 		"neither":  {false, nil, nil, nil, nil, false, false},
@@ -56,14 +57,14 @@ func TestServicesOfPermissiveNamespaces(t *testing.T) {
 
 // readsServices reports whether a view depends on which Services there are.
 func readsServices(v *catalog.View) bool {
-	return slices.ContainsFunc(v.Deps(), func(d catalog.Dep) bool { return d.Kind == catalog.DepServices })
+	return slices.ContainsFunc(v.Deps(), func(d entity.Dep) bool { return d.Kind == entity.DepServices })
 }
 
 // TestRoutedToPermissive_Clients checks that a route of the clients' namespace applies to those clients only.
 func TestRoutedToPermissive_Clients(t *testing.T) {
 	yes := true
 	v := routedMesh(&catalog.Settings{}, &catalog.Namespace{Name: "other", Monitored: true, Permissive: &yes}, routeTo("other", "r", "/", Name("other", "far")))
-	for clients, want := range map[string][]catalog.Name{"other": {Name("shop", "web")}, "shop": nil} {
+	for clients, want := range map[string][]entity.Name{"other": {Name("shop", "web")}, "shop": nil} {
 		if got := authz.RoutedToPermissive(v, clients); !slices.Equal(got, want) {
 			t.Errorf("clients of %s have %v, want %v", clients, got, want)
 		}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -29,7 +30,7 @@ func TestPermissiveNamespaces(t *testing.T) {
 	} {
 		entries := append(shop(), &catalog.Settings{Permissive: test.mesh}, &catalog.Namespace{Name: "shop", Monitored: true, Permissive: test.shop},
 			&catalog.Namespace{Name: "buy", Monitored: true, Permissive: test.buy}, &catalog.Namespace{Name: "open", Monitored: true},
-			Pod("open", "x", "x", "x", "10.0.0.9"), Service("open", "x", "x", "10.96.0.9", 80, catalog.ProtocolHTTP))
+			Pod("open", "x", "x", "x", "10.0.0.9"), Service("open", "x", "x", "10.96.0.9", 80, inventory.ProtocolHTTP))
 		v := Apply(entries...).View()
 		r := authz.Request{Source: SA("buy", "stranger"), Service: Name("shop", "legacy"), Port: 80, Method: "GET", Path: "/"}
 		got := authz.Decide(v, r)
@@ -82,14 +83,14 @@ func TestThreat35MissingRules(t *testing.T) {
 		{"a missing group leaves the TCPRoute", []catalog.TargetRule{HTTP("none"), TCP("ports")}, false, true, true, 0},
 	} {
 		v := Apply(&catalog.Settings{EmptyRulesSelectNothing: test.osm}, group, ports, Target("t", web, test.rules, buyer)).View()
-		http := authz.InboundRules(v, web, 80, catalog.ProtocolHTTP)
-		tcp := authz.InboundRules(v, web, 80, catalog.ProtocolTCP)
+		http := authz.InboundRules(v, web, 80, inventory.ProtocolHTTP)
+		tcp := authz.InboundRules(v, web, 80, inventory.ProtocolTCP)
 		if (len(http.Network) > 0) != test.http || (len(tcp.Network) > 0) != test.tcp || len(http.Routes) != test.routes {
 			t.Errorf("%s: HTTP %+v, TCP %+v, want %+v", test.name, http, tcp, test)
 		}
 	}
 	v := Apply(group, ports, Target("t", web, []catalog.TargetRule{HTTP("paths"), TCP("ports")})).View()
-	if authz.MayConnect(v, buyer, web, 80, catalog.ProtocolHTTP) || authz.MayConnect(v, SA("", ""), web, 80, catalog.ProtocolHTTP) {
+	if authz.MayConnect(v, buyer, web, 80, inventory.ProtocolHTTP) || authz.MayConnect(v, SA("", ""), web, 80, inventory.ProtocolHTTP) {
 		t.Error("a target without sources allows a client")
 	}
 }

@@ -4,26 +4,28 @@ import (
 	"slices"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 // EffectiveProtocol is the protocol that the sidecars of servers use for the container port behind a Service port. Several ports, also of different
 // Services, may target one container port. A declared HTTP has precedence, because only HTTP requests are authorized: a second Service with the
 // protocol tcp must not bypass the rules for requests. A declared TCP protocol has precedence over one that is HTTP only because nothing declares it.
-func EffectiveProtocol(v *catalog.View, service *catalog.Service, port catalog.Port) catalog.Protocol {
+func EffectiveProtocol(v *catalog.View, service *inventory.Service, port inventory.Port) inventory.Protocol {
 	protocol, _ := decidingPort(v, service, port)
 	return protocol
 }
 
 // ProtocolConflict is a port with another effective protocol than its own.
 type ProtocolConflict struct {
-	Port      catalog.Port
-	Effective catalog.Protocol
+	Port      inventory.Port
+	Effective inventory.Protocol
 	// By is the Service whose port for the same container port decides.
-	By catalog.Name
+	By entity.Name
 }
 
 // ProtocolConflicts returns the ports of a Service on which requests or connections as its own protocol has them may fail: another port decides for both.
-func ProtocolConflicts(v *catalog.View, service *catalog.Service) []ProtocolConflict {
+func ProtocolConflicts(v *catalog.View, service *inventory.Service) []ProtocolConflict {
 	var found []ProtocolConflict
 	for _, port := range service.Ports {
 		if effective, by := decidingPort(v, service, port); effective.IsHTTP() != port.Protocol.IsHTTP() {
@@ -34,7 +36,7 @@ func ProtocolConflicts(v *catalog.View, service *catalog.Service) []ProtocolConf
 }
 
 // decidingPort returns the effective protocol of a port, and the Service that declares it.
-func decidingPort(v *catalog.View, service *catalog.Service, port catalog.Port) (catalog.Protocol, catalog.Name) {
+func decidingPort(v *catalog.View, service *inventory.Service, port inventory.Port) (inventory.Protocol, entity.Name) {
 	if port.Protocol.IsHTTP() && !port.Assumed {
 		return port.Protocol, service.Name
 	}
@@ -52,13 +54,13 @@ func decidingPort(v *catalog.View, service *catalog.Service, port catalog.Port) 
 
 // declaration is a protocol that a port of a Service declares.
 type declaration struct {
-	service  catalog.Name
-	protocol catalog.Protocol
+	service  entity.Name
+	protocol inventory.Protocol
 }
 
 // declaredProtocols returns the declarations for some container ports of the pods of a Service: its own first, then those of others by name.
-func declaredProtocols(v *catalog.View, service *catalog.Service, targets []uint16) (http, tcp []declaration) {
-	for _, name := range append([]catalog.Name{service.Name}, v.Sharing(service.Name)...) {
+func declaredProtocols(v *catalog.View, service *inventory.Service, targets []uint16) (http, tcp []declaration) {
+	for _, name := range append([]entity.Name{service.Name}, v.Sharing(service.Name)...) {
 		other := v.Service(name)
 		if other == nil {
 			continue

@@ -9,14 +9,16 @@ import (
 	"unicode/utf8"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 // Request is one call of an application, as the application sends it.
 type Request struct {
 	Source identity.ServiceAccount
 	// Service and Port are the called Service, before a TrafficSplit applies.
-	Service catalog.Name
+	Service entity.Name
 	Port    uint16
 	// Pod is the address that the client of a headless Service chose; ignored for other Services.
 	Pod netip.Addr
@@ -73,11 +75,11 @@ type Answer struct {
 	Outcome Outcome
 	// Service and Destination are the Service that receives the request (after a TrafficSplit) and the identity of its
 	// pods; empty when the request does not get that far.
-	Service     catalog.Name
+	Service     entity.Name
 	Destination identity.ServiceAccount
 	// Port is the container's port, and Protocol the one that the server's sidecar uses for it, with a Destination.
 	Port     uint16
-	Protocol catalog.Protocol
+	Protocol inventory.Protocol
 	// Weight is the weight of Service among TotalWeight of all backends of the TrafficSplit or route; both are 0 without one.
 	Weight, TotalWeight uint64
 	// Split is the TrafficSplit ("<namespace>/<name>") and Match the HTTPRouteGroup match that selected this

@@ -7,7 +7,9 @@ import (
 	"strings"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 // ResolvedRoute is a port of a Service as one client's sidecar is configured for it.
@@ -16,13 +18,13 @@ type ResolvedRoute struct {
 	Rules []RouteRule
 	// Addresses are those to which the client may connect: of the Service, or of the pods of a headless one.
 	Addresses []netip.Addr
-	service   *catalog.Service
+	service   *inventory.Service
 	// Answers is true if the client may call the Service itself, and a route of the Gateway API applies: it may answer requests in the sidecar.
 	Answers bool
 }
 
 // ResolveRoute resolves a port of a Service for a client.
-func ResolveRoute(v *catalog.View, client identity.ServiceAccount, service *catalog.Service, port catalog.Port) ResolvedRoute {
+func ResolveRoute(v *catalog.View, client identity.ServiceAccount, service *inventory.Service, port inventory.Port) ResolvedRoute {
 	route := ResolvedRoute{Rules: RouteRulesFor(v, client, service, port), Addresses: service.ClusterIPs, service: service}
 	if route.Rules[0].Routed != nil {
 		_, route.Answers = BackendFor(v, client, ResolvedBackend{service, port})
@@ -36,12 +38,12 @@ func ResolveRoute(v *catalog.View, client identity.ServiceAccount, service *cata
 }
 
 // RouteRulesFor are the RouteRules of a port of a Service, with the identities that a client may call.
-func RouteRulesFor(v *catalog.View, client identity.ServiceAccount, service *catalog.Service, port catalog.Port) []RouteRule {
+func RouteRulesFor(v *catalog.View, client identity.ServiceAccount, service *inventory.Service, port inventory.Port) []RouteRule {
 	return allow(v, client, RouteRules(v, client.Namespace, service, port))
 }
 
 // SplitRulesFor are the SplitRules of a port of a Service, with the identities that a client may call.
-func SplitRulesFor(v *catalog.View, client identity.ServiceAccount, service *catalog.Service, port catalog.Port) []RouteRule {
+func SplitRulesFor(v *catalog.View, client identity.ServiceAccount, service *inventory.Service, port inventory.Port) []RouteRule {
 	return allow(v, client, SplitRules(v, service, port))
 }
 
@@ -137,18 +139,18 @@ func (b WeightedBackend) candidates(v *catalog.View, pod netip.Addr, direct bool
 
 // endpoints are the ready addresses behind the backend. If the client may call none of them, others that still serve
 // count too. A client that chooses its pod may choose one that is not ready.
-func (b WeightedBackend) endpoints(v *catalog.View, direct bool) []catalog.Backend {
+func (b WeightedBackend) endpoints(v *catalog.View, direct bool) []inventory.Backend {
 	backends := v.Backends(b.Service, b.Port)
-	usable := func(endpoint catalog.Backend) bool {
+	usable := func(endpoint inventory.Backend) bool {
 		return endpoint.Ready && (len(b.Allowed) == 0 || slices.Contains(b.Allowed, endpoint.Identity))
 	}
 	switch {
 	case direct:
 		return backends
 	case slices.ContainsFunc(backends, usable):
-		return slices.DeleteFunc(backends, func(endpoint catalog.Backend) bool { return !endpoint.Ready })
+		return slices.DeleteFunc(backends, func(endpoint inventory.Backend) bool { return !endpoint.Ready })
 	}
-	return slices.DeleteFunc(backends, func(endpoint catalog.Backend) bool { return !endpoint.Serving })
+	return slices.DeleteFunc(backends, func(endpoint inventory.Backend) bool { return !endpoint.Serving })
 }
 
 type (
@@ -157,15 +159,15 @@ type (
 )
 
 // isOffered reports whether a Service is within the bounds of GrantedServices and RoutedToPermissive. It assumes that the client may call it.
-func isOffered(v *catalog.View, client identity.ServiceAccount, service catalog.Name) bool {
+func isOffered(v *catalog.View, client identity.ServiceAccount, service entity.Name) bool {
 	if v.Permissive(service.Namespace) {
 		return true
 	}
-	granted := catalog.Memo(v, grantedKey{client}, func() []catalog.Name { return GrantedServices(v, client) })
-	if _, found := slices.BinarySearchFunc(granted, service, catalog.Name.Compare); found {
+	granted := catalog.Memo(v, grantedKey{client}, func() []entity.Name { return GrantedServices(v, client) })
+	if _, found := slices.BinarySearchFunc(granted, service, entity.Name.Compare); found {
 		return true
 	}
-	routed := catalog.Memo(v, routedKey{client.Namespace}, func() []catalog.Name { return RoutedToPermissive(v, client.Namespace) })
-	_, found := slices.BinarySearchFunc(routed, service, catalog.Name.Compare)
+	routed := catalog.Memo(v, routedKey{client.Namespace}, func() []entity.Name { return RoutedToPermissive(v, client.Namespace) })
+	_, found := slices.BinarySearchFunc(routed, service, entity.Name.Compare)
 	return found
 }

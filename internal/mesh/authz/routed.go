@@ -5,7 +5,9 @@ import (
 	"slices"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 // Routed describes a rule of a route of the Gateway API.
@@ -29,7 +31,7 @@ func (r *Routed) Name() string { return string(r.Route.Kind) + " " + r.Route.Nam
 
 // routedRules are the rules of the routes of the Gateway API for a port, by precedence; none without routes. Requests that no match selects have status
 // 404 (GEP-1426).
-func routedRules(v *catalog.View, clients string, service *catalog.Service, port catalog.Port) []RouteRule {
+func routedRules(v *catalog.View, clients string, service *inventory.Service, port inventory.Port) []RouteRule {
 	routes := v.ServiceRoutes(clients, service.Name, port)
 	if len(routes) == 0 {
 		return nil
@@ -52,8 +54,8 @@ func routedRules(v *catalog.View, clients string, service *catalog.Service, port
 type knownBackends map[backendKey]WeightedBackend
 
 type backendKey struct {
-	service *catalog.Service
-	port    catalog.Port
+	service *inventory.Service
+	port    inventory.Port
 }
 
 func (k knownBackends) get(v *catalog.View, resolved ResolvedBackend) WeightedBackend {
@@ -67,7 +69,7 @@ func (k knownBackends) get(v *catalog.View, resolved ResolvedBackend) WeightedBa
 }
 
 // matchRules returns one rule for each match. They share their backends.
-func (k knownBackends) matchRules(v *catalog.View, called catalog.Name, route *catalog.HTTPRoute, rule *catalog.HTTPRouteRule) []RouteRule {
+func (k knownBackends) matchRules(v *catalog.View, called entity.Name, route *catalog.HTTPRoute, rule *catalog.HTTPRouteRule) []RouteRule {
 	backends, references, unusable := k.usable(v, called, route, rule)
 	var list []RouteRule
 	for i := range rule.Matches {
@@ -78,7 +80,7 @@ func (k knownBackends) matchRules(v *catalog.View, called catalog.Name, route *c
 }
 
 // usable returns the backends of a rule with their indexes, and the weight of those that cannot be used.
-func (k knownBackends) usable(v *catalog.View, called catalog.Name, route *catalog.HTTPRoute, rule *catalog.HTTPRouteRule) (backends []WeightedBackend,
+func (k knownBackends) usable(v *catalog.View, called entity.Name, route *catalog.HTTPRoute, rule *catalog.HTTPRouteRule) (backends []WeightedBackend,
 	references []int, unusable uint32,
 ) {
 	for i, ref := range rule.Backends {
@@ -107,14 +109,14 @@ const (
 
 // ResolvedBackend is a port of a Service. Port is empty if the Service has no such port, and Service is nil if it is not in the mesh.
 type ResolvedBackend struct {
-	Service *catalog.Service
-	Port    catalog.Port
+	Service *inventory.Service
+	Port    inventory.Port
 }
 
 // ResolveBackend returns what a route refers to for requests to the Service called, one of its parents. A Service of another namespace than the route needs a
 // ReferenceGrant, also if it is a further parent. Only the Service called needs none: where it is in another namespace, the route applies to clients of the
 // route's namespace only (ServiceRoutes), and these call it themselves.
-func ResolveBackend(v *catalog.View, called catalog.Name, route *catalog.HTTPRoute, ref catalog.RouteBackend) (ResolvedBackend, BackendProblem) {
+func ResolveBackend(v *catalog.View, called entity.Name, route *catalog.HTTPRoute, ref catalog.RouteBackend) (ResolvedBackend, BackendProblem) {
 	return resolveBackend(v, route, ref, ref.Service == called)
 }
 
@@ -151,7 +153,7 @@ func BackendFor(v *catalog.View, client identity.ServiceAccount, resolved Resolv
 }
 
 // decideRouted returns the verdict on a request to a port of a Service that a rule of a route selects.
-func (r RouteRule) decideRouted(v *catalog.View, request Request, service *catalog.Service, port catalog.Port) Verdict {
+func (r RouteRule) decideRouted(v *catalog.View, request Request, service *inventory.Service, port inventory.Port) Verdict {
 	routed := r.Routed
 	name := routed.Name()
 	if answer := routed.answer(name, request); answer != nil {
@@ -197,7 +199,7 @@ func (r RouteRule) totalWeight() uint64 {
 	return total
 }
 
-func (r RouteRule) weightOf(service catalog.Name) uint64 {
+func (r RouteRule) weightOf(service entity.Name) uint64 {
 	weight := uint64(0)
 	for _, b := range r.Backends {
 		if b.Service.Name == service {
@@ -232,8 +234,8 @@ func (r *Routed) unusable() Outcome {
 }
 
 // routedTo returns the backends of the routes for the clients of a namespace.
-func routedTo(v *catalog.View, clients string, service *catalog.Service) []catalog.Name {
-	var backends []catalog.Name
+func routedTo(v *catalog.View, clients string, service *inventory.Service) []entity.Name {
+	var backends []entity.Name
 	for _, port := range service.Ports {
 		for _, route := range v.ServiceRoutes(clients, service.Name, port) {
 			for i := range route.Rules {

@@ -8,7 +8,9 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -19,17 +21,17 @@ func routedMesh(entries ...catalog.Entry) *catalog.View {
 	far := Pod("other", "far-1", "far", "far", "10.0.0.3")
 	all := []catalog.Entry{
 		&catalog.Settings{Permissive: true}, &catalog.Namespace{Name: "shop", Monitored: true}, &catalog.Namespace{Name: "other", Monitored: true}, old, young, far,
-		Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP), Slice(Name("shop", "web"), old),
-		Service("shop", "new", "new", "10.96.0.2", 80, catalog.ProtocolHTTP), Slice(Name("shop", "new"), young),
-		Service("other", "far", "far", "10.96.0.3", 80, catalog.ProtocolHTTP), Slice(Name("other", "far"), far),
+		Service("shop", "web", "web", "10.96.0.1", 80, inventory.ProtocolHTTP), Slice(Name("shop", "web"), old),
+		Service("shop", "new", "new", "10.96.0.2", 80, inventory.ProtocolHTTP), Slice(Name("shop", "new"), young),
+		Service("other", "far", "far", "10.96.0.3", 80, inventory.ProtocolHTTP), Slice(Name("other", "far"), far),
 	}
 	return Apply(append(all, entries...)...).View()
 }
 
 // routeTo sends requests with a prefix to a Service.
-func routeTo(namespace, name, prefix string, backend catalog.Name) *catalog.HTTPRoute {
+func routeTo(namespace, name, prefix string, backend entity.Name) *catalog.HTTPRoute {
 	return &catalog.HTTPRoute{
-		Kind: catalog.KindHTTPRoute, Name: Name(namespace, name), Parents: []catalog.RouteParent{{Service: Name("shop", "web")}},
+		Kind: entity.KindHTTPRoute, Name: Name(namespace, name), Parents: []catalog.RouteParent{{Service: Name("shop", "web")}},
 		Rules: []catalog.HTTPRouteRule{{
 			Matches: []catalog.RouteMatch{{PathType: catalog.PathPrefix, Path: prefix}}, Backends: []catalog.RouteBackend{{Service: backend, Port: 80, Weight: 1}},
 		}},
@@ -47,7 +49,7 @@ func TestRoutesOfServices(t *testing.T) {
 	onlyPort.Parents[0].Port = 81
 	onlyName := routeTo("shop", "r", "/", Name("shop", "new"))
 	onlyName.Parents[0].Section = "metrics"
-	redirect := routeTo("shop", "r", "/", catalog.Name{})
+	redirect := routeTo("shop", "r", "/", entity.Name{})
 	redirect.Rules[0].Backends, redirect.Rules[0].Filters.Redirect = nil, &catalog.RouteRedirect{Status: 301}
 	split := &catalog.TrafficSplit{Name: Name("shop", "s"), Root: Name("shop", "web"), Backends: []catalog.SplitBackend{{Service: Name("shop", "web"), Weight: 1}}}
 	late := routeTo("shop", "a", "/new", Name("shop", "web"))
@@ -56,25 +58,25 @@ func TestRoutesOfServices(t *testing.T) {
 		entries      []catalog.Entry
 		client, path string
 		want         authz.Outcome
-		service      catalog.Name
+		service      entity.Name
 	}{
 		"without routes":                                 {nil, "shop", "/new", authz.Allowed, Name("shop", "web")},
 		"a match":                                        {[]catalog.Entry{toNew}, "shop", "/new/one", authz.Allowed, Name("shop", "new")},
-		"prefixes end at a slash":                        {[]catalog.Entry{toNew}, "shop", "/newer", authz.NotFound, catalog.Name{}},
-		"no match":                                       {[]catalog.Entry{toNew}, "shop", "/", authz.NotFound, catalog.Name{}},
+		"prefixes end at a slash":                        {[]catalog.Entry{toNew}, "shop", "/newer", authz.NotFound, entity.Name{}},
+		"no match":                                       {[]catalog.Entry{toNew}, "shop", "/", authz.NotFound, entity.Name{}},
 		"clients of all namespaces":                      {[]catalog.Entry{toNew}, "other", "/new", authz.Allowed, Name("shop", "new")},
 		"longer prefixes first":                          {[]catalog.Entry{toWeb, toNew}, "shop", "/new", authz.Allowed, Name("shop", "new")},
 		"of equal matches, that of the oldest":           {[]catalog.Entry{late, toNew}, "shop", "/new", authz.Allowed, Name("shop", "new")},
-		"routes replace splits":                          {[]catalog.Entry{split, toNew}, "shop", "/", authz.NotFound, catalog.Name{}},
+		"routes replace splits":                          {[]catalog.Entry{split, toNew}, "shop", "/", authz.NotFound, entity.Name{}},
 		"a route of the clients' namespace":              {[]catalog.Entry{toWeb, routeTo("other", "r", "/", Name("other", "far"))}, "other", "/", authz.Allowed, Name("other", "far")},
 		"a route of another namespace":                   {[]catalog.Entry{toWeb, routeTo("other", "r", "/", Name("other", "far"))}, "shop", "/", authz.Allowed, Name("shop", "web")},
-		"another namespace without a grant":              {[]catalog.Entry{foreign}, "shop", "/", authz.Misrouted, catalog.Name{}},
+		"another namespace without a grant":              {[]catalog.Entry{foreign}, "shop", "/", authz.Misrouted, entity.Name{}},
 		"another namespace with a grant":                 {[]catalog.Entry{foreign, grant}, "shop", "/", authz.Allowed, Name("other", "far")},
 		"the parent itself, in another namespace":        {[]catalog.Entry{routeTo("other", "r", "/", Name("shop", "web"))}, "other", "/", authz.Allowed, Name("shop", "web")},
-		"a backend that does not exist":                  {[]catalog.Entry{routeTo("shop", "r", "/", Name("shop", "none"))}, "shop", "/", authz.Misrouted, catalog.Name{}},
+		"a backend that does not exist":                  {[]catalog.Entry{routeTo("shop", "r", "/", Name("shop", "none"))}, "shop", "/", authz.Misrouted, entity.Name{}},
 		"a route of a port with another name":            {[]catalog.Entry{onlyName}, "shop", "/", authz.Allowed, Name("shop", "web")},
 		"a route of another port":                        {[]catalog.Entry{onlyPort}, "shop", "/", authz.Allowed, Name("shop", "web")},
-		"a redirect":                                     {[]catalog.Entry{redirect}, "shop", "/", authz.Redirected, catalog.Name{}},
+		"a redirect":                                     {[]catalog.Entry{redirect}, "shop", "/", authz.Redirected, entity.Name{}},
 		"a route of a namespace that is not in the mesh": {[]catalog.Entry{routeTo("outside", "r", "/", Name("shop", "new"))}, "outside", "/", authz.Allowed, Name("shop", "web")},
 	} {
 		request := authz.Request{Source: identity.ServiceAccount{Namespace: test.client, Name: "c"}, Service: Name("shop", "web"), Port: 80, Method: "GET", Path: test.path}
@@ -96,7 +98,7 @@ func TestServersAuthorizeEditedRequests(t *testing.T) {
 	group := &catalog.HTTPRouteGroup{Name: Name("shop", "g"), Matches: []catalog.HTTPMatch{{PathRegex: "/new", Headers: []catalog.HeaderMatch{{Name: "stage", Regex: "one"}}}}}
 	target := &catalog.TrafficTarget{
 		Name: Name("shop", "t"), Destination: identity.ServiceAccount{Namespace: "shop", Name: "new"}, Sources: []identity.ServiceAccount{client},
-		Rules: []catalog.TargetRule{{Kind: catalog.KindHTTPRouteGroup, Name: "g"}},
+		Rules: []catalog.TargetRule{{Kind: entity.KindHTTPRouteGroup, Name: "g"}},
 	}
 	v := routedMesh(route, group, target, &catalog.Settings{})
 	for path, want := range map[string]authz.Outcome{"/old/new": authz.Allowed, "/old/other": authz.NotFound, "/new": authz.NotFound, "/old//new?q=1": authz.Allowed} {

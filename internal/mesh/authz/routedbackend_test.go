@@ -10,6 +10,8 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -46,7 +48,7 @@ func TestResolveBackend(t *testing.T) {
 
 // TestRulesThatCannotBeUsed checks what sidecars answer where a route has no backend that receives requests.
 func TestRulesThatCannotBeUsed(t *testing.T) {
-	named := Service("shop", "named", "named", "10.96.0.9", 80, catalog.ProtocolHTTP)
+	named := Service("shop", "named", "named", "10.96.0.9", 80, inventory.ProtocolHTTP)
 	named.Ports[0].TargetPort, named.Ports[0].TargetName = 0, "web"
 	unsupported := routeTo("shop", "r", "/", Name("shop", "new"))
 	unsupported.Rules[0].Unsupported = "a filter of a plugin"
@@ -94,10 +96,10 @@ func TestFiltersOfBackends(t *testing.T) {
 // TestRouteOfHeadlessService checks that requests go to the pod that the client chose only if the route changes nothing about their destination.
 func TestRouteOfHeadlessService(t *testing.T) {
 	one, two := Pod("shop", "db-1", "db", "one", "10.0.0.7"), Pod("shop", "db-2", "db", "two", "10.0.0.8")
-	db := Service("shop", "db", "db", "", 80, catalog.ProtocolHTTP)
-	db.Ports = append(db.Ports, catalog.Port{Number: 81, TargetPort: 81, Protocol: catalog.ProtocolHTTP})
+	db := Service("shop", "db", "db", "", 80, inventory.ProtocolHTTP)
+	db.Ports = append(db.Ports, inventory.Port{Number: 81, TargetPort: 81, Protocol: inventory.ProtocolHTTP})
 	to := func(backends ...catalog.RouteBackend) *catalog.HTTPRoute {
-		route := routeTo("shop", "r", "/", catalog.Name{})
+		route := routeTo("shop", "r", "/", entity.Name{})
 		route.Parents[0].Service, route.Rules[0].Backends = db.Name, backends
 		return route
 	}
@@ -124,8 +126,8 @@ func TestRouteOfHeadlessService(t *testing.T) {
 func TestServerNames(t *testing.T) {
 	db := Name("shop", "db")
 	routes := []*catalog.HTTPRoute{
-		connectionRoute(catalog.KindTLSRoute, "shop", "a", []string{"a.example", "b.example"}, db), connectionRoute(catalog.KindTLSRoute, "shop", "b", []string{"b.example"}, db),
-		connectionRoute(catalog.KindTLSRoute, "shop", "c", []string{"b.example", "c.example"}, db),
+		connectionRoute(entity.KindTLSRoute, "shop", "a", []string{"a.example", "b.example"}, db), connectionRoute(entity.KindTLSRoute, "shop", "b", []string{"b.example"}, db),
+		connectionRoute(entity.KindTLSRoute, "shop", "c", []string{"b.example", "c.example"}, db),
 	}
 	if got, want := fmt.Sprint(authz.ServerNames(routes)), "[[a.example b.example] [] [c.example]]"; got != want {
 		t.Errorf("server names %s, want %s", got, want)
@@ -143,7 +145,7 @@ func TestServerNames(t *testing.T) {
 
 // TestRouteOfServiceWithoutPods checks that a client which may call nobody behind a Service or its route does not have the Service.
 func TestRouteOfServiceWithoutPods(t *testing.T) {
-	named := Service("shop", "named", "named", "10.96.0.9", 80, catalog.ProtocolHTTP)
+	named := Service("shop", "named", "named", "10.96.0.9", 80, inventory.ProtocolHTTP)
 	named.Ports[0].TargetPort, named.Ports[0].TargetName = 0, "web"
 	route := routeTo("shop", "r", "/", Name("shop", "new"))
 	route.Parents[0].Service = named.Name

@@ -5,12 +5,13 @@ import (
 	"strings"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
 // connectionRules are the rules of routes of connections: that of a TCPRoute, or one for each TLSRoute, and a last one for the connections that none
 // of them selects, which are closed.
-func connectionRules(v *catalog.View, called catalog.Name, routes []*catalog.HTTPRoute) []RouteRule {
-	if routes[0].Kind == catalog.KindGatewayTCPRoute {
+func connectionRules(v *catalog.View, called entity.Name, routes []*catalog.HTTPRoute) []RouteRule {
+	if routes[0].Kind == entity.KindGatewayTCPRoute {
 		return []RouteRule{connectionRule(v, called, routes[0], nil)}
 	}
 	var list []RouteRule
@@ -22,7 +23,7 @@ func connectionRules(v *catalog.View, called catalog.Name, routes []*catalog.HTT
 	return append(list, RouteRule{Routed: &Routed{Route: routes[0]}})
 }
 
-func connectionRule(v *catalog.View, called catalog.Name, route *catalog.HTTPRoute, serverNames []string) RouteRule {
+func connectionRule(v *catalog.View, called entity.Name, route *catalog.HTTPRoute, serverNames []string) RouteRule {
 	rule := &route.Rules[0]
 	backends, references, unusable := knownBackends{}.usable(v, called, route, rule)
 	return RouteRule{Routed: &Routed{Route: route, Rule: rule, ServerNames: serverNames, References: references, Unusable: unusable}, Backends: backends}

@@ -5,6 +5,8 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -42,7 +44,7 @@ func TestFurtherParentPermitsNoBackend(t *testing.T) {
 	} {
 		pod := Pod("bank", "vault-1", "vault", "vault", "10.0.0.9")
 		entries := []catalog.Entry{
-			&catalog.Namespace{Name: "bank", Monitored: true}, pod, Service("bank", "vault", "vault", "10.96.0.9", 80, catalog.ProtocolHTTP), Slice(vault, pod), test.route,
+			&catalog.Namespace{Name: "bank", Monitored: true}, pod, Service("bank", "vault", "vault", "10.96.0.9", 80, inventory.ProtocolHTTP), Slice(vault, pod), test.route,
 		}
 		if test.grant != nil {
 			entries = append(entries, test.grant)
@@ -57,9 +59,9 @@ func TestFurtherParentPermitsNoBackend(t *testing.T) {
 
 // TestFurtherParentPermitsNoConnection is the same for connections.
 func TestFurtherParentPermitsNoConnection(t *testing.T) {
-	for _, kind := range []catalog.Kind{catalog.KindGatewayTCPRoute, catalog.KindTLSRoute} {
+	for _, kind := range []entity.Kind{entity.KindGatewayTCPRoute, entity.KindTLSRoute} {
 		route := connectionRoute(kind, "shop", "r", nil, Name("other", "far"))
-		if kind == catalog.KindTLSRoute {
+		if kind == entity.KindTLSRoute {
 			route.Hostnames = []string{"a.example"}
 		}
 		route.Parents = append(route.Parents, catalog.RouteParent{Service: Name("other", "far")})

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
 // MaxRoutes is how many routes and clients of routes the policies of one namespace can add to a sidecar or to the egress gateway. Without it they
@@ -19,7 +20,7 @@ const MaxForeignRoutes = 5000
 // RouteLimit counts the routes of a sidecar by the namespace whose policies add them. The zero value is ready for use.
 type RouteLimit struct {
 	routes  map[string]int
-	limited map[catalog.Ref]struct{}
+	limited map[entity.Ref]struct{}
 }
 
 // Admit counts routes of a namespace, and reports whether they are within MaxRoutes. Routes that are not do not count.
@@ -39,12 +40,12 @@ func (l *RouteLimit) admit(namespace string, routes, maximum int) bool {
 }
 
 // AdmitPolicy is Admit for routes of a policy. It records the policy if they are left out.
-func (l *RouteLimit) AdmitPolicy(policy catalog.Ref, routes int) bool {
+func (l *RouteLimit) AdmitPolicy(policy entity.Ref, routes int) bool {
 	return l.admitPolicy(policy, routes, MaxRoutes)
 }
 
 // AdmitPolicyFor is AdmitPolicy for the sidecar of a client: within MaxForeignRoutes if the client is in another namespace than the policy.
-func (l *RouteLimit) AdmitPolicyFor(client string, policy catalog.Ref, routes int) bool {
+func (l *RouteLimit) AdmitPolicyFor(client string, policy entity.Ref, routes int) bool {
 	return l.admitPolicy(policy, routes, RoutesFor(client, policy.Name.Namespace))
 }
 
@@ -56,7 +57,7 @@ func RoutesFor(client, namespace string) int {
 	return MaxForeignRoutes
 }
 
-func (l *RouteLimit) admitPolicy(policy catalog.Ref, routes, maximum int) bool {
+func (l *RouteLimit) admitPolicy(policy entity.Ref, routes, maximum int) bool {
 	admitted := l.admit(policy.Name.Namespace, routes, maximum)
 	if !admitted {
 		l.Record(policy)
@@ -82,16 +83,16 @@ func (l *RouteLimit) AdmitAllFor(client string, routes map[string]int) bool {
 }
 
 // Record records a policy of which routes are left out.
-func (l *RouteLimit) Record(policy catalog.Ref) {
+func (l *RouteLimit) Record(policy entity.Ref) {
 	if l.limited == nil {
-		l.limited = map[catalog.Ref]struct{}{}
+		l.limited = map[entity.Ref]struct{}{}
 	}
 	l.limited[policy] = struct{}{}
 }
 
 // Limited returns the recorded policies, sorted.
-func (l *RouteLimit) Limited() []catalog.Ref {
-	return slices.SortedFunc(maps.Keys(l.limited), catalog.Ref.Compare)
+func (l *RouteLimit) Limited() []entity.Ref {
+	return slices.SortedFunc(maps.Keys(l.limited), entity.Ref.Compare)
 }
 
 // limitHosts removes the hosts for TLS if they have too many routes: sidecars need one for each host in each range.

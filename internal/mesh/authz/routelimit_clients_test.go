@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -13,7 +13,7 @@ import (
 func TestAdmitPolicyFor(t *testing.T) {
 	for client, most := range map[string]int{"a": authz.MaxRoutes, "b": authz.MaxForeignRoutes} {
 		var limit authz.RouteLimit
-		policy := catalog.Ref{Kind: catalog.KindEgress, Name: Name("a", "p")}
+		policy := entity.Ref{Kind: entity.KindEgress, Name: Name("a", "p")}
 		if !limit.AdmitPolicyFor(client, policy, most) || limit.AdmitPolicyFor(client, policy, 1) {
 			t.Errorf("policies of a do not have just %d routes in the sidecar of a client in %s", most, client)
 		}

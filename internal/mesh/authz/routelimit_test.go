@@ -8,6 +8,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -22,7 +23,7 @@ func TestOneNamespaceDoesNotFillTheEgressGateway(t *testing.T) {
 		}
 		policy := &catalog.Egress{
 			Name: Name(namespace, "outside"), Sources: []identity.ServiceAccount{SA(namespace, "client")}, Gateway: &catalog.EgressGateway{},
-			Ports: []catalog.EgressPort{{Number: 80, Protocol: catalog.ProtocolHTTP}}, Restricted: true, RouteGroups: []string{"routes"},
+			Ports: []catalog.EgressPort{{Number: 80, Protocol: inventory.ProtocolHTTP}}, Restricted: true, RouteGroups: []string{"routes"},
 		}
 		for i := range hosts {
 			policy.Hosts = append(policy.Hosts, fmt.Sprintf("h%d.example.com", i))

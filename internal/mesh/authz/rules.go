@@ -8,7 +8,9 @@ import (
 	"strings"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 // Rules are the clients and requests that one workload identity allows on one of its ports.
@@ -168,7 +170,7 @@ func matchKey(m catalog.HTTPMatch) string {
 
 // InboundRules are the rules of a workload identity for a container port with the given protocol. Without a policy,
 // and for unclear parts of a policy, they allow nobody.
-func InboundRules(v *catalog.View, destination identity.ServiceAccount, port uint16, protocol catalog.Protocol) Rules {
+func InboundRules(v *catalog.View, destination identity.ServiceAccount, port uint16, protocol inventory.Protocol) Rules {
 	if v.Permissive(destination.Namespace) {
 		return permissiveRules(protocol)
 	}
@@ -182,13 +184,13 @@ func InboundRules(v *catalog.View, destination identity.ServiceAccount, port uin
 }
 
 // MayConnect reports whether source may open a connection to a container port of destination.
-func MayConnect(v *catalog.View, source, destination identity.ServiceAccount, port uint16, protocol catalog.Protocol) bool {
+func MayConnect(v *catalog.View, source, destination identity.ServiceAccount, port uint16, protocol inventory.Protocol) bool {
 	return v.Permissive(destination.Namespace) || len(GrantingTargets(v, source, destination, port, protocol)) > 0
 }
 
 // GrantingTargets are the TrafficTargets ("<namespace>/<name>", sorted) that allow source to connect to a container
 // port of destination. They do not apply when the destination's namespace, or the mesh, is permissive.
-func GrantingTargets(v *catalog.View, source, destination identity.ServiceAccount, port uint16, protocol catalog.Protocol) []string {
+func GrantingTargets(v *catalog.View, source, destination identity.ServiceAccount, port uint16, protocol inventory.Protocol) []string {
 	var policies []string
 	for _, target := range v.TargetsFrom(source) {
 		if target.Destination == destination && grantOf(v, target).connects(port, protocol) {
@@ -198,7 +200,7 @@ func GrantingTargets(v *catalog.View, source, destination identity.ServiceAccoun
 	return policies
 }
 
-func permissiveRules(protocol catalog.Protocol) Rules {
+func permissiveRules(protocol inventory.Protocol) Rules {
 	rules := Rules{Permissive: true}
 	if protocol.IsHTTP() {
 		rules.Routes = []Route{{AnySource: true}}
@@ -228,13 +230,13 @@ type grantKey struct{ target *catalog.TrafficTarget }
 func resolveGrant(v *catalog.View, target *catalog.TrafficTarget) grant {
 	g := grant{target: target, ports: map[uint16]bool{}}
 	for _, rule := range target.Rules {
-		name := catalog.Name{Namespace: target.Name.Namespace, Name: rule.Name}
+		name := entity.Name{Namespace: target.Name.Namespace, Name: rule.Name}
 		switch rule.Kind {
-		case catalog.KindHTTPRouteGroup:
+		case entity.KindHTTPRouteGroup:
 			if group := v.HTTPRouteGroup(name); group != nil {
 				g.matches = append(g.matches, selectMatches(v, group, rule.Matches)...)
 			}
-		case catalog.KindTCPRoute:
+		case entity.KindTCPRoute:
 			g.limited = true
 			g.addPorts(v.TCPRoute(name))
 		}
@@ -254,7 +256,7 @@ func (g *grant) addPorts(route *catalog.TCPRoute) {
 
 // connects reports whether the sources may connect to the port. A TCP port needs a TCPRoute, because HTTP rules do not
 // apply to other protocols.
-func (g grant) connects(port uint16, protocol catalog.Protocol) bool {
+func (g grant) connects(port uint16, protocol inventory.Protocol) bool {
 	switch {
 	case g.limited:
 		return g.anyPort || g.ports[port]

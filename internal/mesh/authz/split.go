@@ -4,7 +4,9 @@ import (
 	"slices"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 // defaultWeight is OSM's weight of a Service without a TrafficSplit. Only ratios matter.
@@ -26,17 +28,17 @@ type RouteRule struct {
 
 // SplitMatch is a match of an HTTPRouteGroup that a TrafficSplit refers to.
 type SplitMatch struct {
-	Group catalog.Name
+	Group entity.Name
 	catalog.HTTPMatch
 }
 
 // WeightedBackend is a port of a Service that receives a share of requests.
 type WeightedBackend struct {
-	Service *catalog.Service
-	Port    catalog.Port
+	Service *inventory.Service
+	Port    inventory.Port
 	// TargetPort is the container's port, and Protocol the one that the server's sidecar uses for it.
 	TargetPort uint16
-	Protocol   catalog.Protocol
+	Protocol   inventory.Protocol
 	Weight     uint32
 	// Identities are those behind the Service. A client may connect to Allowed, which only RouteRulesFor sets.
 	Identities, Allowed []identity.ServiceAccount
@@ -52,7 +54,7 @@ func (m SplitMatch) String() string {
 
 // RouteRules are the rules for requests that clients of a namespace send to a port of a Service. The first rule that matches a request applies; the
 // last one matches every request. Routes of the Gateway API replace TrafficSplits. An empty namespace stands for clients without routes of their own.
-func RouteRules(v *catalog.View, clients string, service *catalog.Service, port catalog.Port) []RouteRule {
+func RouteRules(v *catalog.View, clients string, service *inventory.Service, port inventory.Port) []RouteRule {
 	if rules := routedRules(v, clients, service, port); len(rules) > 0 {
 		return rules
 	}
@@ -63,7 +65,7 @@ func RouteRules(v *catalog.View, clients string, service *catalog.Service, port 
 //
 // A backend that is the root of another split receives its share itself. Splits are not followed further, so they have
 // no cycles.
-func SplitRules(v *catalog.View, service *catalog.Service, port catalog.Port) []RouteRule {
+func SplitRules(v *catalog.View, service *inventory.Service, port inventory.Port) []RouteRule {
 	var list []RouteRule
 	if port.Protocol.IsHTTP() {
 		for _, split := range v.MatchingSplits(service.Name) {
@@ -81,7 +83,7 @@ func SplitRules(v *catalog.View, service *catalog.Service, port catalog.Port) []
 	return append(list, last)
 }
 
-type splitMatchesKey struct{ split catalog.Name }
+type splitMatchesKey struct{ split entity.Name }
 
 // splitMatches are the matches of a split's existing groups, in order of the groups' names. All ports of the root Service share the list, which nobody
 // may change.
@@ -89,7 +91,7 @@ func splitMatches(v *catalog.View, split *catalog.TrafficSplit) []SplitMatch {
 	return catalog.Memo(v, splitMatchesKey{split.Name}, func() []SplitMatch {
 		var list []SplitMatch
 		for _, name := range split.Matches {
-			group := v.HTTPRouteGroup(catalog.Name{Namespace: split.Name.Namespace, Name: name})
+			group := v.HTTPRouteGroup(entity.Name{Namespace: split.Name.Namespace, Name: name})
 			if group == nil {
 				continue
 			}
@@ -103,7 +105,7 @@ func splitMatches(v *catalog.View, split *catalog.TrafficSplit) []SplitMatch {
 
 // splitBackends are the usable backends of a split. A backend is skipped when it does not exist, has no port with the
 // root's number (SMI), or its container port is not known yet.
-func splitBackends(v *catalog.View, split *catalog.TrafficSplit, root catalog.Port) []WeightedBackend {
+func splitBackends(v *catalog.View, split *catalog.TrafficSplit, root inventory.Port) []WeightedBackend {
 	var backends []WeightedBackend
 	for _, backend := range split.Backends {
 		service := v.Service(backend.Service)
@@ -115,7 +117,7 @@ func splitBackends(v *catalog.View, split *catalog.TrafficSplit, root catalog.Po
 }
 
 // appendBackend adds a port of a Service whose container port is known.
-func appendBackend(v *catalog.View, list []WeightedBackend, service *catalog.Service, port catalog.Port, weight uint32) []WeightedBackend {
+func appendBackend(v *catalog.View, list []WeightedBackend, service *inventory.Service, port inventory.Port, weight uint32) []WeightedBackend {
 	if backend := newBackend(v, service, port); backend.TargetPort != 0 {
 		backend.Weight = weight
 		list = append(list, backend)
@@ -124,7 +126,7 @@ func appendBackend(v *catalog.View, list []WeightedBackend, service *catalog.Ser
 }
 
 // newBackend returns a port of a Service without a weight. It has no target port if the container port is not known.
-func newBackend(v *catalog.View, service *catalog.Service, port catalog.Port) WeightedBackend {
+func newBackend(v *catalog.View, service *inventory.Service, port inventory.Port) WeightedBackend {
 	target := v.TargetPort(service, port)
 	if target == 0 {
 		return WeightedBackend{}
@@ -136,7 +138,7 @@ func newBackend(v *catalog.View, service *catalog.Service, port catalog.Port) We
 
 // ClientChoosesPod reports whether requests go to the pod that the client chose: the Service is headless and takes the
 // requests itself, or its split has no other backend. Load balancing would reach another member of a StatefulSet.
-func (r RouteRule) ClientChoosesPod(root *catalog.Service) bool {
+func (r RouteRule) ClientChoosesPod(root *inventory.Service) bool {
 	return root.Headless() && len(r.Backends) == 1 && r.Backends[0].Service == root && r.Backends[0].Weight > 0
 }
 
@@ -148,7 +150,7 @@ func MatchRule(rules []RouteRule, r Request) RouteRule {
 
 // matchRule returns the rule for a request, and the match that selected it, if any.
 func matchRule(rules []RouteRule, r Request) (RouteRule, *SplitMatch) {
-	if routed := rules[0].Routed; routed != nil && routed.Route.Kind == catalog.KindTLSRoute {
+	if routed := rules[0].Routed; routed != nil && routed.Route.Kind == entity.KindTLSRoute {
 		return serverNameRule(rules, r.ServerName), nil
 	}
 	m := clientMessage(r)

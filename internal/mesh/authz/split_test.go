@@ -10,20 +10,21 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
 // store is a mesh in which every client may call the Service books in two versions, and root, which has no pods.
 func store(more ...catalog.Entry) []catalog.Entry {
 	v1, v2 := Pod("shop", "v1", "v1", "v1", "10.0.0.1"), Pod("shop", "v2", "v2", "v2", "10.0.0.2")
-	books := Service("shop", "books", "v1", "10.96.0.1", 80, catalog.ProtocolHTTP)
-	next := Service("shop", "books-v2", "v2", "10.96.0.2", 80, catalog.ProtocolHTTP)
+	books := Service("shop", "books", "v1", "10.96.0.1", 80, inventory.ProtocolHTTP)
+	next := Service("shop", "books-v2", "v2", "10.96.0.2", 80, inventory.ProtocolHTTP)
 	next.Ports[0].TargetPort, next.Ports[0].TargetName = 0, "web"
 	v2.Ports = map[string]uint16{"web": 9090}
-	root := Service("shop", "root", "", "10.96.0.3", 80, catalog.ProtocolHTTP)
+	root := Service("shop", "root", "", "10.96.0.3", 80, inventory.ProtocolHTTP)
 	root.Selector, root.Ports[0].TargetPort, root.Ports[0].TargetName = nil, 0, "web"
-	books.Ports = append(books.Ports, catalog.Port{Number: 3306, TargetPort: 3306, Protocol: catalog.ProtocolTCP})
-	next.Ports = append(next.Ports, catalog.Port{Number: 3306, TargetPort: 3307, Protocol: catalog.ProtocolTCP})
+	books.Ports = append(books.Ports, inventory.Port{Number: 3306, TargetPort: 3306, Protocol: inventory.ProtocolTCP})
+	next.Ports = append(next.Ports, inventory.Port{Number: 3306, TargetPort: 3307, Protocol: inventory.ProtocolTCP})
 	slice := Slice(next.Name, v2)
 	slice.Ports = map[string]uint16{}
 	return append([]catalog.Entry{
@@ -106,7 +107,7 @@ func TestSplits(t *testing.T) {
 // TestSplitWithoutBackendPort checks that a port that no backend has is unreachable, and that the answer names the
 // split.
 func TestSplitWithoutBackendPort(t *testing.T) {
-	lone := Service("shop", "lone", "v2", "10.96.0.7", 81, catalog.ProtocolHTTP)
+	lone := Service("shop", "lone", "v2", "10.96.0.7", 81, inventory.ProtocolHTTP)
 	v := Apply(store(lone, splitOf("ab", "books", 0, nil, backend("lone", 1)))...).View()
 	r := authz.Request{Source: SA("shop", "client"), Service: Name("shop", "books"), Port: 80, Method: "GET", Path: "/"}
 	got := authz.Decide(v, r)
@@ -119,7 +120,7 @@ func TestSplitWithoutBackendPort(t *testing.T) {
 // client chose.
 func TestHeadlessSplitRoot(t *testing.T) {
 	one, two := Pod("shop", "db-1", "db", "one", "10.0.0.7"), Pod("shop", "db-2", "db", "two", "10.0.0.8")
-	db := Service("shop", "db", "db", "", 80, catalog.ProtocolHTTP)
+	db := Service("shop", "db", "db", "", 80, inventory.ProtocolHTTP)
 	v := Apply(store(one, two, db, Slice(db.Name, one, two), splitOf("ab", "db", 0, []string{"beta"}, backend("books-v2", 1)))...).View()
 	for _, test := range []struct {
 		beta, pod, want string

@@ -8,6 +8,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -54,7 +55,7 @@ func TestEgressesCountTheirHeaders(t *testing.T) {
 		group.Matches = append(group.Matches, catalog.HTTPMatch{Name: fmt.Sprint(i), PathRegex: fmt.Sprint("/", i), Headers: manyHeaders(16)})
 	}
 	policy := &catalog.Egress{
-		Name: Name("a", "outside"), Sources: []identity.ServiceAccount{SA("a", "client")}, Ports: []catalog.EgressPort{{Number: 80, Protocol: catalog.ProtocolHTTP}},
+		Name: Name("a", "outside"), Sources: []identity.ServiceAccount{SA("a", "client")}, Ports: []catalog.EgressPort{{Number: 80, Protocol: inventory.ProtocolHTTP}},
 		Restricted: true, RouteGroups: []string{"routes"},
 	}
 	for i := range hosts {

@@ -3,11 +3,13 @@ package catalog
 import (
 	"net/netip"
 	"slices"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
 // ServicePort is a port of a Service.
 type ServicePort struct {
-	Service Name
+	Service entity.Name
 	Number  uint16
 }
 
@@ -46,13 +48,13 @@ func (v *View) ServicesAt(addresses []netip.AddrPort) map[netip.AddrPort]Service
 }
 
 // servicesOfAddress returns the Services of the mesh that select the running pod with an address, sorted.
-func (v *View) servicesOfAddress(address netip.Addr) []Name {
-	var names []Name
-	for name := range v.catalog.podsAt[address] {
+func (v *View) servicesOfAddress(address netip.Addr) []entity.Name {
+	var names []entity.Name
+	for _, name := range v.catalog.inventory.RunningAt(address) {
 		if pod := v.Pod(name); pod != nil {
 			names = append(names, v.ServicesOfPod(pod)...)
 		}
 	}
-	slices.SortFunc(names, Name.Compare)
+	slices.SortFunc(names, entity.Name.Compare)
 	return slices.Compact(names)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -14,8 +15,8 @@ import (
 func TestServicesAtAddresses(t *testing.T) {
 	web := Pod("shop", "web-0", "web", "web", "10.0.0.1")
 	view := Apply(
-		&catalog.Namespace{Name: "shop", Monitored: true}, web, Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP),
-		Service("other", "web", "web", "10.96.0.2", 80, catalog.ProtocolHTTP),
+		&catalog.Namespace{Name: "shop", Monitored: true}, web, Service("shop", "web", "web", "10.96.0.1", 80, inventory.ProtocolHTTP),
+		Service("other", "web", "web", "10.96.0.2", 80, inventory.ProtocolHTTP),
 	).View()
 	target := view.TargetPorts(view.Service(Name("shop", "web")), view.Service(Name("shop", "web")).Ports[0])[0]
 	port := catalog.ServicePort{Service: Name("shop", "web"), Number: 80}

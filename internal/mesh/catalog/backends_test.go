@@ -5,29 +5,31 @@ import (
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
 // An address counts only if the Service selects the existing pod that it belongs to. Otherwise a change of the pod would have
 // to affect Services that do not select it.
 func TestBackends(t *testing.T) {
-	web := Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP)
-	pod := func(change func(*catalog.Pod)) *catalog.Pod {
+	web := Service("shop", "web", "web", "10.96.0.1", 80, inventory.ProtocolHTTP)
+	pod := func(change func(*inventory.Instance)) *inventory.Instance {
 		p := Pod("shop", "web-0", "web", "web", "10.0.0.1")
 		change(p)
 		return p
 	}
 	tests := []struct {
 		name string
-		pod  *catalog.Pod
+		pod  *inventory.Instance
 		want int
 	}{
-		{"a live pod that is selected", pod(func(*catalog.Pod) {}), 1},
-		{"a pod that has finished", pod(func(p *catalog.Pod) { p.Finished = true }), 0},
-		{"a pod that another Service selects", pod(func(p *catalog.Pod) { p.Labels = map[string]string{"app": "other"} }), 0},
-		{"a pod without a sidecar", pod(func(p *catalog.Pod) { p.Injected = false }), 0},
-		{"a pod with a sidecar of OSM", pod(func(p *catalog.Pod) { p.Injected, p.OSMSidecar = false, true }), 1},
-		{"a pod with another address", pod(func(p *catalog.Pod) { p.IPs = Pod("x", "x", "x", "x", "10.0.0.2").IPs }), 0},
+		{"a live pod that is selected", pod(func(*inventory.Instance) {}), 1},
+		{"a pod that has finished", pod(func(p *inventory.Instance) { p.Finished = true }), 0},
+		{"a pod that another Service selects", pod(func(p *inventory.Instance) { p.Labels = map[string]string{"app": "other"} }), 0},
+		{"a pod without a sidecar", pod(func(p *inventory.Instance) { p.Injected = false }), 0},
+		{"a pod with a sidecar of OSM", pod(func(p *inventory.Instance) { p.Injected, p.OSMSidecar = false, true }), 1},
+		{"a pod with another address", pod(func(p *inventory.Instance) { p.IPs = Pod("x", "x", "x", "x", "10.0.0.2").IPs }), 0},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -38,7 +40,7 @@ func TestBackends(t *testing.T) {
 			if len(got) != test.want {
 				t.Errorf("backends %v, want %d", got, test.want)
 			}
-			dep := catalog.Dep{Kind: catalog.DepEndpoints, Name: web.Name}
+			dep := entity.DepEndpoints.Of(web.Name)
 			if len(got) > 0 && !slices.Contains(affected, dep) {
 				t.Errorf("the pod added an endpoint to the Service, but affected only %v", affected)
 			}
@@ -48,10 +50,10 @@ func TestBackends(t *testing.T) {
 
 // Replacing a pod by one with the same identity does not change the identities of the Service.
 func TestServiceIdentitiesCountsPods(t *testing.T) {
-	web := Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP)
+	web := Service("shop", "web", "web", "10.96.0.1", 80, inventory.ProtocolHTTP)
 	one, two := Pod("shop", "one", "web", "web", "10.0.0.1"), Pod("shop", "two", "web", "web", "10.0.0.2")
 	c := Apply(&catalog.Namespace{Name: "shop", Monitored: true}, web, one)
-	identities := catalog.Dep{Kind: catalog.DepServiceIdentities, Name: web.Name}
+	identities := entity.DepServiceIdentities.Of(web.Name)
 	steps := []struct {
 		name     string
 		change   catalog.Change
@@ -73,8 +75,8 @@ func TestServiceIdentitiesCountsPods(t *testing.T) {
 
 // Only the first pod with a sidecar of Open Service Mesh, and the end of the last one, affect what depends on a Service.
 func TestOSMSidecarsOfAService(t *testing.T) {
-	web := Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP)
-	earlier := func(name string) *catalog.Pod {
+	web := Service("shop", "web", "web", "10.96.0.1", 80, inventory.ProtocolHTTP)
+	earlier := func(name string) *inventory.Instance {
 		pod := Pod("shop", name, "web", "web", "10.0.0."+name)
 		pod.Injected, pod.OSMSidecar = false, true
 		return pod
@@ -82,7 +84,7 @@ func TestOSMSidecarsOfAService(t *testing.T) {
 	ended := earlier("2")
 	ended.Finished = true
 	c := Apply(&catalog.Namespace{Name: "shop", Monitored: true}, web, Pod("shop", "9", "web", "web", "10.0.0.9"))
-	identities := catalog.Dep{Kind: catalog.DepServiceIdentities, Name: web.Name}
+	identities := entity.DepServiceIdentities.Of(web.Name)
 	for _, step := range []struct {
 		name           string
 		change         catalog.Change
@@ -105,7 +107,7 @@ func TestOSMSidecarsOfAService(t *testing.T) {
 
 // An endpoint in two EndpointSlices is one backend, which is ready if one of them has it as ready.
 func TestEndpointInTwoSlices(t *testing.T) {
-	service, pod := Service("a", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP), Pod("a", "web", "web", "web", "10.0.0.1")
+	service, pod := Service("a", "web", "web", "10.96.0.1", 80, inventory.ProtocolHTTP), Pod("a", "web", "web", "web", "10.0.0.1")
 	for _, names := range [][2]string{{"web-1", "web-2"}, {"web-2", "web-1"}} {
 		ready, terminating := Slice(service.Name, pod), Slice(service.Name, pod)
 		ready.Name, terminating.Name = Name("a", names[0]), Name("a", names[1])

@@ -4,11 +4,14 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 // BackendTLSPolicy makes sidecars encrypt requests to destinations outside the mesh, and to their own servers (gateway.networking.k8s.io).
 type BackendTLSPolicy struct {
-	Name    Name
+	Name    entity.Name
 	Created time.Time
 	// Targets are what spec.targetRefs names.
 	Targets []PolicyTarget
@@ -39,35 +42,39 @@ const (
 )
 
 // IsEgress reports whether the target is an Egress.
-func (t PolicyTarget) IsEgress() bool { return t.Group == PolicyGroup && t.Kind == string(KindEgress) }
+func (t PolicyTarget) IsEgress() bool {
+	return t.Group == PolicyGroup && t.Kind == string(entity.KindEgress)
+}
 
 // IsExtensionService reports whether the target is an ExtensionService.
 func (t PolicyTarget) IsExtensionService() bool {
-	return t.Group == ConfigGroup && t.Kind == string(KindExtensionService)
+	return t.Group == ConfigGroup && t.Kind == string(entity.KindExtensionService)
 }
 
 // IsService reports whether the target is a Service. Only Services that are servers of the mesh matter: of traces, rate limits or authorization.
-func (t PolicyTarget) IsService() bool { return t.Group == "" && t.Kind == string(KindService) }
+func (t PolicyTarget) IsService() bool { return t.Group == "" && t.Kind == string(entity.KindService) }
 
 // dep returns the dependency of what is encrypted because of the target; false for a target of another kind.
-func (t PolicyTarget) dep(namespace string) (Dep, bool) {
-	name := Name{namespace, t.Name}
+func (t PolicyTarget) dep(namespace string) (entity.Dep, bool) {
+	name := entity.Name{Namespace: namespace, Name: t.Name}
 	switch {
 	case t.IsEgress():
-		return Dep{DepBackendTLS, name}, true
+		return entity.DepBackendTLS.Of(name), true
 	case t.IsExtensionService():
-		return Dep{DepServerTLS, name}, true
+		return entity.DepServerTLS.Of(name), true
 	case t.IsService():
-		return Dep{DepServiceTLS, name}, true
+		return entity.DepServiceTLS.Of(name), true
 	}
-	return Dep{}, false
+	return entity.Dep{}, false
 }
 
 // Ref implements Entry.
-func (p *BackendTLSPolicy) Ref() Ref { return Ref{KindBackendTLSPolicy, p.Name} }
+func (p *BackendTLSPolicy) Ref() entity.Ref {
+	return entity.Ref{Kind: entity.KindBackendTLSPolicy, Name: p.Name}
+}
 
 // Deps implements Entry.
-func (p *BackendTLSPolicy) Deps(list []Dep) []Dep {
+func (p *BackendTLSPolicy) Deps(list []entity.Dep) []entity.Dep {
 	for _, target := range p.Targets {
 		if dep, known := target.dep(p.Name.Namespace); known && !slices.Contains(list, dep) {
 			list = append(list, dep)
@@ -87,20 +94,20 @@ func (v *View) BackendTLSOf(egress *Egress) *BackendTLSPolicy {
 	if declared := v.Egress(egress.Name); declared != nil && declared.Gateway != nil {
 		return nil
 	}
-	return v.oldestBackendTLS(Dep{DepBackendTLS, egress.Name})
+	return v.oldestBackendTLS(entity.DepBackendTLS.Of(egress.Name))
 }
 
 // BackendTLSOfServer returns the policy that decides how connections to an ExtensionService are encrypted; nil for none.
-func (v *View) BackendTLSOfServer(service Name) *BackendTLSPolicy {
-	return v.oldestBackendTLS(Dep{DepServerTLS, service})
+func (v *View) BackendTLSOfServer(service entity.Name) *BackendTLSPolicy {
+	return v.oldestBackendTLS(entity.DepServerTLS.Of(service))
 }
 
 // BackendTLSOfService returns the policy that decides how connections to a port of a Service are encrypted, if the Service is a server of the mesh;
 // nil for none. A policy for the name of the port precedes those for the whole Service. Policies of namespaces outside the mesh do not count.
-func (v *View) BackendTLSOfService(service Name, port uint16) *BackendTLSPolicy {
-	dep := Dep{DepServiceTLS, service}
+func (v *View) BackendTLSOfService(service entity.Name, port uint16) *BackendTLSPolicy {
+	dep := entity.DepServiceTLS.Of(service)
 	if !v.HasBackendTLS(service.Namespace) {
-		v.deps[dep] = struct{}{}
+		v.deps.Add(dep)
 		return nil
 	}
 	section := v.portName(service, port)
@@ -111,9 +118,9 @@ func (v *View) BackendTLSOfService(service Name, port uint16) *BackendTLSPolicy 
 }
 
 // portName returns the name of a port of a Service, which need not be part of the mesh; empty without one.
-func (v *View) portName(name Name, number uint16) string {
-	v.deps.add(DepService, name)
-	if service, found := get[*Service](v.catalog, KindService, name); found {
+func (v *View) portName(name entity.Name, number uint16) string {
+	v.deps.Add(entity.DepService.Of(name))
+	if service, found := get[*inventory.Service](v.catalog, entity.KindService, name); found {
 		for _, port := range service.Ports {
 			if port.Number == number {
 				return port.Name
@@ -129,14 +136,14 @@ func (p *BackendTLSPolicy) targetsSection(service, section string) bool {
 
 // oldestBackendTLS returns the policy that applies to a target; nil for none. A policy that the view excludes has a problem: without it, requests would be
 // sent in plaintext.
-func (v *View) oldestBackendTLS(dep Dep) *BackendTLSPolicy {
+func (v *View) oldestBackendTLS(dep entity.Dep) *BackendTLSPolicy {
 	return v.oldestBackendTLSAmong(dep, func(*BackendTLSPolicy) bool { return true })
 }
 
 // oldestBackendTLSAmong is oldestBackendTLS for some of the policies.
-func (v *View) oldestBackendTLSAmong(dep Dep, isAbout func(*BackendTLSPolicy) bool) *BackendTLSPolicy {
-	v.deps[dep] = struct{}{}
-	policies := slices.DeleteFunc(sorted[*BackendTLSPolicy](v.catalog, KindBackendTLSPolicy, dep), func(p *BackendTLSPolicy) bool { return !isAbout(p) })
+func (v *View) oldestBackendTLSAmong(dep entity.Dep, isAbout func(*BackendTLSPolicy) bool) *BackendTLSPolicy {
+	v.deps.Add(dep)
+	policies := slices.DeleteFunc(sorted[*BackendTLSPolicy](v.catalog, entity.KindBackendTLSPolicy, dep), func(p *BackendTLSPolicy) bool { return !isAbout(p) })
 	if len(policies) == 0 {
 		return nil
 	}
@@ -151,7 +158,7 @@ func (v *View) oldestBackendTLSAmong(dep Dep, isAbout func(*BackendTLSPolicy) bo
 
 // BackendAuthorities is the content of a ConfigMap with authorities of servers outside the mesh.
 type BackendAuthorities struct {
-	Name Name
+	Name entity.Name
 	// PEM has at least one certificate and nothing else, unless Problem is set.
 	PEM []byte
 	// Problem is why the authorities cannot be used, a sentence; empty if they can.
@@ -159,17 +166,19 @@ type BackendAuthorities struct {
 }
 
 // Ref implements Entry.
-func (a *BackendAuthorities) Ref() Ref { return Ref{KindBackendAuthorities, a.Name} }
+func (a *BackendAuthorities) Ref() entity.Ref {
+	return entity.Ref{Kind: entity.KindBackendAuthorities, Name: a.Name}
+}
 
 // Deps implements Entry.
-func (a *BackendAuthorities) Deps(list []Dep) []Dep {
-	return append(list, Dep{DepBackendAuthorities, a.Name})
+func (a *BackendAuthorities) Deps(list []entity.Dep) []entity.Dep {
+	return append(list, entity.DepBackendAuthorities.Of(a.Name))
 }
 
 // BackendAuthorities returns the content of a ConfigMap; nil before it was read.
-func (v *View) BackendAuthorities(name Name) *BackendAuthorities {
-	v.deps.add(DepBackendAuthorities, name)
-	authorities, _ := get[*BackendAuthorities](v.catalog, KindBackendAuthorities, name)
+func (v *View) BackendAuthorities(name entity.Name) *BackendAuthorities {
+	v.deps.Add(entity.DepBackendAuthorities.Of(name))
+	authorities, _ := get[*BackendAuthorities](v.catalog, entity.KindBackendAuthorities, name)
 	return authorities
 }
 

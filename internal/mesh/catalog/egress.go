@@ -6,16 +6,18 @@ import (
 	"slices"
 	"time"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 // ProtocolHTTPS is TLS of the application to a destination outside the mesh. Only an Egress has it.
-const ProtocolHTTPS Protocol = "https"
+const ProtocolHTTPS inventory.Protocol = "https"
 
 // Egress allows workloads of its namespace to call destinations outside the mesh (policy.openservicemesh.io). It requires
 // Settings.EgressPolicies.
 type Egress struct {
-	Name    Name
+	Name    entity.Name
 	Created time.Time
 	// Sources are the clients, in the namespace of the Egress, sorted.
 	Sources []identity.ServiceAccount
@@ -39,28 +41,28 @@ type Egress struct {
 // EgressPort is a port outside the mesh and its protocol.
 type EgressPort struct {
 	Number   uint16
-	Protocol Protocol
+	Protocol inventory.Protocol
 }
 
 // Ref implements Entry.
-func (e *Egress) Ref() Ref { return Ref{KindEgress, e.Name} }
+func (e *Egress) Ref() entity.Ref { return entity.Ref{Kind: entity.KindEgress, Name: e.Name} }
 
 // Age implements Aged.
 func (e *Egress) Age() time.Time { return e.Created }
 
 // Deps implements Entry. Every Egress concerns the egress gateway, because its namespace may require it.
-func (e *Egress) Deps(list []Dep) []Dep {
+func (e *Egress) Deps(list []entity.Dep) []entity.Dep {
 	for _, source := range e.Sources {
-		list = append(list, Dep{DepEgressesFrom, Name(source)})
+		list = append(list, entity.DepEgressesFrom.Of(entity.Name(source)))
 	}
 	if e.Setting != "" {
-		list = append(list, Dep{DepSettingUsers, Name{e.Name.Namespace, e.Setting}})
+		list = append(list, entity.DepSettingUsers.Of(entity.Name{Namespace: e.Name.Namespace, Name: e.Setting}))
 	}
-	return append(list, Dep{Kind: DepEgressGateway})
+	return append(list, entity.Dep{Kind: entity.DepEgressGateway})
 }
 
 // HasPort reports whether the policy has a port with one of the protocols.
-func (e *Egress) HasPort(number uint16, protocols ...Protocol) bool {
+func (e *Egress) HasPort(number uint16, protocols ...inventory.Protocol) bool {
 	first, _ := slices.BinarySearchFunc(e.Ports, number, func(p EgressPort, number uint16) int { return cmp.Compare(p.Number, number) })
 	for _, port := range e.Ports[first:] {
 		if port.Number != number {
@@ -75,7 +77,7 @@ func (e *Egress) HasPort(number uint16, protocols ...Protocol) bool {
 
 // EgressesFrom returns the Egresses of a client: the oldest first, then by name.
 func (v *View) EgressesFrom(source identity.ServiceAccount) []*Egress {
-	list := Find[*Egress](v, KindEgress, Dep{DepEgressesFrom, Name(source)})
+	list := Find[*Egress](v, entity.KindEgress, entity.DepEgressesFrom.Of(entity.Name(source)))
 	slices.SortStableFunc(list, func(a, b *Egress) int { return a.Created.Compare(b.Created) })
 	for i, policy := range list {
 		list[i] = v.InForce(policy)
@@ -84,7 +86,7 @@ func (v *View) EgressesFrom(source identity.ServiceAccount) []*Egress {
 }
 
 // Egress returns an Egress as its author wrote it, or nil. It records no dependency.
-func (v *View) Egress(name Name) *Egress {
-	policy, _ := get[*Egress](v.catalog, KindEgress, name)
+func (v *View) Egress(name entity.Name) *Egress {
+	policy, _ := get[*Egress](v.catalog, entity.KindEgress, name)
 	return policy
 }

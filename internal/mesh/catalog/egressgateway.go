@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -23,11 +25,11 @@ type EgressTLS struct {
 }
 
 // Credential returns the name of the Secret that an Egress refers to; ok is false without one.
-func (e *Egress) Credential() (name Name, ok bool) {
+func (e *Egress) Credential() (name entity.Name, ok bool) {
 	if e.Gateway == nil || e.Gateway.TLS == nil {
-		return Name{}, false
+		return entity.Name{}, false
 	}
-	return Name{e.Name.Namespace, e.Gateway.TLS.Secret}, true
+	return entity.Name{Namespace: e.Name.Namespace, Name: e.Gateway.TLS.Secret}, true
 }
 
 // ThroughGateway returns the policy with the egress gateway. It looks up hosts itself, so it cannot forward to the address that a client
@@ -40,7 +42,7 @@ func (e *Egress) ThroughGateway() *Egress {
 	out.Gateway, out.Prefixes = &EgressGateway{}, nil
 	out.Hosts = slices.DeleteFunc(slices.Clone(e.Hosts), IsLocalHost)
 	out.Ports = slices.DeleteFunc(slices.Clone(e.Ports), func(port EgressPort) bool {
-		return len(e.Prefixes) > 0 || port.Protocol != ProtocolHTTP && port.Protocol != ProtocolHTTPS
+		return len(e.Prefixes) > 0 || port.Protocol != inventory.ProtocolHTTP && port.Protocol != ProtocolHTTPS
 	})
 	return &out
 }
@@ -61,8 +63,8 @@ func IsOwnHost(host string) bool {
 
 // RequiresEgressGateway reports whether workloads of a namespace reach destinations outside the mesh through the egress gateway only.
 func (v *View) RequiresEgressGateway(namespace string) bool {
-	v.deps.add(DepRequiresEgressGateway, Name{Namespace: namespace})
-	ns, ok := get[*Namespace](v.catalog, KindNamespace, Name{Namespace: namespace})
+	v.deps.Add(entity.DepRequiresEgressGateway.In(namespace))
+	ns, ok := get[*Namespace](v.catalog, entity.KindNamespace, entity.Name{Namespace: namespace})
 	return ok && ns.EgressGateway
 }
 
@@ -81,7 +83,7 @@ func (v *View) InForce(policy *Egress) *Egress {
 
 // EgressCredential is the content of a Secret that an Egress refers to.
 type EgressCredential struct {
-	Name Name
+	Name entity.Name
 	// AuthoritiesPEM are the authorities of the servers. They are valid, unless Problem is set.
 	AuthoritiesPEM []byte
 	// ChainPEM and KeyPEM are the client certificate; empty without one. They are valid and belong together.
@@ -91,16 +93,18 @@ type EgressCredential struct {
 }
 
 // Ref implements Entry.
-func (c *EgressCredential) Ref() Ref { return Ref{KindEgressCredential, c.Name} }
+func (c *EgressCredential) Ref() entity.Ref {
+	return entity.Ref{Kind: entity.KindEgressCredential, Name: c.Name}
+}
 
 // Deps implements Entry.
-func (c *EgressCredential) Deps(list []Dep) []Dep {
-	return append(list, Dep{Kind: DepEgressGateway})
+func (c *EgressCredential) Deps(list []entity.Dep) []entity.Dep {
+	return append(list, entity.Dep{Kind: entity.DepEgressGateway})
 }
 
 // GatewayEgresses returns the Egresses of the mesh with the egress gateway, by name.
 func (v *View) GatewayEgresses() []*Egress {
-	list := Find[*Egress](v, KindEgress, Dep{Kind: DepEgressGateway})
+	list := Find[*Egress](v, entity.KindEgress, entity.Dep{Kind: entity.DepEgressGateway})
 	for i, policy := range list {
 		list[i] = v.InForce(policy)
 	}
@@ -108,17 +112,17 @@ func (v *View) GatewayEgresses() []*Egress {
 }
 
 // EgressCredential returns the content of a Secret; nil before it was read.
-func (v *View) EgressCredential(name Name) *EgressCredential {
-	v.deps.add(DepEgressGateway, Name{})
-	credential, _ := get[*EgressCredential](v.catalog, KindEgressCredential, name)
+func (v *View) EgressCredential(name entity.Name) *EgressCredential {
+	v.deps.Add(entity.Dep{Kind: entity.DepEgressGateway})
+	credential, _ := get[*EgressCredential](v.catalog, entity.KindEgressCredential, name)
 	return credential
 }
 
 // EgressGatewayAddresses are the addresses of the Service of the egress gateway, none without the Service.
 func (v *View) EgressGatewayAddresses() []netip.Addr {
-	name := Name{v.Settings().Namespace, names.EgressGateway}
-	v.deps.add(DepService, name)
-	if service, ok := get[*Service](v.catalog, KindService, name); ok {
+	name := entity.Name{Namespace: v.Settings().Namespace, Name: names.EgressGateway}
+	v.deps.Add(entity.DepService.Of(name))
+	if service, ok := get[*inventory.Service](v.catalog, entity.KindService, name); ok {
 		return service.ClusterIPs
 	}
 	return nil
@@ -126,14 +130,16 @@ func (v *View) EgressGatewayAddresses() []netip.Addr {
 
 // ForwardedHosts decides to which hosts the egress gateway forwards.
 func (v *View) ForwardedHosts() ForwardedHosts {
-	name := Name{v.Settings().Namespace, names.EgressGateway}
-	v.deps.add(DepService, name)
+	name := entity.Name{Namespace: v.Settings().Namespace, Name: names.EgressGateway}
+	v.deps.Add(entity.DepService.Of(name))
 	hosts := ForwardedHosts{MeshNamespace: name.Namespace}
-	if service, ok := get[*Service](v.catalog, KindService, name); ok {
+	if service, ok := get[*inventory.Service](v.catalog, entity.KindService, name); ok {
 		hosts.Namespaces = service.AllowedNamespaces
 	}
 	return hosts
 }
 
 // IsEgressGateway reports whether a pod belongs to the egress gateway of the mesh.
-func (v *View) IsEgressGateway(pod *Pod) bool { return v.isGatewayPod(pod, names.EgressGateway) }
+func (v *View) IsEgressGateway(pod *inventory.Instance) bool {
+	return v.isGatewayPod(pod, names.EgressGateway)
+}

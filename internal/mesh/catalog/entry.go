@@ -1,86 +1,24 @@
 package catalog
 
 import (
-	"cmp"
-	"net/netip"
 	"time"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
-
-// Name is the namespace and name of an object.
-type Name struct {
-	Namespace string
-	Name      string
-}
-
-// String is "<namespace>/<name>".
-func (n Name) String() string { return n.Namespace + "/" + n.Name }
-
-// Compare orders by namespace, then name.
-func (n Name) Compare(other Name) int {
-	return cmp.Or(cmp.Compare(n.Namespace, other.Namespace), cmp.Compare(n.Name, other.Name))
-}
-
-// Kind is the kind of an entry.
-type Kind string
-
-// Kinds of entries.
-const (
-	KindNamespace      Kind = "Namespace"
-	KindServiceAccount Kind = "ServiceAccount"
-	KindPod            Kind = "Pod"
-	KindService        Kind = "Service"
-	KindEndpointSlice  Kind = "EndpointSlice"
-	KindTrafficTarget  Kind = "TrafficTarget"
-	KindHTTPRouteGroup Kind = "HTTPRouteGroup"
-	KindTCPRoute       Kind = "TCPRoute"
-	KindTrafficSplit   Kind = "TrafficSplit"
-	// KindUpstreamTrafficSetting is here because Egresses refer to such policies, which package upstream has.
-	KindUpstreamTrafficSetting Kind = "UpstreamTrafficSetting"
-	KindEgress                 Kind = "Egress"
-	KindExtensionService       Kind = "ExtensionService"
-	KindGatewayClass           Kind = "GatewayClass"
-	KindGateway                Kind = "Gateway"
-	KindHTTPRoute              Kind = "HTTPRoute"
-	KindGRPCRoute              Kind = "GRPCRoute"
-	KindTLSRoute               Kind = "TLSRoute"
-	// KindGatewayTCPRoute is the TCPRoute of the Gateway API. KindTCPRoute is that of SMI.
-	KindGatewayTCPRoute Kind = "TCPRoute.gateway.networking.k8s.io"
-	KindReferenceGrant  Kind = "ReferenceGrant"
-	// KindGatewayCertificate entries are the Secrets that Gateways refer to.
-	KindGatewayCertificate Kind = "GatewayCertificate"
-	// KindGatewayAuthorities entries are the ConfigMaps with the authorities of clients that Gateways refer to.
-	KindGatewayAuthorities Kind = "GatewayAuthorities"
-	KindBackendTLSPolicy   Kind = "BackendTLSPolicy"
-	// KindBackendAuthorities entries are the ConfigMaps with the authorities of servers that BackendTLSPolicies refer to.
-	KindBackendAuthorities Kind = "BackendAuthorities"
-	// KindEgressCredential entries are the Secrets that Egresses refer to.
-	KindEgressCredential Kind = "EgressCredential"
-	// KindNamespaceLabels entries are separate from those of KindNamespace, because an edit of labels rarely affects anything.
-	KindNamespaceLabels Kind = "NamespaceLabels"
-	KindServiceCIDR     Kind = "ServiceCIDR"
-	KindSettings        Kind = "Settings"
-)
-
-// Ref names one entry.
-type Ref struct {
-	Kind Kind
-	Name Name
-}
 
 // Entry is one object of the mesh as plain data.
 type Entry interface {
 	// Ref identifies the entry. Two entries with equal Refs are versions of the same object.
-	Ref() Ref
+	Ref() entity.Ref
 	// Deps appends the dependencies that the entry has: a scope with one of them may change with the entry. Queries find entries by
 	// them, so this is the only place that names them.
-	Deps(list []Dep) []Dep
+	Deps(list []entity.Dep) []entity.Dep
 }
 
 // Change replaces the entry with this Ref, or removes it when Entry is nil.
 type Change struct {
-	Ref   Ref
+	Ref   entity.Ref
 	Entry Entry
 	// Exists is true if the object exists, although nothing of it can be used and Entry is nil. Problem is why, a sentence; empty if it is not known.
 	Exists  bool
@@ -111,182 +49,57 @@ type Namespace struct {
 }
 
 // Ref identifies one entry.
-func (n *Namespace) Ref() Ref { return Ref{KindNamespace, Name{Namespace: n.Name}} }
+func (n *Namespace) Ref() entity.Ref {
+	return entity.Ref{Kind: entity.KindNamespace, Name: entity.Name{Namespace: n.Name}}
+}
 
 // Deps implements Entry.
-func (n *Namespace) Deps(list []Dep) []Dep {
-	own := Name{Namespace: n.Name}
+func (n *Namespace) Deps(list []entity.Dep) []entity.Dep {
+	own := entity.Name{Namespace: n.Name}
 	list = append(list,
-		Dep{Kind: DepServices}, Dep{Kind: DepEgressGateway},
-		Dep{DepNamespaceServices, own}, Dep{DepPermissive, own}, Dep{DepRequiresEgressGateway, own}, Dep{DepEscapedSlashes, own}, Dep{DepMember, own},
+		entity.Dep{Kind: entity.DepServices}, entity.Dep{Kind: entity.DepEgressGateway},
+		entity.DepNamespaceServices.Of(own), entity.DepPermissive.Of(own), entity.DepRequiresEgressGateway.Of(own), entity.DepEscapedSlashes.Of(own), entity.DepMember.Of(own),
 	)
 	if n.Permissive != nil {
-		list = append(list, Dep{Kind: DepPermissiveOverrides})
+		list = append(list, entity.Dep{Kind: entity.DepPermissiveOverrides})
 	}
 	return list
 }
 
 // ServiceAccount exists for its UID: tokens of a deleted and recreated account are invalid.
 type ServiceAccount struct {
-	Name Name
+	Name entity.Name
 	UID  string
 }
 
 // Ref implements Entry.
-func (s *ServiceAccount) Ref() Ref { return Ref{KindServiceAccount, s.Name} }
+func (s *ServiceAccount) Ref() entity.Ref {
+	return entity.Ref{Kind: entity.KindServiceAccount, Name: s.Name}
+}
 
 // Deps implements Entry.
-func (s *ServiceAccount) Deps(list []Dep) []Dep {
-	return append(list, Dep{DepAccount, s.Name})
-}
-
-// Pod is the part of a pod that the mesh uses.
-type Pod struct {
-	Name           Name
-	UID            string
-	ServiceAccount string
-	IPs            []netip.Addr
-	Labels         map[string]string
-	// Workload is what manages the pod, for labels of metrics. It grants nothing.
-	Workload Workload
-	// Ports maps the names of container ports to their numbers.
-	Ports map[string]uint16
-	// Injected is true when the pod carries the mesh's sidecar.
-	Injected bool
-	// OSMSidecar is true when the pod has a sidecar of Open Service Mesh instead. Until its certificate from the same
-	// authority expires, it proves its identity to clients. It connects to this control plane only while a bridge is open.
-	OSMSidecar bool
-	// Revision is the MeshRevision whose injector added the sidecar; empty without one.
-	Revision string
-	// OnDemand is true when the sidecar loads its destinations at first use.
-	OnDemand bool
-	// EagerDestinations are the Services that such a sidecar has from the beginning, "<namespace>/<name>", sorted and joined by commas.
-	EagerDestinations string
-	// Metrics is true when the pod is annotated for scraping, so its sidecar serves metrics.
-	Metrics bool
-	// Finished is true when the pod has succeeded or failed. Services do not select it any more.
-	Finished bool
-	// Terminating is true from the deletion of the pod until it is gone. Its endpoints count as terminating, also while EndpointSlices do not say so yet.
-	Terminating bool
-	// NodeUnreachable is true when Kubernetes has marked the pod as not ready only because its node does not report. Its containers were ready.
-	NodeUnreachable bool
-}
-
-// Workload is what manages a pod, such as a Deployment, or the pod itself.
-type Workload struct{ Kind, Name string }
-
-// Ref implements Entry.
-func (p *Pod) Ref() Ref { return Ref{KindPod, p.Name} }
-
-// Deps implements Entry.
-func (p *Pod) Deps(list []Dep) []Dep {
-	return append(list, Dep{DepPod, p.Name})
-}
-
-// Identity is the workload identity of the pod.
-func (p *Pod) Identity() identity.ServiceAccount {
-	return identity.ServiceAccount{Namespace: p.Name.Namespace, Name: p.ServiceAccount}
-}
-
-// Protocol is how the mesh handles a Service port. The values are OSM's.
-type Protocol string
-
-// Protocols of Service ports.
-const (
-	ProtocolHTTP           Protocol = "http"
-	ProtocolGRPC           Protocol = "grpc"
-	ProtocolTCP            Protocol = "tcp"
-	ProtocolTCPServerFirst Protocol = "tcp-server-first"
-)
-
-// IsHTTP reports whether requests, not only connections, are routed and authorized.
-func (p Protocol) IsHTTP() bool { return p == ProtocolHTTP || p == ProtocolGRPC }
-
-// Service is a Kubernetes Service.
-type Service struct {
-	Name Name
-	// ClusterIPs are the virtual addresses; a headless Service has none.
-	ClusterIPs []netip.Addr
-	// Selector selects the pods behind the Service; empty if its EndpointSlices are handwritten.
-	Selector map[string]string
-	// Ports are sorted by number.
-	Ports []Port
-	// AllowedNamespaces are those to which the egress gateway forwards, if this is its Service.
-	AllowedNamespaces []string
-	// DecodeSlashes overrides that of the namespace; nil does not.
-	DecodeSlashes *bool
-}
-
-// Ref implements Entry.
-func (s *Service) Ref() Ref { return Ref{KindService, s.Name} }
-
-// Deps implements Entry.
-func (s *Service) Deps(list []Dep) []Dep {
-	return append(list, Dep{DepService, s.Name}, Dep{DepNamespaceServices, Name{Namespace: s.Name.Namespace}})
-}
-
-// Headless reports whether clients connect to the pods' own addresses.
-func (s *Service) Headless() bool { return len(s.ClusterIPs) == 0 }
-
-// Port is one port of a Service.
-type Port struct {
-	Name   string
-	Number uint16
-	// TargetPort is the container's port; 0 when TargetName names it instead.
-	TargetPort uint16
-	TargetName string
-	Protocol   Protocol
-	// TLS is true if the application itself uses TLS, inside that of the mesh. Its protocol is ProtocolTCP.
-	TLS bool
-	// HTTP2 is true if the application has HTTP/2 without TLS, and maybe nothing else. Its protocol is ProtocolHTTP or ProtocolGRPC.
-	HTTP2 bool
-	// Assumed is true if neither an appProtocol nor the name of the port declares its protocol, which then is ProtocolHTTP.
-	Assumed bool
-}
-
-// EndpointSlice is part of the endpoints of a Service.
-type EndpointSlice struct {
-	Name    Name
-	Service Name
-	// Ports maps the names of the Service's ports to the endpoints' port numbers.
-	Ports     map[string]uint16
-	Endpoints []Endpoint
-}
-
-// Ref implements Entry.
-func (s *EndpointSlice) Ref() Ref { return Ref{KindEndpointSlice, s.Name} }
-
-// Deps implements Entry.
-func (s *EndpointSlice) Deps(list []Dep) []Dep {
-	return append(list, Dep{DepEndpoints, s.Service})
-}
-
-// Endpoint is one address behind a Service. Its identity comes from its pod only.
-type Endpoint struct {
-	Address netip.Addr
-	// Pod is empty if the endpoint names none. Then it can count only behind a Service without a selector.
-	Pod Name
-	// Ready is true when the endpoint accepts new traffic. Terminating endpoints are used when no other is ready.
-	Ready       bool
-	Terminating bool
+func (s *ServiceAccount) Deps(list []entity.Dep) []entity.Dep {
+	return append(list, entity.DepAccount.Of(s.Name))
 }
 
 // TrafficTarget grants sources access to a destination (access.smi-spec.io).
 type TrafficTarget struct {
-	Name        Name
+	Name        entity.Name
 	Destination identity.ServiceAccount
 	Sources     []identity.ServiceAccount
 	Rules       []TargetRule
 }
 
 // Ref implements Entry.
-func (t *TrafficTarget) Ref() Ref { return Ref{KindTrafficTarget, t.Name} }
+func (t *TrafficTarget) Ref() entity.Ref {
+	return entity.Ref{Kind: entity.KindTrafficTarget, Name: t.Name}
+}
 
 // Deps implements Entry.
-func (t *TrafficTarget) Deps(list []Dep) []Dep {
-	list = append(list, Dep{DepTargetsTo, Name(t.Destination)})
+func (t *TrafficTarget) Deps(list []entity.Dep) []entity.Dep {
+	list = append(list, entity.DepTargetsTo.Of(entity.Name(t.Destination)))
 	for _, source := range t.Sources {
-		list = append(list, Dep{DepTargetsFrom, Name(source)})
+		list = append(list, entity.DepTargetsFrom.Of(entity.Name(source)))
 	}
 	return list
 }
@@ -294,7 +107,7 @@ func (t *TrafficTarget) Deps(list []Dep) []Dep {
 // TargetRule refers to a route object in the TrafficTarget's namespace.
 type TargetRule struct {
 	// Kind is KindHTTPRouteGroup or KindTCPRoute.
-	Kind Kind
+	Kind entity.Kind
 	Name string
 	// Matches selects matches of an HTTPRouteGroup by name; empty means all of them (SMI).
 	Matches []string
@@ -302,16 +115,18 @@ type TargetRule struct {
 
 // HTTPRouteGroup holds named HTTP matches (specs.smi-spec.io).
 type HTTPRouteGroup struct {
-	Name    Name
+	Name    entity.Name
 	Matches []HTTPMatch
 }
 
 // Ref implements Entry.
-func (g *HTTPRouteGroup) Ref() Ref { return Ref{KindHTTPRouteGroup, g.Name} }
+func (g *HTTPRouteGroup) Ref() entity.Ref {
+	return entity.Ref{Kind: entity.KindHTTPRouteGroup, Name: g.Name}
+}
 
 // Deps implements Entry.
-func (g *HTTPRouteGroup) Deps(list []Dep) []Dep {
-	return append(list, Dep{DepHTTPRouteGroup, g.Name}, Dep{DepRouteGroupsIn, Name{Namespace: g.Name.Namespace}})
+func (g *HTTPRouteGroup) Deps(list []entity.Dep) []entity.Dep {
+	return append(list, entity.DepHTTPRouteGroup.Of(g.Name), entity.DepRouteGroupsIn.In(g.Name.Namespace))
 }
 
 // HTTPMatch selects requests. Every part that is set must match.
@@ -333,23 +148,23 @@ type HeaderMatch struct {
 
 // TCPRoute names destination ports (specs.smi-spec.io). No ports means every port.
 type TCPRoute struct {
-	Name  Name
+	Name  entity.Name
 	Ports []uint16
 }
 
 // Ref implements Entry.
-func (r *TCPRoute) Ref() Ref { return Ref{KindTCPRoute, r.Name} }
+func (r *TCPRoute) Ref() entity.Ref { return entity.Ref{Kind: entity.KindTCPRoute, Name: r.Name} }
 
 // Deps implements Entry.
-func (r *TCPRoute) Deps(list []Dep) []Dep {
-	return append(list, Dep{DepTCPRoute, r.Name})
+func (r *TCPRoute) Deps(list []entity.Dep) []entity.Dep {
+	return append(list, entity.DepTCPRoute.Of(r.Name))
 }
 
 // TrafficSplit distributes the traffic of a root Service to backends in its namespace by weight (split.smi-spec.io).
 type TrafficSplit struct {
-	Name     Name
+	Name     entity.Name
 	Created  time.Time
-	Root     Name
+	Root     entity.Name
 	Backends []SplitBackend
 	// Matches are the HTTPRouteGroups, in the split's namespace and sorted, that select the requests of this split.
 	// Empty selects all requests. A group that does not exist selects none.
@@ -357,23 +172,25 @@ type TrafficSplit struct {
 }
 
 // Ref implements Entry.
-func (s *TrafficSplit) Ref() Ref { return Ref{KindTrafficSplit, s.Name} }
+func (s *TrafficSplit) Ref() entity.Ref {
+	return entity.Ref{Kind: entity.KindTrafficSplit, Name: s.Name}
+}
 
 // Age implements Aged.
 func (s *TrafficSplit) Age() time.Time { return s.Created }
 
 // Deps implements Entry.
-func (s *TrafficSplit) Deps(list []Dep) []Dep {
-	list = append(list, Dep{DepSplit, s.Root}, Dep{DepSplitsIn, Name{Namespace: s.Name.Namespace}})
+func (s *TrafficSplit) Deps(list []entity.Dep) []entity.Dep {
+	list = append(list, entity.DepSplit.Of(s.Root), entity.DepSplitsIn.In(s.Name.Namespace))
 	for _, backend := range s.Backends {
-		list = append(list, Dep{DepSplitsWith, backend.Service})
+		list = append(list, entity.DepSplitsWith.Of(backend.Service))
 	}
 	return list
 }
 
 // SplitBackend is one weighted backend of a TrafficSplit.
 type SplitBackend struct {
-	Service Name
+	Service entity.Name
 	Weight  uint32
 }
 
@@ -442,11 +259,11 @@ const (
 )
 
 // Ref implements Entry.
-func (s *Settings) Ref() Ref { return Ref{Kind: KindSettings} }
+func (s *Settings) Ref() entity.Ref { return entity.Ref{Kind: entity.KindSettings} }
 
 // Deps implements Entry.
-func (s *Settings) Deps(list []Dep) []Dep {
-	return append(list, Dep{Kind: DepSettings})
+func (s *Settings) Deps(list []entity.Dep) []entity.Dep {
+	return append(list, entity.Dep{Kind: entity.DepSettings})
 }
 
 // TLS has the parameters of connections between sidecars, by Envoy's names. Empty values mean Envoy's defaults.

@@ -1,10 +1,14 @@
 package catalog
 
-import "time"
+import (
+	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+)
 
 // ExtensionService is a server outside the mesh that sidecars call (config.openservicemesh.io).
 type ExtensionService struct {
-	Name Name
+	Name entity.Name
 	// Address is a DNS name or an IP address.
 	Address string
 	Port    uint16
@@ -15,19 +19,21 @@ type ExtensionService struct {
 }
 
 // Ref implements Entry.
-func (s *ExtensionService) Ref() Ref { return Ref{KindExtensionService, s.Name} }
+func (s *ExtensionService) Ref() entity.Ref {
+	return entity.Ref{Kind: entity.KindExtensionService, Name: s.Name}
+}
 
 // Deps implements Entry.
-func (s *ExtensionService) Deps(list []Dep) []Dep {
-	return append(list, Dep{DepExtensionService, s.Name})
+func (s *ExtensionService) Deps(list []entity.Dep) []entity.Dep {
+	return append(list, entity.DepExtensionService.Of(s.Name))
 }
 
 // ExtensionService returns the server that a policy in a namespace refers to; nil if there is none. It must be in the namespace of the
 // policy or of the mesh, so that nobody else decides where sidecars send data.
-func (v *View) ExtensionService(policyNamespace string, name Name) *ExtensionService {
-	v.deps.add(DepExtensionService, name)
+func (v *View) ExtensionService(policyNamespace string, name entity.Name) *ExtensionService {
+	v.deps.Add(entity.DepExtensionService.Of(name))
 	if name.Namespace != policyNamespace && name.Namespace != v.Settings().Namespace {
 		return nil
 	}
-	return Named[*ExtensionService](v, KindExtensionService, DepExtensionService, name)
+	return Named[*ExtensionService](v, entity.KindExtensionService, entity.DepExtensionService, name)
 }

@@ -6,13 +6,15 @@ import (
 	"slices"
 	"time"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // Gateway is a Gateway of a class of this mesh (gateway.networking.k8s.io).
 type Gateway struct {
-	Name    Name
+	Name    entity.Name
 	Created time.Time
 	// Class is the name of its GatewayClass.
 	Class     string
@@ -30,11 +32,11 @@ const (
 )
 
 // Ref implements Entry.
-func (g *Gateway) Ref() Ref { return Ref{KindGateway, g.Name} }
+func (g *Gateway) Ref() entity.Ref { return entity.Ref{Kind: entity.KindGateway, Name: g.Name} }
 
 // Deps implements Entry.
-func (g *Gateway) Deps(list []Dep) []Dep {
-	return append(list, Dep{Kind: DepGateways})
+func (g *Gateway) Deps(list []entity.Dep) []entity.Dep {
+	return append(list, entity.Dep{Kind: entity.DepGateways})
 }
 
 // GatewayListener is one listener of a Gateway.
@@ -48,7 +50,7 @@ type GatewayListener struct {
 	// Terminate is false if TLS passes through.
 	Terminate bool
 	// Certificates are the Secrets in order of preference.
-	Certificates []Name
+	Certificates []entity.Name
 	// OtherCertificate describes a certificate that is not a Secret; empty if there is none.
 	OtherCertificate string
 	// From selects the namespaces whose routes may attach: Same, All, Selector or None.
@@ -56,7 +58,7 @@ type GatewayListener struct {
 	// Selector selects these namespaces by labels.
 	Selector LabelSelector
 	// Kinds are the supported ones among the kinds of routes that the listener names, sorted, and UnknownKinds is true if it names others. See RouteKinds.
-	Kinds        []Kind
+	Kinds        []entity.Kind
 	UnknownKinds bool
 	// Clients is the demand for certificates of clients; nil without one.
 	Clients *ClientValidation
@@ -71,18 +73,18 @@ const (
 )
 
 // ListenerRouteKinds are the kinds of routes that listeners with a protocol support, sorted.
-func ListenerRouteKinds(protocol string) []Kind {
+func ListenerRouteKinds(protocol string) []entity.Kind {
 	switch protocol {
 	case ListenerTLS:
-		return []Kind{KindTLSRoute}
+		return []entity.Kind{entity.KindTLSRoute}
 	case ListenerTCP:
-		return []Kind{KindGatewayTCPRoute}
+		return []entity.Kind{entity.KindGatewayTCPRoute}
 	}
-	return []Kind{KindGRPCRoute, KindHTTPRoute}
+	return []entity.Kind{entity.KindGRPCRoute, entity.KindHTTPRoute}
 }
 
 // RouteKinds are the kinds of routes that may attach, sorted: all supported ones, unless the listener names its kinds.
-func (l *GatewayListener) RouteKinds() []Kind {
+func (l *GatewayListener) RouteKinds() []entity.Kind {
 	if len(l.Kinds) == 0 && !l.UnknownKinds {
 		return ListenerRouteKinds(l.Protocol)
 	}
@@ -130,11 +132,13 @@ type GatewayClass struct {
 }
 
 // Ref implements Entry.
-func (c *GatewayClass) Ref() Ref { return Ref{KindGatewayClass, Name{Name: c.Name}} }
+func (c *GatewayClass) Ref() entity.Ref {
+	return entity.Ref{Kind: entity.KindGatewayClass, Name: entity.Name{Name: c.Name}}
+}
 
 // Deps implements Entry.
-func (c *GatewayClass) Deps(list []Dep) []Dep {
-	return append(list, Dep{Kind: DepGateways})
+func (c *GatewayClass) Deps(list []entity.Dep) []entity.Dep {
+	return append(list, entity.Dep{Kind: entity.DepGateways})
 }
 
 // NamespaceLabels are the labels of a namespace, which select routes of Gateways.
@@ -144,16 +148,18 @@ type NamespaceLabels struct {
 }
 
 // Ref implements Entry.
-func (l *NamespaceLabels) Ref() Ref { return Ref{KindNamespaceLabels, Name{Name: l.Namespace}} }
+func (l *NamespaceLabels) Ref() entity.Ref {
+	return entity.Ref{Kind: entity.KindNamespaceLabels, Name: entity.Name{Name: l.Namespace}}
+}
 
 // Deps implements Entry.
-func (l *NamespaceLabels) Deps(list []Dep) []Dep {
-	return append(list, Dep{Kind: DepNamespaceLabels})
+func (l *NamespaceLabels) Deps(list []entity.Dep) []entity.Dep {
+	return append(list, entity.Dep{Kind: entity.DepNamespaceLabels})
 }
 
 // ReferenceGrant permits references to objects of its namespace (gateway.networking.k8s.io).
 type ReferenceGrant struct {
-	Name Name
+	Name entity.Name
 	From []GrantedReferrer
 	To   []GrantedObject
 }
@@ -165,16 +171,18 @@ type GrantedReferrer struct{ Group, Kind, Namespace string }
 type GrantedObject struct{ Group, Kind, Name string }
 
 // Ref implements Entry.
-func (g *ReferenceGrant) Ref() Ref { return Ref{KindReferenceGrant, g.Name} }
+func (g *ReferenceGrant) Ref() entity.Ref {
+	return entity.Ref{Kind: entity.KindReferenceGrant, Name: g.Name}
+}
 
 // Deps implements Entry.
-func (g *ReferenceGrant) Deps(list []Dep) []Dep {
-	return append(list, Dep{Kind: DepGateways}, Dep{DepGrantsIn, Name{Namespace: g.Name.Namespace}})
+func (g *ReferenceGrant) Deps(list []entity.Dep) []entity.Dep {
+	return append(list, entity.Dep{Kind: entity.DepGateways}, entity.DepGrantsIn.In(g.Name.Namespace))
 }
 
 // GatewayCertificate is the content of a Secret that a listener of a Gateway refers to.
 type GatewayCertificate struct {
-	Name Name
+	Name entity.Name
 	// ChainPEM and KeyPEM are valid and belong together, unless Problem is set.
 	ChainPEM, KeyPEM []byte
 	// Problem is why the certificate cannot be used, a sentence; empty if it can.
@@ -184,18 +192,20 @@ type GatewayCertificate struct {
 }
 
 // Ref implements Entry.
-func (c *GatewayCertificate) Ref() Ref { return Ref{KindGatewayCertificate, c.Name} }
+func (c *GatewayCertificate) Ref() entity.Ref {
+	return entity.Ref{Kind: entity.KindGatewayCertificate, Name: c.Name}
+}
 
 // Deps implements Entry.
-func (c *GatewayCertificate) Deps(list []Dep) []Dep {
-	return append(list, Dep{Kind: DepGateways})
+func (c *GatewayCertificate) Deps(list []entity.Dep) []entity.Dep {
+	return append(list, entity.Dep{Kind: entity.DepGateways})
 }
 
 // Gateways returns the Gateways of the classes of this mesh, the oldest first, then by name.
 func (v *View) Gateways() []*Gateway {
-	gateways := Find[*Gateway](v, KindGateway, Dep{Kind: DepGateways})
+	gateways := Find[*Gateway](v, entity.KindGateway, entity.Dep{Kind: entity.DepGateways})
 	gateways = slices.DeleteFunc(gateways, func(g *Gateway) bool {
-		_, ours := get[*GatewayClass](v.catalog, KindGatewayClass, Name{Name: g.Class})
+		_, ours := get[*GatewayClass](v.catalog, entity.KindGatewayClass, entity.Name{Name: g.Class})
 		return !ours
 	})
 	slices.SortStableFunc(gateways, func(a, b *Gateway) int { return a.Created.Compare(b.Created) })
@@ -210,32 +220,32 @@ func (v *View) MayHaveGateways(namespace, class string) bool {
 
 // GatewayClass returns a class of this mesh, or nil.
 func (v *View) GatewayClass(name string) *GatewayClass {
-	v.deps.add(DepGateways, Name{})
-	class, _ := get[*GatewayClass](v.catalog, KindGatewayClass, Name{Name: name})
+	v.deps.Add(entity.Dep{Kind: entity.DepGateways})
+	class, _ := get[*GatewayClass](v.catalog, entity.KindGatewayClass, entity.Name{Name: name})
 	return class
 }
 
 // GatewayRoutes returns the routes that refer to Gateways, the oldest first, then by name.
 func (v *View) GatewayRoutes() []*HTTPRoute {
 	var routes []*HTTPRoute
-	for _, kind := range RouteKinds() {
-		routes = append(routes, Find[*HTTPRoute](v, kind, Dep{Kind: DepGateways})...)
+	for _, kind := range entity.RouteKinds() {
+		routes = append(routes, Find[*HTTPRoute](v, kind, entity.Dep{Kind: entity.DepGateways})...)
 	}
 	slices.SortStableFunc(routes, func(a, b *HTTPRoute) int { return cmp.Or(a.Created.Compare(b.Created), a.Name.Compare(b.Name)) })
 	return routes
 }
 
 // GatewayCertificate returns the content of a Secret; nil before it was read.
-func (v *View) GatewayCertificate(name Name) *GatewayCertificate {
-	v.deps.add(DepGateways, Name{})
-	certificate, _ := get[*GatewayCertificate](v.catalog, KindGatewayCertificate, name)
+func (v *View) GatewayCertificate(name entity.Name) *GatewayCertificate {
+	v.deps.Add(entity.Dep{Kind: entity.DepGateways})
+	certificate, _ := get[*GatewayCertificate](v.catalog, entity.KindGatewayCertificate, name)
 	return certificate
 }
 
 // LabelsOf returns the labels of a namespace.
 func (v *View) LabelsOf(namespace string) map[string]string {
-	v.deps.add(DepNamespaceLabels, Name{})
-	if entry, ok := get[*NamespaceLabels](v.catalog, KindNamespaceLabels, Name{Name: namespace}); ok {
+	v.deps.Add(entity.Dep{Kind: entity.DepNamespaceLabels})
+	if entry, ok := get[*NamespaceLabels](v.catalog, entity.KindNamespaceLabels, entity.Name{Name: namespace}); ok {
 		return entry.Labels
 	}
 	return nil
@@ -251,7 +261,7 @@ type (
 
 // Grants reports whether a ReferenceGrant in the namespace of an object permits a reference to it. A view reads each ReferenceGrant once for
 // each kind and namespace of referrers, however many references there are.
-func (v *View) Grants(from GrantedReferrer, group, kind string, to Name) bool {
+func (v *View) Grants(from GrantedReferrer, group, kind string, to entity.Name) bool {
 	granted := Memo(v, grantsFromKey{to.Namespace, from}, func() map[GrantedObject]struct{} { return v.granted(from, to.Namespace) })
 	_, all := granted[GrantedObject{group, kind, ""}]
 	_, one := granted[GrantedObject{group, kind, to.Name}]
@@ -262,7 +272,7 @@ func (v *View) Grants(from GrantedReferrer, group, kind string, to Name) bool {
 func (v *View) granted(from GrantedReferrer, namespace string) map[GrantedObject]struct{} {
 	grants := Memo(v, grantsKey{}, func() map[string][]*ReferenceGrant {
 		index := map[string][]*ReferenceGrant{}
-		for _, g := range Find[*ReferenceGrant](v, KindReferenceGrant, Dep{Kind: DepGateways}) {
+		for _, g := range Find[*ReferenceGrant](v, entity.KindReferenceGrant, entity.Dep{Kind: entity.DepGateways}) {
 			index[g.Name.Namespace] = append(index[g.Name.Namespace], g)
 		}
 		return index
@@ -280,10 +290,10 @@ func (v *View) granted(from GrantedReferrer, namespace string) map[GrantedObject
 
 // IngressGatewayPorts maps the ports of the Service of the ingress gateway to those of its pods. It is empty without the Service.
 func (v *View) IngressGatewayPorts() map[uint16]uint16 {
-	name := Name{v.Settings().Namespace, names.IngressGateway}
-	v.deps.add(DepService, name)
+	name := entity.Name{Namespace: v.Settings().Namespace, Name: names.IngressGateway}
+	v.deps.Add(entity.DepService.Of(name))
 	ports := map[uint16]uint16{}
-	if service, ok := get[*Service](v.catalog, KindService, name); ok {
+	if service, ok := get[*inventory.Service](v.catalog, entity.KindService, name); ok {
 		for _, port := range service.Ports {
 			ports[port.Number] = port.TargetPort
 		}
@@ -292,12 +302,12 @@ func (v *View) IngressGatewayPorts() map[uint16]uint16 {
 }
 
 // IsGateway reports whether a pod belongs to the ingress gateway of the mesh, or to a Gateway that has pods of its own.
-func (v *View) IsGateway(pod *Pod) bool {
+func (v *View) IsGateway(pod *inventory.Instance) bool {
 	return v.isGatewayPod(pod, names.IngressGateway) || v.DedicatedGateway(pod) != ""
 }
 
 // DedicatedGateway returns what names.DedicatedGateway returns for the Gateway whose pods include this one. It is empty for other pods.
-func (v *View) DedicatedGateway(pod *Pod) string {
+func (v *View) DedicatedGateway(pod *inventory.Instance) string {
 	gateway := pod.Labels[names.AppLabel]
 	if names.IsDedicatedGateway(gateway) && v.GatewayAccount(names.IngressGateway) == pod.Identity() {
 		return gateway
@@ -320,12 +330,12 @@ func (v *View) IsGatewayAccount(sa identity.ServiceAccount, gateways ...string) 
 }
 
 // isGatewayPod reports whether a pod belongs to a gateway of the mesh. Only the operator may create pods in its namespace.
-func (v *View) isGatewayPod(pod *Pod, gateway string) bool {
+func (v *View) isGatewayPod(pod *inventory.Instance, gateway string) bool {
 	namespace := v.Settings().Namespace
 	return namespace != "" && pod.Name.Namespace == namespace && pod.ServiceAccount == gateway && pod.Labels[names.AppLabel] == gateway
 }
 
 // IsServed reports whether a pod gets configuration: it has a sidecar in the mesh, or belongs to a gateway.
-func (v *View) IsServed(pod *Pod) bool {
+func (v *View) IsServed(pod *inventory.Instance) bool {
 	return pod.Injected && (v.InMesh(pod.Name.Namespace) || v.IsGateway(pod) || v.IsEgressGateway(pod))
 }

@@ -10,21 +10,23 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
 // withoutSelector returns a Service without a selector, whose port "http" has a target port that no pod has.
-func withoutSelector(namespace, name string) *catalog.Service {
-	service := Service(namespace, name, "", "10.96.0.9", 80, catalog.ProtocolHTTP)
+func withoutSelector(namespace, name string) *inventory.Service {
+	service := Service(namespace, name, "", "10.96.0.9", 80, inventory.ProtocolHTTP)
 	service.Selector, service.Ports[0].Name, service.Ports[0].TargetPort = nil, "http", 9
 	return service
 }
 
 // handwritten returns an EndpointSlice with the port "http" and an address, which names no pod.
-func handwritten(service catalog.Name, address string) *catalog.EndpointSlice {
-	return &catalog.EndpointSlice{
+func handwritten(service entity.Name, address string) *inventory.EndpointSlice {
+	return &inventory.EndpointSlice{
 		Name: Name(service.Namespace, service.Name+"-by-hand"), Service: service, Ports: map[string]uint16{"http": 8080},
-		Endpoints: []catalog.Endpoint{{Address: netip.MustParseAddr(address), Ready: true}},
+		Endpoints: []inventory.Endpoint{{Address: netip.MustParseAddr(address), Ready: true}},
 	}
 }
 
@@ -33,35 +35,35 @@ func handwritten(service catalog.Name, address string) *catalog.EndpointSlice {
 func TestHandwrittenEndpoints(t *testing.T) {
 	const address = "10.0.0.1"
 	service := withoutSelector("shop", "web")
-	slice := func(change func(*catalog.EndpointSlice)) *catalog.EndpointSlice {
+	slice := func(change func(*inventory.EndpointSlice)) *inventory.EndpointSlice {
 		s := handwritten(service.Name, address)
 		change(s)
 		return s
 	}
-	pod := func(namespace, name string, change func(*catalog.Pod)) *catalog.Pod {
+	pod := func(namespace, name string, change func(*inventory.Instance)) *inventory.Instance {
 		p := Pod(namespace, name, "web", "web", address)
 		change(p)
 		return p
 	}
-	same, unchanged := func(*catalog.EndpointSlice) {}, func(*catalog.Pod) {}
+	same, unchanged := func(*inventory.EndpointSlice) {}, func(*inventory.Instance) {}
 	for name, test := range map[string]struct {
-		slice *catalog.EndpointSlice
-		pods  []*catalog.Pod
+		slice *inventory.EndpointSlice
+		pods  []*inventory.Instance
 		want  []string
 	}{
 		"no pod has the address":        {slice(same), nil, nil},
-		"one pod":                       {slice(same), []*catalog.Pod{pod("shop", "one", unchanged)}, []string{"10.0.0.1:8080"}},
-		"a pod of another namespace":    {slice(same), []*catalog.Pod{pod("bank", "one", unchanged)}, nil},
-		"two pods of the namespace":     {slice(same), []*catalog.Pod{pod("shop", "one", unchanged), pod("shop", "two", unchanged)}, nil},
-		"two pods of two namespaces":    {slice(same), []*catalog.Pod{pod("shop", "one", unchanged), pod("bank", "two", unchanged)}, nil},
-		"a finished pod beside it":      {slice(same), []*catalog.Pod{pod("shop", "one", unchanged), pod("bank", "two", func(p *catalog.Pod) { p.Finished = true })}, []string{"10.0.0.1:8080"}},
-		"a finished pod":                {slice(same), []*catalog.Pod{pod("shop", "one", func(p *catalog.Pod) { p.Finished = true })}, nil},
-		"a pod without a sidecar":       {slice(same), []*catalog.Pod{pod("shop", "one", func(p *catalog.Pod) { p.Injected = false })}, nil},
-		"a pod with a sidecar of OSM":   {slice(same), []*catalog.Pod{pod("shop", "one", func(p *catalog.Pod) { p.Injected, p.OSMSidecar = false, true })}, []string{"10.0.0.1:8080"}},
-		"the pod that it names":         {slice(func(s *catalog.EndpointSlice) { s.Endpoints[0].Pod = Name("shop", "one") }), []*catalog.Pod{pod("shop", "one", unchanged)}, []string{"10.0.0.1:8080"}},
-		"another pod than it names":     {slice(func(s *catalog.EndpointSlice) { s.Endpoints[0].Pod = Name("shop", "two") }), []*catalog.Pod{pod("shop", "one", unchanged)}, nil},
-		"a port that the slice lacks":   {slice(func(s *catalog.EndpointSlice) { s.Ports = map[string]uint16{"grpc": 8080} }), []*catalog.Pod{pod("shop", "one", unchanged)}, nil},
-		"an endpoint that is not ready": {slice(func(s *catalog.EndpointSlice) { s.Endpoints[0].Ready = false }), []*catalog.Pod{pod("shop", "one", unchanged)}, nil},
+		"one pod":                       {slice(same), []*inventory.Instance{pod("shop", "one", unchanged)}, []string{"10.0.0.1:8080"}},
+		"a pod of another namespace":    {slice(same), []*inventory.Instance{pod("bank", "one", unchanged)}, nil},
+		"two pods of the namespace":     {slice(same), []*inventory.Instance{pod("shop", "one", unchanged), pod("shop", "two", unchanged)}, nil},
+		"two pods of two namespaces":    {slice(same), []*inventory.Instance{pod("shop", "one", unchanged), pod("bank", "two", unchanged)}, nil},
+		"a finished pod beside it":      {slice(same), []*inventory.Instance{pod("shop", "one", unchanged), pod("bank", "two", func(p *inventory.Instance) { p.Finished = true })}, []string{"10.0.0.1:8080"}},
+		"a finished pod":                {slice(same), []*inventory.Instance{pod("shop", "one", func(p *inventory.Instance) { p.Finished = true })}, nil},
+		"a pod without a sidecar":       {slice(same), []*inventory.Instance{pod("shop", "one", func(p *inventory.Instance) { p.Injected = false })}, nil},
+		"a pod with a sidecar of OSM":   {slice(same), []*inventory.Instance{pod("shop", "one", func(p *inventory.Instance) { p.Injected, p.OSMSidecar = false, true })}, []string{"10.0.0.1:8080"}},
+		"the pod that it names":         {slice(func(s *inventory.EndpointSlice) { s.Endpoints[0].Pod = Name("shop", "one") }), []*inventory.Instance{pod("shop", "one", unchanged)}, []string{"10.0.0.1:8080"}},
+		"another pod than it names":     {slice(func(s *inventory.EndpointSlice) { s.Endpoints[0].Pod = Name("shop", "two") }), []*inventory.Instance{pod("shop", "one", unchanged)}, nil},
+		"a port that the slice lacks":   {slice(func(s *inventory.EndpointSlice) { s.Ports = map[string]uint16{"grpc": 8080} }), []*inventory.Instance{pod("shop", "one", unchanged)}, nil},
+		"an endpoint that is not ready": {slice(func(s *inventory.EndpointSlice) { s.Endpoints[0].Ready = false }), []*inventory.Instance{pod("shop", "one", unchanged)}, nil},
 	} {
 		entries := []catalog.Entry{&catalog.Namespace{Name: "shop", Monitored: true}, &catalog.Namespace{Name: "bank", Monitored: true}, service, test.slice}
 		for _, p := range test.pods {
@@ -79,7 +81,7 @@ func TestHandwrittenEndpoints(t *testing.T) {
 
 // TestHandwrittenEndpointsNeedNoSelector checks that an endpoint that names no pod never counts behind a Service with a selector.
 func TestHandwrittenEndpointsNeedNoSelector(t *testing.T) {
-	pod, service := Pod("shop", "one", "web", "web", "10.0.0.1"), Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP)
+	pod, service := Pod("shop", "one", "web", "web", "10.0.0.1"), Service("shop", "web", "web", "10.96.0.1", 80, inventory.ProtocolHTTP)
 	v := Apply(&catalog.Namespace{Name: "shop", Monitored: true}, pod, service, handwritten(service.Name, "10.0.0.1")).View()
 	if got := v.Backends(service, service.Ports[0]); len(got) > 0 {
 		t.Errorf("the Service has %v", got)
@@ -113,7 +115,7 @@ func TestPodsBehindHandwrittenEndpoints(t *testing.T) {
 // the beginning. Whatever differs from before must be affected.
 func TestHandwrittenEndpointsAfterChanges(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		c, present := catalog.New(), map[catalog.Ref]catalog.Entry{}
+		c, present := catalog.New(), map[entity.Ref]catalog.Entry{}
 		for range rapid.IntRange(1, 40).Draw(t, "changes") {
 			entry := drawConcerned(t)
 			change := catalog.Set(entry)
@@ -129,7 +131,7 @@ func TestHandwrittenEndpointsAfterChanges(t *testing.T) {
 				if answer.text != want[question].text {
 					t.Fatalf("after %v: %s are %s, want %s", change, question, answer.text, want[question].text)
 				}
-				isAffected := slices.ContainsFunc(answer.deps, func(dep catalog.Dep) bool { return slices.Contains(affected, dep) })
+				isAffected := slices.ContainsFunc(answer.deps, func(dep entity.Dep) bool { return slices.Contains(affected, dep) })
 				if answer.text != before[question].text && !isAffected {
 					t.Fatalf("after %v: %s were %s and are %s, but none of %v is affected", change, question, before[question].text, answer.text, answer.deps)
 				}
@@ -174,7 +176,7 @@ func drawConcerned(t *rapid.T) catalog.Entry {
 // answer is what a view answers, and from which dependencies.
 type answer struct {
 	text string
-	deps []catalog.Dep
+	deps []entity.Dep
 }
 
 // answersOf asks a catalog about all pods, identities and Services of the test.
@@ -209,7 +211,7 @@ func answersOf(c *catalog.Catalog) map[string]answer {
 	return answers
 }
 
-func endpointsOf(v *catalog.View, name catalog.Name) string {
+func endpointsOf(v *catalog.View, name entity.Name) string {
 	service := v.Service(name)
 	if service == nil {
 		return "none"

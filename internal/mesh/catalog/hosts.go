@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -15,8 +17,8 @@ func (v *View) ClusterIP(host string, ipv6 bool) (netip.Addr, bool) {
 	if !known {
 		return netip.Addr{}, false
 	}
-	v.deps.add(DepService, name)
-	service, ok := get[*Service](v.catalog, KindService, name)
+	v.deps.Add(entity.DepService.Of(name))
+	service, ok := get[*inventory.Service](v.catalog, entity.KindService, name)
 	if !ok {
 		return netip.Addr{}, false
 	}
@@ -30,11 +32,11 @@ func (v *View) ClusterIP(host string, ipv6 bool) (netip.Addr, bool) {
 }
 
 // ServiceOfHost parses the DNS name of a Service with its namespace.
-func ServiceOfHost(host string) (Name, bool) {
+func ServiceOfHost(host string) (entity.Name, bool) {
 	host = strings.TrimSuffix(strings.TrimSuffix(host, "."), "."+names.DefaultClusterDomain)
 	parts := strings.Split(host, ".")
 	if len(parts) != 3 || parts[2] != "svc" || parts[0] == "" || parts[1] == "" {
-		return Name{}, false
+		return entity.Name{}, false
 	}
-	return Name{Namespace: parts[1], Name: parts[0]}, true
+	return entity.Name{Namespace: parts[1], Name: parts[0]}, true
 }

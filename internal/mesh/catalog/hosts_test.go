@@ -6,15 +6,17 @@ import (
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
 func TestClusterIP(t *testing.T) {
 	v4, v6 := netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("fd00::1")
 	c := meshtest.Apply(
-		&catalog.Service{Name: catalog.Name{Namespace: "opa", Name: "opa"}, ClusterIPs: []netip.Addr{v4, v6}},
-		&catalog.Service{Name: catalog.Name{Namespace: "opa", Name: "six"}, ClusterIPs: []netip.Addr{v6}},
-		&catalog.Service{Name: catalog.Name{Namespace: "opa", Name: "headless"}},
+		&inventory.Service{Name: entity.Name{Namespace: "opa", Name: "opa"}, ClusterIPs: []netip.Addr{v4, v6}},
+		&inventory.Service{Name: entity.Name{Namespace: "opa", Name: "six"}, ClusterIPs: []netip.Addr{v6}},
+		&inventory.Service{Name: entity.Name{Namespace: "opa", Name: "headless"}},
 	)
 	for host, want := range map[string][2]netip.Addr{
 		"opa.opa.svc.cluster.local":      {v4, v4},
@@ -45,7 +47,7 @@ func TestClusterIP(t *testing.T) {
 func TestClusterIPRecordsTheService(t *testing.T) {
 	view := catalog.New().View()
 	view.ClusterIP("opa.opa.svc", true)
-	if want := (catalog.Dep{Kind: catalog.DepService, Name: catalog.Name{Namespace: "opa", Name: "opa"}}); !slices.Contains(view.Deps(), want) {
+	if want := (entity.DepService.Of(entity.Name{Namespace: "opa", Name: "opa"})); !slices.Contains(view.Deps(), want) {
 		t.Errorf("the dependencies are %v, want %v", view.Deps(), want)
 	}
 	view = catalog.New().View()

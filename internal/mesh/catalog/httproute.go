@@ -3,14 +3,17 @@ package catalog
 import (
 	"slices"
 	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 // HTTPRoute is a route of any kind of the Gateway API (gateway.networking.k8s.io). It routes requests that a Gateway receives, or that sidecars send to
 // a Service. A TLSRoute or TCPRoute routes connections: it has one rule, with a match of everything.
 type HTTPRoute struct {
 	// Kind is one of RouteKinds. The methods of a GRPCRoute are paths.
-	Kind    Kind
-	Name    Name
+	Kind    entity.Kind
+	Name    entity.Name
 	Created time.Time
 	// Parents are the Gateways and Services among its parents, in their order.
 	Parents []RouteParent
@@ -23,51 +26,51 @@ type HTTPRoute struct {
 }
 
 // Ref implements Entry.
-func (r *HTTPRoute) Ref() Ref { return Ref{r.Kind, r.Name} }
+func (r *HTTPRoute) Ref() entity.Ref { return entity.Ref{Kind: r.Kind, Name: r.Name} }
 
 // Deps implements Entry.
-func (r *HTTPRoute) Deps(list []Dep) []Dep {
+func (r *HTTPRoute) Deps(list []entity.Dep) []entity.Dep {
 	inMesh := false
 	for _, parent := range r.Parents {
 		switch {
-		case parent.Service == Name{}:
-			list = append(list, Dep{Kind: DepGateways})
+		case parent.Service == entity.Name{}:
+			list = append(list, entity.Dep{Kind: entity.DepGateways})
 			continue
 		case parent.Service.Namespace != r.Name.Namespace:
-			list = append(list, Dep{DepConsumerRoutes, Name{Namespace: r.Name.Namespace}})
+			list = append(list, entity.DepConsumerRoutes.In(r.Name.Namespace))
 		}
-		list, inMesh = append(list, Dep{DepSplit, parent.Service}), true
+		list, inMesh = append(list, entity.DepSplit.Of(parent.Service)), true
 	}
 	if !inMesh {
 		return list
 	}
 	for i := range r.Rules {
 		for _, backend := range r.Rules[i].References() {
-			list = append(list, Dep{DepSplitsWith, backend.Service})
+			list = append(list, entity.DepSplitsWith.Of(backend.Service))
 		}
 	}
 	return list
 }
 
 // Attaches reports whether a port of a Service is a parent of the route, and has a protocol of its kind.
-func (r *HTTPRoute) Attaches(service Name, port Port) bool {
-	return r.Kind.routes(port) && slices.ContainsFunc(r.Parents, func(p RouteParent) bool { return p.Service == service && p.Selects(port) })
+func (r *HTTPRoute) Attaches(service entity.Name, port inventory.Port) bool {
+	return routesPort(r.Kind, port) && slices.ContainsFunc(r.Parents, func(p RouteParent) bool { return p.Service == service && p.Selects(port) })
 }
 
 // HasParent reports whether a Service is among the parents, with any of its ports.
-func (r *HTTPRoute) HasParent(service Name) bool {
+func (r *HTTPRoute) HasParent(service entity.Name) bool {
 	return slices.ContainsFunc(r.Parents, func(p RouteParent) bool { return p.Service == service })
 }
 
 // HasGateway reports whether a Gateway is among the parents.
 func (r *HTTPRoute) HasGateway() bool {
-	return slices.ContainsFunc(r.Parents, func(p RouteParent) bool { return p.Gateway != Name{} })
+	return slices.ContainsFunc(r.Parents, func(p RouteParent) bool { return p.Gateway != entity.Name{} })
 }
 
 // RouteParent refers to a Gateway or to some of its listeners, or to a Service or one of its ports.
 type RouteParent struct {
 	// Gateway is empty for a Service, and Service for a Gateway.
-	Gateway, Service Name
+	Gateway, Service entity.Name
 	// Section is the name of a listener, or of a port of the Service; empty means any.
 	Section string
 	// Port is that of listeners or of the Service; 0 means any.
@@ -75,6 +78,6 @@ type RouteParent struct {
 }
 
 // Selects reports whether a parent that is a Service includes a port of it.
-func (p RouteParent) Selects(port Port) bool {
+func (p RouteParent) Selects(port inventory.Port) bool {
 	return (p.Port == 0 || p.Port == port.Number) && (p.Section == "" || p.Section == port.Name)
 }

@@ -4,10 +4,12 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
 var (
-	shop  = Name{Namespace: "bookstore", Name: "bookstore"}
+	shop  = entity.Name{Namespace: "bookstore", Name: "bookstore"}
 	early = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 )
 
@@ -29,14 +31,14 @@ func TestNamespaceOverridesPermissiveMode(t *testing.T) {
 	if c.View().Permissive("strict") || !c.View().Permissive("plain") {
 		t.Error("in a strict mesh only the namespace with a positive override is permissive")
 	}
-	if !slices.Contains(affected, Dep{DepPermissive, Name{Namespace: "plain"}}) {
+	if !slices.Contains(affected, entity.DepPermissive.In("plain")) {
 		t.Errorf("a namespace's override affected only %v", affected)
 	}
 }
 
 func TestMatchingSplitsAreSeparate(t *testing.T) {
 	split := func(name string, age time.Duration, matches ...string) *TrafficSplit {
-		return &TrafficSplit{Name: Name{Namespace: "bookstore", Name: name}, Created: early.Add(age), Root: shop, Matches: matches}
+		return &TrafficSplit{Name: entity.Name{Namespace: "bookstore", Name: name}, Created: early.Add(age), Root: shop, Matches: matches}
 	}
 	c := filled(split("all", 0), split("a", 2*time.Hour, "beta"), split("b", time.Hour, "beta"), split("c", time.Hour, "alpha"))
 	if got := c.View().Split(shop); got.Name.Name != "all" {

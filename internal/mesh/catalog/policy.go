@@ -1,27 +1,14 @@
 package catalog
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 	"time"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
-
-// isWorkload reports whether entries of the kind say which workloads, gateways, Secrets and ConfigMaps exist, or are settings.
-func (k Kind) isWorkload() bool {
-	switch k {
-	case KindNamespace, KindNamespaceLabels, KindServiceCIDR, KindServiceAccount, KindPod, KindService, KindEndpointSlice, KindSettings,
-		KindGatewayClass, KindGateway, KindReferenceGrant, KindGatewayCertificate, KindGatewayAuthorities, KindEgressCredential, KindBackendAuthorities:
-		return true
-	}
-	return false
-}
-
-// IsPolicy reports whether entries of the kind are policies: leaving one out changes how traffic is handled, but not
-// which workloads exist.
-func (k Kind) IsPolicy() bool { return !k.isWorkload() }
 
 // Required is an entry that no view excludes. A BackendTLSPolicy is none: an excluded one exists, and cannot be used.
 type Required interface {
@@ -29,24 +16,19 @@ type Required interface {
 	Required()
 }
 
-// Compare orders by kind, then name.
-func (r Ref) Compare(other Ref) int {
-	return cmp.Or(cmp.Compare(r.Kind, other.Kind), r.Name.Compare(other.Name))
-}
-
 // ViewWithout returns a view in which the excluded policies do not exist. It records dependencies on them all the
 // same, so whatever was built from it is rebuilt when an excluded policy changes. The map must not change while the
 // view is in use; nil excludes nothing.
-func (c *Catalog) ViewWithout(excluded map[Ref]struct{}) *View {
-	return &View{catalog: c, deps: depSet{}, excluded: excluded}
+func (c *Catalog) ViewWithout(excluded map[entity.Ref]struct{}) *View {
+	return &View{catalog: c, deps: entity.DepSet{}, excluded: excluded}
 }
 
 // ViewWith returns a view with another version of a policy, or with one that does not exist yet. It is for what people are told before they store it.
 func (c *Catalog) ViewWith(policy Entry) *View {
-	return &View{catalog: c, deps: depSet{}, instead: policy}
+	return &View{catalog: c, deps: entity.DepSet{}, instead: policy}
 }
 
-func (v *View) isHidden(ref Ref) bool {
+func (v *View) isHidden(ref entity.Ref) bool {
 	_, hidden := v.excluded[ref]
 	return hidden
 }
@@ -60,13 +42,13 @@ func visible[E Entry](v *View, list []E) []E {
 }
 
 // Named records a dependency on an entry and returns it, or the zero value if it does not exist or is not visible in the view.
-func Named[E Entry](v *View, kind Kind, dep DepKind, name Name) E {
-	v.deps.add(dep, name)
-	if entry, ok := v.instead.(E); ok && v.instead.Ref() == (Ref{kind, name}) {
+func Named[E Entry](v *View, kind entity.Kind, dep entity.DepKind, name entity.Name) E {
+	v.deps.Add(dep.Of(name))
+	if entry, ok := v.instead.(E); ok && v.instead.Ref() == (entity.Ref{Kind: kind, Name: name}) {
 		return entry
 	}
 	entry, ok := get[E](v.catalog, kind, name)
-	if !ok || v.isHidden(Ref{kind, name}) {
+	if !ok || v.isHidden(entity.Ref{Kind: kind, Name: name}) {
 		var none E
 		return none
 	}
@@ -74,8 +56,8 @@ func Named[E Entry](v *View, kind Kind, dep DepKind, name Name) E {
 }
 
 // Find records a dependency and returns the visible entries of a kind that have it, in order of their names.
-func Find[E Entry](v *View, kind Kind, dep Dep) []E {
-	v.deps[dep] = struct{}{}
+func Find[E Entry](v *View, kind entity.Kind, dep entity.Dep) []E {
+	v.deps.Add(dep)
 	list := visible(v, sorted[E](v.catalog, kind, dep))
 	if entry, ok := v.instead.(E); ok && v.instead.Ref().Kind == kind {
 		list = slices.DeleteFunc(list, func(e E) bool { return e.Ref() == entry.Ref() })
@@ -88,29 +70,29 @@ func Find[E Entry](v *View, kind Kind, dep Dep) []E {
 }
 
 // Policies returns the existing policies that any of the dependencies refer to, sorted, without those that are never excluded.
-func (c *Catalog) Policies(deps []Dep) []Ref {
-	found := map[Ref]struct{}{}
+func (c *Catalog) Policies(deps []entity.Dep) []entity.Ref {
+	found := map[entity.Ref]struct{}{}
 	for _, dep := range deps {
-		if dep.Kind.isSelection() {
+		if dep.Kind.IsSelection() {
 			continue
 		}
 		for kind := range c.policyKinds {
 			for name := range c.names(kind, dep) {
-				found[Ref{kind, name}] = struct{}{}
+				found[entity.Ref{Kind: kind, Name: name}] = struct{}{}
 			}
 		}
 	}
-	return slices.SortedFunc(maps.Keys(found), Ref.Compare)
+	return slices.SortedFunc(maps.Keys(found), entity.Ref.Compare)
 }
 
 // PolicyDeps returns the dependencies that refer to a policy, sorted; none when the policy does not exist.
-func (c *Catalog) PolicyDeps(policy Ref) []Dep {
+func (c *Catalog) PolicyDeps(policy entity.Ref) []entity.Dep {
 	entry, ok := c.entries[policy]
 	if !ok || !policy.Kind.IsPolicy() {
 		return nil
 	}
-	deps := slices.DeleteFunc(entry.Deps(nil), func(dep Dep) bool { return dep.Kind.isSelection() })
-	slices.SortFunc(deps, Dep.Compare)
+	deps := slices.DeleteFunc(entry.Deps(nil), func(dep entity.Dep) bool { return dep.Kind.IsSelection() })
+	slices.SortFunc(deps, entity.Dep.Compare)
 	return slices.Compact(deps)
 }
 
@@ -126,7 +108,7 @@ type Aged interface {
 func Oldest[E interface {
 	comparable
 	Aged
-}](v *View, kind Kind, dep Dep, include func(E) bool) E {
+}](v *View, kind entity.Kind, dep entity.Dep, include func(E) bool) E {
 	var none E
 	list := Find[E](v, kind, dep)
 	list = slices.DeleteFunc(list, func(e E) bool { return !include(e) })
@@ -136,25 +118,15 @@ func Oldest[E interface {
 	return slices.MinFunc(list, func(a, b E) int { return a.Age().Compare(b.Age()) })
 }
 
-// HasLabels reports whether a pod has all labels of a selector.
-func (p *Pod) HasLabels(selector map[string]string) bool {
-	for key, value := range selector {
-		if have, ok := p.Labels[key]; !ok || have != value {
-			return false
-		}
-	}
-	return true
-}
-
 // NamesOfPods collects names for the running pods of an identity, sorted, without empty ones. It records no dependency on the pods: only explanations use it.
-func (v *View) NamesOfPods(account identity.ServiceAccount, of func(*Pod) []Name) []Name {
-	var names []Name
-	for _, pod := range entriesNamed[*Pod](v.catalog, KindPod, v.catalog.pods[account.Namespace]) {
+func (v *View) NamesOfPods(account identity.ServiceAccount, of func(*inventory.Instance) []entity.Name) []entity.Name {
+	var names []entity.Name
+	for _, pod := range v.catalog.inventory.InstancesIn(account.Namespace) {
 		if pod.Identity() == account && !pod.Finished {
 			names = append(names, of(pod)...)
 		}
 	}
-	names = slices.DeleteFunc(names, func(name Name) bool { return name == Name{} })
-	slices.SortFunc(names, Name.Compare)
+	names = slices.DeleteFunc(names, func(name entity.Name) bool { return name == entity.Name{} })
+	slices.SortFunc(names, entity.Name.Compare)
 	return slices.Compact(names)
 }

@@ -1,27 +1,16 @@
 package catalog
 
-import "strings"
+import (
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
+)
 
-// RouteKinds are the kinds of routes of the Gateway API.
-func RouteKinds() []Kind {
-	return []Kind{KindGRPCRoute, KindHTTPRoute, KindTLSRoute, KindGatewayTCPRoute}
-}
-
-// RoutesConnections reports whether routes of the kind select connections. Those of other kinds select HTTP requests.
-func (k Kind) RoutesConnections() bool { return k == KindTLSRoute || k == KindGatewayTCPRoute }
-
-// APIName is the kind in the Kubernetes API. Only KindGatewayTCPRoute has another name here.
-func (k Kind) APIName() string {
-	name, _, _ := strings.Cut(string(k), ".")
-	return name
-}
-
-// routes reports whether routes of the kind apply to ports with the protocol of a port.
-func (k Kind) routes(port Port) bool {
-	switch k {
-	case KindTLSRoute:
+// routesPort reports whether routes of a kind apply to ports with the protocol of a port.
+func routesPort(kind entity.Kind, port inventory.Port) bool {
+	switch kind {
+	case entity.KindTLSRoute:
 		return port.TLS
-	case KindGatewayTCPRoute:
+	case entity.KindGatewayTCPRoute:
 		return !port.Protocol.IsHTTP()
 	default:
 		return port.Protocol.IsHTTP()

@@ -3,6 +3,8 @@ package catalog
 import (
 	"slices"
 	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
 // HTTPRouteRule is one rule of an HTTPRoute.
@@ -68,7 +70,7 @@ type ValueMatch struct {
 
 // RouteBackend is a Service with a share of the requests.
 type RouteBackend struct {
-	Service Name
+	Service entity.Name
 	Port    uint16
 	Weight  uint32
 	// Filters change its requests and responses, after those of the rule; nil means that there are none.

@@ -5,6 +5,8 @@ import (
 	"net"
 	"slices"
 	"strconv"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
 // Server is a server to which sidecars themselves connect, by its DNS name or address.
@@ -30,13 +32,13 @@ func (s Server) compare(other Server) int {
 type serversKey struct{}
 
 // ServersAt returns the servers of the mesh that are ports of a Service, sorted: of traces, logs, authorization and rate limits. It records no dependency.
-func (v *View) ServersAt(service Name) []Server {
+func (v *View) ServersAt(service entity.Name) []Server {
 	return Memo(v, serversKey{}, v.serversByService)[service]
 }
 
 // serversByService reads all entries once, because many policies may ask.
-func (v *View) serversByService() map[Name][]Server {
-	servers := map[Name][]Server{}
+func (v *View) serversByService() map[entity.Name][]Server {
+	servers := map[entity.Name][]Server{}
 	add := func(host string, port uint16) {
 		if name, known := ServiceOfHost(host); known {
 			servers[name] = append(servers[name], Server{host, port})

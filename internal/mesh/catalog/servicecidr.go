@@ -3,6 +3,9 @@ package catalog
 import (
 	"net/netip"
 	"slices"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 // ServiceCIDR has ranges from which Kubernetes assigns the virtual addresses of Services.
@@ -12,16 +15,20 @@ type ServiceCIDR struct {
 }
 
 // Ref implements Entry.
-func (s *ServiceCIDR) Ref() Ref { return Ref{KindServiceCIDR, Name{Name: s.Name}} }
+func (s *ServiceCIDR) Ref() entity.Ref {
+	return entity.Ref{Kind: entity.KindServiceCIDR, Name: entity.Name{Name: s.Name}}
+}
 
 // Deps implements Entry.
-func (s *ServiceCIDR) Deps(list []Dep) []Dep { return append(list, Dep{Kind: DepServiceRanges}) }
+func (s *ServiceCIDR) Deps(list []entity.Dep) []entity.Dep {
+	return append(list, entity.Dep{Kind: entity.DepServiceRanges})
+}
 
 // ServiceRanges returns the ranges of the virtual addresses of Services, each once and sorted. There are none before Kubernetes 1.33, which does not have
 // the kind.
 func (v *View) ServiceRanges() []netip.Prefix {
 	var ranges []netip.Prefix
-	for _, entry := range Find[*ServiceCIDR](v, KindServiceCIDR, Dep{Kind: DepServiceRanges}) {
+	for _, entry := range Find[*ServiceCIDR](v, entity.KindServiceCIDR, entity.Dep{Kind: entity.DepServiceRanges}) {
 		ranges = append(ranges, entry.Ranges...)
 	}
 	slices.SortFunc(ranges, netip.Prefix.Compare)
@@ -30,45 +37,32 @@ func (v *View) ServiceRanges() []netip.Prefix {
 
 // ServicesOutside returns the virtual addresses and ports of Services that are not in the mesh, sorted. Addresses that are in no range are omitted.
 func (v *View) ServicesOutside() []netip.AddrPort {
-	v.deps.add(DepServicesOutside, Name{})
+	v.deps.Add(entity.Dep{Kind: entity.DepServicesOutside})
 	ranges := v.ServiceRanges()
 	var list []netip.AddrPort
-	for address, services := range v.catalog.servicesAt {
+	for address, service := range v.catalog.inventory.VirtualAddresses {
 		isInRange := func(r netip.Prefix) bool { return r.Contains(address) }
-		if !slices.ContainsFunc(ranges, isInRange) {
+		if v.InMesh(service.Name.Namespace) || !slices.ContainsFunc(ranges, isInRange) {
 			continue
 		}
-		for name := range services {
-			service, ok := get[*Service](v.catalog, KindService, name)
-			if !ok || v.InMesh(name.Namespace) {
-				continue
-			}
-			for _, port := range service.Ports {
-				list = append(list, netip.AddrPortFrom(address, port.Number))
-			}
+		for _, port := range service.Ports {
+			list = append(list, netip.AddrPortFrom(address, port.Number))
 		}
 	}
 	slices.SortFunc(list, netip.AddrPort.Compare)
 	return slices.Compact(list)
 }
 
-// indexAddresses adds the virtual addresses of a Service to the index, or removes them.
-func (c *Catalog) indexAddresses(service *Service, delta int) {
-	for _, address := range service.ClusterIPs {
-		updateIndex(c.servicesAt, address, service.Name, delta)
-	}
-}
-
 // affectOutside affects the addresses and ports outside the mesh if the change of a Service there changes its own.
-func (c *Catalog) affectOutside(before, after Entry, affected depSet) {
+func (c *Catalog) affectOutside(before, after Entry, affected entity.DepSet) {
 	var addresses [2][]netip.Addr
 	var ports [2][]uint16
 	for i, entry := range []Entry{before, after} {
-		service, ok := entry.(*Service)
+		service, ok := entry.(*inventory.Service)
 		if !ok {
 			continue
 		}
-		if namespace, known := get[*Namespace](c, KindNamespace, Name{Namespace: service.Name.Namespace}); known && namespace.Monitored {
+		if namespace, known := get[*Namespace](c, entity.KindNamespace, entity.Name{Namespace: service.Name.Namespace}); known && namespace.Monitored {
 			return
 		}
 		addresses[i] = service.ClusterIPs
@@ -77,6 +71,6 @@ func (c *Catalog) affectOutside(before, after Entry, affected depSet) {
 		}
 	}
 	if !slices.Equal(addresses[0], addresses[1]) || len(addresses[0]) > 0 && !slices.Equal(ports[0], ports[1]) {
-		affected.add(DepServicesOutside, Name{})
+		affected.Add(entity.Dep{Kind: entity.DepServicesOutside})
 	}
 }

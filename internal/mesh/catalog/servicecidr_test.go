@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -24,7 +26,7 @@ func TestServiceRanges(t *testing.T) {
 	if got := view.ServiceRanges(); len(got) > 0 {
 		t.Errorf("without ServiceCIDRs, the ranges are %v", got)
 	}
-	dep := catalog.Dep{Kind: catalog.DepServiceRanges}
+	dep := entity.Dep{Kind: entity.DepServiceRanges}
 	if !slices.Contains(view.Deps(), dep) {
 		t.Errorf("the dependencies are %v, want %v", view.Deps(), dep)
 	}
@@ -42,8 +44,8 @@ func TestServiceRanges(t *testing.T) {
 
 // TestServicesOutside makes one change after another. Each affects what depends on the addresses only if it can change them.
 func TestServicesOutside(t *testing.T) {
-	service := func(namespace, name string, addresses ...string) *catalog.Service {
-		s := &catalog.Service{Name: meshtest.Name(namespace, name), Ports: []catalog.Port{{Number: 80}}}
+	service := func(namespace, name string, addresses ...string) *inventory.Service {
+		s := &inventory.Service{Name: meshtest.Name(namespace, name), Ports: []inventory.Port{{Number: 80}}}
 		for _, address := range addresses {
 			s.ClusterIPs = append(s.ClusterIPs, netip.MustParseAddr(address))
 		}
@@ -73,7 +75,7 @@ func TestServicesOutside(t *testing.T) {
 		{"a deleted Service", catalog.Change{Ref: service("shop", "web").Ref()}, true, nil},
 	} {
 		affected := c.Apply([]catalog.Change{step.change})
-		if got := slices.Contains(affected, catalog.Dep{Kind: catalog.DepServicesOutside}); got != step.affects {
+		if got := slices.Contains(affected, entity.Dep{Kind: entity.DepServicesOutside}); got != step.affects {
 			t.Errorf("%s: affects the addresses is %t, want %t", step.name, got, step.affects)
 		}
 		var want []netip.AddrPort
@@ -84,8 +86,8 @@ func TestServicesOutside(t *testing.T) {
 		if got := view.ServicesOutside(); !slices.Equal(got, want) {
 			t.Errorf("%s: the Services outside are %v, want %v", step.name, got, want)
 		}
-		for _, kind := range []catalog.DepKind{catalog.DepServicesOutside, catalog.DepServiceRanges} {
-			if !slices.Contains(view.Deps(), catalog.Dep{Kind: kind}) {
+		for _, kind := range []entity.DepKind{entity.DepServicesOutside, entity.DepServiceRanges} {
+			if !slices.Contains(view.Deps(), entity.Dep{Kind: kind}) {
 				t.Errorf("%s: the dependencies are %v, want %v", step.name, view.Deps(), kind)
 			}
 		}

@@ -1,11 +1,16 @@
 package catalog
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
+)
 
 // ServiceRoutes returns the routes of the Gateway API for the requests that clients of a namespace send to a port of a Service: the oldest first, then by
 // kind and name. Routes of the clients' own namespace (consumer routes, GEP-1294) replace those of the Service's namespace for them. Other namespaces have
 // no say. Routes of requests are merged. Of those of connections, TLSRoutes are merged, and without any, the first TCPRoute applies alone.
-func (v *View) ServiceRoutes(clients string, service Name, port Port) []*HTTPRoute {
+func (v *View) ServiceRoutes(clients string, service entity.Name, port inventory.Port) []*HTTPRoute {
 	var producer, consumer []*HTTPRoute
 	for _, route := range v.RoutesOf(service, port) {
 		switch route.Name.Namespace {
@@ -28,7 +33,7 @@ func mostSpecific(routes []*HTTPRoute) []*HTTPRoute {
 	}
 	var byName []*HTTPRoute
 	for _, route := range routes {
-		if route.Kind == KindTLSRoute {
+		if route.Kind == entity.KindTLSRoute {
 			byName = append(byName, route)
 		}
 	}
@@ -39,10 +44,10 @@ func mostSpecific(routes []*HTTPRoute) []*HTTPRoute {
 }
 
 // RoutesOf returns the routes of all namespaces of the mesh that have a port of a Service as their parent: the oldest first, then by kind and name.
-func (v *View) RoutesOf(service Name, port Port) []*HTTPRoute {
+func (v *View) RoutesOf(service entity.Name, port inventory.Port) []*HTTPRoute {
 	var routes []*HTTPRoute
-	for _, kind := range RouteKinds() {
-		for _, route := range Find[*HTTPRoute](v, kind, Dep{DepSplit, service}) {
+	for _, kind := range entity.RouteKinds() {
+		for _, route := range Find[*HTTPRoute](v, kind, entity.DepSplit.Of(service)) {
 			if route.Attaches(service, port) && v.InMesh(route.Name.Namespace) {
 				routes = append(routes, route)
 			}
@@ -53,12 +58,12 @@ func (v *View) RoutesOf(service Name, port Port) []*HTTPRoute {
 }
 
 // RoutedFrom returns the parents of the routes that have a Service among their backends and can apply to clients of a namespace.
-func (v *View) RoutedFrom(backend Name, clients string) []Name {
-	var services []Name
-	for _, kind := range RouteKinds() {
-		for _, route := range Find[*HTTPRoute](v, kind, Dep{DepSplitsWith, backend}) {
+func (v *View) RoutedFrom(backend entity.Name, clients string) []entity.Name {
+	var services []entity.Name
+	for _, kind := range entity.RouteKinds() {
+		for _, route := range Find[*HTTPRoute](v, kind, entity.DepSplitsWith.Of(backend)) {
 			for _, parent := range route.Parents {
-				if namespace := parent.Service.Namespace; parent.Service != (Name{}) && (route.Name.Namespace == namespace || route.Name.Namespace == clients) {
+				if namespace := parent.Service.Namespace; parent.Service != (entity.Name{}) && (route.Name.Namespace == namespace || route.Name.Namespace == clients) {
 					services = append(services, parent.Service)
 				}
 			}
@@ -69,8 +74,8 @@ func (v *View) RoutedFrom(backend Name, clients string) []Name {
 
 // HasConsumerRoutes reports whether a namespace has routes for Services of other namespaces. Its clients then differ from all others.
 func (v *View) HasConsumerRoutes(namespace string) bool {
-	dep := Dep{DepConsumerRoutes, Name{Namespace: namespace}}
-	return slices.ContainsFunc(RouteKinds(), func(kind Kind) bool { return len(Find[*HTTPRoute](v, kind, dep)) > 0 })
+	dep := entity.DepConsumerRoutes.In(namespace)
+	return slices.ContainsFunc(entity.RouteKinds(), func(kind entity.Kind) bool { return len(Find[*HTTPRoute](v, kind, dep)) > 0 })
 }
 
 // grantedToRoutes identifies the Services of a namespace that routes of a kind and namespace may use.
@@ -81,11 +86,11 @@ type grantedToRoutes struct {
 
 // GrantsBackend reports whether a ReferenceGrant permits a route to send requests to a Service of another namespace. A view reads the ReferenceGrants of a
 // namespace once for each kind and namespace of routes, however many references there are.
-func (v *View) GrantsBackend(route Ref, service Name) bool {
+func (v *View) GrantsBackend(route entity.Ref, service entity.Name) bool {
 	from := GrantedReferrer{Group: "gateway.networking.k8s.io", Kind: route.Kind.APIName(), Namespace: route.Name.Namespace}
 	granted := Memo(v, grantedToRoutes{service.Namespace, from}, func() map[GrantedObject]struct{} {
 		objects := map[GrantedObject]struct{}{}
-		for _, grant := range Find[*ReferenceGrant](v, KindReferenceGrant, Dep{DepGrantsIn, Name{Namespace: service.Namespace}}) {
+		for _, grant := range Find[*ReferenceGrant](v, entity.KindReferenceGrant, entity.DepGrantsIn.In(service.Namespace)) {
 			if slices.Contains(grant.From, from) {
 				for _, object := range grant.To {
 					objects[object] = struct{}{}
@@ -100,10 +105,10 @@ func (v *View) GrantsBackend(route Ref, service Name) bool {
 }
 
 // RouteCount returns how many routes of the Gateway API have a Service as their parent. It records no dependency: whoever asks also reads the routes.
-func (v *View) RouteCount(service Name) int {
+func (v *View) RouteCount(service entity.Name) int {
 	count := 0
-	for _, kind := range RouteKinds() {
-		count += len(v.catalog.names(kind, Dep{DepSplit, service}))
+	for _, kind := range entity.RouteKinds() {
+		count += len(v.catalog.names(kind, entity.DepSplit.Of(service)))
 	}
 	return count
 }

@@ -1,271 +1,166 @@
 package catalog
 
 import (
-	"crypto/sha256"
-	"maps"
-	"math/bits"
 	"net/netip"
 	"slices"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
-// sharing has the sets of two or more Services that select the same pod. Each set is stored once, so the memory grows with the number of
-// Services of a pod, and not with its square.
-type sharing struct {
-	sets map[setKey]*serviceSet
-	// setOf has the set of each pod, and setsOf the sets of each Service.
-	setOf  map[Name]*serviceSet
-	setsOf map[Name]map[*serviceSet]struct{}
+// Pod returns a pod, or nil.
+func (v *View) Pod(name entity.Name) *inventory.Instance {
+	v.deps.Add(entity.DepPod.Of(name))
+	return v.catalog.inventory.Instance(name)
 }
 
-// setKey is a hash of the sorted names of a set.
-type setKey [sha256.Size]byte
-
-type serviceSet struct {
-	key      setKey
-	services []Name
-	pods     int
+// IsAddressOfAnother reports whether an address belongs to other running pods only. It is false as long as the pod's own addresses are
+// not known. It records no dependency: only the authentication of new streams uses it.
+func (v *View) IsAddressOfAnother(pod *inventory.Instance, address netip.Addr) bool {
+	return len(pod.IPs) > 0 && !slices.Contains(pod.IPs, address) && v.HasPodAt(address)
 }
 
-func newSharing() sharing {
-	return sharing{sets: map[setKey]*serviceSet{}, setOf: map[Name]*serviceSet{}, setsOf: map[Name]map[*serviceSet]struct{}{}}
-}
+// HasPodAt reports whether a running pod has an address. It records no dependency, like IsAddressOfAnother.
+func (v *View) HasPodAt(address netip.Addr) bool { return v.catalog.inventory.AnyRunningAt(address) }
 
-// replace replaces the Services that select a pod. It adds the dependencies of those that begin or cease to share pods.
-func (s *sharing) replace(pod Name, services []Name, affected depSet) {
-	s.move(pod, s.setFor(services, affected), affected)
-}
-
-// replaceAll is replace for all pods that one Service begins or ceases to select. Pods with one set then have one set again, so it is computed once.
-func (s *sharing) replaceAll(pods []*Pod, servicesOf func(*Pod) []Name, affected depSet) {
-	known := map[*serviceSet]*serviceSet{}
-	for _, pod := range pods {
-		before := s.setOf[pod.Name]
-		after, isKnown := known[before]
-		if !isKnown || before == nil { // pods without a set may have different Services
-			after = s.setFor(servicesOf(pod), affected)
-			known[before] = after
-		}
-		s.move(pod.Name, after, affected)
-	}
-}
-
-// move assigns a pod to another set, or to none.
-func (s *sharing) move(pod Name, after *serviceSet, affected depSet) {
-	before := s.setOf[pod]
-	if after != nil {
-		after.pods++
-		s.setOf[pod] = after
-	} else {
-		delete(s.setOf, pod)
-	}
-	if before == nil {
-		return
-	}
-	if before.pods--; before.pods == 0 {
-		s.remove(before, affected)
-	}
-}
-
-// setFor returns the set of some Services, and adds it if it is new. It is nil for fewer than two.
-func (s *sharing) setFor(services []Name, affected depSet) *serviceSet {
-	if len(services) < 2 {
+// Service returns a Service, or nil when it does not exist or its namespace is not in the mesh.
+func (v *View) Service(name entity.Name) *inventory.Service {
+	service := v.AnyService(name)
+	if service == nil || !v.InMesh(name.Namespace) {
 		return nil
 	}
-	slices.SortFunc(services, Name.Compare)
-	key := keyOf(services)
-	if known := s.sets[key]; known != nil {
-		return known
-	}
-	added := &serviceSet{key: key, services: services}
-	s.sets[key] = added
-	for _, name := range services {
-		if s.setsOf[name] == nil {
-			s.setsOf[name] = map[*serviceSet]struct{}{}
+	return service
+}
+
+// AnyService returns a Service of any namespace, in the mesh or not, or nil.
+func (v *View) AnyService(name entity.Name) *inventory.Service {
+	v.deps.Add(entity.DepService.Of(name))
+	return v.catalog.inventory.Service(name)
+}
+
+// Services returns the names of all Services of the mesh, sorted.
+func (v *View) Services() []entity.Name {
+	v.deps.Add(entity.Dep{Kind: entity.DepServices})
+	var names []entity.Name
+	for namespace := range v.catalog.names(entity.KindNamespace, entity.Dep{Kind: entity.DepServices}) {
+		if v.InMesh(namespace.Namespace) {
+			names = append(names, v.catalog.inventory.ServicesIn(namespace.Namespace)...)
 		}
-		s.setsOf[name][added] = struct{}{}
-		affected.add(DepSharing, name)
 	}
-	return added
+	slices.SortFunc(names, entity.Name.Compare)
+	return names
 }
 
-func (s *sharing) remove(set *serviceSet, affected depSet) {
-	delete(s.sets, set.key)
-	for _, name := range set.services {
-		delete(s.setsOf[name], set)
-		if len(s.setsOf[name]) == 0 {
-			delete(s.setsOf, name)
+// ServicesIn returns the names of the Services of a namespace of the mesh, sorted.
+func (v *View) ServicesIn(namespace string) []entity.Name {
+	v.deps.Add(entity.DepNamespaceServices.In(namespace))
+	if !v.InMesh(namespace) {
+		return nil
+	}
+	return v.catalog.inventory.ServicesIn(namespace)
+}
+
+// ServicesOfPod returns the Services of the mesh that the pod is behind, sorted.
+func (v *View) ServicesOfPod(pod *inventory.Instance) []entity.Name {
+	v.deps.Add(entity.DepPod.Of(pod.Name))
+	v.deps.Add(entity.DepNamespaceServices.In(pod.Name.Namespace))
+	if !v.InMesh(pod.Name.Namespace) {
+		return nil
+	}
+	names := v.catalog.inventory.ServicesSelecting(pod)
+	slices.SortFunc(names, entity.Name.Compare)
+	return names
+}
+
+// ServiceIdentities returns the identities of the pods behind a Service, sorted.
+func (v *View) ServiceIdentities(service entity.Name) []identity.ServiceAccount {
+	v.deps.Add(entity.DepServiceIdentities.Of(service))
+	return v.catalog.inventory.Identities(service)
+}
+
+// HasOSMSidecars reports whether a pod behind a Service has a sidecar of Open Service Mesh.
+func (v *View) HasOSMSidecars(service entity.Name) bool {
+	v.deps.Add(entity.DepServiceIdentities.Of(service))
+	return v.catalog.inventory.HasOSMSidecars(service)
+}
+
+// OSMPodAt returns the running pod at an address in the mesh that has a sidecar of Open Service Mesh with a UUID and runs as a service account, or nil.
+func (v *View) OSMPodAt(address netip.Addr, account identity.ServiceAccount, uuid string) *inventory.Instance {
+	for _, name := range v.catalog.inventory.RunningAt(address) {
+		pod := v.Pod(name)
+		if pod != nil && !pod.Finished && pod.HasOSMProxy(uuid) && pod.Identity() == account && v.InMesh(name.Namespace) {
+			return pod
 		}
-		affected.add(DepSharing, name)
 	}
+	return nil
 }
 
-// with returns the other Services that select pods of a Service, sorted.
-func (s *sharing) with(service Name) []Name {
-	var others []Name
-	for set := range s.setsOf[service] {
-		others = append(others, set.services...)
-	}
-	slices.SortFunc(others, Name.Compare)
-	return slices.DeleteFunc(slices.Compact(others), func(other Name) bool { return other == service })
+// Sharing returns the Services of the mesh that select pods of a Service, sorted, without the Service itself.
+func (v *View) Sharing(service entity.Name) []entity.Name {
+	v.deps.Add(entity.DepSharing.Of(service))
+	return v.catalog.inventory.Sharing(service)
 }
 
-func keyOf(services []Name) setKey {
-	hash := sha256.New()
-	for _, name := range services {
-		hash.Write([]byte(name.String()))
-		hash.Write([]byte{0})
+// ServicesOf returns the Services of the mesh whose pods have the identity, sorted.
+func (v *View) ServicesOf(account identity.ServiceAccount) []entity.Name {
+	v.deps.Add(entity.DepServicesOf.Of(entity.Name(account)))
+	if !v.InMesh(account.Namespace) {
+		return nil
 	}
-	return setKey(hash.Sum(nil))
+	return v.catalog.inventory.ServicesOf(account)
 }
-
-// countPod counts a pod that a Service begins or ceases to select. It affects the number only if the rounded one changes.
-func (c *Catalog) countPod(service Name, delta int, affected depSet) {
-	before := c.podCounts[service]
-	after := before + delta
-	if after > 0 {
-		c.podCounts[service] = after
-	} else {
-		delete(c.podCounts, service)
-	}
-	if roundedUp(before) != roundedUp(after) {
-		affected.add(DepPodCount, service)
-	}
-}
-
-// roundedUp returns a number of pods, rounded up to one less than a power of two.
-func roundedUp(pods int) int { return 1<<bits.Len(uint(pods)) - 1 }
 
 // PodsUpTo returns how many pods a Service selects, rounded up to one less than a power of two. So few changes of pods affect what depends on it.
-func (v *View) PodsUpTo(service Name) int {
-	v.deps.add(DepPodCount, service)
-	return roundedUp(v.catalog.podCounts[service])
+func (v *View) PodsUpTo(service entity.Name) int {
+	v.deps.Add(entity.DepPodCount.Of(service))
+	return v.catalog.inventory.CountUpTo(service)
 }
 
-// portName is a name by which a Service refers to ports of its pods. The number can differ between pods, for example during a rollout
-// that changes it.
-type portName struct {
-	service Name
-	name    string
+// Backends returns the addresses behind a port of a Service, as inventory.Inventory.Backends does.
+func (v *View) Backends(service *inventory.Service, port inventory.Port) []inventory.Backend {
+	v.deps.Add(entity.DepEndpoints.Of(service.Name))
+	return v.catalog.inventory.Backends(service, port)
 }
 
-// countTargetPorts counts the numbers of a pod for the named target ports of a Service that selects it.
-func (c *Catalog) countTargetPorts(service *Service, pod *Pod, delta int) {
-	if pod.Finished {
-		return
-	}
-	for _, port := range service.Ports {
-		if number, ok := pod.targetPort(port); ok && port.TargetPort == 0 {
-			c.targetPorts.add(portName{service.Name, port.TargetName}, number, delta)
-		}
+// TargetPort returns the container port behind a Service's port, as inventory.Inventory.TargetPort does.
+func (v *View) TargetPort(service *inventory.Service, port inventory.Port) uint16 {
+	v.dependOnPorts(service, port)
+	return v.catalog.inventory.TargetPort(service, port)
+}
+
+// TargetPorts returns the container ports behind a Service's port, as inventory.Inventory.TargetPorts does.
+func (v *View) TargetPorts(service *inventory.Service, port inventory.Port) []uint16 {
+	v.dependOnPorts(service, port)
+	return v.catalog.inventory.TargetPorts(service, port)
+}
+
+func (v *View) dependOnPorts(service *inventory.Service, port inventory.Port) {
+	if service.NumberDependsOnPod(port) {
+		v.deps.Add(entity.DepEndpoints.Of(service.Name))
 	}
 }
 
-// targetPort returns the container port of a pod behind a Service's port.
-func (p *Pod) targetPort(port Port) (uint16, bool) {
-	if port.TargetPort != 0 {
-		return port.TargetPort, true
-	}
-	number, ok := p.Ports[port.TargetName]
-	return number, ok
-}
-
-// TargetPort returns the container port behind a Service's port. A name can have several numbers: the lowest is returned. 0 means that the
-// number is not known yet.
-func (v *View) TargetPort(service *Service, port Port) uint16 {
-	if port.TargetPort != 0 && service.HasSelector() {
-		return port.TargetPort
-	}
-	if numbers := v.TargetPorts(service, port); len(numbers) > 0 {
-		return numbers[0]
-	}
-	return 0
-}
-
-// TargetPorts returns the container ports behind a Service's port, sorted: those of its pods, or else of its endpoints. Handwritten EndpointSlices have
-// them instead of the Service.
-func (v *View) TargetPorts(service *Service, port Port) []uint16 {
-	if !service.HasSelector() {
-		v.deps.add(DepEndpoints, service.Name)
-		if numbers, known := v.catalog.handwrittenPorts(service, port); known {
-			return numbers
-		}
-	}
-	if port.TargetPort != 0 {
-		return []uint16{port.TargetPort}
-	}
-	v.deps.add(DepEndpoints, service.Name)
-	if numbers := v.catalog.targetPorts[portName{service.Name, port.TargetName}]; len(numbers) > 0 {
-		return slices.Sorted(maps.Keys(numbers))
-	}
-	var numbers []uint16
-	for _, slice := range Find[*EndpointSlice](v, KindEndpointSlice, Dep{DepEndpoints, service.Name}) {
-		if number, ok := slice.Ports[port.Name]; ok {
-			numbers = append(numbers, number)
-		}
-	}
-	slices.Sort(numbers)
-	return slices.Compact(numbers)
-}
-
-// NamedPort is the number that a pod has for a named target port of a Service, or for a port of one without a selector.
-type NamedPort struct {
-	Service Name
-	// Port is the name of the Service's port.
-	Port   string
-	Number uint16
-}
-
-// NumberDependsOnPod reports whether pods can have different numbers for a port.
-func (s *Service) NumberDependsOnPod(port Port) bool { return port.TargetPort == 0 || !s.HasSelector() }
-
-// NamedPorts returns the numbers of a pod for such ports of the Services that it is behind, in their order. It records no
+// NamedPorts returns the numbers of a pod for ports whose numbers depend on the pod, of the Services that it is behind, in their order. It records no
 // dependency: callers also call ServicesOfPod, which a change of a Service affects.
-func (v *View) NamedPorts(pod *Pod, services []Name) []NamedPort {
-	var list []NamedPort
-	for _, name := range services {
-		service, ok := get[*Service](v.catalog, KindService, name)
-		if !ok {
-			continue
-		}
-		for _, port := range service.Ports {
-			for _, number := range v.catalog.numbersOf(pod, service, port) {
-				list = append(list, NamedPort{name, port.Name, number})
-			}
-		}
-	}
-	return list
+func (v *View) NamedPorts(pod *inventory.Instance, services []entity.Name) []inventory.NamedPort {
+	return v.catalog.inventory.NamedPorts(pod, services)
 }
 
-// numbersOf returns the numbers of a pod for a port if they depend on the pod, sorted. Handwritten EndpointSlices can have several.
-func (c *Catalog) numbersOf(pod *Pod, service *Service, port Port) []uint16 {
-	var numbers []uint16
-	if service.HasSelector() {
-		if number, ok := pod.targetPort(port); ok && port.TargetPort == 0 {
-			numbers = append(numbers, number)
-		}
-		return numbers
-	}
-	for _, slice := range c.handwrittenSlices(pod) {
-		if number, ok := slice.Ports[port.Name]; ok && slice.Service == service.Name {
-			numbers = append(numbers, number)
-		}
-	}
-	slices.Sort(numbers)
-	return slices.Compact(numbers)
+// Addresses returns the addresses behind a Service of any namespace, as inventory.Inventory.Addresses does.
+func (v *View) Addresses(service entity.Name) []netip.Addr {
+	v.deps.Add(entity.DepEndpoints.Of(service))
+	return v.catalog.inventory.Addresses(service)
 }
 
-// Addresses returns the addresses behind a Service of any namespace, sorted. They need no sidecar: the Service is a gateway outside
-// the mesh. Addresses of endpoints that do not receive new traffic are included, because they may still send requests. Those of endpoints that name no
-// pod are not.
-func (v *View) Addresses(service Name) []netip.Addr {
-	var list []netip.Addr
-	for _, slice := range Find[*EndpointSlice](v, KindEndpointSlice, Dep{DepEndpoints, service}) {
-		for _, endpoint := range slice.Endpoints {
-			if endpoint.Pod != (Name{}) {
-				list = append(list, endpoint.Address)
-			}
-		}
-	}
-	slices.SortFunc(list, netip.Addr.Compare)
-	return slices.Compact(list)
+// HasReadyEndpoint reports whether an endpoint of a Service of any namespace accepts connections.
+func (v *View) HasReadyEndpoint(service entity.Name) bool {
+	v.deps.Add(entity.DepEndpoints.Of(service))
+	return v.catalog.inventory.HasReadyEndpoint(service)
+}
+
+// LeftOut returns the addresses of a Service that get no traffic for good, as inventory.Inventory.LeftOut does.
+func (v *View) LeftOut(service *inventory.Service) []netip.Addr {
+	v.deps.Add(entity.DepEndpoints.Of(service.Name))
+	return v.catalog.inventory.LeftOut(service)
 }

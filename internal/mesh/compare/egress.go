@@ -12,6 +12,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -110,7 +111,7 @@ func (c *egressComparison) addPort(port authz.EgressPort, hosts map[outsideHost]
 	}
 	for _, r := range port.Ranges {
 		to := fmt.Sprintf("%s port %d", r.Prefix, port.Number)
-		ends := func(protocol catalog.Protocol, host string) []authz.EgressRequest {
+		ends := func(protocol inventory.Protocol, host string) []authz.EgressRequest {
 			var list []authz.EgressRequest
 			for _, address := range endsOf(r.Prefix) {
 				list = append(list, authz.EgressRequest{Address: address, Port: port.Number, Protocol: protocol, Host: host})
@@ -118,7 +119,7 @@ func (c *egressComparison) addPort(port authz.EgressPort, hosts map[outsideHost]
 			return list
 		}
 		if r.Any {
-			c.addCall(to, "connections", ends(catalog.ProtocolTCP, "")...)
+			c.addCall(to, "connections", ends(inventory.ProtocolTCP, "")...)
 		}
 		if r.AnyTLS {
 			c.addCall(to, "TLS connections", ends(catalog.ProtocolHTTPS, "any.invalid")...)
@@ -157,7 +158,7 @@ func (c *egressComparison) compareRequests(host outsideHost, matches []catalog.H
 			// The name of the host is part of the call.
 			headers := slices.DeleteFunc(slices.Clone(s.headers), func(h authz.Header) bool { return h.Name == ":authority" })
 			return c.ask(authz.EgressRequest{
-				Port: host.port, Protocol: catalog.ProtocolHTTP, Host: host.name, Method: s.method,
+				Port: host.port, Protocol: inventory.ProtocolHTTP, Host: host.name, Method: s.method,
 				Path: s.path, Headers: headers,
 			})
 		},

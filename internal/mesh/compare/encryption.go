@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
 
@@ -25,7 +25,7 @@ func (f *flows) compareEncryption(source identity.ServiceAccount, before, after 
 	for _, host := range slices.SortedFunc(maps.Keys(current), outsideHost.compare) {
 		earlier, existed := old[host]
 		if existed && earlier != current[host] {
-			f.encryptions = append(f.encryptions, Encryption{From: catalog.Name(source).String(), To: host.String(), Before: earlier, After: current[host]})
+			f.encryptions = append(f.encryptions, Encryption{From: entity.Name(source).String(), To: host.String(), Before: earlier, After: current[host]})
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -32,7 +33,7 @@ func TestPlanOfEncryption(t *testing.T) {
 		"unusable":                   {[]catalog.Change{egress}, []catalog.Change{encrypt("p", "bad")}, nil, "status 503"},
 		"a new host":                 {nil, []catalog.Change{egress, encrypt("p", "good")}, nil, ""},
 	} {
-		before := Mesh{Catalog: catalog.New(), Entries: map[catalog.Ref]catalog.Entry{}}
+		before := Mesh{Catalog: catalog.New(), Entries: map[entity.Ref]catalog.Entry{}}
 		for _, entry := range outsideMesh() {
 			apply(before, []catalog.Change{catalog.Set(entry)})
 		}

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 // TestPlanOfEscapedSlashes edits what becomes of escaped slashes, by a namespace and by its Service, which has precedence.
@@ -23,13 +25,13 @@ func TestPlanOfEscapedSlashes(t *testing.T) {
 		"an edit that is about something else":   {true, nil, true, ""},
 		"a Service that says what the other did": {false, &yes, false, ""},
 	} {
-		before := Mesh{Catalog: catalog.New(), Entries: map[catalog.Ref]catalog.Entry{}}
+		before := Mesh{Catalog: catalog.New(), Entries: map[entity.Ref]catalog.Entry{}}
 		var namespace, service catalog.Entry
 		for _, entry := range outsideMesh() {
 			switch entry := entry.(type) {
 			case *catalog.Namespace:
 				namespace = entry
-			case *catalog.Service:
+			case *inventory.Service:
 				if entry.Ports[0].Protocol.IsHTTP() && entry.Name.Namespace == "shop" {
 					edited := *entry
 					edited.DecodeSlashes = test.service

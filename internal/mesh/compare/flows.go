@@ -10,6 +10,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 // Access is the access of a flow.
@@ -77,7 +78,7 @@ func newFlows(before, after Mesh) *flows {
 	for _, l := range []Mesh{before, after} {
 		view := l.Catalog.View()
 		for _, entry := range l.Entries {
-			if pod, ok := entry.(*catalog.Pod); ok && !pod.Finished && view.IsServed(pod) {
+			if pod, ok := entry.(*inventory.Instance); ok && !pod.Finished && view.IsServed(pod) {
 				f.running[pod.Identity()] = true
 			}
 		}

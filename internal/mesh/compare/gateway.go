@@ -9,6 +9,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -54,12 +55,12 @@ type gatewayID struct {
 	scheme, domain string
 	port           uint16
 	// dedicated is the Gateway, if it has pods of its own.
-	dedicated catalog.Name
+	dedicated entity.Name
 }
 
 func (id gatewayID) String() string {
 	text := fmt.Sprintf("%s://%s:%d", id.scheme, id.domain, id.port)
-	if id.dedicated != (catalog.Name{}) {
+	if id.dedicated != (entity.Name{}) {
 		text += " at Gateway " + id.dedicated.String()
 	}
 	return text

@@ -7,18 +7,20 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
 // TestPlanOfGateway edits the certificates and the routes of a Gateway. The plan contains the pod of the ingress gateway.
 func TestPlanOfGateway(t *testing.T) {
-	in := func(name string) catalog.Name { return catalog.Name{Namespace: "shop", Name: name} }
-	pod := &catalog.Pod{
-		Name: catalog.Name{Namespace: "osm-system", Name: "gateway-1"}, UID: "g", ServiceAccount: names.IngressGateway, Injected: true,
+	in := func(name string) entity.Name { return entity.Name{Namespace: "shop", Name: name} }
+	pod := &inventory.Instance{
+		Name: entity.Name{Namespace: "osm-system", Name: "gateway-1"}, UID: "g", ServiceAccount: names.IngressGateway, Injected: true,
 		Labels: map[string]string{names.AppLabel: names.IngressGateway},
 	}
-	gateway := func(certificates ...catalog.Name) *catalog.Gateway {
+	gateway := func(certificates ...entity.Name) *catalog.Gateway {
 		return &catalog.Gateway{Name: in("web"), Class: "osm", Listeners: []catalog.GatewayListener{
 			{Name: "a", Port: 443, Protocol: "HTTPS", From: "Same", Terminate: true, Certificates: certificates},
 		}}
@@ -26,7 +28,7 @@ func TestPlanOfGateway(t *testing.T) {
 	certificate := func(name, chain string) *catalog.GatewayCertificate {
 		return &catalog.GatewayCertificate{Name: in(name), ChainPEM: []byte(chain), KeyPEM: []byte("key")}
 	}
-	route := &catalog.HTTPRoute{Kind: catalog.KindHTTPRoute, Name: in("r"), Parents: []catalog.RouteParent{{Gateway: in("web")}}, Rules: []catalog.HTTPRouteRule{{
+	route := &catalog.HTTPRoute{Kind: entity.KindHTTPRoute, Name: in("r"), Parents: []catalog.RouteParent{{Gateway: in("web")}}, Rules: []catalog.HTTPRouteRule{{
 		Matches: []catalog.RouteMatch{{PathType: "PathPrefix", Path: "/"}}, Filters: catalog.RouteFilters{Redirect: &catalog.RouteRedirect{Status: 302}},
 	}}}
 	for name, test := range map[string]struct {
@@ -39,17 +41,17 @@ func TestPlanOfGateway(t *testing.T) {
 		"a Gateway of another": {[]catalog.Change{catalog.Set(&catalog.Gateway{Name: in("other"), Class: "foreign"})}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			before := Mesh{Catalog: catalog.New(), Entries: map[catalog.Ref]catalog.Entry{}}
+			before := Mesh{Catalog: catalog.New(), Entries: map[entity.Ref]catalog.Entry{}}
 			for _, entry := range []catalog.Entry{
 				&catalog.Settings{Namespace: "osm-system"}, &catalog.Namespace{Name: "shop", Monitored: true}, &catalog.GatewayClass{Name: "osm"}, pod,
-				&catalog.Service{Name: catalog.Name{Namespace: "osm-system", Name: names.IngressGateway}, Ports: []catalog.Port{{Number: 443, TargetPort: 10443}}},
+				&inventory.Service{Name: entity.Name{Namespace: "osm-system", Name: names.IngressGateway}, Ports: []inventory.Port{{Number: 443, TargetPort: 10443}}},
 				gateway(in("one")), certificate("one", "chain"), certificate("two", "chain"),
 			} {
 				apply(before, []catalog.Change{catalog.Set(entry)})
 			}
 			after := before.clone()
 			touched := apply(after, test.edit)
-			found, err := Meshes(Subject{TrustDomain: "cluster.local", Workloads: map[catalog.Name]string{pod.Name: "Deployment osm-system/gateway"}}, before, after, touched)
+			found, err := Meshes(Subject{TrustDomain: "cluster.local", Workloads: map[entity.Name]string{pod.Name: "Deployment osm-system/gateway"}}, before, after, touched)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -73,17 +75,17 @@ func TestPlanOfGateway(t *testing.T) {
 
 // TestPlanOfADemandForCertificates checks that a plan has the requests that need a certificate from now on, or no more.
 func TestPlanOfADemandForCertificates(t *testing.T) {
-	in := func(name string) catalog.Name { return catalog.Name{Namespace: "shop", Name: name} }
+	in := func(name string) entity.Name { return entity.Name{Namespace: "shop", Name: name} }
 	mesh := func(clients *catalog.ClientValidation) Mesh {
-		m := Mesh{Catalog: catalog.New(), Entries: map[catalog.Ref]catalog.Entry{}}
+		m := Mesh{Catalog: catalog.New(), Entries: map[entity.Ref]catalog.Entry{}}
 		for _, entry := range []catalog.Entry{
 			&catalog.Settings{Namespace: "osm-system"}, &catalog.Namespace{Name: "shop", Monitored: true}, &catalog.GatewayClass{Name: "osm"},
-			&catalog.Service{Name: catalog.Name{Namespace: "osm-system", Name: names.IngressGateway}, Ports: []catalog.Port{{Number: 443, TargetPort: 10443}}},
+			&inventory.Service{Name: entity.Name{Namespace: "osm-system", Name: names.IngressGateway}, Ports: []inventory.Port{{Number: 443, TargetPort: 10443}}},
 			&catalog.GatewayCertificate{Name: in("tls"), ChainPEM: []byte("chain"), KeyPEM: []byte("key")}, &catalog.GatewayAuthorities{Name: in("ca"), PEM: []byte("ca")},
 			&catalog.Gateway{Name: in("web"), Class: "osm", Listeners: []catalog.GatewayListener{
-				{Name: "a", Port: 443, Protocol: "HTTPS", From: "Same", Terminate: true, Certificates: []catalog.Name{in("tls")}, Clients: clients},
+				{Name: "a", Port: 443, Protocol: "HTTPS", From: "Same", Terminate: true, Certificates: []entity.Name{in("tls")}, Clients: clients},
 			}},
-			&catalog.HTTPRoute{Kind: catalog.KindHTTPRoute, Name: in("r"), Parents: []catalog.RouteParent{{Gateway: in("web")}}, Rules: []catalog.HTTPRouteRule{{
+			&catalog.HTTPRoute{Kind: entity.KindHTTPRoute, Name: in("r"), Parents: []catalog.RouteParent{{Gateway: in("web")}}, Rules: []catalog.HTTPRouteRule{{
 				Matches: []catalog.RouteMatch{{PathType: "PathPrefix", Path: "/"}}, Filters: catalog.RouteFilters{Redirect: &catalog.RouteRedirect{Status: 302}},
 			}}},
 		} {
@@ -91,7 +93,7 @@ func TestPlanOfADemandForCertificates(t *testing.T) {
 		}
 		return m
 	}
-	demand := &catalog.ClientValidation{Authorities: []catalog.Name{in("ca")}}
+	demand := &catalog.ClientValidation{Authorities: []entity.Name{in("ca")}}
 	fallback := &catalog.ClientValidation{Authorities: demand.Authorities, AllowInvalid: true}
 	for name, test := range map[string]struct {
 		before, after *catalog.ClientValidation
@@ -117,11 +119,11 @@ func TestPlanOfADemandForCertificates(t *testing.T) {
 
 // The pods of a gateway use its account, although their namespace is not part of the mesh.
 func TestGatewayAccountIsUsed(t *testing.T) {
-	mesh := Mesh{Catalog: catalog.New(), Entries: map[catalog.Ref]catalog.Entry{}}
-	pod := &catalog.Pod{
-		Name: catalog.Name{Namespace: "osm-system", Name: "gateway-1"}, ServiceAccount: names.IngressGateway, Injected: true, Labels: map[string]string{names.AppLabel: names.IngressGateway},
+	mesh := Mesh{Catalog: catalog.New(), Entries: map[entity.Ref]catalog.Entry{}}
+	pod := &inventory.Instance{
+		Name: entity.Name{Namespace: "osm-system", Name: "gateway-1"}, ServiceAccount: names.IngressGateway, Injected: true, Labels: map[string]string{names.AppLabel: names.IngressGateway},
 	}
-	other := &catalog.Pod{Name: catalog.Name{Namespace: "osm-system", Name: "controller-1"}, ServiceAccount: names.Controller}
+	other := &inventory.Instance{Name: entity.Name{Namespace: "osm-system", Name: "controller-1"}, ServiceAccount: names.Controller}
 	for _, entry := range []catalog.Entry{&catalog.Settings{Namespace: "osm-system"}, &catalog.Namespace{Name: "osm-system"}, pod, other} {
 		apply(mesh, []catalog.Change{catalog.Set(entry)})
 	}
@@ -132,15 +134,15 @@ func TestGatewayAccountIsUsed(t *testing.T) {
 
 // TestPlanOfGatewayConnections edits the routes of connections at a Gateway. The plan has the connections that are newly accepted or closed.
 func TestPlanOfGatewayConnections(t *testing.T) {
-	in := func(name string) catalog.Name { return catalog.Name{Namespace: "shop", Name: name} }
-	route := func(kind catalog.Kind, name, listener, backend string, hostnames ...string) catalog.Change {
+	in := func(name string) entity.Name { return entity.Name{Namespace: "shop", Name: name} }
+	route := func(kind entity.Kind, name, listener, backend string, hostnames ...string) catalog.Change {
 		return catalog.Set(&catalog.HTTPRoute{
 			Kind: kind, Name: in(name), Hostnames: hostnames, Parents: []catalog.RouteParent{{Gateway: in("web"), Section: listener}}, Rules: []catalog.HTTPRouteRule{{
 				Matches: []catalog.RouteMatch{{}}, Backends: []catalog.RouteBackend{{Service: in(backend), Port: 5432, Weight: 1}},
 			}},
 		})
 	}
-	tls, tcp := catalog.KindTLSRoute, catalog.KindGatewayTCPRoute
+	tls, tcp := entity.KindTLSRoute, entity.KindGatewayTCPRoute
 	// A route of the Service itself is for sidecars.
 	ofSidecars := catalog.Set(&catalog.HTTPRoute{Kind: tcp, Name: in("s"), Parents: []catalog.RouteParent{{Service: in("db")}}, Rules: []catalog.HTTPRouteRule{{Matches: []catalog.RouteMatch{{}}}}})
 	mayCall := catalog.Set(meshtest.Target("t", meshtest.SA("shop", "db"), []catalog.TargetRule{meshtest.TCP("all")}, meshtest.SA("osm-system", names.IngressGateway)))
@@ -165,14 +167,14 @@ func TestPlanOfGatewayConnections(t *testing.T) {
 		"a route of sidecars": {[]catalog.Change{mayCall, route(tcp, "r", "tcp", "db")}, []catalog.Change{ofSidecars}, nil},
 	} {
 		db := meshtest.Pod("shop", "db-1", "db", "db", "10.0.0.1")
-		before := Mesh{Catalog: catalog.New(), Entries: map[catalog.Ref]catalog.Entry{}}
+		before := Mesh{Catalog: catalog.New(), Entries: map[entity.Ref]catalog.Entry{}}
 		for _, entry := range []catalog.Entry{
 			&catalog.Settings{Namespace: "osm-system"}, &catalog.Namespace{Name: "shop", Monitored: true}, &catalog.GatewayClass{Name: "osm"},
-			&catalog.Service{Name: catalog.Name{Namespace: "osm-system", Name: names.IngressGateway}, Ports: []catalog.Port{{Number: 443, TargetPort: 10443}, {Number: 5432, TargetPort: 5432}}},
+			&inventory.Service{Name: entity.Name{Namespace: "osm-system", Name: names.IngressGateway}, Ports: []inventory.Port{{Number: 443, TargetPort: 10443}, {Number: 5432, TargetPort: 5432}}},
 			&catalog.Gateway{Name: in("web"), Class: "osm", Listeners: []catalog.GatewayListener{
 				{Name: "tls", Port: 443, Protocol: catalog.ListenerTLS, From: "Same"}, {Name: "tcp", Port: 5432, Protocol: catalog.ListenerTCP, From: "Same"},
 			}},
-			db, meshtest.Service("shop", "db", "db", "10.96.0.1", 5432, catalog.ProtocolTCP), meshtest.Slice(in("db"), db), &catalog.TCPRoute{Name: in("all")},
+			db, meshtest.Service("shop", "db", "db", "10.96.0.1", 5432, inventory.ProtocolTCP), meshtest.Slice(in("db"), db), &catalog.TCPRoute{Name: in("all")},
 		} {
 			apply(before, []catalog.Change{catalog.Set(entry)})
 		}

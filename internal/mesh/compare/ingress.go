@@ -6,6 +6,8 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 )
 
@@ -44,7 +46,7 @@ func openingOf(v *catalog.View, id portID) *opening {
 	if service == nil || !v.Settings().IngressBackends || len(v.ServiceIdentities(id.service)) == 0 {
 		return nil
 	}
-	i := slices.IndexFunc(service.Ports, func(p catalog.Port) bool { return p.Number == id.port })
+	i := slices.IndexFunc(service.Ports, func(p inventory.Port) bool { return p.Number == id.port })
 	if i < 0 {
 		return nil
 	}
@@ -54,7 +56,7 @@ func openingOf(v *catalog.View, id portID) *opening {
 	}
 	o := &opening{view: v, policy: policy, port: port}
 	for _, name := range policy.RouteGroups {
-		if group := v.HTTPRouteGroup(catalog.Name{Namespace: policy.Name.Namespace, Name: name}); group != nil {
+		if group := v.HTTPRouteGroup(entity.Name{Namespace: policy.Name.Namespace, Name: name}); group != nil {
 			o.matches = append(o.matches, group.Matches...)
 		}
 	}
@@ -70,7 +72,7 @@ type outsideClient struct {
 	address string
 	// examples are addresses of the client, gateway is its Service.
 	examples []netip.Addr
-	gateway  catalog.Name
+	gateway  entity.Name
 	// tls is true with TLS, principal is the name in the certificate, and server the requested name.
 	tls               bool
 	principal, server string

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 )
@@ -14,7 +15,7 @@ import (
 type Mesh struct {
 	Catalog *catalog.Catalog
 	// Entries are the entries of the catalog.
-	Entries map[catalog.Ref]catalog.Entry
+	Entries map[entity.Ref]catalog.Entry
 }
 
 // Subject is input to the configuration of sidecars that is equal on both sides.
@@ -23,7 +24,7 @@ type Subject struct {
 	// Root is the root certificate (PEM). Without it, only the byte counts are lower.
 	Root []byte
 	// Workloads maps pods to their workloads, "<kind> <namespace>/<name>".
-	Workloads map[catalog.Name]string
+	Workloads map[entity.Name]string
 }
 
 // Action is the kind of a change.
@@ -60,13 +61,13 @@ func (c *Changes) Empty() bool {
 }
 
 // Meshes returns the differences between two meshes. touched are the changed dependencies; if there are none, nothing differs.
-func Meshes(s Subject, before, after Mesh, touched []catalog.Dep) (*Changes, error) {
+func Meshes(s Subject, before, after Mesh, touched []entity.Dep) (*Changes, error) {
 	found := &Changes{Proxies: []Proxies{}, Flows: []Flow{}}
 	if len(touched) == 0 {
 		return found, nil
 	}
 	c := &comparison{
-		before: newSide(before.Catalog, s), after: newSide(after.Catalog, s), touched: map[catalog.Dep]bool{},
+		before: newSide(before.Catalog, s), after: newSide(after.Catalog, s), touched: map[entity.Dep]bool{},
 		results: map[transition]difference{},
 	}
 	for _, dep := range touched {
@@ -106,17 +107,17 @@ func itoa(n int) string { return strconv.Itoa(n) }
 
 // candidates returns the identities whose sidecars an edit may affect. It only supports edits of grants. For other edits, narrow is
 // false and all scopes must be compared. A scope depends on grants to and from its identity, and on the route objects in these grants.
-func candidates(touched map[catalog.Dep]bool, meshes ...Mesh) (found map[identity.ServiceAccount]bool, narrow bool) {
+func candidates(touched map[entity.Dep]bool, meshes ...Mesh) (found map[identity.ServiceAccount]bool, narrow bool) {
 	found = map[identity.ServiceAccount]bool{}
-	routes := map[catalog.Ref]bool{}
+	routes := map[entity.Ref]bool{}
 	for dep := range touched {
 		switch dep.Kind {
-		case catalog.DepTargetsTo, catalog.DepTargetsFrom, catalog.DepClientPolicies:
+		case entity.DepTargetsTo, entity.DepTargetsFrom, entity.DepClientPolicies:
 			found[identity.ServiceAccount(dep.Name)] = true
-		case catalog.DepHTTPRouteGroup:
-			routes[catalog.Ref{Kind: catalog.KindHTTPRouteGroup, Name: dep.Name}] = true
-		case catalog.DepTCPRoute:
-			routes[catalog.Ref{Kind: catalog.KindTCPRoute, Name: dep.Name}] = true
+		case entity.DepHTTPRouteGroup:
+			routes[entity.Ref{Kind: entity.KindHTTPRouteGroup, Name: dep.Name}] = true
+		case entity.DepTCPRoute:
+			routes[entity.Ref{Kind: entity.KindTCPRoute, Name: dep.Name}] = true
 		default:
 			return nil, false
 		}
@@ -152,9 +153,9 @@ func routeGroups(entry catalog.Entry) []string {
 }
 
 // refersTo returns true if a TrafficTarget has a rule for one of the route objects.
-func refersTo(target *catalog.TrafficTarget, routes map[catalog.Ref]bool) bool {
+func refersTo(target *catalog.TrafficTarget, routes map[entity.Ref]bool) bool {
 	for _, rule := range target.Rules {
-		if routes[catalog.Ref{Kind: rule.Kind, Name: catalog.Name{Namespace: target.Name.Namespace, Name: rule.Name}}] {
+		if routes[entity.Ref{Kind: rule.Kind, Name: entity.Name{Namespace: target.Name.Namespace, Name: rule.Name}}] {
 			return true
 		}
 	}

@@ -9,7 +9,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
@@ -17,14 +19,14 @@ import (
 
 // outsideMesh has a Service that an ingress gateway may call, and a client of servers outside the mesh.
 func outsideMesh() []catalog.Entry {
-	web := Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP)
+	web := Service("shop", "web", "web", "10.96.0.1", 80, inventory.ProtocolHTTP)
 	web.Ports[0].TargetPort = 8080
 	server := Pod("shop", "web-1", "web", "web", "10.0.0.1")
 	return []catalog.Entry{
 		&catalog.Settings{Namespace: "osm-system", IngressBackends: true, EgressPolicies: true}, &catalog.Namespace{Name: "shop", Monitored: true},
 		web, server, Slice(web.Name, server), Group("shop", "cart", "/cart"), Group("shop", "all", "/.*"),
 		&catalog.GatewayClass{Name: "osm"},
-		&catalog.Service{Name: Name("osm-system", names.IngressGateway), Ports: []catalog.Port{{Number: 80, TargetPort: 10080}}},
+		&inventory.Service{Name: Name("osm-system", names.IngressGateway), Ports: []inventory.Port{{Number: 80, TargetPort: 10080}}},
 		&catalog.Gateway{Name: Name("shop", "web"), Class: "osm", Listeners: []catalog.GatewayListener{{Name: "http", Port: 80, Protocol: "HTTP", From: "Same"}}},
 	}
 }
@@ -41,7 +43,7 @@ func ingressTo(change func(*ingressbackend.Policy)) catalog.Change {
 func egressTo(change func(*catalog.Egress)) catalog.Change {
 	e := &catalog.Egress{
 		Name: Name("shop", "api"), Sources: []identity.ServiceAccount{SA("shop", "web")}, Hosts: []string{"api.example.com"},
-		Ports: []catalog.EgressPort{{Number: 80, Protocol: catalog.ProtocolHTTP}},
+		Ports: []catalog.EgressPort{{Number: 80, Protocol: inventory.ProtocolHTTP}},
 	}
 	change(e)
 	return catalog.Set(e)
@@ -49,7 +51,7 @@ func egressTo(change func(*catalog.Egress)) catalog.Change {
 
 func routeTo(path string, filters catalog.RouteFilters) catalog.Change {
 	return catalog.Set(&catalog.HTTPRoute{
-		Kind: catalog.KindHTTPRoute,
+		Kind: entity.KindHTTPRoute,
 		Name: Name("shop", "web"), Parents: []catalog.RouteParent{{Gateway: Name("shop", "web")}}, Hostnames: []string{"shop.example.com"},
 		Rules: []catalog.HTTPRouteRule{{
 			Matches:  []catalog.RouteMatch{{PathType: "PathPrefix", Path: path}},
@@ -74,7 +76,7 @@ func TestPlanOfOutsideFlows(t *testing.T) {
 		},
 		"ingress closes": {
 			[]catalog.Change{ingressTo(same)},
-			[]catalog.Change{{Ref: catalog.Ref{Kind: ingressbackend.Kind, Name: Name("shop", "web")}}},
+			[]catalog.Change{{Ref: entity.Ref{Kind: ingressbackend.Kind, Name: Name("shop", "web")}}},
 			[]string{"outside the mesh, 192.0.2.0/24 -> shop/web:80: any method any path allowed -> denied by [IngressBackend shop/web], the connection is closed"},
 		},
 		"ingress is limited to requests": {
@@ -99,7 +101,7 @@ func TestPlanOfOutsideFlows(t *testing.T) {
 			[]catalog.Change{ingressTo(same)},
 			[]catalog.Change{
 				ingressTo(func(b *ingressbackend.Policy) { b.Name.Name = "other" }),
-				{Ref: catalog.Ref{Kind: ingressbackend.Kind, Name: Name("shop", "web")}},
+				{Ref: entity.Ref{Kind: ingressbackend.Kind, Name: Name("shop", "web")}},
 			},
 			nil,
 		},
@@ -107,7 +109,7 @@ func TestPlanOfOutsideFlows(t *testing.T) {
 			nil,
 			[]catalog.Change{egressTo(func(e *catalog.Egress) {
 				e.Restricted, e.RouteGroups = true, []string{"cart"}
-				e.Ports = append(e.Ports, catalog.EgressPort{Number: 443, Protocol: catalog.ProtocolHTTPS}, catalog.EgressPort{Number: 5432, Protocol: catalog.ProtocolTCP})
+				e.Ports = append(e.Ports, catalog.EgressPort{Number: 443, Protocol: catalog.ProtocolHTTPS}, catalog.EgressPort{Number: 5432, Protocol: inventory.ProtocolTCP})
 			})},
 			[]string{
 				"shop/web -> 0.0.0.0/0 port 5432, outside the mesh: connections denied -> allowed by [Egress shop/api]",
@@ -118,17 +120,17 @@ func TestPlanOfOutsideFlows(t *testing.T) {
 		},
 		"egress of a smaller range": {
 			[]catalog.Change{egressTo(func(e *catalog.Egress) {
-				e.Ports, e.Prefixes = []catalog.EgressPort{{Number: 5432, Protocol: catalog.ProtocolTCP}}, []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
+				e.Ports, e.Prefixes = []catalog.EgressPort{{Number: 5432, Protocol: inventory.ProtocolTCP}}, []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
 			})},
 			[]catalog.Change{egressTo(func(e *catalog.Egress) {
-				e.Ports, e.Prefixes = []catalog.EgressPort{{Number: 5432, Protocol: catalog.ProtocolTCP}}, []netip.Prefix{netip.MustParsePrefix("192.0.2.0/25")}
+				e.Ports, e.Prefixes = []catalog.EgressPort{{Number: 5432, Protocol: inventory.ProtocolTCP}}, []netip.Prefix{netip.MustParsePrefix("192.0.2.0/25")}
 			})},
 			[]string{"shop/web -> 192.0.2.0/24 port 5432, outside the mesh: connections allowed -> denied by [Egress shop/api], the connection is closed"},
 		},
 		"egress where all of it is open": {[]catalog.Change{noEgress}, []catalog.Change{egressTo(func(*catalog.Egress) {})}, nil},
 		"a namespace that requires the gateway": {
 			[]catalog.Change{noEgress, egressTo(func(e *catalog.Egress) {
-				e.Ports = append(e.Ports, catalog.EgressPort{Number: 5432, Protocol: catalog.ProtocolTCP})
+				e.Ports = append(e.Ports, catalog.EgressPort{Number: 5432, Protocol: inventory.ProtocolTCP})
 			})},
 			[]catalog.Change{catalog.Set(&catalog.Namespace{Name: "shop", Monitored: true, EgressGateway: true})},
 			[]string{
@@ -163,7 +165,7 @@ func TestPlanOfOutsideFlows(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			before := Mesh{Catalog: catalog.New(), Entries: map[catalog.Ref]catalog.Entry{}}
+			before := Mesh{Catalog: catalog.New(), Entries: map[entity.Ref]catalog.Entry{}}
 			for _, entry := range outsideMesh() {
 				apply(before, []catalog.Change{catalog.Set(entry)})
 			}

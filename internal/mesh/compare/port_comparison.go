@@ -8,6 +8,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
 
@@ -97,7 +98,7 @@ func replyOf(v authz.Verdict) reply {
 }
 
 func at(a authz.Answer) string {
-	if a.Service == (catalog.Name{}) {
+	if a.Service == (entity.Name{}) {
 		return ""
 	}
 	return "at " + a.Service.String()
@@ -163,8 +164,8 @@ func (c portComparison) rule(v *catalog.View, policy string, match *catalog.HTTP
 			continue
 		}
 		for _, rule := range target.Rules {
-			group := v.HTTPRouteGroup(catalog.Name{Namespace: target.Name.Namespace, Name: rule.Name})
-			if rule.Kind != catalog.KindHTTPRouteGroup || group == nil {
+			group := v.HTTPRouteGroup(entity.Name{Namespace: target.Name.Namespace, Name: rule.Name})
+			if rule.Kind != entity.KindHTTPRouteGroup || group == nil {
 				continue
 			}
 			for _, m := range group.Matches {

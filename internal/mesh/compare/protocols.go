@@ -3,6 +3,7 @@ package compare
 import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 // Protocol is a port of a Service whose clients use another protocol than the sidecars of its servers, since the edit.
@@ -20,7 +21,7 @@ type Protocol struct {
 func compareProtocols(before, after *catalog.View) []Protocol {
 	var list []Protocol
 	for _, name := range after.Services() {
-		known := map[uint16]catalog.Protocol{}
+		known := map[uint16]inventory.Protocol{}
 		if earlier := before.Service(name); earlier != nil {
 			for _, c := range authz.ProtocolConflicts(before, earlier) {
 				known[c.Port.Number] = c.Effective

@@ -6,6 +6,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -13,17 +15,17 @@ import (
 // protocol is only assumed.
 func TestPlanOfSecondService(t *testing.T) {
 	db := Pod("shop", "db-1", "db", "db", "10.0.0.1")
-	first := Service("shop", "db", "db", "10.96.0.1", 3306, catalog.ProtocolTCPServerFirst)
+	first := Service("shop", "db", "db", "10.96.0.1", 3306, inventory.ProtocolTCPServerFirst)
 	for name, test := range map[string]struct {
-		protocol catalog.Protocol
+		protocol inventory.Protocol
 		assumed  bool
 		want     []Protocol
 	}{
-		"declared HTTP": {catalog.ProtocolHTTP, false, []Protocol{{Port: "shop/db:3306", Client: "tcp-server-first", Server: "http", By: "shop/admin"}}},
-		"assumed HTTP":  {catalog.ProtocolHTTP, true, []Protocol{{Port: "shop/admin:3306", Client: "http", Server: "tcp-server-first", By: "shop/db"}}},
-		"the same":      {catalog.ProtocolTCPServerFirst, false, nil},
+		"declared HTTP": {inventory.ProtocolHTTP, false, []Protocol{{Port: "shop/db:3306", Client: "tcp-server-first", Server: "http", By: "shop/admin"}}},
+		"assumed HTTP":  {inventory.ProtocolHTTP, true, []Protocol{{Port: "shop/admin:3306", Client: "http", Server: "tcp-server-first", By: "shop/db"}}},
+		"the same":      {inventory.ProtocolTCPServerFirst, false, nil},
 	} {
-		before := Mesh{Catalog: catalog.New(), Entries: map[catalog.Ref]catalog.Entry{}}
+		before := Mesh{Catalog: catalog.New(), Entries: map[entity.Ref]catalog.Entry{}}
 		for _, entry := range []catalog.Entry{&catalog.Settings{}, &catalog.Namespace{Name: "shop", Monitored: true, Permissive: new(true)}, db, first, Slice(first.Name, db)} {
 			apply(before, []catalog.Change{catalog.Set(entry)})
 		}

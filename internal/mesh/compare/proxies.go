@@ -8,9 +8,10 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
@@ -40,7 +41,7 @@ func (c Counts) Any() bool { return len(c.Added)+len(c.Changed)+len(c.Removed) >
 // comparison compares the configuration of sidecars.
 type comparison struct {
 	before, after *side
-	touched       map[catalog.Dep]bool
+	touched       map[entity.Dep]bool
 	// sharedDiffers is true if the shared destinations change.
 	sharedDiffers bool
 	results       map[transition]difference
@@ -55,11 +56,11 @@ type difference struct {
 }
 
 // sidecars returns the scope keys of all sidecars of a mesh.
-func sidecars(l Mesh) map[catalog.Name]scope.Key {
+func sidecars(l Mesh) map[entity.Name]scope.Key {
 	view := l.Catalog.View()
-	keys := map[catalog.Name]scope.Key{}
+	keys := map[entity.Name]scope.Key{}
 	for _, entry := range l.Entries {
-		if pod, ok := entry.(*catalog.Pod); ok && !pod.Finished && view.IsServed(pod) {
+		if pod, ok := entry.(*inventory.Instance); ok && !pod.Finished && view.IsServed(pod) {
 			keys[pod.Name] = scope.KeyFor(view, pod)
 		}
 	}
@@ -67,7 +68,7 @@ func sidecars(l Mesh) map[catalog.Name]scope.Key {
 }
 
 // proxies returns the sidecars whose configuration changes, and the number of all sidecars.
-func (c *comparison) proxies(before, after Mesh, workloads map[catalog.Name]string) (list []Proxies, all int, err error) {
+func (c *comparison) proxies(before, after Mesh, workloads map[entity.Name]string) (list []Proxies, all int, err error) {
 	affectable, narrow := candidates(c.touched, before, after)
 	old := sidecars(before)
 	current := old
@@ -76,7 +77,7 @@ func (c *comparison) proxies(before, after Mesh, workloads map[catalog.Name]stri
 	}
 	c.filter(old, current, func(k scope.Key) bool { return !narrow || affectable[k.Identity] })
 	groups := map[string]*Proxies{}
-	count := func(pod catalog.Name, state Action, d difference) {
+	count := func(pod entity.Name, state Action, d difference) {
 		p := Proxies{Workload: workloads[pod], State: state, Resources: d.counts, Bytes: d.bytes}
 		id := p.Workload + "|" + string(state) + "|" + d.counts.text()
 		if groups[id] == nil {
@@ -108,7 +109,7 @@ func (c *comparison) proxies(before, after Mesh, workloads map[catalog.Name]stri
 }
 
 // filter records the scopes that the edit does not affect. It evaluates the scopes in parallel. The work only reads.
-func (c *comparison) filter(old, current map[catalog.Name]scope.Key, mayAffect func(scope.Key) bool) {
+func (c *comparison) filter(old, current map[entity.Name]scope.Key, mayAffect func(scope.Key) bool) {
 	same := map[scope.Key]bool{}
 	for pod, to := range current {
 		if from, existed := old[pod]; existed && from == to {
@@ -166,12 +167,12 @@ func (c *comparison) affected(b built) bool {
 	if b.usesShared && c.sharedDiffers {
 		return true
 	}
-	if slices.ContainsFunc(b.deps, func(dep catalog.Dep) bool { return c.touched[dep] }) {
+	if slices.ContainsFunc(b.deps, func(dep entity.Dep) bool { return c.touched[dep] }) {
 		return true
 	}
 	return slices.ContainsFunc(b.Clusters, func(cluster scope.Cluster) bool {
-		return c.touched[catalog.Dep{Kind: catalog.DepEndpoints, Name: cluster.Service}] ||
-			c.touched[catalog.Dep{Kind: catalog.DepService, Name: cluster.Service}]
+		return c.touched[entity.DepEndpoints.Of(cluster.Service)] ||
+			c.touched[entity.DepService.Of(cluster.Service)]
 	})
 }
 

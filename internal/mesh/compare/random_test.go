@@ -10,6 +10,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
@@ -21,7 +22,7 @@ type randomEdit struct {
 	plan          *Changes
 }
 
-func apply(l Mesh, changes []catalog.Change) []catalog.Dep {
+func apply(l Mesh, changes []catalog.Change) []entity.Dep {
 	for _, change := range changes {
 		if change.Entry == nil {
 			delete(l.Entries, change.Ref)
@@ -42,17 +43,17 @@ func (l Mesh) clone() Mesh {
 }
 
 func drawEdit(t *rapid.T) randomEdit {
-	m := randomEdit{before: Mesh{Catalog: catalog.New(), Entries: map[catalog.Ref]catalog.Entry{}}}
+	m := randomEdit{before: Mesh{Catalog: catalog.New(), Entries: map[entity.Ref]catalog.Entry{}}}
 	apply(m.before, rapid.SliceOfN(meshtest.Change(), 30, 120).Draw(t, "mesh"))
 	m.after = m.before.clone()
 	change := meshtest.Change()
 	if rapid.Bool().Draw(t, "only grants") {
 		change = change.Filter(func(c catalog.Change) bool {
-			return c.Ref.Kind == catalog.KindTrafficTarget || c.Ref.Kind == catalog.KindHTTPRouteGroup || c.Ref.Kind == catalog.KindTCPRoute
+			return c.Ref.Kind == entity.KindTrafficTarget || c.Ref.Kind == entity.KindHTTPRouteGroup || c.Ref.Kind == entity.KindTCPRoute
 		})
 	}
 	touched := apply(m.after, rapid.SliceOfN(change, 1, 4).Draw(t, "edit"))
-	workloads := map[catalog.Name]string{}
+	workloads := map[entity.Name]string{}
 	for _, l := range []Mesh{m.before, m.after} {
 		for ref := range l.Entries {
 			workloads[ref.Name] = "pod " + ref.Name.String()

@@ -8,12 +8,14 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 // portID is a port of a Service.
 type portID struct {
-	service catalog.Name
+	service entity.Name
 	port    uint16
 }
 
@@ -42,7 +44,7 @@ type servicePort struct {
 
 // destination is an identity that receives requests to a port.
 type destination struct {
-	service  catalog.Name
+	service  entity.Name
 	identity identity.ServiceAccount
 	// split is the index of the route rule. weighted is false if the backend has weight 0.
 	split    int
@@ -61,7 +63,7 @@ type portBuilder struct {
 type ruleKey struct {
 	identity identity.ServiceAccount
 	port     uint16
-	protocol catalog.Protocol
+	protocol inventory.Protocol
 }
 
 func (b *portBuilder) buildAll() map[portID]*servicePort {
@@ -75,7 +77,7 @@ func (b *portBuilder) buildAll() map[portID]*servicePort {
 	return all
 }
 
-func (b *portBuilder) build(service *catalog.Service, port catalog.Port) *servicePort {
+func (b *portBuilder) build(service *inventory.Service, port inventory.Port) *servicePort {
 	result := &servicePort{http: port.Protocol.IsHTTP(), routes: b.view.RoutesOf(service.Name, port)}
 	for i, rule := range b.routeRules(service, port, result.routes) {
 		if rule.Routed != nil && rule.Routed.Match != nil && len(rule.Routed.Match.Query) == 0 {
@@ -110,7 +112,7 @@ func (p *servicePort) addServerNames(routed *authz.Routed) {
 
 // routeRules returns the rules for the clients of all namespaces. Routes can answer requests themselves, so the rules of the Service without them are
 // included too: who may call it reaches the routes.
-func (b *portBuilder) routeRules(service *catalog.Service, port catalog.Port, routes []*catalog.HTTPRoute) []authz.RouteRule {
+func (b *portBuilder) routeRules(service *inventory.Service, port inventory.Port, routes []*catalog.HTTPRoute) []authz.RouteRule {
 	rules := authz.RouteRules(b.view, "", service, port)
 	known := map[string]bool{service.Name.Namespace: true}
 	for _, route := range routes {
@@ -132,7 +134,7 @@ func (b *portBuilder) destinations(split int, backend authz.WeightedBackend) []d
 	for _, sa := range backend.Identities {
 		list = append(list, destination{
 			service: backend.Service.Name, identity: sa, split: split, weighted: backend.Weight > 0,
-			ready: slices.ContainsFunc(backends, func(endpoint catalog.Backend) bool { return endpoint.Identity == sa }),
+			ready: slices.ContainsFunc(backends, func(endpoint inventory.Backend) bool { return endpoint.Identity == sa }),
 			rules: b.inboundRules(ruleKey{sa, backend.TargetPort, backend.Protocol}),
 		})
 	}
@@ -149,7 +151,7 @@ func (b *portBuilder) inboundRules(k ruleKey) authz.Rules {
 }
 
 // podPerIdentity returns one address of each identity behind a headless Service.
-func (b *portBuilder) podPerIdentity(service *catalog.Service, port catalog.Port) []netip.Addr {
+func (b *portBuilder) podPerIdentity(service *inventory.Service, port inventory.Port) []netip.Addr {
 	pods := []netip.Addr{}
 	seen := map[identity.ServiceAccount]bool{}
 	for _, endpoint := range b.view.Backends(service, port) {
@@ -209,7 +211,7 @@ func (d destination) granted(source identity.ServiceAccount) []catalog.HTTPMatch
 
 // sourceView is a destination from the perspective of one source.
 type sourceView struct {
-	Service                  catalog.Name
+	Service                  entity.Name
 	Identity                 identity.ServiceAccount
 	Split                    int
 	Weighted, Ready, Accepts bool

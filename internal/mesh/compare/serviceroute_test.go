@@ -8,19 +8,21 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
 // routeOfService sends requests with a prefix to a Service, or redirects them.
-func routeOfService(namespace, prefix string, backend catalog.Name) catalog.Change {
+func routeOfService(namespace, prefix string, backend entity.Name) catalog.Change {
 	rule := catalog.HTTPRouteRule{Matches: []catalog.RouteMatch{{PathType: catalog.PathPrefix, Path: prefix}}}
-	if backend == (catalog.Name{}) {
+	if backend == (entity.Name{}) {
 		rule.Filters.Redirect = &catalog.RouteRedirect{Status: 302}
 	} else {
 		rule.Backends = []catalog.RouteBackend{{Service: backend, Port: 80, Weight: 1}}
 	}
 	return catalog.Set(&catalog.HTTPRoute{
-		Kind: catalog.KindHTTPRoute, Name: Name(namespace, "r"), Parents: []catalog.RouteParent{{Service: Name("shop", "web")}}, Rules: []catalog.HTTPRouteRule{rule},
+		Kind: entity.KindHTTPRoute, Name: Name(namespace, "r"), Parents: []catalog.RouteParent{{Service: Name("shop", "web")}}, Rules: []catalog.HTTPRouteRule{rule},
 	})
 }
 
@@ -47,7 +49,7 @@ func TestPlanOfServiceRoutes(t *testing.T) {
 		},
 		"a route that is deleted": {
 			[]catalog.Change{routeOfService("shop", "/a", Name("shop", "web"))},
-			[]catalog.Change{{Ref: catalog.Ref{Kind: catalog.KindHTTPRoute, Name: Name("shop", "r")}}},
+			[]catalog.Change{{Ref: entity.Ref{Kind: entity.KindHTTPRoute, Name: Name("shop", "r")}}},
 			[]string{"denied -> allowed: "},
 		},
 		"a route of the client's namespace": {
@@ -61,15 +63,15 @@ func TestPlanOfServiceRoutes(t *testing.T) {
 		},
 		"a redirect": {
 			[]catalog.Change{routeOfService("shop", "/", Name("shop", "web"))},
-			[]catalog.Change{routeOfService("shop", "/", catalog.Name{})},
+			[]catalog.Change{routeOfService("shop", "/", entity.Name{})},
 			[]string{"allowed -> denied: redirected"},
 		},
 		"a route that says the same": {nil, []catalog.Change{routeOfService("shop", "/", Name("shop", "web"))}, nil},
 	} {
-		before := Mesh{Catalog: catalog.New(), Entries: map[catalog.Ref]catalog.Entry{}}
+		before := Mesh{Catalog: catalog.New(), Entries: map[entity.Ref]catalog.Entry{}}
 		for _, entry := range []catalog.Entry{
 			&catalog.Settings{}, &catalog.Namespace{Name: "shop", Monitored: true}, &catalog.Namespace{Name: "clients", Monitored: true}, &catalog.Namespace{Name: "other", Monitored: true},
-			web, client, Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP), Slice(Name("shop", "web"), web),
+			web, client, Service("shop", "web", "web", "10.96.0.1", 80, inventory.ProtocolHTTP), Slice(Name("shop", "web"), web),
 			Group("shop", "all", ".*"), Target("t", SA("shop", "web"), []catalog.TargetRule{HTTP("all")}, SA("clients", "client")),
 		} {
 			apply(before, []catalog.Change{catalog.Set(entry)})

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
@@ -48,7 +49,7 @@ type side struct {
 // sharedKey has the properties of a client that its destinations depend on.
 type sharedKey struct {
 	ipv6      bool
-	telemetry catalog.Name
+	telemetry entity.Name
 }
 
 func newSide(c *catalog.Catalog, s Subject) *side {
@@ -62,7 +63,7 @@ func newSide(c *catalog.Catalog, s Subject) *side {
 type built struct {
 	*scope.Scope
 	// deps are its dependencies, without those of the shared destinations.
-	deps []catalog.Dep
+	deps []entity.Dep
 	// usesShared is true if it uses the shared destinations.
 	usesShared bool
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
@@ -75,6 +76,6 @@ func egressAuthoritySecrets(s *scope.Scope) []Resource {
 	return out
 }
 
-func egressAuthoritiesName(policy catalog.Name) string {
+func egressAuthoritiesName(policy entity.Name) string {
 	return "backend-authorities:" + policy.String()
 }

@@ -13,8 +13,10 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -109,9 +111,9 @@ func podsCluster(s *translation, o scope.Outbound) *clusterv3.Cluster {
 }
 
 // serversOf are the identities behind all ports of a Service.
-func serversOf(s *translation, service catalog.Name) []identity.ServiceAccount {
+func serversOf(s *translation, service entity.Name) []identity.ServiceAccount {
 	var servers []identity.ServiceAccount
-	first, _ := slices.BinarySearchFunc(s.Clusters, service, func(c scope.Cluster, name catalog.Name) int { return c.Service.Compare(name) })
+	first, _ := slices.BinarySearchFunc(s.Clusters, service, func(c scope.Cluster, name entity.Name) int { return c.Service.Compare(name) })
 	for _, c := range s.Clusters[first:] {
 		if c.Service != service {
 			break
@@ -168,7 +170,7 @@ const locality = "local"
 // Endpoints is the EDS resource of a cluster. Endpoints of one workload share their metadata.
 func Endpoints(clusterName string, e scope.Endpoints) Resource {
 	message := loadAssignment(clusterName, e.Addresses...)
-	metadata := map[catalog.Workload]*corev3.Metadata{}
+	metadata := map[inventory.Workload]*corev3.Metadata{}
 	for i, workload := range e.Workloads {
 		if metadata[workload] == nil {
 			metadata[workload] = workloadMetadata(workload)

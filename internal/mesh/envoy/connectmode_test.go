@@ -5,7 +5,7 @@ import (
 
 	tcpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
@@ -15,13 +15,13 @@ func TestConnectMode(t *testing.T) {
 	limited := &scope.Limits{GlobalConnections: &upstream.GlobalConnectionLimit{}}
 	for name, test := range map[string]struct {
 		limits   *scope.Limits
-		protocol catalog.Protocol
+		protocol inventory.Protocol
 		want     tcpv3.UpstreamConnectMode
 	}{
-		"no limits":             {nil, catalog.ProtocolTCP, tcpv3.UpstreamConnectMode_ON_DOWNSTREAM_TLS_HANDSHAKE},
-		"other limits":          {&scope.Limits{}, catalog.ProtocolTCPServerFirst, tcpv3.UpstreamConnectMode_ON_DOWNSTREAM_TLS_HANDSHAKE},
-		"limited":               {limited, catalog.ProtocolTCP, tcpv3.UpstreamConnectMode_ON_DOWNSTREAM_DATA},
-		"limited, server first": {limited, catalog.ProtocolTCPServerFirst, tcpv3.UpstreamConnectMode_IMMEDIATE},
+		"no limits":             {nil, inventory.ProtocolTCP, tcpv3.UpstreamConnectMode_ON_DOWNSTREAM_TLS_HANDSHAKE},
+		"other limits":          {&scope.Limits{}, inventory.ProtocolTCPServerFirst, tcpv3.UpstreamConnectMode_ON_DOWNSTREAM_TLS_HANDSHAKE},
+		"limited":               {limited, inventory.ProtocolTCP, tcpv3.UpstreamConnectMode_ON_DOWNSTREAM_DATA},
+		"limited, server first": {limited, inventory.ProtocolTCPServerFirst, tcpv3.UpstreamConnectMode_IMMEDIATE},
 	} {
 		in := inboundPort{}
 		in.Protocol, in.Limits = test.protocol, test.limits

@@ -9,7 +9,7 @@ import (
 	netrbacv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/rbac/v3"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 // Envoy authorizes a connection to a TCP port when it is opened, so an open connection outlives its permission. To close it, the filter chain gets
@@ -61,7 +61,7 @@ func WithDrainMarks(listener *listenerv3.Listener, markOf func(chain string) str
 func DrainedChain(extension string) (string, bool) {
 	chain, isRBAC := strings.CutPrefix(extension, networkRBACFilter+"|")
 	protocol := chain[strings.LastIndex(chain, "_")+1:]
-	return chain, isRBAC && !catalog.Protocol(protocol).IsHTTP()
+	return chain, isRBAC && !inventory.Protocol(protocol).IsHTTP()
 }
 
 // EveryPrincipal is what NetworkPrincipals returns for a permissive mesh.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -51,7 +52,7 @@ func TestLosesPrincipal(t *testing.T) {
 func TestStrictNamespaceLosesPrincipals(t *testing.T) {
 	yes, no := true, false
 	db := Pod("shop", "db", "db", "db", "10.0.0.1")
-	tcp, http := Service("shop", "db", "db", "10.96.0.1", 3306, catalog.ProtocolTCP), Service("shop", "web", "db", "10.96.0.2", 80, catalog.ProtocolHTTP)
+	tcp, http := Service("shop", "db", "db", "10.96.0.1", 3306, inventory.ProtocolTCP), Service("shop", "web", "db", "10.96.0.2", 80, inventory.ProtocolHTTP)
 	c := Apply(&catalog.Namespace{Name: "shop", Monitored: true, Permissive: &yes}, db, tcp, http, Slice(tcp.Name, db), Slice(http.Name, db))
 	principals := func() map[string][]string {
 		all := map[string][]string{}

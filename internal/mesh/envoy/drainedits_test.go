@@ -10,8 +10,10 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
@@ -25,13 +27,13 @@ import (
 // and a TCP port.
 func TestEditsThatDrain(t *testing.T) {
 	client, server := Pod("shop", "client", "client", "client", "10.0.0.1"), Pod("shop", "server", "server", "server", "10.0.0.2")
-	web, db := Service("shop", "web", "server", "10.96.0.1", 80, catalog.ProtocolHTTP), Service("shop", "db", "server", "10.96.0.2", 3306, catalog.ProtocolTCP)
+	web, db := Service("shop", "web", "server", "10.96.0.1", 80, inventory.ProtocolHTTP), Service("shop", "db", "server", "10.96.0.2", 3306, inventory.ProtocolTCP)
 	settings := func(edit func(*catalog.Settings)) *catalog.Settings {
 		s := &catalog.Settings{Namespace: "osm", RetryPolicies: true, IngressBackends: true, EgressPolicies: true}
 		edit(s)
 		return s
 	}
-	setting := func(edit func(*upstream.Policy), service catalog.Name) *upstream.Policy {
+	setting := func(edit func(*upstream.Policy), service entity.Name) *upstream.Policy {
 		s := &upstream.Policy{Kind: upstream.Kind, Name: service, Service: service}
 		edit(s)
 		return s
@@ -51,9 +53,9 @@ func TestEditsThatDrain(t *testing.T) {
 	}{
 		"other routes":          {[]catalog.Entry{Group("shop", "routes", "/other")}, ""},
 		"another client":        {[]catalog.Entry{Target("all", server.Identity(), allowed.Rules, client.Identity(), SA("shop", "other"))}, ""},
-		"another Service":       {[]catalog.Entry{Service("shop", "new", "server", "10.96.0.3", 81, catalog.ProtocolHTTP)}, ""},
+		"another Service":       {[]catalog.Entry{Service("shop", "new", "server", "10.96.0.3", 81, inventory.ProtocolHTTP)}, ""},
 		"permissive mode":       {[]catalog.Entry{settings(func(s *catalog.Settings) { s.Permissive = true })}, "client TCP, server TCP"},
-		"a Retry":               {[]catalog.Entry{&retry.Policy{Name: Name("shop", "r"), Source: client.Identity(), Destinations: []catalog.Name{web.Name}, Settings: retry.Settings{On: "5xx", Count: 3}}}, ""},
+		"a Retry":               {[]catalog.Entry{&retry.Policy{Name: Name("shop", "r"), Source: client.Identity(), Destinations: []entity.Name{web.Name}, Settings: retry.Settings{On: "5xx", Count: 3}}}, ""},
 		"a timeout of requests": {[]catalog.Entry{setting(func(s *upstream.Policy) { s.Connections.RequestTimeout = time.Minute }, web.Name)}, ""},
 		"a limit of each pod": {[]catalog.Entry{setting(func(s *upstream.Policy) {
 			s.RequestRate = &upstream.RequestRateLimit{RateLimit: upstream.RateLimit{Tokens: 1, Interval: time.Second}, Status: 429}
@@ -73,13 +75,13 @@ func TestEditsThatDrain(t *testing.T) {
 			s.Tracing = &catalog.Tracing{Address: "192.0.2.7", Port: 9411, Path: "/", Sampling: 1}
 		})}, http},
 		"versions of TLS":             {[]catalog.Entry{settings(func(s *catalog.Settings) { s.TLS.MinVersion = "TLSv1_2" })}, "server HTTP, server TCP"},
-		"the protocol of the port":    {[]catalog.Entry{Service("shop", "web", "server", "10.96.0.1", 80, catalog.ProtocolTCP)}, http},
-		"the address of the Service":  {[]catalog.Entry{Service("shop", "web", "server", "10.96.0.9", 80, catalog.ProtocolHTTP)}, "client HTTP"},
+		"the protocol of the port":    {[]catalog.Entry{Service("shop", "web", "server", "10.96.0.1", 80, inventory.ProtocolTCP)}, http},
+		"the address of the Service":  {[]catalog.Entry{Service("shop", "web", "server", "10.96.0.9", 80, inventory.ProtocolHTTP)}, "client HTTP"},
 		"the first step of a removal": {[]catalog.Entry{settings(func(s *catalog.Settings) { s.Teardown = catalog.TeardownOpen })}, "server HTTP, server TCP"},
 	} {
 		before, after := Apply(base...), Apply(slices.Concat(base, test.edits)...)
 		var drained []string
-		for _, pod := range []*catalog.Pod{client, server} {
+		for _, pod := range []*inventory.Instance{client, server} {
 			for _, chain := range drainedChains(listenersOf(before, pod), listenersOf(after, pod)) {
 				drained = append(drained, pod.Name.Name+" "+chain)
 			}
@@ -91,7 +93,7 @@ func TestEditsThatDrain(t *testing.T) {
 	}
 }
 
-func listenersOf(c *catalog.Catalog, pod *catalog.Pod) map[string]*listenerv3.Listener {
+func listenersOf(c *catalog.Catalog, pod *inventory.Instance) map[string]*listenerv3.Listener {
 	all := map[string]*listenerv3.Listener{}
 	for _, r := range envoy.Build(scope.Build(c.View(), "cluster.local", scope.KeyFor(c.View(), pod))) {
 		if l, isListener := r.Message.(*listenerv3.Listener); isListener {

@@ -15,6 +15,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
@@ -201,7 +202,7 @@ func egressRouteConfigs(s *translation) []*routev3.RouteConfiguration {
 }
 
 func egressVirtualHost(s *translation, port uint16, h authz.EgressHost) *routev3.VirtualHost {
-	cluster := hostClusterName(h.HTTPGateway, catalog.ProtocolHTTP, h.Host, port)
+	cluster := hostClusterName(h.HTTPGateway, inventory.ProtocolHTTP, h.Host, port)
 	if h.BackendTLS != nil {
 		if h.BackendTLS.Unusable {
 			return outsideHost(s, h.Host, port, h.Restricted, h.Matches, unencryptable())

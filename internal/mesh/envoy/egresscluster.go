@@ -13,7 +13,9 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
@@ -37,7 +39,7 @@ func egressClusters(s *translation) []*clusterv3.Cluster {
 // hostClusters are the clusters of a host: the host itself, and the egress gateway for what it forwards.
 func hostClusters(s *translation, port uint16, host authz.EgressHost) []*clusterv3.Cluster {
 	var out []*clusterv3.Cluster
-	direct := func(allowed bool, gateway catalog.Name) bool { return allowed && gateway == (catalog.Name{}) }
+	direct := func(allowed bool, gateway entity.Name) bool { return allowed && gateway == (entity.Name{}) }
 	http := direct(host.HTTP, host.HTTPGateway)
 	if http && host.BackendTLS != nil {
 		if !host.BackendTLS.Unusable {
@@ -49,10 +51,10 @@ func hostClusters(s *translation, port uint16, host authz.EgressHost) []*cluster
 		cluster := outsideCluster(s, egressClusterName(host.Host, port), host.Host, port)
 		out = append(out, withEgressSettings(cluster, http, s.EgressUpstreams[host.Setting]))
 	}
-	if host.HTTPGateway != (catalog.Name{}) && host.BackendTLS == nil {
-		out = append(out, toGatewayCluster(s, authz.GatewayDestination{Policy: host.HTTPGateway, Protocol: catalog.ProtocolHTTP, Host: host.Host, Port: port}))
+	if host.HTTPGateway != (entity.Name{}) && host.BackendTLS == nil {
+		out = append(out, toGatewayCluster(s, authz.GatewayDestination{Policy: host.HTTPGateway, Protocol: inventory.ProtocolHTTP, Host: host.Host, Port: port}))
 	}
-	if host.TLSGateway != (catalog.Name{}) {
+	if host.TLSGateway != (entity.Name{}) {
 		out = append(out, toGatewayCluster(s, authz.GatewayDestination{Policy: host.TLSGateway, Protocol: catalog.ProtocolHTTPS, Host: host.Host, Port: port}))
 	}
 	return out
@@ -77,7 +79,7 @@ func originalPortCluster(s *translation, port authz.EgressPort) *clusterv3.Clust
 
 func withEgressSettings(c *clusterv3.Cluster, http bool, upstream *scope.Upstream) *clusterv3.Cluster {
 	if http {
-		c.TypedExtensionProtocolOptions = upstreamHTTP(catalog.ProtocolHTTP, upstream)
+		c.TypedExtensionProtocolOptions = upstreamHTTP(inventory.ProtocolHTTP, upstream)
 	}
 	applyConnectionSettings(c, upstream)
 	if upstream != nil {
@@ -90,8 +92,8 @@ func withEgressSettings(c *clusterv3.Cluster, http bool, upstream *scope.Upstrea
 func hasEgressChains(s *translation) bool { return !s.Passthrough && len(s.EgressPorts) > 0 }
 
 // hostClusterName is the cluster for connections to a host: the egress gateway if it forwards them because of a policy.
-func hostClusterName(gateway catalog.Name, protocol catalog.Protocol, host string, port uint16) string {
-	if gateway == (catalog.Name{}) {
+func hostClusterName(gateway entity.Name, protocol inventory.Protocol, host string, port uint16) string {
+	if gateway == (entity.Name{}) {
 		return egressClusterName(host, port)
 	}
 	return gatewayClusterName(authz.GatewayDestination{Policy: gateway, Protocol: protocol, Host: host, Port: port})
@@ -135,7 +137,7 @@ func egressGatewayClusters(s *translation) []*clusterv3.Cluster {
 			}
 			cluster.TransportSocket = originatedTLS(d)
 		}
-		out = append(out, withEgressSettings(cluster, d.Protocol == catalog.ProtocolHTTP, d.Upstream))
+		out = append(out, withEgressSettings(cluster, d.Protocol == inventory.ProtocolHTTP, d.Upstream))
 	}
 	return out
 }

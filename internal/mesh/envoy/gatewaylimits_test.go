@@ -9,7 +9,9 @@ import (
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
@@ -17,10 +19,10 @@ import (
 func bothGateways() map[string]*scope.Scope {
 	ingress := gatewayWith(scope.GatewayListener{Name: "shop/web/a", Port: 80, Bind: 10080},
 		scope.GatewayListener{Name: "shop/web/b", Port: 443, Bind: 10443, Hostname: "b.example", Certificates: []string{"shop/tls"}})
-	ingress.Clusters = []scope.Cluster{{Service: catalog.Name{Namespace: "shop", Name: "books"}, TargetPort: 8080, Protocol: catalog.ProtocolHTTP}}
-	egress := destinationWith(&catalog.EgressCredential{Name: catalog.Name{Namespace: "shop", Name: "tls"}, AuthoritiesPEM: []byte("pem")})
+	ingress.Clusters = []scope.Cluster{{Service: entity.Name{Namespace: "shop", Name: "books"}, TargetPort: 8080, Protocol: inventory.ProtocolHTTP}}
+	egress := destinationWith(&catalog.EgressCredential{Name: entity.Name{Namespace: "shop", Name: "tls"}, AuthoritiesPEM: []byte("pem")})
 	connections := scope.EgressDestination{}
-	connections.Policy, connections.Host, connections.Port, connections.Protocol = catalog.Name{Namespace: "shop", Name: "other"}, "api.example.com", 443, catalog.ProtocolHTTPS
+	connections.Policy, connections.Host, connections.Port, connections.Protocol = entity.Name{Namespace: "shop", Name: "other"}, "api.example.com", 443, catalog.ProtocolHTTPS
 	egress.EgressGateway.Destinations = append(egress.EgressGateway.Destinations, connections)
 	return map[string]*scope.Scope{"ingress": ingress, "egress": egress}
 }

@@ -19,8 +19,10 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -96,7 +98,7 @@ func gatewayTLS(l *scope.GatewayListener) *corev3.TransportSocket {
 // gatewayHTTP handles requests of clients outside the mesh. Nothing that they claim about themselves is trusted: the address of the
 // connection is the last entry of x-forwarded-for, and x-forwarded-proto is that of the connection.
 func gatewayHTTP(s *translation, routeConfig string) *listenerv3.Filter {
-	hcm := serverConnectionManager(s, routeConfig, catalog.Name{})
+	hcm := serverConnectionManager(s, routeConfig, entity.Name{})
 	hcm.AccessLog = s.logs().outboundRequests
 	hcm.PathWithEscapedSlashesAction = hcmv3.HttpConnectionManager_KEEP_UNCHANGED // routes reject them, or Services decode them
 	hcm.UseRemoteAddress = wrapperspb.Bool(true)
@@ -181,7 +183,7 @@ func egressGatewayRouteConfigs(s *translation) []*routev3.RouteConfiguration {
 	var out []*routev3.RouteConfiguration
 	for i := range s.EgressGateway.Destinations {
 		d := &s.EgressGateway.Destinations[i]
-		if d.Protocol != catalog.ProtocolHTTP {
+		if d.Protocol != inventory.ProtocolHTTP {
 			continue
 		}
 		host := outsideHost(s, d.Host, d.Port, d.Restricted, d.Matches, egressGatewayRoute(d))
@@ -241,8 +243,8 @@ func toGatewayCluster(s *translation, d authz.GatewayDestination) *clusterv3.Clu
 	out.LoadAssignment = loadAssignment(out.Name, gatewayAddresses(gateway.Addresses, s.Key.Class)...)
 	server := []identity.ServiceAccount{{Namespace: gateway.Namespace, Name: names.EgressGateway}}
 	out.TransportSocket = clientTLSTo(s, gatewayServerName(d), server)
-	if d.Protocol == catalog.ProtocolHTTP {
-		out.TypedExtensionProtocolOptions = sidecarHTTP(catalog.ProtocolHTTP, "", nil)
+	if d.Protocol == inventory.ProtocolHTTP {
+		out.TypedExtensionProtocolOptions = sidecarHTTP(inventory.ProtocolHTTP, "", nil)
 	}
 	return out
 }

@@ -7,6 +7,7 @@ import (
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
@@ -107,7 +108,7 @@ func TestValidateHTTPRoute(t *testing.T) {
 		"known a problem": {[]catalog.HTTPRouteRule{{Matches: rule("/a?b").Matches, Unsupported: "it has a query"}}, ""},
 	} {
 		got := ""
-		if err := envoy.ValidateHTTPRoute(&catalog.HTTPRoute{Kind: catalog.KindHTTPRoute, Rules: test.rules}); err != nil {
+		if err := envoy.ValidateHTTPRoute(&catalog.HTTPRoute{Kind: entity.KindHTTPRoute, Rules: test.rules}); err != nil {
 			got = err.Error()
 		}
 		if !strings.HasPrefix(got, test.want) || (got == "") != (test.want == "") {

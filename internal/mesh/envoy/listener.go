@@ -17,8 +17,9 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -107,9 +108,9 @@ func inboundHTTP(s *translation, routeConfig string, in inboundPort) *listenerv3
 
 // serverConnectionManager normalizes paths before matching and rejects ambiguous ones: "/public/..%2Fadmin" could be one path for the
 // policy and another for the application. An empty Service is that of a gateway, whose clients must name a host.
-func serverConnectionManager(s *translation, routeConfig string, service catalog.Name) *hcmv3.HttpConnectionManager {
+func serverConnectionManager(s *translation, routeConfig string, service entity.Name) *hcmv3.HttpConnectionManager {
 	hcm := connectionManager(s, routeConfig)
-	if service != (catalog.Name{}) {
+	if service != (entity.Name{}) {
 		defaultHost(hcm, service)
 	}
 	// A server that needs the body for its decision gets it only if the client need not wait for the application.
@@ -131,7 +132,7 @@ func outboundHTTP(s *translation, routeConfig string, filters ...*hcmv3.HttpFilt
 }
 
 // defaultHost names the Service to the application if a client of HTTP/1.0 names no host.
-func defaultHost(hcm *hcmv3.HttpConnectionManager, service catalog.Name) {
+func defaultHost(hcm *hcmv3.HttpConnectionManager, service entity.Name) {
 	hcm.HttpProtocolOptions.DefaultHostForHttp_10 = names.ServiceHost(service.Name, service.Namespace)
 }
 
@@ -196,7 +197,7 @@ func connectMode(in inboundPort) tcpv3.UpstreamConnectMode {
 	switch {
 	case in.Limits == nil || in.Limits.GlobalConnections == nil:
 		return tcpv3.UpstreamConnectMode_ON_DOWNSTREAM_TLS_HANDSHAKE
-	case in.Protocol == catalog.ProtocolTCPServerFirst:
+	case in.Protocol == inventory.ProtocolTCPServerFirst:
 		return tcpv3.UpstreamConnectMode_IMMEDIATE
 	default:
 		return tcpv3.UpstreamConnectMode_ON_DOWNSTREAM_DATA

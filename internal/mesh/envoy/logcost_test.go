@@ -6,7 +6,9 @@ import (
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
@@ -23,9 +25,9 @@ func TestLongAccessLogsAreTranslatedOnce(t *testing.T) {
 		allocations := func(listeners int) float64 {
 			s := &scope.Scope{Common: scope.Common{TrustDomain: "cluster.local", AccessLog: log}}
 			for i := range listeners {
-				name := catalog.Name{Namespace: "shop", Name: fmt.Sprint("service-", i)}
+				name := entity.Name{Namespace: "shop", Name: fmt.Sprint("service-", i)}
 				s.Outbound = append(s.Outbound, scope.Outbound{
-					Service: name, Port: 80, Protocol: catalog.ProtocolHTTP, Addresses: []netip.Addr{netip.AddrFrom4([4]byte{10, 96, 0, byte(i)})},
+					Service: name, Port: 80, Protocol: inventory.ProtocolHTTP, Addresses: []netip.Addr{netip.AddrFrom4([4]byte{10, 96, 0, byte(i)})},
 					Backends: []scope.Backend{{Cluster: scope.ClusterName(name, 8080), Weight: 100}},
 				})
 			}

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
@@ -20,7 +21,7 @@ func TestGoldenLogOperators(t *testing.T) {
 		Common: scope.Common{
 			TrustDomain: "cluster.local",
 			AccessLog: &telemetry.AccessLog{Text: text, Export: &telemetry.Export{
-				Service: catalog.ExtensionService{Name: catalog.Name{Namespace: "shop", Name: "otel"}, Address: "192.0.2.1", Port: 4317},
+				Service: catalog.ExtensionService{Name: entity.Name{Namespace: "shop", Name: "otel"}, Address: "192.0.2.1", Port: 4317},
 			}},
 		},
 		Sidecar: scope.Sidecar{Egress: true},

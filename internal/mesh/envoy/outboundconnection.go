@@ -4,7 +4,7 @@ import (
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	tlsinspectorv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/listener/tls_inspector/v3"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
@@ -19,7 +19,7 @@ func routeConnections(out *listenerv3.Listener, s *translation, o scope.Outbound
 			to = weightedClusters(o, route.Backends)
 		}
 		chain := &listenerv3.FilterChain{Name: outboundChainName(o), Filters: outboundTCP(s, o, to)}
-		if route.Route.Kind == catalog.KindTLSRoute {
+		if route.Route.Kind == entity.KindTLSRoute {
 			chain.Name += "|" + route.Route.Name.String()
 			chain.FilterChainMatch = &listenerv3.FilterChainMatch{ServerNames: route.ServerNames}
 			out.ListenerFilters = []*listenerv3.ListenerFilter{readServerName}

@@ -17,8 +17,10 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/testing/envoytest"
 	"github.com/openservicemesh/osm-operator/internal/testing/pki"
@@ -26,10 +28,10 @@ import (
 
 // The ranges of names, addresses and ports are small, so that random scopes collide where real ones could.
 var (
-	anyName     = rapid.Map(rapid.SampledFrom([]string{"a", "b", "c"}), func(n string) catalog.Name { return catalog.Name{Namespace: "ns", Name: n} })
+	anyName     = rapid.Map(rapid.SampledFrom([]string{"a", "b", "c"}), func(n string) entity.Name { return entity.Name{Namespace: "ns", Name: n} })
 	anyAccount  = rapid.Map(rapid.SampledFrom([]string{"a", "b.c", "d"}), func(n string) identity.ServiceAccount { return identity.ServiceAccount{Namespace: "ns", Name: n} })
 	anyPort     = rapid.SampledFrom([]uint16{80, 81, 8080})
-	anyProtocol = rapid.SampledFrom([]catalog.Protocol{catalog.ProtocolHTTP, catalog.ProtocolGRPC, catalog.ProtocolTCP, catalog.ProtocolTCPServerFirst})
+	anyProtocol = rapid.SampledFrom([]inventory.Protocol{inventory.ProtocolHTTP, inventory.ProtocolGRPC, inventory.ProtocolTCP, inventory.ProtocolTCPServerFirst})
 	anyAddress  = rapid.Map(rapid.SampledFrom([]string{"10.0.0.1", "10.0.0.2", "fd00::1"}), netip.MustParseAddr)
 	anyRegex    = rapid.SampledFrom([]string{"", ".*", "/a", "/a/.*", "a|b", "[0-9]+(x|y){1,20}"})
 )
@@ -93,11 +95,11 @@ var anyOutbound = rapid.Custom(func(t *rapid.T) scope.Outbound {
 // anyConnectionRoutes generates one TCPRoute, or TLSRoutes without a common name.
 var anyConnectionRoutes = rapid.Custom(func(t *rapid.T) []scope.ConnectionRoute {
 	if rapid.Bool().Draw(t, "TCPRoute") {
-		return []scope.ConnectionRoute{{Route: catalog.Ref{Kind: catalog.KindGatewayTCPRoute, Name: anyName.Draw(t, "route")}, Backends: anyBackends.Draw(t, "backends")}}
+		return []scope.ConnectionRoute{{Route: entity.Ref{Kind: entity.KindGatewayTCPRoute, Name: anyName.Draw(t, "route")}, Backends: anyBackends.Draw(t, "backends")}}
 	}
 	var routes []scope.ConnectionRoute
 	for i, names := range [][]string{{"a.example", "*.b.example"}, {"*.example"}}[:rapid.IntRange(0, 2).Draw(t, "TLSRoutes")] {
-		ref := catalog.Ref{Kind: catalog.KindTLSRoute, Name: catalog.Name{Namespace: "shop", Name: fmt.Sprint(i)}}
+		ref := entity.Ref{Kind: entity.KindTLSRoute, Name: entity.Name{Namespace: "shop", Name: fmt.Sprint(i)}}
 		backends := append(anyBackends.Draw(t, "backends"), scope.Backend{Weight: uint32(i)})
 		routes = append(routes, scope.ConnectionRoute{Route: ref, ServerNames: names, Backends: backends})
 	}
@@ -176,7 +178,7 @@ func clustersOf(t *rapid.T, outbound []scope.Outbound) []scope.Cluster {
 			service, port, _ := strings.Cut(b.Cluster, "|")
 			target, _ := strconv.ParseUint(port, 10, 16)
 			list = append(list, scope.Cluster{
-				Service:    catalog.Name{Namespace: "ns", Name: strings.TrimPrefix(service, "ns/")},
+				Service:    entity.Name{Namespace: "ns", Name: strings.TrimPrefix(service, "ns/")},
 				TargetPort: uint16(target),
 				Protocol:   o.Protocol,
 				Identities: rapid.SliceOfN(anyAccount, 0, 2).Draw(t, "identities"),

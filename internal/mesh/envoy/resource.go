@@ -12,8 +12,9 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/structpb"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
@@ -262,12 +263,12 @@ func healthChainName(in inboundPort) string {
 	return fmt.Sprintf("inbound_health_%s_%d", in.Service, in.TargetPort)
 }
 
-func localClusterName(service catalog.Name, targetPort uint16) string {
+func localClusterName(service entity.Name, targetPort uint16) string {
 	return scope.ClusterName(service, targetPort) + "|local"
 }
 
 // podsClusterName is the cluster through which a client of a headless Service reaches the pod that it addressed.
-func podsClusterName(service catalog.Name, podPort uint16) string {
+func podsClusterName(service entity.Name, podPort uint16) string {
 	return scope.ClusterName(service, podPort) + "|pods"
 }
 
@@ -333,13 +334,13 @@ const (
 )
 
 // serviceMetadata describes the Service of a cluster.
-func serviceMetadata(service catalog.Name) *corev3.Metadata {
+func serviceMetadata(service entity.Name) *corev3.Metadata {
 	return metadata(map[string]string{namespaceField: service.Namespace, serviceField: service.Name})
 }
 
 // workloadMetadata describes the workload of an endpoint; nil if it is unknown.
-func workloadMetadata(w catalog.Workload) *corev3.Metadata {
-	if w == (catalog.Workload{}) {
+func workloadMetadata(w inventory.Workload) *corev3.Metadata {
+	if w == (inventory.Workload{}) {
 		return nil
 	}
 	return metadata(map[string]string{kindField: w.Kind, nameField: w.Name})

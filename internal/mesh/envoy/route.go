@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -59,7 +60,7 @@ func clientRouteConfigs(s *translation, reachable []destination) []*routev3.Rout
 }
 
 // hasClientPolicies reports whether policies of this client change the routes of a Service.
-func hasClientPolicies(s *translation, service catalog.Name) bool { return s.RetryOf(service) != nil }
+func hasClientPolicies(s *translation, service entity.Name) bool { return s.RetryOf(service) != nil }
 
 // inboundRoutes selects the requests that reach the application. A request without a route gets 404; a request with a
 // route that is granted to other clients gets 403.
@@ -154,7 +155,7 @@ func routeConfig(name string, host *routev3.VirtualHost) *routev3.RouteConfigura
 }
 
 // virtualHost lists every name of the Service, for OSM's tools, and matches any other name too.
-func virtualHost(direction string, service catalog.Name, ports ...uint16) *routev3.VirtualHost {
+func virtualHost(direction string, service entity.Name, ports ...uint16) *routev3.VirtualHost {
 	host := &routev3.VirtualHost{
 		Name: fmt.Sprintf("%s_virtual-host|%s", direction, names.ServiceHost(service.Name, service.Namespace)),
 	}

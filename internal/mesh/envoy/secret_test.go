@@ -10,9 +10,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
@@ -21,15 +22,15 @@ func TestTrustSecrets(t *testing.T) {
 	account := func(name string) identity.ServiceAccount {
 		return identity.ServiceAccount{Namespace: "shop", Name: name}
 	}
-	service := func(name string) catalog.Name { return catalog.Name{Namespace: "shop", Name: name} }
+	service := func(name string) entity.Name { return entity.Name{Namespace: "shop", Name: name} }
 	tcp := func(port uint16, rules authz.Rules) scope.Inbound {
-		return scope.Inbound{Service: service("cart"), Port: port, TargetPort: port, Protocol: catalog.ProtocolTCP, Rules: rules}
+		return scope.Inbound{Service: service("cart"), Port: port, TargetPort: port, Protocol: inventory.ProtocolTCP, Rules: rules}
 	}
 	s := &scope.Scope{
 		Common: scope.Common{Key: scope.Key{Identity: account("cart")}, TrustDomain: "cluster.local"},
 		Sidecar: scope.Sidecar{
 			Inbound: []scope.Inbound{
-				{Service: service("cart"), Port: 80, TargetPort: 80, Protocol: catalog.ProtocolHTTP},
+				{Service: service("cart"), Port: 80, TargetPort: 80, Protocol: inventory.ProtocolHTTP},
 				tcp(1, authz.Rules{}),
 				tcp(2, authz.Rules{Permissive: true}),
 				tcp(3, authz.Rules{Network: []authz.NetworkRule{
@@ -69,7 +70,7 @@ func TestServerNames(t *testing.T) {
 	account := func(name string) identity.ServiceAccount {
 		return identity.ServiceAccount{Namespace: "shop", Name: name}
 	}
-	service := func(name string) catalog.Name { return catalog.Name{Namespace: "shop", Name: name} }
+	service := func(name string) entity.Name { return entity.Name{Namespace: "shop", Name: name} }
 	s := &scope.Scope{
 		Common: scope.Common{
 			TrustDomain: "cluster.local",
@@ -81,7 +82,7 @@ func TestServerNames(t *testing.T) {
 		},
 		Sidecar: scope.Sidecar{
 			Outbound: []scope.Outbound{{
-				Service: service("books"), Port: 80, PodPort: 80, Protocol: catalog.ProtocolHTTP, Addresses: []netip.Addr{netip.MustParseAddr("10.0.0.1")},
+				Service: service("books"), Port: 80, PodPort: 80, Protocol: inventory.ProtocolHTTP, Addresses: []netip.Addr{netip.MustParseAddr("10.0.0.1")},
 				Backends: []scope.Backend{{Cluster: "shop/books|80", Weight: 1}},
 			}},
 		},
@@ -131,7 +132,7 @@ func TestEndpoints(t *testing.T) {
 	}
 	two := envoy.Endpoints("shop/books|80", scope.Endpoints{Addresses: []netip.AddrPort{
 		netip.MustParseAddrPort("10.0.0.1:80"), netip.MustParseAddrPort("[fd00::1]:80"),
-	}, Workloads: []catalog.Workload{{Kind: "Deployment", Name: "books"}, {}}})
+	}, Workloads: []inventory.Workload{{Kind: "Deployment", Name: "books"}, {}}})
 	var got, workloads []string
 	for _, e := range two.Message.(*endpointv3.ClusterLoadAssignment).GetEndpoints()[0].GetLbEndpoints() {
 		got = append(got, e.GetEndpoint().GetAddress().GetSocketAddress().GetAddress())

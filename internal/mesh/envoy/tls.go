@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
@@ -29,7 +30,7 @@ func serverSocket(common *tlsv3.CommonTlsContext) *corev3.TransportSocket {
 }
 
 // clientTLS connects to the servers behind a Service. A server must prove one of the identities.
-func clientTLS(s *translation, service catalog.Name, servers []identity.ServiceAccount) *corev3.TransportSocket {
+func clientTLS(s *translation, service entity.Name, servers []identity.ServiceAccount) *corev3.TransportSocket {
 	return clientTLSTo(s, names.ServiceHost(service.Name, service.Namespace), servers)
 }
 

@@ -17,8 +17,8 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -71,7 +71,7 @@ var noLimits = circuitBreakers(upstream.ConnectionSettings{})
 
 // upstreamHTTP uses the HTTP version of the client's request, so that gRPC stays HTTP/2, and the connection lifetime
 // that the Service sets.
-func upstreamHTTP(p catalog.Protocol, up *scope.Upstream) map[string]*anypb.Any {
+func upstreamHTTP(p inventory.Protocol, up *scope.Upstream) map[string]*anypb.Any {
 	if !p.IsHTTP() {
 		return nil
 	}
@@ -79,7 +79,7 @@ func upstreamHTTP(p catalog.Protocol, up *scope.Upstream) map[string]*anypb.Any 
 }
 
 // sidecarHTTP is upstreamHTTP for connections to other sidecars, which answer pings. Their servers get the version of HTTP that is given, if any.
-func sidecarHTTP(p catalog.Protocol, version scope.HTTPVersion, up *scope.Upstream) map[string]*anypb.Any {
+func sidecarHTTP(p inventory.Protocol, version scope.HTTPVersion, up *scope.Upstream) map[string]*anypb.Any {
 	if !p.IsHTTP() {
 		return nil
 	}
@@ -103,7 +103,7 @@ const (
 )
 
 // applicationHTTP is upstreamHTTP for the application of the pod.
-func applicationHTTP(p catalog.Protocol) map[string]*anypb.Any {
+func applicationHTTP(p inventory.Protocol) map[string]*anypb.Any {
 	if !p.IsHTTP() {
 		return nil
 	}

@@ -8,9 +8,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/envoytest"
@@ -27,7 +29,7 @@ func TestEnvoyAcceptsCertificatesOfUsers(t *testing.T) {
 	sets := map[string][]envoy.Resource{}
 	for kind, pair := range pairs {
 		data := map[string][]byte{corev1.TLSCertKey: pair.Chain, corev1.TLSPrivateKeyKey: pair.Key, "ca.crt": pair.Chain}
-		name := catalog.Name{Namespace: "shop", Name: "tls"}
+		name := entity.Name{Namespace: "shop", Name: "tls"}
 		if c := ingest.GatewayCertificate(name, data, time.Now()); c.Problem == "" {
 			sets[kind+" of a listener"] = withSecrets(t, ca, listenerWith(c))
 		}
@@ -76,7 +78,7 @@ func destinationWith(c *catalog.EgressCredential) *scope.Scope {
 		}},
 	}
 	d := scope.EgressDestination{Credential: c.Name.String(), HasClientCertificate: true}
-	d.Policy, d.Host, d.Port, d.Protocol, d.TLS = c.Name, "api.example.com", 80, catalog.ProtocolHTTP, &catalog.EgressTLS{Port: 443}
+	d.Policy, d.Host, d.Port, d.Protocol, d.TLS = c.Name, "api.example.com", 80, inventory.ProtocolHTTP, &catalog.EgressTLS{Port: 443}
 	s.EgressGateway.Destinations = append(s.EgressGateway.Destinations, d)
 	return s
 }

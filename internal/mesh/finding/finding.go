@@ -3,7 +3,7 @@ package finding
 import (
 	"fmt"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 )
 
@@ -93,18 +93,18 @@ type Finding struct {
 	Cause Cause
 	ingest.Problem
 	// Winner is the policy that decides instead, for a Conflict.
-	Winner catalog.Ref
+	Winner entity.Ref
 	// Missing is the object that does not exist; the zero value for other findings.
-	Missing catalog.Ref
+	Missing entity.Ref
 }
 
 // NewConflict returns the finding that another policy decides instead.
-func NewConflict(winner catalog.Ref, format string, args ...any) Finding {
+func NewConflict(winner entity.Ref, format string, args ...any) Finding {
 	return Finding{Cause: Conflict, Winner: winner, Problem: ingest.Problem{Reason: ReasonConflicted, Message: fmt.Sprintf(format, args...)}}
 }
 
 // NotFound returns the finding that something does not exist.
-func NotFound(cause Cause, missing catalog.Ref, format string, args ...any) Finding {
+func NotFound(cause Cause, missing entity.Ref, format string, args ...any) Finding {
 	return Finding{Cause: cause, Missing: missing, Problem: ingest.Problem{Reason: ReasonRefNotFound, Message: fmt.Sprintf(format, args...)}}
 }
 

@@ -1,16 +1,16 @@
 package finding
 
 import (
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
 
 // Service returns the reference of a Service.
-func Service(name catalog.Name) catalog.Ref {
-	return catalog.Ref{Kind: catalog.KindService, Name: name}
+func Service(name entity.Name) entity.Ref {
+	return entity.Ref{Kind: entity.KindService, Name: name}
 }
 
 // Account returns the reference of a service account.
-func Account(account identity.ServiceAccount) catalog.Ref {
-	return catalog.Ref{Kind: catalog.KindServiceAccount, Name: catalog.Name(account)}
+func Account(account identity.ServiceAccount) entity.Ref {
+	return entity.Ref{Kind: entity.KindServiceAccount, Name: entity.Name(account)}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
 // AncestorStatus is the status of a BackendTLSPolicy for one of its targets.
@@ -57,15 +58,15 @@ func concernsMesh(v *catalog.View, policy *catalog.BackendTLSPolicy, target cata
 	case target.IsEgress():
 		return v.InMesh(policy.Name.Namespace)
 	case target.IsService():
-		return len(v.ServersAt(catalog.Name{Namespace: policy.Name.Namespace, Name: target.Name})) > 0
+		return len(v.ServersAt(entity.Name{Namespace: policy.Name.Namespace, Name: target.Name})) > 0
 	}
 	return target.Group == catalog.PolicyGroup || target.Group == catalog.ConfigGroup
 }
 
 // ServerAuthorities returns the ConfigMaps to which policies refer that concern the mesh, those of older policies first, and an entry with a problem
 // for each one beyond MaxAuthorities of its namespace.
-func ServerAuthorities(v *catalog.View) (names []catalog.Name, excess map[catalog.Name]*catalog.BackendAuthorities) {
-	excess = map[catalog.Name]*catalog.BackendAuthorities{}
+func ServerAuthorities(v *catalog.View) (names []entity.Name, excess map[entity.Name]*catalog.BackendAuthorities) {
+	excess = map[entity.Name]*catalog.BackendAuthorities{}
 	known, count := nameSet{}, map[string]int{}
 	policies := v.BackendTLSPolicies()
 	slices.SortStableFunc(policies, func(a, b *catalog.BackendTLSPolicy) int { return a.Created.Compare(b.Created) })
@@ -76,7 +77,7 @@ func ServerAuthorities(v *catalog.View) (names []catalog.Name, excess map[catalo
 			continue
 		}
 		for _, authorities := range policy.Authorities {
-			name := catalog.Name{Namespace: policy.Name.Namespace, Name: authorities}
+			name := entity.Name{Namespace: policy.Name.Namespace, Name: authorities}
 			if _, listed := known[name]; listed {
 				continue
 			}
@@ -102,7 +103,7 @@ func acceptTarget(v *catalog.View, policy *catalog.BackendTLSPolicy, target cata
 	case !target.IsEgress():
 		return no(gatewayv1.PolicyReasonInvalid, "The mesh applies a BackendTLSPolicy to destinations outside of it, not to a %s: refer to an Egress, an ExtensionService, or a Service that the MeshConfig or a policy names as a server.", target.Kind)
 	}
-	egress := v.Egress(catalog.Name{Namespace: policy.Name.Namespace, Name: target.Name})
+	egress := v.Egress(entity.Name{Namespace: policy.Name.Namespace, Name: target.Name})
 	if egress == nil {
 		return no(gatewayv1.PolicyReasonTargetNotFound, "The namespace has no Egress %s that can be used.", target.Name)
 	}
@@ -122,7 +123,7 @@ func acceptTarget(v *catalog.View, policy *catalog.BackendTLSPolicy, target cata
 
 // acceptServer is acceptTarget for an ExtensionService.
 func acceptServer(v *catalog.View, policy *catalog.BackendTLSPolicy, target catalog.PolicyTarget) Verdict {
-	name := catalog.Name{Namespace: policy.Name.Namespace, Name: target.Name}
+	name := entity.Name{Namespace: policy.Name.Namespace, Name: target.Name}
 	if v.ExtensionService(name.Namespace, name) == nil {
 		return no(gatewayv1.PolicyReasonTargetNotFound, "The namespace has no ExtensionService %s that can be used.", target.Name)
 	}
@@ -140,7 +141,7 @@ func acceptServer(v *catalog.View, policy *catalog.BackendTLSPolicy, target cata
 
 // acceptServingService is acceptTarget for a Service that is a server of the mesh. It is accepted if it applies to one of the ports.
 func acceptServingService(v *catalog.View, policy *catalog.BackendTLSPolicy, target catalog.PolicyTarget) Verdict {
-	service := catalog.Name{Namespace: policy.Name.Namespace, Name: target.Name}
+	service := entity.Name{Namespace: policy.Name.Namespace, Name: target.Name}
 	var other *catalog.BackendTLSPolicy
 	applies := false
 	for _, server := range v.ServersAt(service) {
@@ -165,7 +166,7 @@ func acceptServingService(v *catalog.View, policy *catalog.BackendTLSPolicy, tar
 // unresolvedReason is why a policy with an unusable reference is not accepted. It needs each of its ConfigMaps.
 func unresolvedReason(v *catalog.View, policy *catalog.BackendTLSPolicy) gatewayv1.PolicyConditionReason {
 	for _, name := range policy.Authorities {
-		if a := v.BackendAuthorities(catalog.Name{Namespace: policy.Name.Namespace, Name: name}); a != nil && a.Problem == "" {
+		if a := v.BackendAuthorities(entity.Name{Namespace: policy.Name.Namespace, Name: name}); a != nil && a.Problem == "" {
 			return gatewayv1.PolicyReasonInvalid
 		}
 	}

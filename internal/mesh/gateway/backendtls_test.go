@@ -8,6 +8,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -87,7 +88,7 @@ func TestBackendTLSStatus(t *testing.T) {
 			&upstream.Policy{Kind: upstream.Kind, Name: meshtest.Name("ns", "setting"), GlobalConnections: &upstream.GlobalConnectionLimit{
 				GlobalLimit: upstream.GlobalLimit{Address: "limits.ns.svc.cluster.local", Port: 8081},
 			}},
-			&catalog.Service{Name: meshtest.Name("ns", "limits"), Ports: []catalog.Port{{Name: "http", Number: 80}, {Name: "grpc", Number: 8081}}},
+			&inventory.Service{Name: meshtest.Name("ns", "limits"), Ports: []inventory.Port{{Name: "http", Number: 80}, {Name: "grpc", Number: 8081}}},
 			&catalog.Egress{Name: meshtest.Name("ns", "plain")}, &catalog.Egress{Name: meshtest.Name("ns", "forwarded"), Gateway: &catalog.EgressGateway{}},
 			&catalog.BackendAuthorities{Name: meshtest.Name("ns", "good"), PEM: []byte("certificates")},
 			&catalog.BackendAuthorities{Name: meshtest.Name("ns", "bad"), Problem: "The ConfigMap is empty."},

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
 )
 
@@ -28,14 +29,14 @@ func claimed(l catalog.GatewayListener, at int64) catalog.GatewayListener {
 // neighbourRoute is a route of the namespace of neighbour for one of its Gateways.
 func neighbourRoute(name, parent string, hostnames ...string) *catalog.HTTPRoute {
 	r := route(other, name, hostnames, rule("/", to(other)))
-	r.Parents[0].Gateway = catalog.Name{Namespace: other, Name: parent}
+	r.Parents[0].Gateway = entity.Name{Namespace: other, Name: parent}
 	return r
 }
 
 // TestHostsInServiceCannotBeTakenOver has a Gateway of another namespace, which is older, and asks for what the listener "web" has.
 func TestHostsInServiceCannotBeTakenOver(t *testing.T) {
-	tls := catalog.Name{Namespace: shop, Name: "tls"}
-	foreign := catalog.Name{Namespace: other, Name: "tls"}
+	tls := entity.Name{Namespace: shop, Name: "tls"}
+	foreign := entity.Name{Namespace: other, Name: "tls"}
 	onPort := func(l catalog.GatewayListener, port uint16) catalog.GatewayListener { l.Port = port; return l }
 	for name, test := range map[string]struct {
 		victim catalog.GatewayListener
@@ -76,8 +77,8 @@ func TestHostsInServiceCannotBeTakenOver(t *testing.T) {
 // TestOnlyAllowedNamespacesHaveGateways checks that Gateways of other namespaces are not served, and that their Secrets are not read.
 func TestOnlyAllowedNamespacesHaveGateways(t *testing.T) {
 	class := &catalog.GatewayClass{Name: "osm", Namespaces: []string{shop}}
-	v := mesh(class, gatewayOf("web", https("a", "", catalog.Name{Namespace: shop, Name: "tls"})),
-		neighbour("g", claimed(https("b", "b.example", catalog.Name{Namespace: other, Name: "tls"}), 1)))
+	v := mesh(class, gatewayOf("web", https("a", "", entity.Name{Namespace: shop, Name: "tls"})),
+		neighbour("g", claimed(https("b", "b.example", entity.Name{Namespace: other, Name: "tls"}), 1)))
 	result := gateway.Resolve(v)
 	if got := result.Gateways[0]; got.Accepted.OK || got.Listeners[0].Accepted.Reason != "NamespaceNotAllowed" || got.Listeners[0].Claim != "" {
 		t.Errorf("the Gateway of another namespace has %+v", got)
@@ -186,7 +187,7 @@ func drawListener(r *rand.Rand, name, namespace string) catalog.GatewayListener 
 	hostname := hostnames[r.IntN(len(hostnames))]
 	l := http(name, hostname)
 	if r.IntN(2) == 0 {
-		l = https(name, hostname, catalog.Name{Namespace: namespace, Name: "tls"})
+		l = https(name, hostname, entity.Name{Namespace: namespace, Name: "tls"})
 	}
 	if r.IntN(8) == 0 {
 		l.Port = 80 + 443 - l.Port

@@ -4,6 +4,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
 // Clients is what a listener demands of the certificates of clients.
@@ -58,7 +59,7 @@ func (r *resolver) resolveClients(g *catalog.Gateway, l *listenerState) {
 }
 
 // authorities returns those of a ConfigMap, or why they cannot be used. They are nil before they were read.
-func (r *resolver) authorities(namespace string, name catalog.Name) (*catalog.GatewayAuthorities, Verdict) {
+func (r *resolver) authorities(namespace string, name entity.Name) (*catalog.GatewayAuthorities, Verdict) {
 	if !mayUse(r.view, namespace, configMapKind, name) {
 		return nil, no(gatewayv1.ListenerReasonRefNotPermitted, "No ReferenceGrant in the namespace %s permits Gateways of the namespace %s to use the ConfigMap %s.",
 			name.Namespace, namespace, name.Name)

@@ -7,31 +7,32 @@ import (
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
 )
 
 // demanding returns a listener that demands certificates of clients.
 func demanding(name string, clients catalog.ClientValidation) catalog.GatewayListener {
-	l := https(name, "", catalog.Name{Namespace: shop, Name: "tls"})
+	l := https(name, "", entity.Name{Namespace: shop, Name: "tls"})
 	l.Clients = &clients
 	return l
 }
 
 func authorities(namespace, name string, size int, problem string) *catalog.GatewayAuthorities {
-	return &catalog.GatewayAuthorities{Name: catalog.Name{Namespace: namespace, Name: name}, PEM: []byte(strings.Repeat(name[:1], size)), Problem: problem}
+	return &catalog.GatewayAuthorities{Name: entity.Name{Namespace: namespace, Name: name}, PEM: []byte(strings.Repeat(name[:1], size)), Problem: problem}
 }
 
 // TestClientCertificates checks which listeners with a demand for certificates of clients are served, and with which authorities.
 func TestClientCertificates(t *testing.T) {
 	grant := &catalog.ReferenceGrant{
-		Name: catalog.Name{Namespace: other, Name: "g"},
+		Name: entity.Name{Namespace: other, Name: "g"},
 		From: []catalog.GrantedReferrer{{Group: gateway.Group, Kind: "Gateway", Namespace: shop}}, To: []catalog.GrantedObject{{Kind: "ConfigMap"}},
 	}
 	ofSecrets := &catalog.ReferenceGrant{Name: grant.Name, From: grant.From, To: []catalog.GrantedObject{{Kind: "Secret"}}}
-	in := func(names ...string) (list []catalog.Name) {
+	in := func(names ...string) (list []entity.Name) {
 		for _, name := range names {
 			namespace, name, _ := strings.Cut(name, "/")
-			list = append(list, catalog.Name{Namespace: namespace, Name: name})
+			list = append(list, entity.Name{Namespace: namespace, Name: name})
 		}
 		return list
 	}
@@ -85,9 +86,9 @@ func TestClientCertificates(t *testing.T) {
 
 // TestMissingAuthoritiesTakeNoHostAway checks that the listener of another namespace does not get a host while a ConfigMap is missing.
 func TestMissingAuthoritiesTakeNoHostAway(t *testing.T) {
-	victim := claimed(demanding("a", catalog.ClientValidation{Authorities: []catalog.Name{{Namespace: shop, Name: "missing"}}}), 5)
+	victim := claimed(demanding("a", catalog.ClientValidation{Authorities: []entity.Name{{Namespace: shop, Name: "missing"}}}), 5)
 	result := gateway.Resolve(mesh(authorities(shop, "missing", 0, "It does not exist."), gatewayOf("web", victim),
-		neighbour("other", https("b", "", catalog.Name{Namespace: other, Name: "tls"}))))
+		neighbour("other", https("b", "", entity.Name{Namespace: other, Name: "tls"}))))
 	if len(result.Listeners) > 0 || result.Gateways[0].Accepted.OK || result.Gateways[1].Accepted.OK {
 		t.Errorf("%d listeners are served: %+v", len(result.Listeners), result.Gateways)
 	}
@@ -98,7 +99,7 @@ func TestAuthoritiesAreBounded(t *testing.T) {
 	var listeners []catalog.GatewayListener
 	var entries []catalog.Entry
 	for i := range gateway.MaxAuthorities + 1 {
-		l := demanding(fmt.Sprint("l", i), catalog.ClientValidation{Authorities: []catalog.Name{{Namespace: shop, Name: fmt.Sprint("c", i)}}})
+		l := demanding(fmt.Sprint("l", i), catalog.ClientValidation{Authorities: []entity.Name{{Namespace: shop, Name: fmt.Sprint("c", i)}}})
 		l.Hostname = fmt.Sprintf("h%d.example", i)
 		listeners = append(listeners, l)
 		entries = append(entries, authorities(shop, fmt.Sprint("c", i), 1, ""))

@@ -10,6 +10,8 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 // ReasonConflicted means that other routes apply to all ports of a parent.
@@ -17,7 +19,7 @@ const ReasonConflicted = "Conflicted"
 
 // acceptConnections reports whether a TLSRoute or TCPRoute applies to a port of a Service: other routes of its namespace can have precedence. routed are
 // those of the ports of the parent that have a protocol of its kind.
-func acceptConnections(v *catalog.View, route *catalog.HTTPRoute, service catalog.Name, ports, routed []catalog.Port) Verdict {
+func acceptConnections(v *catalog.View, route *catalog.HTTPRoute, service entity.Name, ports, routed []inventory.Port) Verdict {
 	var notes, conflicts []string
 	for _, port := range routed {
 		if conflict := connectionConflict(v, route, service, port); conflict != "" {
@@ -27,11 +29,11 @@ func acceptConnections(v *catalog.View, route *catalog.HTTPRoute, service catalo
 	if len(conflicts) == len(routed) {
 		return Verdict{Reason: ReasonConflicted, Message: conflicts[0]}
 	}
-	if route.Kind == catalog.KindGatewayTCPRoute {
+	if route.Kind == entity.KindGatewayTCPRoute {
 		notes = append(notes, httpPorts(ports)...)
 	}
 	notes = append(notes, conflicts...)
-	if route.Kind == catalog.KindTLSRoute {
+	if route.Kind == entity.KindTLSRoute {
 		notes = append(notes, takenNames(v, route, service, routed)...)
 	}
 	if text := noEffect(route.Ignored); text != "" {
@@ -41,7 +43,7 @@ func acceptConnections(v *catalog.View, route *catalog.HTTPRoute, service catalo
 }
 
 // connectionConflict describes which other route applies to a port; empty if the route applies itself.
-func connectionConflict(v *catalog.View, route *catalog.HTTPRoute, service catalog.Name, port catalog.Port) string {
+func connectionConflict(v *catalog.View, route *catalog.HTTPRoute, service entity.Name, port inventory.Port) string {
 	applying := v.ServiceRoutes(route.Name.Namespace, service, port)
 	i := slices.Index(refsOf(applying), route.Ref())
 	switch {
@@ -53,15 +55,15 @@ func connectionConflict(v *catalog.View, route *catalog.HTTPRoute, service catal
 	case i < 0:
 		return fmt.Sprintf("The older TCPRoute %s routes the connections to port %d of Service %s, and one TCPRoute applies to a port: delete one of them, or limit this route to other ports.",
 			applying[0].Name, port.Number, service)
-	case route.Kind == catalog.KindTLSRoute && len(authz.ServerNames(applying)[i]) == 0:
+	case route.Kind == entity.KindTLSRoute && len(authz.ServerNames(applying)[i]) == 0:
 		return fmt.Sprintf("Older TLSRoutes, such as %s, have all hostnames of this route for port %d of Service %s: use other hostnames, or delete one of the routes.",
 			applying[0].Name, port.Number, service)
 	}
 	return ""
 }
 
-func refsOf(routes []*catalog.HTTPRoute) []catalog.Ref {
-	refs := make([]catalog.Ref, len(routes))
+func refsOf(routes []*catalog.HTTPRoute) []entity.Ref {
+	refs := make([]entity.Ref, len(routes))
 	for i, route := range routes {
 		refs[i] = route.Ref()
 	}
@@ -69,7 +71,7 @@ func refsOf(routes []*catalog.HTTPRoute) []catalog.Ref {
 }
 
 // httpPorts describes the ports of a parent to which a TCPRoute does not apply.
-func httpPorts(ports []catalog.Port) []string {
+func httpPorts(ports []inventory.Port) []string {
 	var numbers []string
 	for _, port := range ports {
 		if port.Protocol.IsHTTP() {
@@ -83,7 +85,7 @@ func httpPorts(ports []catalog.Port) []string {
 }
 
 // takenNames describes the hostnames of a TLSRoute that older ones have on a port where it has others.
-func takenNames(v *catalog.View, route *catalog.HTTPRoute, service catalog.Name, ports []catalog.Port) []string {
+func takenNames(v *catalog.View, route *catalog.HTTPRoute, service entity.Name, ports []inventory.Port) []string {
 	for _, port := range ports {
 		applying := v.ServiceRoutes(route.Name.Namespace, service, port)
 		i := slices.Index(refsOf(applying), route.Ref())

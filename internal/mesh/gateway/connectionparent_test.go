@@ -6,19 +6,21 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 // TestConnectionParents checks the status of TLSRoutes and TCPRoutes, which can have precedence over each other.
 func TestConnectionParents(t *testing.T) {
-	backend := catalog.RouteBackend{Service: catalog.Name{Namespace: shop, Name: "db"}, Port: 90, Weight: 1}
-	of := func(kind catalog.Kind, name string, created int64, port uint16, hostnames ...string) *catalog.HTTPRoute {
+	backend := catalog.RouteBackend{Service: entity.Name{Namespace: shop, Name: "db"}, Port: 90, Weight: 1}
+	of := func(kind entity.Kind, name string, created int64, port uint16, hostnames ...string) *catalog.HTTPRoute {
 		return serviceRoute(shop, backend, func(r *catalog.HTTPRoute) {
 			r.Kind, r.Name.Name, r.Created, r.Hostnames = kind, name, time.Unix(created, 0), hostnames
 			r.Parents[0].Service.Name, r.Parents[0].Port = "db", port
 		})
 	}
-	tcp, tls := catalog.KindGatewayTCPRoute, catalog.KindTLSRoute
+	tcp, tls := entity.KindGatewayTCPRoute, entity.KindTLSRoute
 	foreign := of(tcp, "r", 1, 90)
 	foreign.Rules[0].Backends[0].Service.Namespace = other
 	for name, test := range map[string]struct {
@@ -43,7 +45,7 @@ func TestConnectionParents(t *testing.T) {
 		"HTTPRoutes of the same Service": {of(tcp, "r", 1, 90), []catalog.Entry{serviceRoute(shop, backend, func(r *catalog.HTTPRoute) { r.Parents[0].Service.Name = "db" })}, "Accepted", "ResolvedRefs", ""},
 	} {
 		entries := append(test.others, test.route, service(shop, "db",
-			catalog.Port{Number: 80, Protocol: catalog.ProtocolHTTP}, catalog.Port{Number: 90, Protocol: catalog.ProtocolTCP}, catalog.Port{Number: 443, Protocol: catalog.ProtocolTCP, TLS: true}))
+			inventory.Port{Number: 80, Protocol: inventory.ProtocolHTTP}, inventory.Port{Number: 90, Protocol: inventory.ProtocolTCP}, inventory.Port{Number: 443, Protocol: inventory.ProtocolTCP, TLS: true}))
 		parents := gateway.ServiceParents(mesh(entries...), test.route)
 		p := parents[0]
 		if len(parents) != 1 || p.Accepted.Reason != test.accepted || p.ResolvedRefs.Reason != test.resolved || p.Accepted.OK != (test.accepted == "Accepted") {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -15,7 +16,7 @@ const routesOfChain = 8
 
 // routesConnections reports whether listeners with a protocol have routes of connections.
 func routesConnections(protocol string) bool {
-	return slices.ContainsFunc(catalog.ListenerRouteKinds(protocol), catalog.Kind.RoutesConnections)
+	return slices.ContainsFunc(catalog.ListenerRouteKinds(protocol), entity.Kind.RoutesConnections)
 }
 
 // RoutesConnections reports whether the listener routes connections. Others route requests.

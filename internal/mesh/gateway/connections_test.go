@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
 )
 
@@ -14,7 +15,7 @@ func connections(name, protocol, hostname string) catalog.GatewayListener {
 	return catalog.GatewayListener{Name: name, Port: 443, Protocol: protocol, Hostname: hostname, From: "Same"}
 }
 
-func connectionRoute(kind catalog.Kind, name string, age int, hostnames ...string) *catalog.HTTPRoute {
+func connectionRoute(kind entity.Kind, name string, age int, hostnames ...string) *catalog.HTTPRoute {
 	r := route(shop, name, hostnames, rule("/", to(shop)))
 	r.Kind, r.Created = kind, time.Unix(int64(-age), 0)
 	return r
@@ -24,7 +25,7 @@ func connectionRoute(kind catalog.Kind, name string, age int, hostnames ...strin
 func TestListenersForConnections(t *testing.T) {
 	terminating := connections("a", "TLS", "")
 	terminating.Terminate = true
-	tls := catalog.Name{Namespace: shop, Name: "tls"}
+	tls := entity.Name{Namespace: shop, Name: "tls"}
 	for name, c := range map[string]struct {
 		listeners []catalog.GatewayListener
 		want      string
@@ -54,10 +55,10 @@ func TestListenersForConnections(t *testing.T) {
 // most specific hostname. A listener without a route for a name keeps it from others.
 func TestRoutesOfConnections(t *testing.T) {
 	web := gatewayOf("web", connections("all", "TLS", ""), connections("wild", "TLS", "*.a.test"), connections("none", "TLS", "x.a.test"))
-	toWild := connectionRoute(catalog.KindTLSRoute, "wild", 3, "*.test")
+	toWild := connectionRoute(entity.KindTLSRoute, "wild", 3, "*.test")
 	toWild.Parents[0].Section = "wild"
-	result := gateway.Resolve(mesh(web, toWild, connectionRoute(catalog.KindTLSRoute, "old", 2, "one.a.test", "b.test"), connectionRoute(catalog.KindTLSRoute, "new", 1, "b.test"),
-		connectionRoute(catalog.KindGatewayTCPRoute, "tcp", 4), connectionRoute(catalog.KindHTTPRoute, "http", 4)))
+	result := gateway.Resolve(mesh(web, toWild, connectionRoute(entity.KindTLSRoute, "old", 2, "one.a.test", "b.test"), connectionRoute(entity.KindTLSRoute, "new", 1, "b.test"),
+		connectionRoute(entity.KindGatewayTCPRoute, "tcp", 4), connectionRoute(entity.KindHTTPRoute, "http", 4)))
 	want := map[string]string{"all": "* none, b.test old", "wild": "*.a.test wild, one.a.test old", "none": "x.a.test none"}
 	for _, l := range result.Listeners {
 		var got []string
@@ -81,7 +82,7 @@ func TestRoutesOfConnections(t *testing.T) {
 
 // TestTCPRoutes checks that the oldest TCPRoute of a listener has all connections, and that both are attached.
 func TestTCPRoutes(t *testing.T) {
-	result := gateway.Resolve(mesh(gatewayOf("web", connections("a", "TCP", "")), connectionRoute(catalog.KindGatewayTCPRoute, "new", 1), connectionRoute(catalog.KindGatewayTCPRoute, "old", 2)))
+	result := gateway.Resolve(mesh(gatewayOf("web", connections("a", "TCP", "")), connectionRoute(entity.KindGatewayTCPRoute, "new", 1), connectionRoute(entity.KindGatewayTCPRoute, "old", 2)))
 	if l := result.Listeners[0]; len(l.Hosts) != 1 || l.Hosts[0].Domain != "*" || l.Hosts[0].Rules[0].Route.Name.Name != "old" || l.Hosts[0].Rules[0].Backends[0].Service == nil {
 		t.Errorf("%+v, want the connections to have the older route", l)
 	}
@@ -107,15 +108,15 @@ func checkRoutes(t *testing.T, result gateway.Result, want map[string]string) {
 // TestConnectionsOfOtherNamespaces checks that no listener gets a server name that a route of another namespace already has, and that a TCPRoute needs a
 // grant for a Service of another namespace.
 func TestConnectionsOfOtherNamespaces(t *testing.T) {
-	thief := &catalog.Gateway{Name: catalog.Name{Namespace: other, Name: "thief"}, Created: time.Unix(1, 0), Class: "osm", Listeners: []catalog.GatewayListener{connections("a", "TLS", "b.test")}}
-	result := gateway.Resolve(mesh(gatewayOf("web", connections("all", "TLS", "")), thief, connectionRoute(catalog.KindTLSRoute, "r", 1, "b.test")))
+	thief := &catalog.Gateway{Name: entity.Name{Namespace: other, Name: "thief"}, Created: time.Unix(1, 0), Class: "osm", Listeners: []catalog.GatewayListener{connections("a", "TLS", "b.test")}}
+	result := gateway.Resolve(mesh(gatewayOf("web", connections("all", "TLS", "")), thief, connectionRoute(entity.KindTLSRoute, "r", 1, "b.test")))
 	if got := result.Gateways[1].Listeners[0].Accepted; got.OK || got.Reason != "HostnameConflict" {
 		t.Errorf("a listener for a server name that another namespace has: %+v", got)
 	}
-	foreign := connectionRoute(catalog.KindGatewayTCPRoute, "r", 1)
+	foreign := connectionRoute(entity.KindGatewayTCPRoute, "r", 1)
 	foreign.Rules[0].Backends[0].Service.Namespace = other
 	grant := &catalog.ReferenceGrant{
-		Name: catalog.Name{Namespace: other, Name: "g"}, To: []catalog.GrantedObject{{Kind: "Service"}},
+		Name: entity.Name{Namespace: other, Name: "g"}, To: []catalog.GrantedObject{{Kind: "Service"}},
 		From: []catalog.GrantedReferrer{{Group: gateway.Group, Kind: "TCPRoute", Namespace: shop}},
 	}
 	for want, entries := range map[string][]catalog.Entry{"RefNotPermitted": nil, "ResolvedRefs": {grant}} {

@@ -8,6 +8,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -96,7 +97,7 @@ func resolveDedicated(v *catalog.View, g *catalog.Gateway) Result {
 // merge returns the result for several groups of Gateways.
 func merge(v *catalog.View, results []Result) Result {
 	var all Result
-	gateways, parents, services := map[*catalog.Gateway]GatewayStatus{}, map[*catalog.HTTPRoute][]ParentStatus{}, map[catalog.Name]struct{}{}
+	gateways, parents, services := map[*catalog.Gateway]GatewayStatus{}, map[*catalog.HTTPRoute][]ParentStatus{}, map[entity.Name]struct{}{}
 	for _, result := range results {
 		all.Listeners, all.Unread = append(all.Listeners, result.Listeners...), append(all.Unread, result.Unread...)
 		for _, status := range result.Gateways {
@@ -118,6 +119,6 @@ func merge(v *catalog.View, results []Result) Result {
 			all.Routes = append(all.Routes, RouteStatus{Route: route, Parents: list})
 		}
 	}
-	all.Services = slices.SortedFunc(maps.Keys(services), catalog.Name.Compare)
+	all.Services = slices.SortedFunc(maps.Keys(services), entity.Name.Compare)
 	return all
 }

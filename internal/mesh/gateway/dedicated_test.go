@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -36,7 +37,7 @@ func served(result gateway.Result) []string {
 // TestGatewaysWithPodsOfTheirOwnShareNothing checks that two Gateways have one port and host, that each has its own routes, and that the pods of one get
 // nothing of the other.
 func TestGatewaysWithPodsOfTheirOwnShareNothing(t *testing.T) {
-	own, foreign := catalog.Name{Namespace: shop, Name: "tls"}, catalog.Name{Namespace: other, Name: "tls"}
+	own, foreign := entity.Name{Namespace: shop, Name: "tls"}, entity.Name{Namespace: other, Name: "tls"}
 	v := mesh(dedicated(),
 		gatewayOf("web", http("a", "a.example"), https("tls", "a.example", own)), neighbour("web", http("a", "a.example"), https("tls", "a.example", foreign)),
 		route(shop, "r", []string{"a.example"}, rule("/", to(shop))), neighbourRoute("r", "web", "a.example"))
@@ -74,7 +75,7 @@ func TestGatewaysWithPodsOfTheirOwnShareNothing(t *testing.T) {
 // TestRouteOfTwoGateways checks that a route has the status of both, and the oldest objects come first.
 func TestRouteOfTwoGateways(t *testing.T) {
 	r := route(shop, "r", nil, rule("/", to(shop)))
-	r.Parents = append(r.Parents, catalog.RouteParent{Gateway: catalog.Name{Namespace: shop, Name: "api"}})
+	r.Parents = append(r.Parents, catalog.RouteParent{Gateway: entity.Name{Namespace: shop, Name: "api"}})
 	young := gatewayOf("api", http("a", ""))
 	young.Created = time.Unix(10, 0)
 	result := gateway.Resolve(mesh(dedicated(), young, gatewayOf("web", http("a", "")), r))

@@ -6,12 +6,13 @@ import (
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
 )
 
 func grpcRoute(name string, hostnames []string, rules ...catalog.HTTPRouteRule) *catalog.HTTPRoute {
 	r := route(shop, name, hostnames, rules...)
-	r.Kind = catalog.KindGRPCRoute
+	r.Kind = entity.KindGRPCRoute
 	return r
 }
 
@@ -44,14 +45,14 @@ func TestGRPCRoutesApplyToGRPC(t *testing.T) {
 // TestListenersAdmitKinds checks which kinds of routes attach to a listener whose allowedRoutes.kinds names some, and the status of the listener.
 func TestListenersAdmitKinds(t *testing.T) {
 	for name, test := range map[string]struct {
-		kinds   []catalog.Kind
+		kinds   []entity.Kind
 		unknown bool
 		// want are the supported kinds, the reason of ResolvedRefs, and the number of attached routes.
 		want string
 	}{
 		"none named":      {nil, false, "[GRPCRoute HTTPRoute] ResolvedRefs 2"},
-		"one":             {[]catalog.Kind{catalog.KindGRPCRoute}, false, "[GRPCRoute] ResolvedRefs 1"},
-		"one and another": {[]catalog.Kind{catalog.KindHTTPRoute}, true, "[HTTPRoute] InvalidRouteKinds 1"},
+		"one":             {[]entity.Kind{entity.KindGRPCRoute}, false, "[GRPCRoute] ResolvedRefs 1"},
+		"one and another": {[]entity.Kind{entity.KindHTTPRoute}, true, "[HTTPRoute] InvalidRouteKinds 1"},
 		"only others":     {nil, true, "[] InvalidRouteKinds 0"},
 	} {
 		listener := http("a", "")

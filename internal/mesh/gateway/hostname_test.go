@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
 // specificity orders hostnames: names before wildcards, longer before shorter ones.
@@ -49,7 +50,7 @@ func TestRulesOfARandomIndex(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var routes []attachedRoute
 		for i := range rapid.IntRange(0, 6).Draw(t, "routes") {
-			route := &catalog.HTTPRoute{Kind: catalog.KindHTTPRoute, Name: catalog.Name{Name: fmt.Sprint(i)}, Rules: []catalog.HTTPRouteRule{{
+			route := &catalog.HTTPRoute{Kind: entity.KindHTTPRoute, Name: entity.Name{Name: fmt.Sprint(i)}, Rules: []catalog.HTTPRouteRule{{
 				Matches: []catalog.RouteMatch{{Path: fmt.Sprint("/", i)}, {Path: "/common/" + fmt.Sprint(i)}},
 			}}}
 			attached := attachedRoute{route: route, backends: make([][]Backend, 1)}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
 )
 
@@ -34,13 +35,13 @@ func TestListenersOfOneNamespaceAreBounded(t *testing.T) {
 // TestCertificatesOfOneNamespaceAreBounded checks that a namespace cannot make the control plane read Secrets without end, and that other namespaces and
 // listeners keep theirs.
 func TestCertificatesOfOneNamespaceAreBounded(t *testing.T) {
-	own := catalog.Name{Namespace: shop, Name: "tls"}
-	var flood []catalog.Name
+	own := entity.Name{Namespace: shop, Name: "tls"}
+	var flood []entity.Name
 	for i := range 300 {
-		flood = append(flood, catalog.Name{Namespace: shop, Name: fmt.Sprintf("s%03d", i)})
+		flood = append(flood, entity.Name{Namespace: shop, Name: fmt.Sprintf("s%03d", i)})
 	}
 	v := mesh(gatewayOf("a", https("first", "first.example", own), https("flood", "flood.example", flood...), https("again", "again.example", own), https("mixed", "mixed.example", flood[299], own)),
-		neighbour("b", https("a", "a.example", catalog.Name{Namespace: other, Name: "tls"})))
+		neighbour("b", https("a", "a.example", entity.Name{Namespace: other, Name: "tls"})))
 	if got := len(gateway.Certificates(v)); got != 256+1 {
 		t.Errorf("%d Secrets are read, want 256 and that of the other namespace", got)
 	}

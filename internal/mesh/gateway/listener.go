@@ -9,6 +9,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
 // addGateway checks what the listeners of a Gateway refer to. Others decide whether they are accepted.
@@ -139,7 +140,7 @@ func (l *listenerState) isUnread() bool {
 }
 
 // build returns a listener with its hosts. Each host belongs to the listener of the port with the most specific hostname for it.
-func (r *resolver) build(l *listenerState, name catalog.Name, samePort *portListeners) Listener {
+func (r *resolver) build(l *listenerState, name entity.Name, samePort *portListeners) Listener {
 	out := Listener{
 		Gateway: name, Name: l.spec.Name, Port: l.spec.Port, Bind: l.bind,
 		Protocol: l.spec.Protocol, TLS: l.isTLS(), Hostname: l.spec.Hostname, Certificates: l.certificates, Dedicated: r.dedicated,

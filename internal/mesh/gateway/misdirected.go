@@ -3,7 +3,7 @@ package gateway
 import (
 	"slices"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
 // maxOtherHosts is for how many hosts of other listeners, which its own hostname does not include, a listener has an answer each. With more, it answers for
@@ -27,7 +27,7 @@ func newPortListeners() *portListeners {
 	return &portListeners{byKey: map[string]*listenerState{}, byNamespace: map[string][]string{}, unread: map[string]struct{}{}}
 }
 
-func (p *portListeners) add(gateway catalog.Name, l *listenerState) {
+func (p *portListeners) add(gateway entity.Name, l *listenerState) {
 	hostname := l.spec.Hostname
 	p.byKey[keyOf(hostname)] = l
 	p.byNamespace[gateway.Namespace] = append(p.byNamespace[gateway.Namespace], hostname)

@@ -7,14 +7,15 @@ import (
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
 )
 
 // TestHostsOfOtherListeners checks which hosts each listener with TLS serves, and for which it answers that another one does.
 func TestHostsOfOtherListeners(t *testing.T) {
-	tls := catalog.Name{Namespace: shop, Name: "tls"}
-	foreign := &catalog.Gateway{Name: catalog.Name{Namespace: other, Name: "web"}, Class: "osm", Listeners: []catalog.GatewayListener{
-		https("deep", "a.b.example.com", catalog.Name{Namespace: other, Name: "tls"}), https("far", "far.test", catalog.Name{Namespace: other, Name: "tls"}),
+	tls := entity.Name{Namespace: shop, Name: "tls"}
+	foreign := &catalog.Gateway{Name: entity.Name{Namespace: other, Name: "web"}, Class: "osm", Listeners: []catalog.GatewayListener{
+		https("deep", "a.b.example.com", entity.Name{Namespace: other, Name: "tls"}), https("far", "far.test", entity.Name{Namespace: other, Name: "tls"}),
 	}}
 	web := gatewayOf("web", https("wild", "*.example.com", tls), https("one", "one.example.com", tls), https("unusable", "x.example.com"), https("org", "shop.test", tls))
 	result := gateway.Resolve(mesh(web, foreign, route(shop, "r", []string{"one.example.com", "two.example.com", "a.b.example.com", "shop.test"}, rule("/", to(shop)))))
@@ -53,7 +54,7 @@ func TestHostsWithoutTLS(t *testing.T) {
 func nested(domain string, number int) []catalog.GatewayListener {
 	var list []catalog.GatewayListener
 	for i := range number {
-		list = append(list, https(fmt.Sprintf("l%02d", i), "*."+strings.Repeat("a.", i)+domain, catalog.Name{Namespace: shop, Name: "tls"}))
+		list = append(list, https(fmt.Sprintf("l%02d", i), "*."+strings.Repeat("a.", i)+domain, entity.Name{Namespace: shop, Name: "tls"}))
 	}
 	return list
 }
@@ -87,7 +88,7 @@ func TestHostsOfManyListeners(t *testing.T) {
 // TestHostsOfUnreadListeners checks that a listener whose certificate was not read yet has the same answers as with it.
 func TestHostsOfUnreadListeners(t *testing.T) {
 	listeners := nested("example.com", 3)
-	listeners[0].Certificates = []catalog.Name{{Namespace: shop, Name: "unread"}}
+	listeners[0].Certificates = []entity.Name{{Namespace: shop, Name: "unread"}}
 	result := gateway.Resolve(mesh(gatewayOf("web", listeners...)))
 	if len(result.Unread) != 1 || strings.Join(result.Unread[0].Misdirected, " ") != "*.a.example.com" {
 		t.Errorf("the unread listeners are %+v", result.Unread)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
 // routeIndex finds the routes of a listener by their hostnames.
@@ -81,8 +82,8 @@ var isGRPC = catalog.ValueMatch{Name: "content-type", Value: `application/grpc(\
 
 // ofKind returns a match for a kind of routes: a GRPCRoute applies only to requests of gRPC. So a host can have both kinds, and they are not merged: of the
 // routes with the same hostname, those of GRPCRoutes come first.
-func ofKind(kind catalog.Kind, match catalog.RouteMatch) catalog.RouteMatch {
-	if kind == catalog.KindGRPCRoute {
+func ofKind(kind entity.Kind, match catalog.RouteMatch) catalog.RouteMatch {
+	if kind == entity.KindGRPCRoute {
 		match.Headers = append(slices.Clip(match.Headers), isGRPC)
 	}
 	return match

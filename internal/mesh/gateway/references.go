@@ -7,6 +7,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 // MaxReferences is how many backendRefs the HTTPRoutes of one namespace can have that listeners admit. Each needs a look-up at every change of a
@@ -88,7 +89,7 @@ func (r *resolver) resolveBackend(route *catalog.HTTPRoute, ref catalog.RouteBac
 	if service == nil {
 		return backend, unusableBackend(route, ref, authz.BackendNotFound, nil)
 	}
-	i := slices.IndexFunc(service.Ports, func(p catalog.Port) bool { return p.Number == ref.Port })
+	i := slices.IndexFunc(service.Ports, func(p inventory.Port) bool { return p.Number == ref.Port })
 	if i < 0 {
 		return backend, unusableBackend(route, ref, authz.BackendNotFound, service)
 	}
@@ -97,7 +98,7 @@ func (r *resolver) resolveBackend(route *catalog.HTTPRoute, ref catalog.RouteBac
 }
 
 // unusableBackend describes why a route cannot use a backend. service is that of a port that does not exist; nil otherwise.
-func unusableBackend(route *catalog.HTTPRoute, ref catalog.RouteBackend, problem authz.BackendProblem, service *catalog.Service) Verdict {
+func unusableBackend(route *catalog.HTTPRoute, ref catalog.RouteBackend, problem authz.BackendProblem, service *inventory.Service) Verdict {
 	switch problem {
 	case authz.InvalidKind:
 		return no(problem, "A backendRef refers to %s: refer to a Service.", ref.Unsupported)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
 )
 
@@ -16,7 +17,7 @@ func toMany(namespace string, rules, references int) []catalog.HTTPRouteRule {
 	for i := range rules {
 		r := rule(fmt.Sprint("/", i))
 		for k := range references {
-			r.Backends = append(r.Backends, catalog.RouteBackend{Service: catalog.Name{Namespace: namespace, Name: fmt.Sprintf("s-%d-%d", i, k)}, Port: 80, Weight: 1})
+			r.Backends = append(r.Backends, catalog.RouteBackend{Service: entity.Name{Namespace: namespace, Name: fmt.Sprintf("s-%d-%d", i, k)}, Port: 80, Weight: 1})
 		}
 		list = append(list, r)
 	}
@@ -30,7 +31,7 @@ func referrers(namespace, parent string, n int) []catalog.Entry {
 		r := route(namespace, fmt.Sprintf("r%04d", i), []string{fmt.Sprintf("h%d.example", i)}, toMany(other, 1, 16)...)
 		r.Parents[0].Gateway.Name = parent
 		entries = append(entries, r, &catalog.ReferenceGrant{
-			Name: catalog.Name{Namespace: other, Name: fmt.Sprint("g", i)},
+			Name: entity.Name{Namespace: other, Name: fmt.Sprint("g", i)},
 			From: []catalog.GrantedReferrer{{Group: gateway.Group, Kind: "HTTPRoute", Namespace: namespace}},
 			To:   []catalog.GrantedObject{{Kind: "Service", Name: fmt.Sprintf("s-0-%d", i)}},
 		})
@@ -66,7 +67,7 @@ func TestBackendsOfSidecarsAreResolvedInLinearWork(t *testing.T) {
 		var entries []catalog.Entry
 		for i := range n {
 			entries = append(entries, &catalog.ReferenceGrant{
-				Name: catalog.Name{Namespace: other, Name: fmt.Sprint(i)}, From: []catalog.GrantedReferrer{{Group: gateway.Group, Kind: "HTTPRoute", Namespace: shop}},
+				Name: entity.Name{Namespace: other, Name: fmt.Sprint(i)}, From: []catalog.GrantedReferrer{{Group: gateway.Group, Kind: "HTTPRoute", Namespace: shop}},
 				To: []catalog.GrantedObject{{Kind: "Service", Name: fmt.Sprint(i)}},
 			})
 		}
@@ -121,7 +122,7 @@ func TestReferencesOfOneNamespaceAreBounded(t *testing.T) {
 // TestResultNamesTheServices checks that the Services of routes are named, each once, whether or not they exist, and also of routes that no listener
 // admits: their status says whether they exist.
 func TestResultNamesTheServices(t *testing.T) {
-	missing := catalog.RouteBackend{Service: catalog.Name{Namespace: shop, Name: "missing"}, Port: 80, Weight: 1}
+	missing := catalog.RouteBackend{Service: entity.Name{Namespace: shop, Name: "missing"}, Port: 80, Weight: 1}
 	result := gateway.Resolve(mesh(gatewayOf("web", http("a", "")),
 		route(shop, "r", nil, rule("/", to(shop), missing), rule("/b", to(shop), to(other))),
 		route(other, "not-admitted", nil, rule("/", to(other)))))

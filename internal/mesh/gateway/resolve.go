@@ -9,6 +9,8 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -26,12 +28,12 @@ type Result struct {
 	Gateways []GatewayStatus
 	Routes   []RouteStatus
 	// Services are those that admitted routes refer to and may use, existing or not, sorted.
-	Services []catalog.Name
+	Services []entity.Name
 }
 
 // Listener is one listener of a Gateway that is in use.
 type Listener struct {
-	Gateway catalog.Name
+	Gateway entity.Name
 	Name    string
 	// Port is that of the Service, and Bind that of the pods.
 	Port, Bind uint16
@@ -79,8 +81,8 @@ func (r Rule) DecodesSlashes(v *catalog.View) bool {
 
 // Backend is a backend of a rule. Service is nil if the reference cannot be used.
 type Backend struct {
-	Service *catalog.Service
-	Port    catalog.Port
+	Service *inventory.Service
+	Port    inventory.Port
 	Weight  uint32
 }
 
@@ -125,10 +127,10 @@ func resolveShared(v *catalog.View, gateways []*catalog.Gateway) Result {
 
 func newResolver(v *catalog.View) *resolver {
 	return &resolver{
-		view: v, byName: map[catalog.Name]*gatewayState{},
+		view: v, byName: map[entity.Name]*gatewayState{},
 		accepted: map[hostPort]claimant{}, first: map[uint16]claimant{}, narrowed: map[*catalog.HTTPRoute]struct{}{},
 		shadowed: map[*catalog.HTTPRoute]string{}, listeners: map[string]int{}, references: map[string]int{}, notAdmitted: map[int]*references{},
-		services: map[catalog.Name]struct{}{},
+		services: map[entity.Name]struct{}{},
 	}
 }
 
@@ -154,7 +156,7 @@ type resolver struct {
 	// dedicated is true for a Gateway that has pods of its own, and tooMany if there are too many of them.
 	dedicated, tooMany bool
 	gateways           []*gatewayState
-	byName             map[catalog.Name]*gatewayState
+	byName             map[entity.Name]*gatewayState
 	// accepted are the accepted listeners, and first is the first one of each port.
 	accepted map[hostPort]claimant
 	first    map[uint16]claimant
@@ -165,7 +167,7 @@ type resolver struct {
 	notAdmitted map[int]*references
 	// references counts the resolved backendRefs by namespace, and services has the Services that they name.
 	references map[string]int
-	services   map[catalog.Name]struct{}
+	services   map[entity.Name]struct{}
 	// own counts the routes of HTTPRoutes for their own hostnames, and inherited those that their hosts have from less specific hostnames.
 	own, inherited authz.RouteLimit
 	// narrowed are the HTTPRoutes with hosts that have no rules of less specific hostnames, because these are too many.
@@ -244,7 +246,7 @@ func (r *resolver) finish() Result {
 	r.reportNarrowed()
 	r.reportShadowed()
 	result.Routes = r.routes
-	result.Services = slices.SortedFunc(maps.Keys(r.services), catalog.Name.Compare)
+	result.Services = slices.SortedFunc(maps.Keys(r.services), entity.Name.Compare)
 	return result
 }
 
@@ -268,7 +270,7 @@ type ListenerStatus struct {
 	Name                   string
 	Accepted, ResolvedRefs Verdict
 	// Kinds are those of the routes that may attach.
-	Kinds []catalog.Kind
+	Kinds []entity.Kind
 	// Claim is what the listener claims from now on; empty if nothing.
 	Claim string
 	// Served is true if clients can connect.

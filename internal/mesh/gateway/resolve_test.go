@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -26,11 +28,11 @@ func mesh(entries ...catalog.Entry) *catalog.View {
 		&catalog.Namespace{Name: other, Monitored: true},
 		&catalog.NamespaceLabels{Namespace: other, Labels: map[string]string{"public": "yes"}},
 		&catalog.GatewayClass{Name: "osm"},
-		service(system, names.IngressGateway, catalog.Port{Number: 80, TargetPort: 10080}, catalog.Port{Number: 443, TargetPort: 10443}),
-		service(shop, "books", catalog.Port{Number: 80, TargetPort: 8080, Protocol: catalog.ProtocolHTTP}),
-		service(other, "books", catalog.Port{Number: 80, TargetPort: 8080, Protocol: catalog.ProtocolHTTP}),
-		&catalog.GatewayCertificate{Name: catalog.Name{Namespace: shop, Name: "tls"}, ChainPEM: []byte("chain"), KeyPEM: []byte("key")},
-		&catalog.GatewayCertificate{Name: catalog.Name{Namespace: other, Name: "tls"}, ChainPEM: []byte("chain"), KeyPEM: []byte("key")},
+		service(system, names.IngressGateway, inventory.Port{Number: 80, TargetPort: 10080}, inventory.Port{Number: 443, TargetPort: 10443}),
+		service(shop, "books", inventory.Port{Number: 80, TargetPort: 8080, Protocol: inventory.ProtocolHTTP}),
+		service(other, "books", inventory.Port{Number: 80, TargetPort: 8080, Protocol: inventory.ProtocolHTTP}),
+		&catalog.GatewayCertificate{Name: entity.Name{Namespace: shop, Name: "tls"}, ChainPEM: []byte("chain"), KeyPEM: []byte("key")},
+		&catalog.GatewayCertificate{Name: entity.Name{Namespace: other, Name: "tls"}, ChainPEM: []byte("chain"), KeyPEM: []byte("key")},
 	}, entries...)
 	for _, e := range all {
 		c.Apply([]catalog.Change{catalog.Set(e)})
@@ -38,27 +40,27 @@ func mesh(entries ...catalog.Entry) *catalog.View {
 	return c.View()
 }
 
-func service(namespace, name string, ports ...catalog.Port) *catalog.Service {
-	return &catalog.Service{Name: catalog.Name{Namespace: namespace, Name: name}, Ports: ports}
+func service(namespace, name string, ports ...inventory.Port) *inventory.Service {
+	return &inventory.Service{Name: entity.Name{Namespace: namespace, Name: name}, Ports: ports}
 }
 
 func gatewayOf(name string, listeners ...catalog.GatewayListener) *catalog.Gateway {
-	return &catalog.Gateway{Name: catalog.Name{Namespace: shop, Name: name}, Class: "osm", Listeners: listeners}
+	return &catalog.Gateway{Name: entity.Name{Namespace: shop, Name: name}, Class: "osm", Listeners: listeners}
 }
 
 func http(name, hostname string) catalog.GatewayListener {
 	return catalog.GatewayListener{Name: name, Port: 80, Protocol: "HTTP", Hostname: hostname, Terminate: true, From: "Same"}
 }
 
-func https(name, hostname string, certificates ...catalog.Name) catalog.GatewayListener {
+func https(name, hostname string, certificates ...entity.Name) catalog.GatewayListener {
 	return catalog.GatewayListener{Name: name, Port: 443, Protocol: "HTTPS", Hostname: hostname, Terminate: true, From: "Same", Certificates: certificates}
 }
 
 func route(namespace, name string, hostnames []string, rules ...catalog.HTTPRouteRule) *catalog.HTTPRoute {
 	return &catalog.HTTPRoute{
-		Kind: catalog.KindHTTPRoute,
-		Name: catalog.Name{Namespace: namespace, Name: name}, Hostnames: hostnames, Rules: rules,
-		Parents: []catalog.RouteParent{{Gateway: catalog.Name{Namespace: shop, Name: "web"}}},
+		Kind: entity.KindHTTPRoute,
+		Name: entity.Name{Namespace: namespace, Name: name}, Hostnames: hostnames, Rules: rules,
+		Parents: []catalog.RouteParent{{Gateway: entity.Name{Namespace: shop, Name: "web"}}},
 	}
 }
 
@@ -67,15 +69,15 @@ func rule(path string, backends ...catalog.RouteBackend) catalog.HTTPRouteRule {
 }
 
 func to(namespace string) catalog.RouteBackend {
-	return catalog.RouteBackend{Service: catalog.Name{Namespace: namespace, Name: "books"}, Port: 80, Weight: 1}
+	return catalog.RouteBackend{Service: entity.Name{Namespace: namespace, Name: "books"}, Port: 80, Weight: 1}
 }
 
 // TestListeners checks which listeners are accepted and served, and their status.
 func TestListeners(t *testing.T) {
-	tls := catalog.Name{Namespace: shop, Name: "tls"}
-	foreign := catalog.Name{Namespace: other, Name: "tls"}
+	tls := entity.Name{Namespace: shop, Name: "tls"}
+	foreign := entity.Name{Namespace: other, Name: "tls"}
 	grant := &catalog.ReferenceGrant{
-		Name: catalog.Name{Namespace: other, Name: "g"},
+		Name: entity.Name{Namespace: other, Name: "g"},
 		From: []catalog.GrantedReferrer{{Group: gateway.Group, Kind: "Gateway", Namespace: shop}}, To: []catalog.GrantedObject{{Kind: "Secret"}},
 	}
 	onPort := func(l catalog.GatewayListener, port uint16) catalog.GatewayListener { l.Port = port; return l }
@@ -83,9 +85,9 @@ func TestListeners(t *testing.T) {
 	passthrough.Terminate = false
 	another := https("a", "", tls)
 	another.OtherCertificate = "ConfigMap tls"
-	broken := catalog.Name{Namespace: shop, Name: "broken"}
+	broken := entity.Name{Namespace: shop, Name: "broken"}
 	damaged := &catalog.GatewayCertificate{Name: broken, Problem: "The Secret shop/broken lacks tls.crt."}
-	expiring := catalog.Name{Namespace: shop, Name: "expiring"}
+	expiring := entity.Name{Namespace: shop, Name: "expiring"}
 	warned := &catalog.GatewayCertificate{Name: expiring, ChainPEM: []byte("chain"), KeyPEM: []byte("key"), Warning: "The certificate has expired."}
 	for name, test := range map[string]struct {
 		listeners []catalog.GatewayListener
@@ -102,14 +104,14 @@ func TestListeners(t *testing.T) {
 		"UDP":                       {listeners: []catalog.GatewayListener{{Name: "a", Port: 80, Protocol: "UDP", Terminate: true}}, want: "UnsupportedProtocol ResolvedRefs false"},
 		"TLS that passes through":   {listeners: []catalog.GatewayListener{passthrough}, want: "UnsupportedProtocol ResolvedRefs false"},
 		"no certificate":            {listeners: []catalog.GatewayListener{https("a", "")}, want: "Accepted InvalidCertificateRef false"},
-		"a Secret that is not read": {listeners: []catalog.GatewayListener{https("a", "", catalog.Name{Namespace: shop, Name: "x"})}, want: "Accepted InvalidCertificateRef false"},
+		"a Secret that is not read": {listeners: []catalog.GatewayListener{https("a", "", entity.Name{Namespace: shop, Name: "x"})}, want: "Accepted InvalidCertificateRef false"},
 		"a Secret of others":        {listeners: []catalog.GatewayListener{https("a", "", foreign)}, want: "Accepted RefNotPermitted false"},
 		"a granted Secret":          {listeners: []catalog.GatewayListener{https("a", "", foreign)}, more: []catalog.Entry{grant}, want: "Accepted ResolvedRefs true"},
 		"a certificate elsewhere":   {listeners: []catalog.GatewayListener{another}, want: "Accepted InvalidCertificateRef true"},
 		"a Secret with a problem":   {listeners: []catalog.GatewayListener{https("a", "", broken)}, more: []catalog.Entry{damaged}, want: "Accepted InvalidCertificateRef false"},
 		"a Secret with a warning":   {listeners: []catalog.GatewayListener{https("a", "", expiring)}, more: []catalog.Entry{warned}, want: "Accepted InvalidCertificateRef true"},
 		"a problem, then a Secret":  {listeners: []catalog.GatewayListener{https("a", "", broken, tls)}, more: []catalog.Entry{damaged}, want: "Accepted InvalidCertificateRef true"},
-		"unread, then a Secret":     {listeners: []catalog.GatewayListener{https("a", "", catalog.Name{Namespace: shop, Name: "x"}, tls)}, want: "Accepted InvalidCertificateRef true"},
+		"unread, then a Secret":     {listeners: []catalog.GatewayListener{https("a", "", entity.Name{Namespace: shop, Name: "x"}, tls)}, want: "Accepted InvalidCertificateRef true"},
 		"of others, then a Secret":  {listeners: []catalog.GatewayListener{https("a", "", foreign, tls)}, want: "Accepted RefNotPermitted true"},
 		"one of two Secrets":        {listeners: []catalog.GatewayListener{https("a", "", tls, foreign)}, want: "Accepted RefNotPermitted true"},
 	} {
@@ -133,7 +135,7 @@ func TestListeners(t *testing.T) {
 func TestMessagesOfCertificates(t *testing.T) {
 	elsewhere := https("a", "")
 	elsewhere.OtherCertificate = "ConfigMap tls"
-	problem := catalog.Name{Namespace: shop, Name: "problem"}
+	problem := entity.Name{Namespace: shop, Name: "problem"}
 	for _, test := range []struct {
 		listener catalog.GatewayListener
 		want     string
@@ -141,7 +143,7 @@ func TestMessagesOfCertificates(t *testing.T) {
 		{https("a", ""), "tls.certificateRefs is empty: refer to a Secret of type kubernetes.io/tls."},
 		{elsewhere, "tls.certificateRefs refers to ConfigMap tls: refer to a Secret."},
 		{https("a", "", problem), "The Secret shop/problem lacks tls.crt."},
-		{https("a", "", catalog.Name{Namespace: shop, Name: "x"}), "The Secret shop/x has not been read yet."},
+		{https("a", "", entity.Name{Namespace: shop, Name: "x"}), "The Secret shop/x has not been read yet."},
 	} {
 		result := gateway.Resolve(mesh(&catalog.GatewayCertificate{Name: problem, Problem: "The Secret shop/problem lacks tls.crt."}, gatewayOf("web", test.listener)))
 		if got := result.Gateways[0].Listeners[0].ResolvedRefs.Message; got != test.want {
@@ -152,7 +154,7 @@ func TestMessagesOfCertificates(t *testing.T) {
 
 // TestListenersAreSorted checks that the order in a Gateway has no effect.
 func TestListenersAreSorted(t *testing.T) {
-	own := catalog.Name{Namespace: shop, Name: "tls"}
+	own := entity.Name{Namespace: shop, Name: "tls"}
 	result := gateway.Resolve(mesh(gatewayOf("web", https("d", "b.example", own), https("c", "a.example", own), http("b", "b.example"), http("a", "a.example"))))
 	var got []string
 	for _, l := range result.Listeners {
@@ -165,8 +167,8 @@ func TestListenersAreSorted(t *testing.T) {
 
 // TestUnreadListeners checks which listeners wait for a Secret or a ConfigMap.
 func TestUnreadListeners(t *testing.T) {
-	own, missing := catalog.Name{Namespace: shop, Name: "tls"}, catalog.Name{Namespace: shop, Name: "x"}
-	broken := catalog.Name{Namespace: shop, Name: "broken"}
+	own, missing := entity.Name{Namespace: shop, Name: "tls"}, entity.Name{Namespace: shop, Name: "x"}
+	broken := entity.Name{Namespace: shop, Name: "broken"}
 	rejected := https("a", "", missing)
 	rejected.Port = 81
 	for name, test := range map[string]struct {
@@ -189,7 +191,7 @@ func TestUnreadListeners(t *testing.T) {
 
 // TestConflictsNameTheFirstListener has a third listener with another protocol on a port of two.
 func TestConflictsNameTheFirstListener(t *testing.T) {
-	third := https("third", "", catalog.Name{Namespace: shop, Name: "tls"})
+	third := https("third", "", entity.Name{Namespace: shop, Name: "tls"})
 	third.Port = 80
 	result := gateway.Resolve(mesh(gatewayOf("web", http("first", "a.example"), http("second", "b.example"), third)))
 	if got, want := result.Gateways[0].Listeners[2].Accepted.Message, "The listener first of Gateway shop/web has another protocol on port 80."; got != want {
@@ -199,7 +201,7 @@ func TestConflictsNameTheFirstListener(t *testing.T) {
 
 // TestUnsupportedProtocolHasNoRoutes checks the kinds of routes that a listener reports.
 func TestUnsupportedProtocolHasNoRoutes(t *testing.T) {
-	udp := catalog.GatewayListener{Name: "udp", Port: 80, Protocol: "UDP", Terminate: true, Kinds: []catalog.Kind{catalog.KindHTTPRoute}}
+	udp := catalog.GatewayListener{Name: "udp", Port: 80, Protocol: "UDP", Terminate: true, Kinds: []entity.Kind{entity.KindHTTPRoute}}
 	listeners := gateway.Resolve(mesh(gatewayOf("web", http("http", ""), udp))).Gateways[0].Listeners
 	if len(listeners[0].Kinds) == 0 || len(listeners[1].Kinds) > 0 {
 		t.Errorf("the kinds of HTTP are %v, those of UDP %v", listeners[0].Kinds, listeners[1].Kinds)
@@ -232,7 +234,7 @@ func TestRoutes(t *testing.T) {
 		return l
 	}
 	grant := &catalog.ReferenceGrant{
-		Name: catalog.Name{Namespace: other, Name: "g"},
+		Name: entity.Name{Namespace: other, Name: "g"},
 		From: []catalog.GrantedReferrer{{Group: gateway.Group, Kind: "HTTPRoute", Namespace: shop}}, To: []catalog.GrantedObject{{Kind: "Service", Name: "books"}},
 	}
 	section := route(shop, "r", nil, rule("/", to(shop)))
@@ -319,7 +321,7 @@ func TestPrecedence(t *testing.T) {
 
 // TestGatewayReadsNoForeignSecret checks that Secrets of other namespaces are not even read without a ReferenceGrant.
 func TestGatewayReadsNoForeignSecret(t *testing.T) {
-	own, foreign := catalog.Name{Namespace: shop, Name: "tls"}, catalog.Name{Namespace: other, Name: "tls"}
+	own, foreign := entity.Name{Namespace: shop, Name: "tls"}, entity.Name{Namespace: other, Name: "tls"}
 	if got := gateway.Certificates(mesh(gatewayOf("web", https("a", "", own, foreign)))); len(got) != 1 || got[0] != own {
 		t.Errorf("certificates %v, want only %s", got, own)
 	}

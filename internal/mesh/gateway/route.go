@@ -9,6 +9,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
 // addRoute attaches a route to the listeners of its parents.
@@ -164,7 +165,7 @@ func (l *listenerState) has(route *catalog.HTTPRoute) bool {
 	return len(l.routes) > 0 && l.routes[len(l.routes)-1].route == route
 }
 
-func tooManyRoutes(name catalog.Name, listener, namespace string) Verdict {
+func tooManyRoutes(name entity.Name, listener, namespace string) Verdict {
 	return no(ReasonTooManyRoutes, "This route has no effect in listener %s of Gateway %s, because the HTTPRoutes of namespace %s exceed %d routes: "+
 		"use fewer hostnames, matches or backends.", listener, name, namespace, authz.MaxRoutes)
 }

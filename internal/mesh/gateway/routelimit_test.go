@@ -7,6 +7,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
 	"github.com/openservicemesh/osm-operator/internal/testing/cost"
 )
@@ -131,10 +132,10 @@ func BenchmarkLinearHosts(b *testing.B) {
 
 // TestBackendsOfSplitsCountInTheGateway checks that the root of a TrafficSplit counts as all backends of the split: the route of each match has them.
 func TestBackendsOfSplitsCountInTheGateway(t *testing.T) {
-	root := catalog.Name{Namespace: other, Name: "books"}
+	root := entity.Name{Namespace: other, Name: "books"}
 	split := &catalog.TrafficSplit{Name: root, Root: root}
 	for i := range 256 {
-		split.Backends = append(split.Backends, catalog.SplitBackend{Service: catalog.Name{Namespace: other, Name: fmt.Sprint("v", i)}, Weight: 1})
+		split.Backends = append(split.Backends, catalog.SplitBackend{Service: entity.Name{Namespace: other, Name: fmt.Sprint("v", i)}, Weight: 1})
 	}
 	result := gateway.Resolve(mesh(gatewayOf("web", open("a", "")), split,
 		route(other, "few", []string{"few.example"}, rules(other, 100)...), route(other, "many", []string{"many.example"}, rules(other, 100)...),

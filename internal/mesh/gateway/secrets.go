@@ -5,37 +5,38 @@ import (
 	"slices"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
 // Certificates returns the Secrets that Gateways of this mesh refer to and may use, sorted, within the limit of each namespace.
-func Certificates(v *catalog.View) []catalog.Name { return sortedNames(certificatesByNamespace(v)) }
+func Certificates(v *catalog.View) []entity.Name { return sortedNames(certificatesByNamespace(v)) }
 
 // Authorities returns the ConfigMaps with authorities of clients that Gateways of this mesh refer to and may use, as Certificates does.
-func Authorities(v *catalog.View) []catalog.Name { return sortedNames(authoritiesByNamespace(v)) }
+func Authorities(v *catalog.View) []entity.Name { return sortedNames(authoritiesByNamespace(v)) }
 
-func sortedNames(byNamespace map[string]nameSet) []catalog.Name {
+func sortedNames(byNamespace map[string]nameSet) []entity.Name {
 	all := nameSet{}
 	for _, names := range byNamespace {
 		maps.Copy(all, names)
 	}
-	return slices.SortedFunc(maps.Keys(all), catalog.Name.Compare)
+	return slices.SortedFunc(maps.Keys(all), entity.Name.Compare)
 }
 
 type (
 	certificatesKey struct{}
 	authoritiesKey  struct{}
-	nameSet         = map[catalog.Name]struct{}
+	nameSet         = map[entity.Name]struct{}
 )
 
 func certificatesByNamespace(v *catalog.View) map[string]nameSet {
 	return catalog.Memo(v, certificatesKey{}, func() map[string]nameSet {
-		return referencesByNamespace(v, MaxCertificates, secretKind, func(l *catalog.GatewayListener) []catalog.Name { return l.Certificates })
+		return referencesByNamespace(v, MaxCertificates, secretKind, func(l *catalog.GatewayListener) []entity.Name { return l.Certificates })
 	})
 }
 
 func authoritiesByNamespace(v *catalog.View) map[string]nameSet {
 	return catalog.Memo(v, authoritiesKey{}, func() map[string]nameSet {
-		return referencesByNamespace(v, MaxAuthorities, configMapKind, func(l *catalog.GatewayListener) []catalog.Name {
+		return referencesByNamespace(v, MaxAuthorities, configMapKind, func(l *catalog.GatewayListener) []entity.Name {
 			if l.Clients == nil {
 				return nil
 			}
@@ -45,7 +46,7 @@ func authoritiesByNamespace(v *catalog.View) map[string]nameSet {
 }
 
 // referencesByNamespace returns the objects of a kind that the Gateways of each namespace may use. Those of older Gateways come first.
-func referencesByNamespace(v *catalog.View, limit int, kind string, references func(*catalog.GatewayListener) []catalog.Name) map[string]nameSet {
+func referencesByNamespace(v *catalog.View, limit int, kind string, references func(*catalog.GatewayListener) []entity.Name) map[string]nameSet {
 	all := map[string]nameSet{}
 	for _, g := range v.Gateways() {
 		namespace := g.Name.Namespace
@@ -70,7 +71,7 @@ const (
 )
 
 // mayUse reports whether Gateways of a namespace may use an object of the core group.
-func mayUse(v *catalog.View, namespace, kind string, object catalog.Name) bool {
+func mayUse(v *catalog.View, namespace, kind string, object entity.Name) bool {
 	from := catalog.GrantedReferrer{Group: Group, Kind: "Gateway", Namespace: namespace}
 	return object.Namespace == namespace || v.Grants(from, "", kind, object)
 }

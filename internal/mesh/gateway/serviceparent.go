@@ -10,13 +10,15 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 // ServiceParents returns the status of a route for those of its parents that are Services, in their order. The sidecars of clients apply such routes.
 func ServiceParents(v *catalog.View, route *catalog.HTTPRoute) []ParentStatus {
 	var parents []ParentStatus
 	for _, parent := range route.Parents {
-		if parent.Service == (catalog.Name{}) {
+		if parent.Service == (entity.Name{}) {
 			continue
 		}
 		parents = append(parents, ParentStatus{
@@ -32,8 +34,8 @@ func acceptService(v *catalog.View, route *catalog.HTTPRoute, parent catalog.Rou
 	if service == nil {
 		return no(gatewayv1.RouteReasonNoMatchingParent, "There is no Service %s in the mesh.", parent.Service)
 	}
-	ports := slices.DeleteFunc(slices.Clone(service.Ports), func(p catalog.Port) bool { return !parent.Selects(p) })
-	routed := slices.DeleteFunc(slices.Clone(ports), func(p catalog.Port) bool { return !route.Attaches(parent.Service, p) })
+	ports := slices.DeleteFunc(slices.Clone(service.Ports), func(p inventory.Port) bool { return !parent.Selects(p) })
+	routed := slices.DeleteFunc(slices.Clone(ports), func(p inventory.Port) bool { return !route.Attaches(parent.Service, p) })
 	switch {
 	case len(ports) == 0 && parent.Section != "":
 		return no(gatewayv1.RouteReasonNoMatchingParent, "The Service %s has no port with the name and number of this parent.", parent.Service)
@@ -48,21 +50,21 @@ func acceptService(v *catalog.View, route *catalog.HTTPRoute, parent catalog.Rou
 }
 
 // noRoutedPort describes that routes of a kind apply to none of the ports of a Service.
-func noRoutedPort(kind catalog.Kind, service catalog.Name, ports []catalog.Port) string {
+func noRoutedPort(kind entity.Kind, service entity.Name, ports []inventory.Port) string {
 	if len(ports) == 1 {
 		port := fmt.Sprintf("Port %d of Service %s has the protocol %s", ports[0].Number, service, ports[0].Protocol)
 		switch kind {
-		case catalog.KindTLSRoute:
+		case entity.KindTLSRoute:
 			return port + ", and TLSRoutes apply to ports whose application uses TLS: set its appProtocol to https or tls."
-		case catalog.KindGatewayTCPRoute:
+		case entity.KindGatewayTCPRoute:
 			return port + ", whose requests are routed one by one: use an HTTPRoute, or set its appProtocol to tcp."
 		}
 		return port + ", and " + string(kind) + "s apply to HTTP: set its appProtocol to http, or use a TCPRoute."
 	}
 	switch kind {
-	case catalog.KindTLSRoute:
+	case entity.KindTLSRoute:
 		return fmt.Sprintf("The Service %s has no port whose application uses TLS: set appProtocol of a port to https or tls.", service)
-	case catalog.KindGatewayTCPRoute:
+	case entity.KindGatewayTCPRoute:
 		return fmt.Sprintf("The Service %s has only HTTP ports, whose requests are routed one by one: use an HTTPRoute, or set appProtocol of a port to tcp.", service)
 	}
 	return fmt.Sprintf("The Service %s has no HTTP port: set appProtocol of a port to http.", service)
@@ -77,7 +79,7 @@ func ignoredForServices(route *catalog.HTTPRoute) []string {
 }
 
 // serviceBackends reports whether the sidecars of clients can use all backends of a route for requests to the Service called.
-func serviceBackends(v *catalog.View, called catalog.Name, route *catalog.HTTPRoute) Verdict {
+func serviceBackends(v *catalog.View, called entity.Name, route *catalog.HTTPRoute) Verdict {
 	verdict := yes(gatewayv1.RouteReasonResolvedRefs)
 	for i := range route.Rules {
 		for _, ref := range route.Rules[i].References() {
@@ -90,7 +92,7 @@ func serviceBackends(v *catalog.View, called catalog.Name, route *catalog.HTTPRo
 }
 
 // ServiceBackend reports whether the sidecars of clients can use one backend of a route for requests to the Service called.
-func ServiceBackend(v *catalog.View, called catalog.Name, route *catalog.HTTPRoute, ref catalog.RouteBackend) Verdict {
+func ServiceBackend(v *catalog.View, called entity.Name, route *catalog.HTTPRoute, ref catalog.RouteBackend) Verdict {
 	if backend, problem := authz.ResolveBackend(v, called, route, ref); problem != "" {
 		return unusableBackend(route, ref, problem, backend.Service)
 	}
@@ -105,7 +107,7 @@ type Replacement struct {
 }
 
 // Message describes to users what the route does to the TrafficSplits of a Service.
-func (r Replacement) Message(root catalog.Name) string {
+func (r Replacement) Message(root entity.Name) string {
 	what := "requests"
 	if r.Route.Kind.RoutesConnections() {
 		what = "connections"
@@ -123,7 +125,7 @@ func (r Replacement) Message(root catalog.Name) string {
 
 // SplitReplacements returns the routes of the namespace of a Service that replace its TrafficSplits, in the order of the ports: the first one of each port.
 // everywhere is true if they do so on all ports.
-func SplitReplacements(v *catalog.View, service *catalog.Service) (found []Replacement, everywhere bool) {
+func SplitReplacements(v *catalog.View, service *inventory.Service) (found []Replacement, everywhere bool) {
 	replaced := 0
 	for _, port := range service.Ports {
 		routes := v.RoutesOf(service.Name, port)

@@ -8,14 +8,16 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 // serviceRoute is a route of a namespace for the Service shop/web, with a backend.
 func serviceRoute(namespace string, backend catalog.RouteBackend, edit func(*catalog.HTTPRoute)) *catalog.HTTPRoute {
 	r := &catalog.HTTPRoute{
-		Kind: catalog.KindHTTPRoute, Name: catalog.Name{Namespace: namespace, Name: "r"},
-		Parents: []catalog.RouteParent{{Service: catalog.Name{Namespace: shop, Name: "web"}}},
+		Kind: entity.KindHTTPRoute, Name: entity.Name{Namespace: namespace, Name: "r"},
+		Parents: []catalog.RouteParent{{Service: entity.Name{Namespace: shop, Name: "web"}}},
 		Rules:   []catalog.HTTPRouteRule{{Matches: []catalog.RouteMatch{{PathType: "PathPrefix", Path: "/"}}, Backends: []catalog.RouteBackend{backend}}},
 	}
 	if edit != nil {
@@ -25,13 +27,13 @@ func serviceRoute(namespace string, backend catalog.RouteBackend, edit func(*cat
 }
 
 func TestServiceParents(t *testing.T) {
-	books := catalog.RouteBackend{Service: catalog.Name{Namespace: shop, Name: "books"}, Port: 80, Weight: 1}
-	far := catalog.RouteBackend{Service: catalog.Name{Namespace: other, Name: "books"}, Port: 80, Weight: 1}
+	books := catalog.RouteBackend{Service: entity.Name{Namespace: shop, Name: "books"}, Port: 80, Weight: 1}
+	far := catalog.RouteBackend{Service: entity.Name{Namespace: other, Name: "books"}, Port: 80, Weight: 1}
 	port := func(number uint16) func(*catalog.HTTPRoute) {
 		return func(r *catalog.HTTPRoute) { r.Parents[0].Port = number }
 	}
 	grant := &catalog.ReferenceGrant{
-		Name: catalog.Name{Namespace: other, Name: "g"}, From: []catalog.GrantedReferrer{{Group: gateway.Group, Kind: "HTTPRoute", Namespace: shop}},
+		Name: entity.Name{Namespace: other, Name: "g"}, From: []catalog.GrantedReferrer{{Group: gateway.Group, Kind: "HTTPRoute", Namespace: shop}},
 		To: []catalog.GrantedObject{{Kind: "Service"}},
 	}
 	for name, test := range map[string]struct {
@@ -50,11 +52,11 @@ func TestServiceParents(t *testing.T) {
 		"another name than that of a port": {serviceRoute(shop, books, func(r *catalog.HTTPRoute) { r.Parents[0].Section, r.Parents[0].Port = "web", 90 }), false, "NoMatchingParent", "ResolvedRefs", "no port with the name and number"},
 		"another namespace":                {serviceRoute(shop, far, nil), false, "Accepted", "RefNotPermitted", "No ReferenceGrant in the namespace other permits HTTPRoutes of the namespace shop to use the Service books."},
 		"another namespace with a grant":   {serviceRoute(shop, far, nil), true, "Accepted", "ResolvedRefs", ""},
-		"a grant for another kind":         {serviceRoute(shop, far, func(r *catalog.HTTPRoute) { r.Kind = catalog.KindGRPCRoute }), true, "Accepted", "RefNotPermitted", "permits GRPCRoutes of"},
-		"a backend that does not exist":    {serviceRoute(shop, catalog.RouteBackend{Service: catalog.Name{Namespace: shop, Name: "none"}, Port: 80}, nil), false, "Accepted", "BackendNotFound", "There is no Service shop/none"},
+		"a grant for another kind":         {serviceRoute(shop, far, func(r *catalog.HTTPRoute) { r.Kind = entity.KindGRPCRoute }), true, "Accepted", "RefNotPermitted", "permits GRPCRoutes of"},
+		"a backend that does not exist":    {serviceRoute(shop, catalog.RouteBackend{Service: entity.Name{Namespace: shop, Name: "none"}, Port: 80}, nil), false, "Accepted", "BackendNotFound", "There is no Service shop/none"},
 		"a backend's port":                 {serviceRoute(shop, catalog.RouteBackend{Service: books.Service, Port: 8080}, nil), false, "Accepted", "BackendNotFound", "has no port 8080"},
 		"a mirror that does not exist": {serviceRoute(shop, books, func(r *catalog.HTTPRoute) {
-			r.Rules[0].Filters.Mirrors = []catalog.RouteMirror{{Backend: catalog.RouteBackend{Service: catalog.Name{Namespace: shop, Name: "copy"}, Port: 80}}}
+			r.Rules[0].Filters.Mirrors = []catalog.RouteMirror{{Backend: catalog.RouteBackend{Service: entity.Name{Namespace: shop, Name: "copy"}, Port: 80}}}
 		}), false, "Accepted", "BackendNotFound", "There is no Service shop/copy"},
 		"another kind":                 {serviceRoute(shop, catalog.RouteBackend{Unsupported: "a Bucket"}, nil), false, "Accepted", "InvalidKind", "a Bucket"},
 		"hostnames have no effect":     {serviceRoute(shop, books, func(r *catalog.HTTPRoute) { r.Hostnames = []string{"a.example"} }), false, "Accepted", "ResolvedRefs", "no effect: spec.hostnames"},
@@ -64,8 +66,8 @@ func TestServiceParents(t *testing.T) {
 		}), false, "Accepted", "ResolvedRefs", "Some rules answer 500"},
 	} {
 		entries := []catalog.Entry{
-			service(shop, "web", catalog.Port{Name: "web", Number: 80, Protocol: catalog.ProtocolHTTP}, catalog.Port{Number: 90, Protocol: catalog.ProtocolTCP}),
-			service(shop, "data", catalog.Port{Number: 90, Protocol: catalog.ProtocolTCP}),
+			service(shop, "web", inventory.Port{Name: "web", Number: 80, Protocol: inventory.ProtocolHTTP}, inventory.Port{Number: 90, Protocol: inventory.ProtocolTCP}),
+			service(shop, "data", inventory.Port{Number: 90, Protocol: inventory.ProtocolTCP}),
 		}
 		if test.grants {
 			entries = append(entries, grant)
@@ -87,8 +89,8 @@ func TestServiceParents(t *testing.T) {
 // TestParentsHaveAStatusOfTheirOwn checks a consumer route with two parents, and each of them as its backend: a backend needs a ReferenceGrant for requests to
 // the other parent only.
 func TestParentsHaveAStatusOfTheirOwn(t *testing.T) {
-	web, data := catalog.Name{Namespace: shop, Name: "web"}, catalog.Name{Namespace: shop, Name: "data"}
-	for _, backend := range []catalog.Name{web, data} {
+	web, data := entity.Name{Namespace: shop, Name: "web"}, entity.Name{Namespace: shop, Name: "data"}
+	for _, backend := range []entity.Name{web, data} {
 		for _, isMirror := range []bool{false, true} {
 			ref := catalog.RouteBackend{Service: backend, Port: 80, Weight: 1}
 			r := serviceRoute(other, ref, func(r *catalog.HTTPRoute) {
@@ -97,7 +99,7 @@ func TestParentsHaveAStatusOfTheirOwn(t *testing.T) {
 			if isMirror {
 				r.Rules[0].Backends, r.Rules[0].Filters.Mirrors = nil, []catalog.RouteMirror{{Backend: ref}}
 			}
-			port := catalog.Port{Number: 80, Protocol: catalog.ProtocolHTTP}
+			port := inventory.Port{Number: 80, Protocol: inventory.ProtocolHTTP}
 			for _, p := range gateway.ServiceParents(mesh(service(shop, "web", port), service(shop, "data", port)), r) {
 				if want := p.Parent.Service == backend; p.ResolvedRefs.OK != want || !want && p.ResolvedRefs.Reason != "RefNotPermitted" {
 					t.Errorf("backend %s (mirror %t), parent %s: %+v", backend, isMirror, p.Parent.Service, p.ResolvedRefs)
@@ -110,7 +112,7 @@ func TestParentsHaveAStatusOfTheirOwn(t *testing.T) {
 // TestOnlyServicesAreServiceParents checks a route that has a Gateway too.
 func TestOnlyServicesAreServiceParents(t *testing.T) {
 	r := serviceRoute(shop, catalog.RouteBackend{}, func(r *catalog.HTTPRoute) {
-		r.Parents = append([]catalog.RouteParent{{Gateway: catalog.Name{Namespace: shop, Name: "web"}}}, r.Parents...)
+		r.Parents = append([]catalog.RouteParent{{Gateway: entity.Name{Namespace: shop, Name: "web"}}}, r.Parents...)
 	})
 	if got := gateway.ServiceParents(mesh(), r); len(got) != 1 || got[0].Parent.Service.Name != "web" {
 		t.Errorf("the parents are %+v", got)
@@ -121,20 +123,20 @@ func TestOnlyServicesAreServiceParents(t *testing.T) {
 }
 
 func ofConnections(route *catalog.HTTPRoute) *catalog.HTTPRoute {
-	route.Kind = catalog.KindGatewayTCPRoute
+	route.Kind = entity.KindGatewayTCPRoute
 	return route
 }
 
 func TestRoutesReplaceSplits(t *testing.T) {
-	web := service(shop, "web", catalog.Port{Number: 80, Protocol: catalog.ProtocolHTTP}, catalog.Port{Number: 81, Protocol: catalog.ProtocolHTTP})
-	mixed := service(shop, "web", catalog.Port{Name: "web", Number: 80, Protocol: catalog.ProtocolHTTP}, catalog.Port{Number: 90, Protocol: catalog.ProtocolTCP})
+	web := service(shop, "web", inventory.Port{Number: 80, Protocol: inventory.ProtocolHTTP}, inventory.Port{Number: 81, Protocol: inventory.ProtocolHTTP})
+	mixed := service(shop, "web", inventory.Port{Name: "web", Number: 80, Protocol: inventory.ProtocolHTTP}, inventory.Port{Number: 90, Protocol: inventory.ProtocolTCP})
 	named := func(name string, created int64, port uint16) *catalog.HTTPRoute {
 		return serviceRoute(shop, catalog.RouteBackend{}, func(r *catalog.HTTPRoute) {
 			r.Name.Name, r.Created, r.Parents[0].Port = name, time.Unix(created, 0), port
 		})
 	}
 	for name, test := range map[string]struct {
-		service *catalog.Service
+		service *inventory.Service
 		routes  []*catalog.HTTPRoute
 		want    string
 	}{

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/testing/pki"
 )
 
@@ -31,7 +32,7 @@ func TestMostAuthorities(t *testing.T) {
 	if len(most) != catalog.MaxAuthoritiesBytes {
 		t.Fatalf("no two certificates have %d bytes", catalog.MaxAuthoritiesBytes)
 	}
-	name := catalog.Name{Namespace: "shop", Name: "ca"}
+	name := entity.Name{Namespace: "shop", Name: "ca"}
 	if got := GatewayAuthorities(name, map[string]string{"ca.crt": string(most)}); got.Problem != "" || !bytes.Equal(got.PEM, most) {
 		t.Errorf("%d bytes of authorities: problem %q", len(most), got.Problem)
 	}

@@ -9,6 +9,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
 // BackendTLSPolicy reads a BackendTLSPolicy. One that cannot be used is an entry with a problem: without it, requests would leave the mesh in
@@ -89,7 +90,7 @@ func readableTargets(u *unstructured.Unstructured) []catalog.PolicyTarget {
 }
 
 // BackendAuthorities reads the content of a ConfigMap with authorities of servers. An unusable one is an entry with a problem.
-func BackendAuthorities(name catalog.Name, data map[string]string) *catalog.BackendAuthorities {
+func BackendAuthorities(name entity.Name, data map[string]string) *catalog.BackendAuthorities {
 	certificates, problem := readAuthorities(name, data, "the servers")
 	return &catalog.BackendAuthorities{Name: name, PEM: certificates, Problem: problem}
 }

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/testing/pki"
 )
 
@@ -48,7 +48,7 @@ func TestBackendTLSPolicy(t *testing.T) {
 // TestBackendAuthorities checks which content of a ConfigMap is used.
 func TestBackendAuthorities(t *testing.T) {
 	root := string(pki.New(t).RootPEM)
-	name := catalog.Name{Namespace: "shop", Name: "ca"}
+	name := entity.Name{Namespace: "shop", Name: "ca"}
 	for text, problem := range map[string]string{root: "", "": "lacks ca.crt", "text": "cannot be used"} {
 		got := BackendAuthorities(name, map[string]string{"ca.crt": text})
 		if !strings.Contains(got.Problem, problem) || (got.Problem == "") != (problem == "") || (len(got.PEM) > 0) != (problem == "") {

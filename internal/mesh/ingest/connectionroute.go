@@ -8,6 +8,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
 // GatewayTCPRoute reads a TCPRoute of the Gateway API. There is no entry if none of its parents is a Gateway or a Service.
@@ -20,7 +21,7 @@ func GatewayTCPRoute(u *unstructured.Unstructured) (*catalog.HTTPRoute, []Proble
 	for _, rule := range object.Spec.Rules {
 		spec.Rules = append(spec.Rules, connectionRule(rule.BackendRefs))
 	}
-	return readConnectionRoute(u, catalog.KindGatewayTCPRoute, &spec)
+	return readConnectionRoute(u, entity.KindGatewayTCPRoute, &spec)
 }
 
 // TLSRoute reads a TLSRoute. There is no entry if none of its parents is a Gateway or a Service.
@@ -33,7 +34,7 @@ func TLSRoute(u *unstructured.Unstructured) (*catalog.HTTPRoute, []Problem) {
 	for _, rule := range object.Spec.Rules {
 		spec.Rules = append(spec.Rules, connectionRule(rule.BackendRefs))
 	}
-	return readConnectionRoute(u, catalog.KindTLSRoute, &spec)
+	return readConnectionRoute(u, entity.KindTLSRoute, &spec)
 }
 
 // connectionRule returns the rule of a route of connections in the form of an HTTPRoute.
@@ -47,7 +48,7 @@ func connectionRule(refs []gatewayv1.BackendRef) gatewayv1.HTTPRouteRule {
 
 // readConnectionRoute reads a route of connections, whose first rule applies: the definitions permit one. Clients send server names in any case, and
 // proxies compare them in lower case.
-func readConnectionRoute(u *unstructured.Unstructured, kind catalog.Kind, spec *gatewayv1.HTTPRouteSpec) (*catalog.HTTPRoute, []Problem) {
+func readConnectionRoute(u *unstructured.Unstructured, kind entity.Kind, spec *gatewayv1.HTTPRouteSpec) (*catalog.HTTPRoute, []Problem) {
 	var ignored []string
 	switch {
 	case len(spec.Rules) == 0:

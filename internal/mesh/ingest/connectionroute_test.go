@@ -10,19 +10,21 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 // TestConnectionRoutes reads a TCPRoute and a TLSRoute, whose names are compared in lower case.
 func TestConnectionRoutes(t *testing.T) {
 	const backends = `backendRefs: [{name: books, port: 80, weight: 3}, {name: far, namespace: bank, port: 81}, {group: example.com, kind: Bucket, name: b}]`
 	want := catalog.HTTPRoute{
-		Kind: catalog.KindGatewayTCPRoute, Name: catalog.Name{Namespace: "shop", Name: "r"}, Parents: []catalog.RouteParent{{Service: catalog.Name{Namespace: "shop", Name: "books"}}},
+		Kind: entity.KindGatewayTCPRoute, Name: entity.Name{Namespace: "shop", Name: "r"}, Parents: []catalog.RouteParent{{Service: entity.Name{Namespace: "shop", Name: "books"}}},
 		Rules: []catalog.HTTPRouteRule{{
 			Matches: []catalog.RouteMatch{{PathType: catalog.PathPrefix, Path: "/"}},
 			Backends: []catalog.RouteBackend{
-				{Service: catalog.Name{Namespace: "shop", Name: "books"}, Port: 80, Weight: 3},
-				{Service: catalog.Name{Namespace: "bank", Name: "far"}, Port: 81, Weight: 1},
-				{Service: catalog.Name{Namespace: "shop", Name: "b"}, Weight: 1, Unsupported: "Bucket b"},
+				{Service: entity.Name{Namespace: "shop", Name: "books"}, Port: 80, Weight: 3},
+				{Service: entity.Name{Namespace: "bank", Name: "far"}, Port: 81, Weight: 1},
+				{Service: entity.Name{Namespace: "shop", Name: "b"}, Weight: 1, Unsupported: "Bucket b"},
 			},
 		}},
 	}
@@ -33,7 +35,7 @@ func TestConnectionRoutes(t *testing.T) {
 	withNames := func(list string) string {
 		return strings.Replace(routeYAML(backends), "  rules:", "  hostnames: "+list+"\n  rules:", 1)
 	}
-	want.Kind, want.Hostnames = catalog.KindTLSRoute, []string{"*.b.example", "a.example"}
+	want.Kind, want.Hostnames = entity.KindTLSRoute, []string{"*.b.example", "a.example"}
 	route, found = TLSRoute(gatewayObject(t, withNames(`[A.example, "*.b.example", a.example]`)))
 	if diff := cmp.Diff(&want, route); diff != "" || len(found) > 0 {
 		t.Errorf("%v (-want +got):\n%s", found, diff)
@@ -60,7 +62,7 @@ func TestConnectionRoutes(t *testing.T) {
 func TestPortsWithTLS(t *testing.T) {
 	for protocol, want := range map[string]bool{"https": true, "TLS": true, "kubernetes.io/wss": true, "amqps": true, "tcp": false, "http": false, "mysql": false} {
 		got, ok := readPort(t, corev1.ServicePort{Port: 443, AppProtocol: ptr.To(protocol)})
-		if !ok || got.TLS != want || got.TLS && got.Protocol != catalog.ProtocolTCP {
+		if !ok || got.TLS != want || got.TLS && got.Protocol != inventory.ProtocolTCP {
 			t.Errorf("the appProtocol %s: %+v %t", protocol, got, ok)
 		}
 	}
@@ -71,11 +73,11 @@ func TestPortsWithTLS(t *testing.T) {
 	}
 }
 
-func readPort(t *testing.T, port corev1.ServicePort) (catalog.Port, bool) {
+func readPort(t *testing.T, port corev1.ServicePort) (inventory.Port, bool) {
 	t.Helper()
 	service, _ := Service(&corev1.Service{Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{port}}})
 	if service == nil || len(service.Ports) != 1 {
-		return catalog.Port{}, false
+		return inventory.Port{}, false
 	}
 	return service.Ports[0], true
 }

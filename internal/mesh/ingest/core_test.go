@@ -11,7 +11,8 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/yaml"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -81,10 +82,10 @@ func TestPod(t *testing.T) {
 	pod.Labels = map[string]string{"app": "bookstore", names.RevisionLabel: "osm-v1"}
 	pod.Annotations = map[string]string{names.ScrapeAnnotation: "true", "other": "x"}
 	pod.OwnerReferences = []metav1.OwnerReference{{Kind: "Group", Name: "g"}, {Kind: "StatefulSet", Name: "bookstore", UID: "o", Controller: new(true)}}
-	want := &catalog.Pod{
+	want := &inventory.Instance{
 		Name: x, UID: "u", ServiceAccount: "bookstore", IPs: []netip.Addr{netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("fd00::1")},
 		Labels: pod.Labels, Ports: map[string]uint16{"http": 8080, "setup": 98}, Injected: true, Revision: "osm-v1", Metrics: true,
-		Workload: catalog.Workload{Kind: "StatefulSet", Name: "bookstore"},
+		Workload: inventory.Workload{Kind: "StatefulSet", Name: "bookstore"},
 	}
 	expect(t, want, Pod(pod), nil, nil)
 	stripped := StripPod(pod)
@@ -100,14 +101,14 @@ func TestPod(t *testing.T) {
 func TestPodStates(t *testing.T) {
 	for name, c := range map[string]struct {
 		yaml   string
-		expect func(*catalog.Pod) bool
+		expect func(*inventory.Instance) bool
 	}{
-		"default account":           {"", func(p *catalog.Pod) bool { return p.ServiceAccount == "default" }},
-		"succeeded":                 {"status: {phase: Succeeded}", func(p *catalog.Pod) bool { return p.Finished }},
-		"failed":                    {"status: {phase: Failed}", func(p *catalog.Pod) bool { return p.Finished }},
-		"without a sidecar":         {"spec: {containers: [{name: app}]}", func(p *catalog.Pod) bool { return !p.Injected && !p.Finished }},
-		"envoy of the application":  {"spec: {containers: [{name: envoy}]}", func(p *catalog.Pod) bool { return !p.Injected && !p.OSMSidecar }},
-		"threat 31, host's network": {"spec: {hostNetwork: true, containers: []}\nstatus: {podIPs: [{ip: 10.0.0.1}]}", func(p *catalog.Pod) bool { return p.IPs == nil }},
+		"default account":           {"", func(p *inventory.Instance) bool { return p.ServiceAccount == "default" }},
+		"succeeded":                 {"status: {phase: Succeeded}", func(p *inventory.Instance) bool { return p.Finished }},
+		"failed":                    {"status: {phase: Failed}", func(p *inventory.Instance) bool { return p.Finished }},
+		"without a sidecar":         {"spec: {containers: [{name: app}]}", func(p *inventory.Instance) bool { return !p.Injected && !p.Finished }},
+		"envoy of the application":  {"spec: {containers: [{name: envoy}]}", func(p *inventory.Instance) bool { return !p.Injected && !p.OSMSidecar }},
+		"threat 31, host's network": {"spec: {hostNetwork: true, containers: []}\nstatus: {podIPs: [{ip: 10.0.0.1}]}", func(p *inventory.Instance) bool { return p.IPs == nil }},
 	} {
 		pod := read[corev1.Pod](t, c.yaml)
 		if !c.expect(Pod(pod)) || !c.expect(Pod(StripPod(pod))) {
@@ -131,7 +132,7 @@ func TestPodWithOSMSidecar(t *testing.T) {
 	for containers, want := range map[string]bool{"[{name: app}, {name: envoy}]": true, "[{name: app}]": false} {
 		pod := read[corev1.Pod](t, "spec: {containers: "+containers+"}")
 		pod.Labels = map[string]string{names.ProxyUUIDLabel: "1"}
-		for _, p := range []*catalog.Pod{Pod(pod), Pod(StripPod(pod))} {
+		for _, p := range []*inventory.Instance{Pod(pod), Pod(StripPod(pod))} {
 			if p.Injected || p.OSMSidecar != want {
 				t.Errorf("containers %s: injected %t, earlier %t, want %t", containers, p.Injected, p.OSMSidecar, want)
 			}
@@ -142,7 +143,7 @@ func TestPodWithOSMSidecar(t *testing.T) {
 func TestProtocolOfServicePorts(t *testing.T) {
 	for _, c := range []struct {
 		name, appProtocol string
-		want              catalog.Protocol
+		want              inventory.Protocol
 	}{
 		{"", "", "http"},
 		{"web", "", "http"},
@@ -239,10 +240,10 @@ spec:
   - {name: same, port: 90}
   - {name: dns, port: 53, protocol: UDP}
 `))
-	expect(t, &catalog.Service{
+	expect(t, &inventory.Service{
 		Name: x, Selector: map[string]string{"app": "x"},
 		ClusterIPs: []netip.Addr{netip.MustParseAddr("10.1.0.1"), netip.MustParseAddr("fd00::1")},
-		Ports: []catalog.Port{
+		Ports: []inventory.Port{
 			{Number: 80, TargetPort: 8080, Protocol: "http", Assumed: true},
 			{Name: "same", Number: 90, TargetPort: 90, Protocol: "http", Assumed: true},
 			{Name: "tcp-db", Number: 3306, TargetName: "db", Protocol: "tcp"},
@@ -272,12 +273,12 @@ endpoints:
 	}
 	slice.Labels = map[string]string{discoveryv1.LabelServiceName: "books"}
 	entry, problems := EndpointSlice(slice)
-	endpoint := func(ip, pod string, ready, terminating bool) catalog.Endpoint {
-		return catalog.Endpoint{Address: netip.MustParseAddr(ip), Pod: catalog.Name{Namespace: "shop", Name: pod}, Ready: ready, Terminating: terminating}
+	endpoint := func(ip, pod string, ready, terminating bool) inventory.Endpoint {
+		return inventory.Endpoint{Address: netip.MustParseAddr(ip), Pod: entity.Name{Namespace: "shop", Name: pod}, Ready: ready, Terminating: terminating}
 	}
-	expect(t, &catalog.EndpointSlice{
-		Name: x, Service: catalog.Name{Namespace: "shop", Name: "books"}, Ports: map[string]uint16{"http": 8080, "": 9},
-		Endpoints: []catalog.Endpoint{
+	expect(t, &inventory.EndpointSlice{
+		Name: x, Service: entity.Name{Namespace: "shop", Name: "books"}, Ports: map[string]uint16{"http": 8080, "": 9},
+		Endpoints: []inventory.Endpoint{
 			endpoint("10.0.0.1", "a", true, false), endpoint("10.0.0.2", "b", false, false),
 			endpoint("10.0.0.3", "c", false, true), endpoint("10.0.0.4", "d", false, false),
 		},

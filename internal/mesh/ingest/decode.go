@@ -12,15 +12,15 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
 // SpecOf returns the undecoded spec of an object.
 func SpecOf(u *unstructured.Unstructured) any { return u.Object["spec"] }
 
 // NameOf is the name of an object.
-func NameOf(u *unstructured.Unstructured) catalog.Name {
-	return catalog.Name{Namespace: u.GetNamespace(), Name: u.GetName()}
+func NameOf(u *unstructured.Unstructured) entity.Name {
+	return entity.Name{Namespace: u.GetNamespace(), Name: u.GetName()}
 }
 
 // DecodeSpec decodes the spec of an object into the Go type of its API. It adds a problem for each value of the wrong type,

@@ -8,7 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -16,22 +16,22 @@ import (
 const MaxEagerDestinations = 32
 
 // EagerDestinations reads a list of Services, "<namespace>/<name>" or a name in the given namespace, separated by commas. The result is sorted.
-func EagerDestinations(list, namespace string) ([]catalog.Name, error) {
+func EagerDestinations(list, namespace string) ([]entity.Name, error) {
 	if strings.TrimSpace(list) == "" {
 		return nil, nil
 	}
-	var services []catalog.Name
+	var services []entity.Name
 	for text := range strings.SplitSeq(list, ",") {
-		name := catalog.Name{Namespace: namespace, Name: strings.TrimSpace(text)}
+		name := entity.Name{Namespace: namespace, Name: strings.TrimSpace(text)}
 		if before, after, found := strings.Cut(name.Name, "/"); found {
-			name = catalog.Name{Namespace: before, Name: after}
+			name = entity.Name{Namespace: before, Name: after}
 		}
 		if len(validation.IsDNS1123Label(name.Namespace))+len(validation.IsDNS1123Label(name.Name)) > 0 {
 			return nil, fmt.Errorf("%.130q is not a Service: write NAMESPACE/NAME, separated by commas", strings.TrimSpace(text))
 		}
 		services = append(services, name)
 	}
-	slices.SortFunc(services, catalog.Name.Compare)
+	slices.SortFunc(services, entity.Name.Compare)
 	if services = slices.Compact(services); len(services) > MaxEagerDestinations {
 		return nil, fmt.Errorf("%d Services are listed, and the maximum is %d", len(services), MaxEagerDestinations)
 	}
@@ -39,7 +39,7 @@ func EagerDestinations(list, namespace string) ([]catalog.Name, error) {
 }
 
 // JoinDestinations is the inverse of EagerDestinations.
-func JoinDestinations(services []catalog.Name) string {
+func JoinDestinations(services []entity.Name) string {
 	texts := make([]string, len(services))
 	for i, name := range services {
 		texts[i] = name.String()

@@ -7,6 +7,7 @@ import (
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 // TestEffectsOfStoredValues checks that the status of a MeshConfig names the value in use where the stored one cannot be used.
@@ -64,7 +65,7 @@ func TestUnusedTLSNeedsPorts(t *testing.T) {
 	}{
 		"none":  {nil, 0},
 		"https": {[]catalog.EgressPort{{Number: 443, Protocol: catalog.ProtocolHTTPS}}, 1},
-		"both":  {[]catalog.EgressPort{{Number: 443, Protocol: catalog.ProtocolHTTPS}, {Number: 80, Protocol: catalog.ProtocolHTTP}}, 0},
+		"both":  {[]catalog.EgressPort{{Number: 443, Protocol: catalog.ProtocolHTTPS}, {Number: 80, Protocol: inventory.ProtocolHTTP}}, 0},
 	} {
 		var found Problems
 		warnUnusedTLS(&catalog.Egress{Ports: test.ports, Gateway: gateway}, &found)

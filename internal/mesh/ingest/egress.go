@@ -13,7 +13,9 @@ import (
 
 	policyv1alpha1 "github.com/openservicemesh/osm-operator/api/policy/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -86,11 +88,11 @@ func egressPrefixes(items []string, found *Problems) []netip.Prefix {
 // egressPorts reads the ports, sorted by number and protocol. Sidecars wait for the first bytes of a client on ports with HTTP or TLS,
 // so tcp-server-first excludes them.
 func egressPorts(items []policyv1alpha1.EgressPortSpec, found *Problems) []catalog.EgressPort {
-	protocols := []catalog.Protocol{catalog.ProtocolHTTP, catalog.ProtocolHTTPS, catalog.ProtocolTCP, catalog.ProtocolTCPServerFirst}
+	protocols := []inventory.Protocol{inventory.ProtocolHTTP, catalog.ProtocolHTTPS, inventory.ProtocolTCP, inventory.ProtocolTCPServerFirst}
 	var ports []catalog.EgressPort
 	serverFirst := map[uint16]bool{}
 	for i, item := range items {
-		path, number, protocol := Indexed("spec.ports", i), item.Number, catalog.Protocol(strings.ToLower(item.Protocol))
+		path, number, protocol := Indexed("spec.ports", i), item.Number, inventory.Protocol(strings.ToLower(item.Protocol))
 		switch {
 		case number < 1 || number > 65535:
 			found.Reject(ReasonInvalidPort, "%s.number is %d, so it is left out: write a port from 1 to 65535.", path, number)
@@ -100,11 +102,11 @@ func egressPorts(items []policyv1alpha1.EgressPortSpec, found *Problems) []catal
 			found.Reject(ReasonUnknownProtocol, "%s.protocol is %.40q, so it is left out: use http, https, tcp or tcp-server-first.", path, protocol)
 		default:
 			ports = append(ports, catalog.EgressPort{Number: uint16(number), Protocol: protocol})
-			serverFirst[uint16(number)] = serverFirst[uint16(number)] || protocol == catalog.ProtocolTCPServerFirst
+			serverFirst[uint16(number)] = serverFirst[uint16(number)] || protocol == inventory.ProtocolTCPServerFirst
 		}
 	}
 	ports = slices.DeleteFunc(ports, func(p catalog.EgressPort) bool {
-		inspected := p.Protocol == catalog.ProtocolHTTP || p.Protocol == catalog.ProtocolHTTPS
+		inspected := p.Protocol == inventory.ProtocolHTTP || p.Protocol == catalog.ProtocolHTTPS
 		if inspected && serverFirst[p.Number] {
 			found.Reject(ReasonDuplicateMatch, "spec.ports has the port %d with the protocols %s and tcp-server-first, which exclude each other, so %s is left out.", p.Number, p.Protocol, p.Protocol)
 		}
@@ -119,11 +121,11 @@ func egressPorts(items []policyv1alpha1.EgressPortSpec, found *Problems) []catal
 // hasDestination reports whether a port has a destination.
 func hasDestination(policy *catalog.Egress, port catalog.EgressPort, invalidRanges bool, found *Problems) bool {
 	switch {
-	case port.Protocol != catalog.ProtocolHTTP && invalidRanges:
+	case port.Protocol != inventory.ProtocolHTTP && invalidRanges:
 		return false // the problem is known already
-	case port.Protocol == catalog.ProtocolHTTP && policy.Restricted && len(policy.RouteGroups) == 0:
+	case port.Protocol == inventory.ProtocolHTTP && policy.Restricted && len(policy.RouteGroups) == 0:
 		return false
-	case port.Protocol == catalog.ProtocolHTTP && !slices.ContainsFunc(policy.Hosts, isResolvable):
+	case port.Protocol == inventory.ProtocolHTTP && !slices.ContainsFunc(policy.Hosts, isResolvable):
 		found.Reject(ReasonGrantsNothing, "Port %d has the protocol http, and spec.hosts names no host, so it is left out: name the hosts that clients may call.", port.Number)
 	case port.Protocol == catalog.ProtocolHTTPS && len(policy.Prefixes) == 0 && !slices.ContainsFunc(policy.Hosts, isServerName):
 		found.Reject(ReasonGrantsNothing, "Port %d has the protocol https, and there are neither spec.hosts nor spec.ipAddresses, so it is left out: name the hosts that clients may call.", port.Number)
@@ -136,7 +138,7 @@ func hasDestination(policy *catalog.Egress, port catalog.EgressPort, invalidRang
 // warnUnusedHosts warns about hosts that restrict nothing.
 func warnUnusedHosts(policy *catalog.Egress, found *Problems) {
 	bytesOnly := !slices.ContainsFunc(policy.Ports, func(p catalog.EgressPort) bool {
-		return p.Protocol == catalog.ProtocolHTTP || p.Protocol == catalog.ProtocolHTTPS
+		return p.Protocol == inventory.ProtocolHTTP || p.Protocol == catalog.ProtocolHTTPS
 	})
 	if len(policy.Hosts) > 0 && len(policy.Ports) > 0 && bytesOnly {
 		found.Warn(ReasonNotUsed, "spec.hosts has no effect on ports with the protocol tcp: restrict them with spec.ipAddresses, or use https or http.")
@@ -146,10 +148,10 @@ func warnUnusedHosts(policy *catalog.Egress, found *Problems) {
 // warnUnusedRanges warns about address ranges that no port uses, and about the protocol of the other usual port.
 func warnUnusedRanges(policy *catalog.Egress, found *Problems) {
 	has := func(matches func(catalog.EgressPort) bool) bool { return slices.ContainsFunc(policy.Ports, matches) }
-	if len(policy.Prefixes) > 0 && len(policy.Ports) > 0 && !has(func(p catalog.EgressPort) bool { return p.Protocol != catalog.ProtocolHTTP }) {
+	if len(policy.Prefixes) > 0 && len(policy.Ports) > 0 && !has(func(p catalog.EgressPort) bool { return p.Protocol != inventory.ProtocolHTTP }) {
 		found.Warn(ReasonNotUsed, "spec.ipAddresses has no effect on ports with the protocol http, whose requests go to spec.hosts: name these addresses in spec.hosts, or use https or tcp.")
 	}
-	if port := (catalog.EgressPort{Number: 443, Protocol: catalog.ProtocolHTTP}); slices.Contains(policy.Ports, port) && policy.Gateway == nil {
+	if port := (catalog.EgressPort{Number: 443, Protocol: inventory.ProtocolHTTP}); slices.Contains(policy.Ports, port) && policy.Gateway == nil {
 		found.Warn(ReasonUnknownProtocol, "Port 443 has the protocol http, and clients of https cannot use it: write https, unless clients send plaintext to this port.")
 	}
 	if slices.Contains(policy.Ports, catalog.EgressPort{Number: 80, Protocol: catalog.ProtocolHTTPS}) {
@@ -196,8 +198,8 @@ func egressMatches(items []policyv1alpha1.EgressMatchSpec, policy *catalog.Egres
 	for i, item := range items {
 		path, kind, name := Indexed("spec.matches", i), item.Kind, item.Name
 		group, _, _ := strings.Cut(ptr.Deref(item.APIGroup, ""), "/")
-		isGroup := kind == string(catalog.KindHTTPRouteGroup) && (group == "" || group == "specs.smi-spec.io")
-		isSetting := kind == string(catalog.KindUpstreamTrafficSetting) && (group == "" || group == catalog.PolicyGroup)
+		isGroup := kind == string(entity.KindHTTPRouteGroup) && (group == "" || group == "specs.smi-spec.io")
+		isSetting := kind == string(entity.KindUpstreamTrafficSetting) && (group == "" || group == catalog.PolicyGroup)
 		policy.Restricted = policy.Restricted || !isSetting
 		switch {
 		case !isGroup && !isSetting:
@@ -238,7 +240,7 @@ func egressGateway(spec *policyv1alpha1.EgressSpec, policy *catalog.Egress, port
 		return nil
 	}
 	return slices.DeleteFunc(ports, func(port catalog.EgressPort) bool {
-		unsupported := port.Protocol != catalog.ProtocolHTTP && port.Protocol != catalog.ProtocolHTTPS
+		unsupported := port.Protocol != inventory.ProtocolHTTP && port.Protocol != catalog.ProtocolHTTPS
 		if unsupported {
 			found.Reject(ReasonUnsupported, "Port %d has the protocol %s, which has no hosts for the egress gateway to look up, so it is left out: use http or https, or an Egress without spec.gateway.", port.Number, port.Protocol)
 		}
@@ -297,7 +299,7 @@ func RequiredGateway(policy *catalog.Egress) []Problem {
 
 // warnUnusedTLS warns about a configuration of TLS that encrypts nothing.
 func warnUnusedTLS(policy *catalog.Egress, found *Problems) {
-	hasHTTP := slices.ContainsFunc(policy.Ports, func(p catalog.EgressPort) bool { return p.Protocol == catalog.ProtocolHTTP })
+	hasHTTP := slices.ContainsFunc(policy.Ports, func(p catalog.EgressPort) bool { return p.Protocol == inventory.ProtocolHTTP })
 	if policy.Gateway != nil && policy.Gateway.TLS != nil && !hasHTTP && len(policy.Ports) > 0 {
 		found.Warn(ReasonNotUsed, "spec.gateway.tls has no effect on ports with the protocol https, whose clients encrypt themselves: use the protocol http, or remove it.")
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 const (
@@ -17,7 +18,7 @@ const (
 )
 
 // egressEntry returns the entry of an Egress of the client curl to one port.
-func egressEntry(number uint16, protocol catalog.Protocol, change func(*catalog.Egress)) *catalog.Egress {
+func egressEntry(number uint16, protocol inventory.Protocol, change func(*catalog.Egress)) *catalog.Egress {
 	entry := &catalog.Egress{
 		Name: x, Created: created, Sources: []identity.ServiceAccount{{Namespace: "shop", Name: "curl"}},
 		Hosts: []string{"a.example.com"}, Ports: []catalog.EgressPort{{Number: number, Protocol: protocol}},
@@ -49,7 +50,7 @@ func TestEgressNeverOpensMore(t *testing.T) {
 		},
 		"invalid ranges leave requests to hosts": {
 			egressSource + egressHost + "ports: [{number: 80, protocol: http}, {number: 443, protocol: https}]\nipAddresses: [x]",
-			egressEntry(80, catalog.ProtocolHTTP, nil),
+			egressEntry(80, inventory.ProtocolHTTP, nil),
 			[]string{"RejectedAddress: is not an IP range"},
 		},
 		"requests to a wildcard": {
@@ -68,17 +69,17 @@ func TestEgressNeverOpensMore(t *testing.T) {
 			egressSource + egressHost + egressHTTP + "matches: [{kind: HTTPRouteGroup, name: A_B}]", nil, []string{`InvalidName: spec.matches[0].name "A_B"`},
 		},
 		"an address with a zone": {
-			egressSource + "hosts: ['fe80::1%eth0', a.example.com]\n" + egressHTTP, egressEntry(80, catalog.ProtocolHTTP, nil),
+			egressSource + "hosts: ['fe80::1%eth0', a.example.com]\n" + egressHTTP, egressEntry(80, inventory.ProtocolHTTP, nil),
 			[]string{"InvalidName: spec.hosts[0]"},
 		},
 		"server first before http and https": {
 			egressSource + egressHost + "ports: [{number: 80, protocol: tcp-server-first}, {number: 80, protocol: http}, {number: 80, protocol: https}]",
-			egressEntry(80, catalog.ProtocolTCPServerFirst, nil),
+			egressEntry(80, inventory.ProtocolTCPServerFirst, nil),
 			[]string{"DuplicateMatch: protocols http and tcp-server-first", "DuplicateMatch: protocols https and tcp-server-first", "?NotUsed: spec.hosts has no effect"},
 		},
 		"local hosts of the gateway": {
 			egressSource + "hosts: [a.localhost, a.example.com]\n" + egressHTTP + "gateway: {}",
-			egressEntry(80, catalog.ProtocolHTTP, func(e *catalog.Egress) { e.Gateway = &catalog.EgressGateway{} }),
+			egressEntry(80, inventory.ProtocolHTTP, func(e *catalog.Egress) { e.Gateway = &catalog.EgressGateway{} }),
 			[]string{"RejectedAddress: a.localhost"},
 		},
 	} {

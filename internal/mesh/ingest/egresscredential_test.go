@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/testing/pki"
 )
@@ -16,7 +16,7 @@ func TestEgressCredential(t *testing.T) {
 	data := func(authorities, chain, key []byte) map[string][]byte {
 		return map[string][]byte{"ca.crt": authorities, "tls.crt": chain, "tls.key": key}
 	}
-	name := catalog.Name{Namespace: "shop", Name: "outside"}
+	name := entity.Name{Namespace: "shop", Name: "outside"}
 	for _, test := range []struct {
 		name    string
 		data    map[string][]byte

@@ -5,11 +5,12 @@ import (
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 // TestRequiredGateway checks what an Egress loses in a namespace that requires the egress gateway.
 func TestRequiredGateway(t *testing.T) {
-	http, tcp := catalog.EgressPort{Number: 80, Protocol: catalog.ProtocolHTTP}, catalog.EgressPort{Number: 5432, Protocol: catalog.ProtocolTCP}
+	http, tcp := catalog.EgressPort{Number: 80, Protocol: inventory.ProtocolHTTP}, catalog.EgressPort{Number: 5432, Protocol: inventory.ProtocolTCP}
 	for name, c := range map[string]struct {
 		policy   catalog.Egress
 		problems []string

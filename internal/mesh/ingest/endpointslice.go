@@ -9,7 +9,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -19,14 +20,14 @@ const maxListed = 5
 // EndpointSlice reads an EndpointSlice, or returns nil when it belongs to no Service. It skips endpoints that name something else than a pod
 // of the same namespace, which have no identity. It also skips addresses that no pod can have, so that a manual slice
 // cannot route traffic to a node's own services or a cloud's metadata server.
-func EndpointSlice(slice *discoveryv1.EndpointSlice) (*catalog.EndpointSlice, []Problem) {
+func EndpointSlice(slice *discoveryv1.EndpointSlice) (*inventory.EndpointSlice, []Problem) {
 	service := slice.Labels[discoveryv1.LabelServiceName]
 	if service == "" {
 		return nil, nil
 	}
-	entry := &catalog.EndpointSlice{
-		Name:    catalog.Name{Namespace: slice.Namespace, Name: slice.Name},
-		Service: catalog.Name{Namespace: slice.Namespace, Name: service},
+	entry := &inventory.EndpointSlice{
+		Name:    entity.Name{Namespace: slice.Namespace, Name: slice.Name},
+		Service: entity.Name{Namespace: slice.Namespace, Name: service},
 		Ports:   endpointPorts(slice.Ports),
 	}
 	var found Problems
@@ -48,7 +49,7 @@ func EndpointSlice(slice *discoveryv1.EndpointSlice) (*catalog.EndpointSlice, []
 			}
 		}
 	}
-	slices.SortStableFunc(entry.Endpoints, func(a, b catalog.Endpoint) int { return a.Address.Compare(b.Address) })
+	slices.SortStableFunc(entry.Endpoints, func(a, b inventory.Endpoint) int { return a.Address.Compare(b.Address) })
 	if len(rejected) > 0 {
 		found.Reject(ReasonRejectedAddress, "The EndpointSlice of Service %s has addresses that no pod can have, and they get no traffic: %s.", service, joinFirst(rejected))
 	}
@@ -67,15 +68,15 @@ func joinFirst(texts []string) string {
 }
 
 // podOf returns the pod that an endpoint names, which is empty if it names nothing. It is false for something else than a pod of the namespace.
-func podOf(endpoint discoveryv1.Endpoint, namespace string) (catalog.Name, bool) {
+func podOf(endpoint discoveryv1.Endpoint, namespace string) (entity.Name, bool) {
 	ref := endpoint.TargetRef
 	if ref == nil {
-		return catalog.Name{}, true
+		return entity.Name{}, true
 	}
 	if ref.Kind != "Pod" || ref.Name == "" || (ref.Namespace != "" && ref.Namespace != namespace) {
-		return catalog.Name{}, false
+		return entity.Name{}, false
 	}
-	return catalog.Name{Namespace: namespace, Name: ref.Name}, true
+	return entity.Name{Namespace: namespace, Name: ref.Name}, true
 }
 
 // podAddress parses an address that a pod can have.
@@ -104,11 +105,11 @@ func podAddress(text string) (netip.Addr, error) {
 }
 
 // readEndpoint applies the defaults of the EndpointSlice API: unknown conditions mean ready and serving.
-func readEndpoint(address netip.Addr, pod catalog.Name, c discoveryv1.EndpointConditions) catalog.Endpoint {
+func readEndpoint(address netip.Addr, pod entity.Name, c discoveryv1.EndpointConditions) inventory.Endpoint {
 	isTrue := func(b *bool, absent bool) bool { return (b == nil && absent) || (b != nil && *b) }
 	ready := isTrue(c.Ready, true)
 	terminating := isTrue(c.Terminating, false)
-	return catalog.Endpoint{
+	return inventory.Endpoint{
 		Address: address,
 		Pod:     pod,
 		Ready:   ready && !terminating,

@@ -6,11 +6,12 @@ import (
 
 	discoveryv1 "k8s.io/api/discovery/v1"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 // endpointSlice reads an EndpointSlice of the Service books.
-func endpointSlice(t *testing.T, text string) (*catalog.EndpointSlice, []Problem) {
+func endpointSlice(t *testing.T, text string) (*inventory.EndpointSlice, []Problem) {
 	t.Helper()
 	slice := read[discoveryv1.EndpointSlice](t, "addressType: IPv4\n"+text)
 	slice.Labels = map[string]string{discoveryv1.LabelServiceName: "books"}
@@ -34,9 +35,9 @@ endpoints:
 - {addresses: ['::ffff:10.0.0.2'], conditions: {ready: true}, targetRef: {kind: Pod, name: b}}
 - {addresses: [10.0.0.3], targetRef: {kind: Pod}}
 - {addresses: [10.0.0.4]}`)
-	expect(t, []catalog.Endpoint{
-		{Address: netip.MustParseAddr("10.0.0.1"), Pod: catalog.Name{Namespace: "shop", Name: "a"}, Terminating: true},
-		{Address: netip.MustParseAddr("10.0.0.2"), Pod: catalog.Name{Namespace: "shop", Name: "b"}, Ready: true},
+	expect(t, []inventory.Endpoint{
+		{Address: netip.MustParseAddr("10.0.0.1"), Pod: entity.Name{Namespace: "shop", Name: "a"}, Terminating: true},
+		{Address: netip.MustParseAddr("10.0.0.2"), Pod: entity.Name{Namespace: "shop", Name: "b"}, Ready: true},
 		{Address: netip.MustParseAddr("10.0.0.4"), Ready: true},
 	}, got.Endpoints, []string{"RejectedAddress: addresses whose targetRef is not a pod of its namespace, and they get no traffic, because nothing can prove who answers there: 10.0.0.3"}, problems)
 }

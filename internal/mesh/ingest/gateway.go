@@ -16,6 +16,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -94,7 +95,7 @@ func gatewayListener(namespace string, l *gatewayv1.Listener) catalog.GatewayLis
 				listener.OtherCertificate = fmt.Sprintf("%s %s", kind, ref.Name)
 				continue
 			}
-			listener.Certificates = append(listener.Certificates, catalog.Name{
+			listener.Certificates = append(listener.Certificates, entity.Name{
 				Namespace: string(ptr.Deref(ref.Namespace, gatewayv1.Namespace(namespace))),
 				Name:      string(ref.Name),
 			})
@@ -112,19 +113,19 @@ func gatewayListener(namespace string, l *gatewayv1.Listener) catalog.GatewayLis
 }
 
 // allowedKinds returns the kinds that a listener names and its protocol supports, and whether it names others.
-func allowedKinds(protocol string, list []gatewayv1.RouteGroupKind) (allowed []catalog.Kind, unknown bool) {
+func allowedKinds(protocol string, list []gatewayv1.RouteGroupKind) (allowed []entity.Kind, unknown bool) {
 	for _, kind := range catalog.ListenerRouteKinds(protocol) {
 		if slices.ContainsFunc(list, func(k gatewayv1.RouteGroupKind) bool { return isKind(k, kind) }) {
 			allowed = append(allowed, kind)
 		}
 	}
 	unknown = slices.ContainsFunc(list, func(k gatewayv1.RouteGroupKind) bool {
-		return !slices.ContainsFunc(allowed, func(kind catalog.Kind) bool { return isKind(k, kind) })
+		return !slices.ContainsFunc(allowed, func(kind entity.Kind) bool { return isKind(k, kind) })
 	})
 	return allowed, unknown
 }
 
-func isKind(k gatewayv1.RouteGroupKind, kind catalog.Kind) bool {
+func isKind(k gatewayv1.RouteGroupKind, kind entity.Kind) bool {
 	return string(k.Kind) == kind.APIName() && ptr.Deref(k.Group, gatewayv1.GroupName) == gatewayv1.GroupName
 }
 

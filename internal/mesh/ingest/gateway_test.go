@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
 func gatewayObject(t *testing.T, text string) *unstructured.Unstructured {
@@ -30,12 +31,12 @@ spec:
   - backendRefs: [{name: books, port: 80}]
 `))
 	want := &catalog.HTTPRoute{
-		Kind: catalog.KindHTTPRoute,
-		Name: catalog.Name{Namespace: "shop", Name: "r"}, Created: route.Created,
-		Parents: []catalog.RouteParent{{Gateway: catalog.Name{Namespace: "shop", Name: "web"}}, {Service: catalog.Name{Namespace: "shop", Name: "books"}}},
+		Kind: entity.KindHTTPRoute,
+		Name: entity.Name{Namespace: "shop", Name: "r"}, Created: route.Created,
+		Parents: []catalog.RouteParent{{Gateway: entity.Name{Namespace: "shop", Name: "web"}}, {Service: entity.Name{Namespace: "shop", Name: "books"}}},
 		Rules: []catalog.HTTPRouteRule{{
 			Matches:  []catalog.RouteMatch{{PathType: "PathPrefix", Path: "/"}},
-			Backends: []catalog.RouteBackend{{Service: catalog.Name{Namespace: "shop", Name: "books"}, Port: 80, Weight: 1}},
+			Backends: []catalog.RouteBackend{{Service: entity.Name{Namespace: "shop", Name: "books"}, Port: 80, Weight: 1}},
 		}},
 	}
 	if len(found) > 0 || !reflect.DeepEqual(route, want) {
@@ -54,7 +55,7 @@ func TestHTTPRouteOfOthers(t *testing.T) {
 // TestHTTPRouteOfServicePort reads a parent in another namespace with a port.
 func TestHTTPRouteOfServicePort(t *testing.T) {
 	route, found := HTTPRoute(gatewayObject(t, "metadata: {name: r, namespace: web}\nspec: {parentRefs: [{name: books, namespace: shop, kind: Service, group: \"\", port: 80}]}"))
-	want := []catalog.RouteParent{{Service: catalog.Name{Namespace: "shop", Name: "books"}, Port: 80}}
+	want := []catalog.RouteParent{{Service: entity.Name{Namespace: "shop", Name: "books"}, Port: 80}}
 	if len(found) > 0 || route == nil || !reflect.DeepEqual(route.Parents, want) {
 		t.Errorf("%+v %v, want %+v", route, found, want)
 	}

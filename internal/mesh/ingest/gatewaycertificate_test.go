@@ -9,7 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/testing/pki"
 )
 
@@ -34,7 +34,7 @@ func TestGatewayCertificate_WhatEnvoyRejects(t *testing.T) {
 		"a key to agree on keys":       "its key usage lacks digitalSignature",
 		"must staple":                  "it requires OCSP stapling",
 	}
-	name := catalog.Name{Namespace: "shop", Name: "tls"}
+	name := entity.Name{Namespace: "shop", Name: "tls"}
 	for kind, pair := range pairs {
 		t.Run(kind, func(t *testing.T) {
 			got := GatewayCertificate(name, secretOf(pair), time.Now())
@@ -58,7 +58,7 @@ func TestGatewayCertificate_Incomplete(t *testing.T) {
 	for _, missing := range []string{corev1.TLSCertKey, corev1.TLSPrivateKeyKey} {
 		data := secretOf(pki.SelfSigned(t, pki.Keys(t)["P-256"]))
 		delete(data, missing)
-		got := GatewayCertificate(catalog.Name{Namespace: "shop", Name: "tls"}, data, time.Now())
+		got := GatewayCertificate(entity.Name{Namespace: "shop", Name: "tls"}, data, time.Now())
 		if !strings.HasPrefix(got.Problem, "The Secret shop/tls lacks tls.crt or tls.key") {
 			t.Errorf("without %s, the problem is %q", missing, got.Problem)
 		}
@@ -69,7 +69,7 @@ func TestGatewayCertificate_Incomplete(t *testing.T) {
 func TestGatewayCertificate_BoundsItsProblem(t *testing.T) {
 	long := strings.Repeat("X", 60_000)
 	data := secretOf(pki.Pair{Chain: []byte("-----BEGIN " + long + "-----\nAAAA\n-----END " + long + "-----\n"), Key: []byte("key")})
-	got := GatewayCertificate(catalog.Name{Namespace: "shop", Name: "tls"}, data, time.Now())
+	got := GatewayCertificate(entity.Name{Namespace: "shop", Name: "tls"}, data, time.Now())
 	if len(got.Problem) == 0 || len(got.Problem) > 500 {
 		t.Errorf("the problem has %d bytes, want at most 500", len(got.Problem))
 	}
@@ -94,7 +94,7 @@ func TestGatewayCertificate_Expired(t *testing.T) {
 		"an expired intermediate": {pki.Pair{Chain: slices.Concat(leaf.Chain, valid(now.Add(-2*time.Hour), now.Add(-time.Hour)).Chain), Key: leaf.Key}, "certificate 2 expired at"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := GatewayCertificate(catalog.Name{Namespace: "shop", Name: "tls"}, secretOf(test.pair), now)
+			got := GatewayCertificate(entity.Name{Namespace: "shop", Name: "tls"}, secretOf(test.pair), now)
 			if got.Problem != "" || len(got.ChainPEM) == 0 {
 				t.Errorf("the certificate is not in use: %q", got.Problem)
 			}

@@ -7,6 +7,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
 // clientValidation returns what a Gateway demands of the clients of a listener; nil if it demands nothing. Only listeners for HTTPS have a demand.
@@ -29,7 +30,7 @@ func clientValidation(namespace string, spec *gatewayv1.GatewaySpec, l *gatewayv
 			clients.OtherAuthorities = fmt.Sprintf("%s %s", ref.Kind, ref.Name)
 			continue
 		}
-		clients.Authorities = append(clients.Authorities, catalog.Name{
+		clients.Authorities = append(clients.Authorities, entity.Name{
 			Namespace: string(ptr.Deref(ref.Namespace, gatewayv1.Namespace(namespace))),
 			Name:      string(ref.Name),
 		})
@@ -43,13 +44,13 @@ func isConfigMap(group gatewayv1.Group, kind gatewayv1.Kind) bool {
 }
 
 // GatewayAuthorities reads the content of a ConfigMap with authorities of clients. An unusable one is an entry with a problem.
-func GatewayAuthorities(name catalog.Name, data map[string]string) *catalog.GatewayAuthorities {
+func GatewayAuthorities(name entity.Name, data map[string]string) *catalog.GatewayAuthorities {
 	certificates, problem := readAuthorities(name, data, "clients")
 	return &catalog.GatewayAuthorities{Name: name, PEM: certificates, Problem: problem}
 }
 
 // readAuthorities returns the authorities in a ConfigMap as PEM, or why they cannot be used. The subjects are those whose certificates they issue.
-func readAuthorities(name catalog.Name, data map[string]string, subjects string) (list []byte, problem string) {
+func readAuthorities(name entity.Name, data map[string]string, subjects string) (list []byte, problem string) {
 	text := data[authoritiesKey]
 	if text == "" {
 		return nil, fmt.Sprintf("The ConfigMap %s lacks %s: add the certificates of the authorities that issue those of %s.", name, authoritiesKey, subjects)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/testing/pki"
 )
 
@@ -71,7 +72,7 @@ func TestGatewayAuthorities(t *testing.T) {
 		"too many":               {map[string]string{"ca.crt": strings.Repeat(root, catalog.MaxAuthoritiesBytes/len(root)+1)}, "have more than 65536 bytes"},
 		"two, with a comment":    {map[string]string{"ca.crt": "# ours\n" + root + other}, ""},
 	} {
-		got := GatewayAuthorities(catalog.Name{Namespace: "shop", Name: "ca"}, test.data)
+		got := GatewayAuthorities(entity.Name{Namespace: "shop", Name: "ca"}, test.data)
 		if test.want == "" && string(got.PEM) != root+other {
 			t.Errorf("%s: the authorities are %s", name, got.PEM)
 		}

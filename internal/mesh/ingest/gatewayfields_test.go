@@ -7,6 +7,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
 // TestGatewayListeners checks what a listener of a Gateway accepts: certificates, routes of which namespaces, and kinds of routes.
@@ -25,7 +26,7 @@ func TestGatewayListeners(t *testing.T) {
 		"passthrough": {", tls: {mode: Passthrough}", listener(func(l *catalog.GatewayListener) { l.Terminate = false })},
 		"certificates": {", tls: {certificateRefs: [{name: one}, {kind: ConfigMap, name: none}, {group: example.com, name: other}, {namespace: certs, name: two}]}", listener(func(l *catalog.GatewayListener) {
 			l.OtherCertificate = "Secret other"
-			l.Certificates = []catalog.Name{{Namespace: "shop", Name: "one"}, {Namespace: "certs", Name: "two"}}
+			l.Certificates = []entity.Name{{Namespace: "shop", Name: "one"}, {Namespace: "certs", Name: "two"}}
 		})},
 		"all namespaces": {", allowedRoutes: {namespaces: {from: All}}", listener(func(l *catalog.GatewayListener) { l.From, l.Selector = "All", catalog.LabelSelector{{}} })},
 		"selected namespaces": {
@@ -37,7 +38,7 @@ func TestGatewayListeners(t *testing.T) {
 				}
 			}),
 		},
-		"one kind": {", allowedRoutes: {kinds: [{kind: GRPCRoute}]}", listener(func(l *catalog.GatewayListener) { l.Kinds = []catalog.Kind{catalog.KindGRPCRoute} })},
+		"one kind": {", allowedRoutes: {kinds: [{kind: GRPCRoute}]}", listener(func(l *catalog.GatewayListener) { l.Kinds = []entity.Kind{entity.KindGRPCRoute} })},
 		"other kinds and these": {
 			", allowedRoutes: {kinds: [{kind: HTTPRoute}, {kind: GRPCRoute}, {kind: TCPRoute}]}",
 			listener(func(l *catalog.GatewayListener) { l.Kinds, l.UnknownKinds = catalog.ListenerRouteKinds("HTTP"), true }),
@@ -83,8 +84,8 @@ func TestListenersOfConnections(t *testing.T) {
 		"- {name: a, port: 443, protocol: TLS, hostname: a.test, tls: {mode: Passthrough}, allowedRoutes: {kinds: [{kind: TLSRoute}, {kind: TCPRoute}]}}\n"+
 		"- {name: b, port: 3306, protocol: TCP, hostname: b.test, allowedRoutes: {kinds: [{kind: TCPRoute}]}}\n"))
 	want := []catalog.GatewayListener{
-		{Name: "a", Port: 443, Protocol: "TLS", Hostname: "a.test", From: "Same", Kinds: []catalog.Kind{catalog.KindTLSRoute}, UnknownKinds: true},
-		{Name: "b", Port: 3306, Protocol: "TCP", Terminate: true, From: "Same", Kinds: []catalog.Kind{catalog.KindGatewayTCPRoute}},
+		{Name: "a", Port: 443, Protocol: "TLS", Hostname: "a.test", From: "Same", Kinds: []entity.Kind{entity.KindTLSRoute}, UnknownKinds: true},
+		{Name: "b", Port: 3306, Protocol: "TCP", Terminate: true, From: "Same", Kinds: []entity.Kind{entity.KindGatewayTCPRoute}},
 	}
 	if len(found) > 0 {
 		t.Fatal(found)

@@ -9,12 +9,13 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // TestHTTPRouteFields checks how each field of a route is read.
 func TestHTTPRouteFields(t *testing.T) {
-	books := catalog.RouteBackend{Service: catalog.Name{Namespace: "shop", Name: "books"}, Port: 80, Weight: 1}
+	books := catalog.RouteBackend{Service: entity.Name{Namespace: "shop", Name: "books"}, Port: 80, Weight: 1}
 	everything := []catalog.RouteMatch{{PathType: "PathPrefix", Path: "/"}}
 	for name, c := range map[string]struct {
 		rule    string
@@ -52,8 +53,8 @@ func TestHTTPRouteFields(t *testing.T) {
 		"a timeout":                 {"{timeouts: {request: 5s}}", catalog.HTTPRouteRule{Matches: everything, Timeout: 5 * time.Second}, nil},
 		"a timeout of backends":     {"{timeouts: {backendRequest: 5s}}", catalog.HTTPRouteRule{Matches: everything, TryTimeout: 5 * time.Second}, nil},
 		"a backend":                 {"{backendRefs: [{name: books, port: 80}]}", catalog.HTTPRouteRule{Matches: everything, Backends: []catalog.RouteBackend{books}}, nil},
-		"a backend of another kind": {"{backendRefs: [{kind: Bucket, name: b}]}", catalog.HTTPRouteRule{Matches: everything, Backends: []catalog.RouteBackend{{Service: catalog.Name{Namespace: "shop", Name: "b"}, Weight: 1, Unsupported: "Bucket b"}}}, nil},
-		"a backend of another API":  {"{backendRefs: [{group: example.com, name: b}]}", catalog.HTTPRouteRule{Matches: everything, Backends: []catalog.RouteBackend{{Service: catalog.Name{Namespace: "shop", Name: "b"}, Weight: 1, Unsupported: "Service b"}}}, nil},
+		"a backend of another kind": {"{backendRefs: [{kind: Bucket, name: b}]}", catalog.HTTPRouteRule{Matches: everything, Backends: []catalog.RouteBackend{{Service: entity.Name{Namespace: "shop", Name: "b"}, Weight: 1, Unsupported: "Bucket b"}}}, nil},
+		"a backend of another API":  {"{backendRefs: [{group: example.com, name: b}]}", catalog.HTTPRouteRule{Matches: everything, Backends: []catalog.RouteBackend{{Service: entity.Name{Namespace: "shop", Name: "b"}, Weight: 1, Unsupported: "Service b"}}}, nil},
 		"a redirect": {
 			"{filters: [{type: RequestRedirect, requestRedirect: {scheme: https, hostname: b.example.com, port: 8443, path: {type: ReplaceFullPath, replaceFullPath: /b}}}]}",
 			catalog.HTTPRouteRule{Matches: everything, Filters: catalog.RouteFilters{Redirect: &catalog.RouteRedirect{Scheme: "https", Hostname: "b.example.com", Port: 8443, Status: 302, Path: &catalog.PathEdit{Value: "/b"}}}},
@@ -73,8 +74,8 @@ func TestHTTPRouteFields(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got, problems := HTTPRoute(smi(t, "{parentRefs: [{name: web}], hostnames: [a.example.com, b.example.com], rules: ["+c.rule+"]}"))
 			expect(t, &catalog.HTTPRoute{
-				Kind: catalog.KindHTTPRoute,
-				Name: x, Created: created, Parents: []catalog.RouteParent{{Gateway: catalog.Name{Namespace: "shop", Name: "web"}}},
+				Kind: entity.KindHTTPRoute,
+				Name: x, Created: created, Parents: []catalog.RouteParent{{Gateway: entity.Name{Namespace: "shop", Name: "web"}}},
 				Hostnames: []string{"a.example.com", "b.example.com"}, Rules: []catalog.HTTPRouteRule{c.want}, Ignored: c.ignored,
 			}, got, nil, problems)
 		})
@@ -87,10 +88,10 @@ func TestRouteParent(t *testing.T) {
 		ref  gatewayv1.ParentReference
 		want *catalog.RouteParent
 	}{
-		"a Gateway by default": {gatewayv1.ParentReference{Name: "web"}, &catalog.RouteParent{Gateway: catalog.Name{Namespace: "shop", Name: "web"}}},
+		"a Gateway by default": {gatewayv1.ParentReference{Name: "web"}, &catalog.RouteParent{Gateway: entity.Name{Namespace: "shop", Name: "web"}}},
 		"a listener of a Gateway elsewhere": {
 			gatewayv1.ParentReference{Name: "web", Namespace: ptr.To[gatewayv1.Namespace]("ingress"), SectionName: ptr.To[gatewayv1.SectionName]("https"), Port: ptr.To[gatewayv1.PortNumber](443)},
-			&catalog.RouteParent{Gateway: catalog.Name{Namespace: "ingress", Name: "web"}, Section: "https", Port: 443},
+			&catalog.RouteParent{Gateway: entity.Name{Namespace: "ingress", Name: "web"}, Section: "https", Port: 443},
 		},
 		"another kind": {gatewayv1.ParentReference{Name: "web", Kind: ptr.To[gatewayv1.Kind]("Service")}, nil},
 		"another API":  {gatewayv1.ParentReference{Name: "web", Group: ptr.To[gatewayv1.Group]("example.com")}, nil},

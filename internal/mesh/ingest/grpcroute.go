@@ -8,6 +8,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
 // GRPCRoute reads a GRPCRoute. A method of gRPC is the path "/<service>/<method>" of an HTTP request, so it becomes a route of paths. There is no entry if
@@ -21,7 +22,7 @@ func GRPCRoute(u *unstructured.Unstructured) (*catalog.HTTPRoute, []Problem) {
 	for i := range object.Spec.Rules {
 		spec.Rules = append(spec.Rules, grpcRule(&object.Spec.Rules[i]))
 	}
-	return readRequestRoute(u, catalog.KindGRPCRoute, &spec)
+	return readRequestRoute(u, entity.KindGRPCRoute, &spec)
 }
 
 func grpcRule(r *gatewayv1.GRPCRouteRule) gatewayv1.HTTPRouteRule {

@@ -6,6 +6,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
 // HTTPRoute reads an HTTPRoute. There is no entry if none of its parents is a Gateway or a Service.
@@ -14,11 +15,11 @@ func HTTPRoute(u *unstructured.Unstructured) (*catalog.HTTPRoute, []Problem) {
 	if found != nil {
 		return nil, found
 	}
-	return readRequestRoute(u, catalog.KindHTTPRoute, &object.Spec)
+	return readRequestRoute(u, entity.KindHTTPRoute, &object.Spec)
 }
 
 // readRequestRoute reads a route of requests, which can have sessions.
-func readRequestRoute(u *unstructured.Unstructured, kind catalog.Kind, spec *gatewayv1.HTTPRouteSpec) (*catalog.HTTPRoute, []Problem) {
+func readRequestRoute(u *unstructured.Unstructured, kind entity.Kind, spec *gatewayv1.HTTPRouteSpec) (*catalog.HTTPRoute, []Problem) {
 	route, problems := readRoute(u, kind, spec)
 	if route != nil {
 		sessionPersistence(u, route)
@@ -27,7 +28,7 @@ func readRequestRoute(u *unstructured.Unstructured, kind catalog.Kind, spec *gat
 }
 
 // readRoute reads a route of a kind in the form of an HTTPRoute.
-func readRoute(u *unstructured.Unstructured, kind catalog.Kind, spec *gatewayv1.HTTPRouteSpec) (*catalog.HTTPRoute, []Problem) {
+func readRoute(u *unstructured.Unstructured, kind entity.Kind, spec *gatewayv1.HTTPRouteSpec) (*catalog.HTTPRoute, []Problem) {
 	route := &catalog.HTTPRoute{Kind: kind, Name: NameOf(u), Created: u.GetCreationTimestamp().UTC(), Ignored: setFields(u, ignoredByRoutes())}
 	for _, ref := range spec.ParentRefs {
 		if parent, ok := RouteParent(u.GetNamespace(), ref); ok {
@@ -52,7 +53,7 @@ func readRoute(u *unstructured.Unstructured, kind catalog.Kind, spec *gatewayv1.
 // RouteParent reads a parent of a route. It returns false unless the parent is a Gateway or a Service.
 func RouteParent(namespace string, ref gatewayv1.ParentReference) (catalog.RouteParent, bool) {
 	parent := catalog.RouteParent{Section: string(ptr.Deref(ref.SectionName, "")), Port: uint16(ptr.Deref(ref.Port, 0))} //nolint:gosec // the schema limits it
-	name := catalog.Name{Namespace: string(ptr.Deref(ref.Namespace, gatewayv1.Namespace(namespace))), Name: string(ref.Name)}
+	name := entity.Name{Namespace: string(ptr.Deref(ref.Namespace, gatewayv1.Namespace(namespace))), Name: string(ref.Name)}
 	switch [2]string{string(ptr.Deref(ref.Group, gatewayv1.GroupName)), string(ptr.Deref(ref.Kind, "Gateway"))} {
 	case [2]string{gatewayv1.GroupName, "Gateway"}:
 		parent.Gateway = name

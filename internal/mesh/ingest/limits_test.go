@@ -6,6 +6,7 @@ import (
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
 // TestLargestPorts checks that the smallest and the largest port are usable.
@@ -19,7 +20,7 @@ func TestSplitLimits(t *testing.T) {
 	matches := strings.Repeat("{kind: HTTPRouteGroup, name: a}, ", maxMatches)
 	backends := strings.Repeat("{service: v1, weight: 1}, ", maxBackends-1)
 	split, problems := TrafficSplit(smi(t, "service: books\nmatches: ["+matches+"]\nbackends: ["+backends+"{service: v2, weight: 1000000}]"))
-	service := func(name string) catalog.Name { return catalog.Name{Namespace: "shop", Name: name} }
+	service := func(name string) entity.Name { return entity.Name{Namespace: "shop", Name: name} }
 	expect(t, &catalog.TrafficSplit{
 		Name: x, Created: created, Root: service("books"), Matches: []string{"a"},
 		Backends: []catalog.SplitBackend{{Service: service("v1"), Weight: maxBackends - 1}, {Service: service("v2"), Weight: 1000000}},

@@ -13,20 +13,22 @@ import (
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/workload"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // Pod reads a pod. The entry shares the pod's label map, which must not change afterwards.
-func Pod(pod *corev1.Pod) *catalog.Pod {
+func Pod(pod *corev1.Pod) *inventory.Instance {
 	metrics, _ := strconv.ParseBool(pod.Annotations[names.ScrapeAnnotation])
-	entry := &catalog.Pod{
-		Name:           catalog.Name{Namespace: pod.Namespace, Name: pod.Name},
+	entry := &inventory.Instance{
+		Name:           entity.Name{Namespace: pod.Namespace, Name: pod.Name},
 		UID:            string(pod.UID),
 		ServiceAccount: pod.Spec.ServiceAccountName,
 		IPs:            podIPs(pod),
 		Labels:         pod.Labels,
-		Workload:       catalog.Workload(workload.Of(pod)),
+		Workload:       inventory.Workload(workload.Of(pod)),
 		Ports:          namedPorts(pod),
 		Injected:       IsInjected(pod),
 		Revision:       pod.Labels[names.RevisionLabel],
@@ -237,5 +239,5 @@ func Namespace(ns *corev1.Namespace, mesh string) (*catalog.Namespace, []Problem
 
 // ServiceAccount reads a service account.
 func ServiceAccount(sa *corev1.ServiceAccount) *catalog.ServiceAccount {
-	return &catalog.ServiceAccount{Name: catalog.Name{Namespace: sa.Namespace, Name: sa.Name}, UID: string(sa.UID)}
+	return &catalog.ServiceAccount{Name: entity.Name{Namespace: sa.Namespace, Name: sa.Name}, UID: string(sa.UID)}
 }

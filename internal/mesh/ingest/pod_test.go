@@ -8,7 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -23,7 +23,7 @@ func TestSidecarsOfPods(t *testing.T) {
 	} {
 		pod := read[corev1.Pod](t, "spec: "+c.spec)
 		pod.Labels = map[string]string{names.ProxyUUIDLabel: "1"}
-		for _, entry := range []*catalog.Pod{Pod(pod), Pod(StripPod(pod))} {
+		for _, entry := range []*inventory.Instance{Pod(pod), Pod(StripPod(pod))} {
 			if entry.Injected != c.injected || entry.OSMSidecar != c.osm {
 				t.Errorf("%s: injected = %t, OSM's sidecar = %t, want %t and %t", name, entry.Injected, entry.OSMSidecar, c.injected, c.osm)
 			}
@@ -82,8 +82,8 @@ func TestPodsOfUnreachableNodes(t *testing.T) {
 func TestServicePorts(t *testing.T) {
 	entry, problems := Service(read[corev1.Service](t, `
 spec: {clusterIP: 10.1.0.1, ports: [{name: tcp, port: 80, protocol: TCP, appProtocol: ''}]}`))
-	expect(t, &catalog.Service{
-		Name: x, ClusterIPs: []netip.Addr{netip.MustParseAddr("10.1.0.1")}, Ports: []catalog.Port{{Name: "tcp", Number: 80, TargetPort: 80, Protocol: "tcp"}},
+	expect(t, &inventory.Service{
+		Name: x, ClusterIPs: []netip.Addr{netip.MustParseAddr("10.1.0.1")}, Ports: []inventory.Port{{Name: "tcp", Number: 80, TargetPort: 80, Protocol: "tcp"}},
 	}, entry, nil, problems)
 }
 

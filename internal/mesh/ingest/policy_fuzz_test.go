@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 // FuzzPolicies reads any JSON document as an Egress and as an ExtensionService: nothing panics, results are deterministic, and accepted
@@ -51,7 +52,7 @@ func checkEgress(t *testing.T, policy *catalog.Egress) {
 		}
 	}
 	for _, port := range policy.Ports {
-		anywhere := port.Protocol == catalog.ProtocolHTTP && len(policy.Hosts) == 0 || port.Protocol == catalog.ProtocolHTTPS && len(policy.Hosts)+len(policy.Prefixes) == 0
+		anywhere := port.Protocol == inventory.ProtocolHTTP && len(policy.Hosts) == 0 || port.Protocol == catalog.ProtocolHTTPS && len(policy.Hosts)+len(policy.Prefixes) == 0
 		if anywhere || port.Number == 0 {
 			t.Errorf("a port to anywhere: %+v", policy)
 		}

@@ -10,6 +10,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
 func routeRule(namespace string, r *gatewayv1.HTTPRouteRule) catalog.HTTPRouteRule {
@@ -64,7 +65,7 @@ func routeRetry(r *gatewayv1.HTTPRouteRetry) *catalog.RouteRetry {
 // routeBackend reads a reference to a Service, without a weight.
 func routeBackend(namespace string, ref gatewayv1.BackendObjectReference) catalog.RouteBackend {
 	backend := catalog.RouteBackend{
-		Service: catalog.Name{Namespace: string(ptr.Deref(ref.Namespace, gatewayv1.Namespace(namespace))), Name: string(ref.Name)},
+		Service: entity.Name{Namespace: string(ptr.Deref(ref.Namespace, gatewayv1.Namespace(namespace))), Name: string(ref.Name)},
 		Port:    uint16(ptr.Deref(ref.Port, 0)), //nolint:gosec // the schema limits it
 	}
 	if group, kind := ptr.Deref(ref.Group, ""), ptr.Deref(ref.Kind, "Service"); group != "" || kind != "Service" {

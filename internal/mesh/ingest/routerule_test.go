@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
 func routeYAML(rule string) string {
@@ -15,7 +16,7 @@ func routeYAML(rule string) string {
 
 // TestRouteRuleParts reads what a rule says beside its matches.
 func TestRouteRuleParts(t *testing.T) {
-	books := catalog.Name{Namespace: "shop", Name: "books"}
+	books := entity.Name{Namespace: "shop", Name: "books"}
 	backend := func(filters *catalog.HeaderFilters) catalog.RouteBackend {
 		return catalog.RouteBackend{Service: books, Port: 80, Weight: 1, Filters: filters}
 	}
@@ -69,7 +70,7 @@ func TestGRPCMethodsArePaths(t *testing.T) {
 		`{method: {service: a.B, method: C}, headers: [{name: x, value: one}]}`: {PathType: catalog.PathExact, Path: "/a.B/C", Headers: []catalog.ValueMatch{{Name: "x", Value: "one"}}},
 	} {
 		route, found := GRPCRoute(gatewayObject(t, routeYAML("matches: ["+match+"]")))
-		if len(found) > 0 || route == nil || route.Kind != catalog.KindGRPCRoute {
+		if len(found) > 0 || route == nil || route.Kind != entity.KindGRPCRoute {
 			t.Errorf("%s: %+v %v", match, route, found)
 		} else if diff := cmp.Diff([]catalog.RouteMatch{want}, route.Rules[0].Matches); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", match, diff)
@@ -96,7 +97,7 @@ func TestGRPCFilters(t *testing.T) {
 		Matches: []catalog.RouteMatch{{PathType: catalog.PathPrefix, Path: "/"}},
 		Filters: catalog.RouteFilters{HeaderFilters: catalog.HeaderFilters{Request: catalog.HeaderEdits{Set: []catalog.HeaderValue{{Name: "a", Value: "b"}}}}},
 		Backends: []catalog.RouteBackend{{
-			Service: catalog.Name{Namespace: "shop", Name: "books"}, Port: 80, Weight: 3,
+			Service: entity.Name{Namespace: "shop", Name: "books"}, Port: 80, Weight: 3,
 			Filters: &catalog.HeaderFilters{Response: catalog.HeaderEdits{Remove: []string{"c"}}},
 		}},
 	}

@@ -18,11 +18,12 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
 // GatewayCertificate reads the content of a Secret with the certificate of a listener. An unusable one is an entry with a problem, which names no
 // part of the key.
-func GatewayCertificate(name catalog.Name, data map[string][]byte, now time.Time) *catalog.GatewayCertificate {
+func GatewayCertificate(name entity.Name, data map[string][]byte, now time.Time) *catalog.GatewayCertificate {
 	entry := &catalog.GatewayCertificate{Name: name}
 	chain, key := data[corev1.TLSCertKey], data[corev1.TLSPrivateKeyKey]
 	if len(chain) == 0 || len(key) == 0 {
@@ -46,7 +47,7 @@ const authoritiesKey = "ca.crt"
 
 // EgressCredential reads the content of a Secret with which the egress gateway encrypts requests. An unusable one is an entry with a problem,
 // which names no part of a key.
-func EgressCredential(name catalog.Name, data map[string][]byte) *catalog.EgressCredential {
+func EgressCredential(name entity.Name, data map[string][]byte) *catalog.EgressCredential {
 	entry := &catalog.EgressCredential{Name: name}
 	authorities, chain, key := data[authoritiesKey], data[corev1.TLSCertKey], data[corev1.TLSPrivateKeyKey]
 	// Envoy uses none of the authorities if it cannot read one of them.

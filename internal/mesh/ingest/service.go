@@ -9,7 +9,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -19,13 +20,13 @@ const maxServicePorts = 1000
 
 // Service reads a Service, or returns nil for type ExternalName, which has no endpoints. It skips ports with
 // unsupported protocols. The entry shares the selector map, which must not change afterwards.
-func Service(service *corev1.Service) (*catalog.Service, []Problem) {
+func Service(service *corev1.Service) (*inventory.Service, []Problem) {
 	if service.Spec.Type == corev1.ServiceTypeExternalName {
 		return nil, nil
 	}
 	var found Problems
-	entry := &catalog.Service{
-		Name:     catalog.Name{Namespace: service.Namespace, Name: service.Name},
+	entry := &inventory.Service{
+		Name:     entity.Name{Namespace: service.Namespace, Name: service.Name},
 		Selector: service.Spec.Selector,
 	}
 	if allowed := service.Annotations[names.AllowedNamespacesAnnotation]; allowed != "" && service.Name == names.EgressGateway {
@@ -44,7 +45,7 @@ func Service(service *corev1.Service) (*catalog.Service, []Problem) {
 		}
 	}
 	warnAboutIgnoredFields(service, &found)
-	slices.SortFunc(entry.Ports, func(a, b catalog.Port) int { return cmp.Compare(a.Number, b.Number) })
+	slices.SortFunc(entry.Ports, func(a, b inventory.Port) int { return cmp.Compare(a.Number, b.Number) })
 	if len(entry.Ports) > maxServicePorts {
 		found.Reject(ReasonUnsupported, "The Service has %d ports, and only the first %d by number are part of the mesh: divide it into several Services.", len(entry.Ports), maxServicePorts)
 		entry.Ports = slices.Clone(entry.Ports[:maxServicePorts])
@@ -76,12 +77,12 @@ func clusterIPs(service *corev1.Service) []string {
 }
 
 // servicePort reads one port, and reports whether it is part of the mesh.
-func servicePort(port corev1.ServicePort, found *Problems) (catalog.Port, bool) {
+func servicePort(port corev1.ServicePort, found *Problems) (inventory.Port, bool) {
 	if port.Protocol != "" && port.Protocol != corev1.ProtocolTCP {
 		found.Warn(ReasonNotCaptured, "Port %d has the protocol %s: sidecars intercept TCP alone, so its traffic bypasses the mesh.", port.Port, port.Protocol)
-		return catalog.Port{}, false
+		return inventory.Port{}, false
 	}
-	read := catalog.Port{Name: port.Name, Number: uint16(port.Port)} //nolint:gosec // the API server validates ports
+	read := inventory.Port{Name: port.Name, Number: uint16(port.Port)} //nolint:gosec // the API server validates ports
 	switch {
 	case port.TargetPort.Type == intstr.String:
 		read.TargetName = port.TargetPort.StrVal
@@ -112,76 +113,76 @@ func servicePort(port corev1.ServicePort, found *Problems) (catalog.Port, bool) 
 
 // appProtocols are the known values of appProtocol: OSM's four, the names of HTTP in Kubernetes and common charts, and
 // protocols that sidecars forward as bytes. They are case-insensitive.
-var appProtocols = map[string]catalog.Protocol{
-	"http":              catalog.ProtocolHTTP,
-	"http2":             catalog.ProtocolHTTP,
-	"h2c":               catalog.ProtocolHTTP,
-	"ws":                catalog.ProtocolHTTP,
-	"kubernetes.io/h2c": catalog.ProtocolHTTP,
-	"kubernetes.io/ws":  catalog.ProtocolHTTP,
-	"grpc":              catalog.ProtocolGRPC,
-	"grpc-web":          catalog.ProtocolHTTP,
-	"tcp":               catalog.ProtocolTCP,
-	"tcp-server-first":  catalog.ProtocolTCPServerFirst,
+var appProtocols = map[string]inventory.Protocol{
+	"http":              inventory.ProtocolHTTP,
+	"http2":             inventory.ProtocolHTTP,
+	"h2c":               inventory.ProtocolHTTP,
+	"ws":                inventory.ProtocolHTTP,
+	"kubernetes.io/h2c": inventory.ProtocolHTTP,
+	"kubernetes.io/ws":  inventory.ProtocolHTTP,
+	"grpc":              inventory.ProtocolGRPC,
+	"grpc-web":          inventory.ProtocolHTTP,
+	"tcp":               inventory.ProtocolTCP,
+	"tcp-server-first":  inventory.ProtocolTCPServerFirst,
 
 	// The application's own TLS is opaque to the sidecar, which forwards it inside mTLS.
-	"https":             catalog.ProtocolTCP,
-	"tls":               catalog.ProtocolTCP,
-	"wss":               catalog.ProtocolTCP,
-	"kubernetes.io/wss": catalog.ProtocolTCP,
+	"https":             inventory.ProtocolTCP,
+	"tls":               inventory.ProtocolTCP,
+	"wss":               inventory.ProtocolTCP,
+	"kubernetes.io/wss": inventory.ProtocolTCP,
 }
 
 // byteProtocols are protocols that sidecars forward as bytes. They are known as appProtocol and as the complete name
 // of a port. OSM treats such port names as HTTP, with which none of these protocols works.
-var byteProtocols = map[string]catalog.Protocol{
-	"amqp":       catalog.ProtocolTCP,
-	"amqps":      catalog.ProtocolTCP,
-	"cassandra":  catalog.ProtocolTCP,
-	"cql":        catalog.ProtocolTCP,
-	"kafka":      catalog.ProtocolTCP,
-	"ldap":       catalog.ProtocolTCP,
-	"ldaps":      catalog.ProtocolTCP,
-	"memcache":   catalog.ProtocolTCP,
-	"memcached":  catalog.ProtocolTCP,
-	"mongo":      catalog.ProtocolTCP,
-	"mongodb":    catalog.ProtocolTCP,
-	"mqtt":       catalog.ProtocolTCP,
-	"mqtts":      catalog.ProtocolTCP,
-	"mssql":      catalog.ProtocolTCP,
-	"postgres":   catalog.ProtocolTCP,
-	"postgresql": catalog.ProtocolTCP,
-	"redis":      catalog.ProtocolTCP,
-	"rediss":     catalog.ProtocolTCP,
-	"zookeeper":  catalog.ProtocolTCP,
-	"ftp":        catalog.ProtocolTCPServerFirst,
-	"imap":       catalog.ProtocolTCPServerFirst,
-	"mariadb":    catalog.ProtocolTCPServerFirst,
-	"mysql":      catalog.ProtocolTCPServerFirst,
-	"nats":       catalog.ProtocolTCPServerFirst,
-	"pop3":       catalog.ProtocolTCPServerFirst,
-	"sftp":       catalog.ProtocolTCPServerFirst,
-	"smtp":       catalog.ProtocolTCPServerFirst,
-	"ssh":        catalog.ProtocolTCPServerFirst,
-	"vnc":        catalog.ProtocolTCPServerFirst,
+var byteProtocols = map[string]inventory.Protocol{
+	"amqp":       inventory.ProtocolTCP,
+	"amqps":      inventory.ProtocolTCP,
+	"cassandra":  inventory.ProtocolTCP,
+	"cql":        inventory.ProtocolTCP,
+	"kafka":      inventory.ProtocolTCP,
+	"ldap":       inventory.ProtocolTCP,
+	"ldaps":      inventory.ProtocolTCP,
+	"memcache":   inventory.ProtocolTCP,
+	"memcached":  inventory.ProtocolTCP,
+	"mongo":      inventory.ProtocolTCP,
+	"mongodb":    inventory.ProtocolTCP,
+	"mqtt":       inventory.ProtocolTCP,
+	"mqtts":      inventory.ProtocolTCP,
+	"mssql":      inventory.ProtocolTCP,
+	"postgres":   inventory.ProtocolTCP,
+	"postgresql": inventory.ProtocolTCP,
+	"redis":      inventory.ProtocolTCP,
+	"rediss":     inventory.ProtocolTCP,
+	"zookeeper":  inventory.ProtocolTCP,
+	"ftp":        inventory.ProtocolTCPServerFirst,
+	"imap":       inventory.ProtocolTCPServerFirst,
+	"mariadb":    inventory.ProtocolTCPServerFirst,
+	"mysql":      inventory.ProtocolTCPServerFirst,
+	"nats":       inventory.ProtocolTCPServerFirst,
+	"pop3":       inventory.ProtocolTCPServerFirst,
+	"sftp":       inventory.ProtocolTCPServerFirst,
+	"smtp":       inventory.ProtocolTCPServerFirst,
+	"ssh":        inventory.ProtocolTCPServerFirst,
+	"vnc":        inventory.ProtocolTCPServerFirst,
 }
 
 // namedProtocols are the names and prefixes (before a dash) of ports that imply a protocol: OSM's convention, and TLS.
 var namedProtocols = []struct {
 	name     string
-	protocol catalog.Protocol
+	protocol inventory.Protocol
 }{
-	{"tcp-server-first", catalog.ProtocolTCPServerFirst},
-	{"tcp", catalog.ProtocolTCP},
-	{"grpc", catalog.ProtocolGRPC},
-	{"http", catalog.ProtocolHTTP},
-	{"http2", catalog.ProtocolHTTP},
-	{"h2c", catalog.ProtocolHTTP},
-	{"https", catalog.ProtocolTCP},
-	{"tls", catalog.ProtocolTCP},
+	{"tcp-server-first", inventory.ProtocolTCPServerFirst},
+	{"tcp", inventory.ProtocolTCP},
+	{"grpc", inventory.ProtocolGRPC},
+	{"http", inventory.ProtocolHTTP},
+	{"http2", inventory.ProtocolHTTP},
+	{"h2c", inventory.ProtocolHTTP},
+	{"https", inventory.ProtocolTCP},
+	{"tls", inventory.ProtocolTCP},
 }
 
 // protocolOf returns the protocol of an appProtocol, if it is known.
-func protocolOf(appProtocol string) (catalog.Protocol, bool) {
+func protocolOf(appProtocol string) (inventory.Protocol, bool) {
 	name := strings.ToLower(appProtocol)
 	if protocol, ok := appProtocols[name]; ok {
 		return protocol, true
@@ -199,9 +200,9 @@ var usualPorts = map[uint16]string{
 
 // warnAboutGuess warns about a port whose protocol is HTTP by default, although its number is the usual one of another protocol. A name with such a
 // protocol at the beginning is no evidence: redis-exporter is HTTP.
-func warnAboutGuess(port corev1.ServicePort, read catalog.Port, found *Problems) {
+func warnAboutGuess(port corev1.ServicePort, read inventory.Port, found *Problems) {
 	named := strings.HasPrefix(port.Name, "http") || strings.HasPrefix(port.Name, "h2c")
-	if protocol := usualPorts[read.Number]; protocol != "" && read.Protocol == catalog.ProtocolHTTP && !named {
+	if protocol := usualPorts[read.Number]; protocol != "" && read.Protocol == inventory.ProtocolHTTP && !named {
 		found.Warn(ReasonUnknownProtocol, "Port %d has no appProtocol, so it counts as HTTP, with which %s does not work: set appProtocol: %s, or http if it is HTTP.", port.Port, protocol, protocol)
 	}
 }
@@ -238,7 +239,7 @@ func namesHTTP2(port string) bool {
 func isNamed(port, name string) bool { return port == name || strings.HasPrefix(port, name+"-") }
 
 // protocolOfName returns the protocol that a port name declares without appProtocol. It is HTTP if the name declares none.
-func protocolOfName(name string) (protocol catalog.Protocol, declared bool) {
+func protocolOfName(name string) (protocol inventory.Protocol, declared bool) {
 	for _, known := range namedProtocols {
 		if isNamed(name, known.name) {
 			return known.protocol, true
@@ -247,5 +248,5 @@ func protocolOfName(name string) (protocol catalog.Protocol, declared bool) {
 	if protocol, ok := byteProtocols[name]; ok {
 		return protocol, true
 	}
-	return catalog.ProtocolHTTP, false
+	return inventory.ProtocolHTTP, false
 }

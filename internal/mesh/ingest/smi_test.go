@@ -6,12 +6,13 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
 
 // x is the name of the objects that smi makes, and created the time of their creation.
 var (
-	x       = catalog.Name{Namespace: "shop", Name: "x"}
+	x       = entity.Name{Namespace: "shop", Name: "x"}
 	created = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 )
 
@@ -20,7 +21,7 @@ func TestTrafficTarget(t *testing.T) {
 		Name:        x,
 		Destination: identity.ServiceAccount{Namespace: "shop", Name: "bookstore"},
 		Sources:     []identity.ServiceAccount{{Namespace: "a", Name: "buyer"}, {Namespace: "b", Name: "cert-manager.io"}},
-		Rules:       []catalog.TargetRule{{Kind: catalog.KindHTTPRouteGroup, Name: "books", Matches: []string{"buy", "sell"}}, {Kind: catalog.KindTCPRoute, Name: "tcp"}},
+		Rules:       []catalog.TargetRule{{Kind: entity.KindHTTPRouteGroup, Name: "books", Matches: []string{"buy", "sell"}}, {Kind: entity.KindTCPRoute, Name: "tcp"}},
 	}
 	const destination = "destination: {kind: ServiceAccount, name: bookstore, namespace: shop}\n"
 	const sources = "sources: [{kind: ServiceAccount, name: buyer, namespace: a}]\n"
@@ -205,9 +206,9 @@ func TestTCPRoute(t *testing.T) {
 
 func TestTrafficSplit(t *testing.T) {
 	split := func(weights ...uint32) *catalog.TrafficSplit {
-		s := &catalog.TrafficSplit{Name: x, Created: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC), Root: catalog.Name{Namespace: "shop", Name: "books"}}
+		s := &catalog.TrafficSplit{Name: x, Created: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC), Root: entity.Name{Namespace: "shop", Name: "books"}}
 		for i, w := range weights {
-			s.Backends = append(s.Backends, catalog.SplitBackend{Service: catalog.Name{Namespace: "shop", Name: "v" + string(rune('1'+i))}, Weight: w})
+			s.Backends = append(s.Backends, catalog.SplitBackend{Service: entity.Name{Namespace: "shop", Name: "v" + string(rune('1'+i))}, Weight: w})
 		}
 		return s
 	}

@@ -11,6 +11,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
 const (
@@ -58,7 +59,7 @@ func splitBackends(spec splitv1alpha4.TrafficSplitSpec, namespace string, found 
 		found.Reject(ReasonUnsupported, "spec.backends has %d elements, so this TrafficSplit is not used: name at most %d.", len(spec.Backends), maxBackends)
 		return nil
 	}
-	weights := map[catalog.Name]uint32{}
+	weights := map[entity.Name]uint32{}
 	for i, b := range spec.Backends {
 		path := fmt.Sprintf("spec.backends[%d]", i)
 		service, ok := LocalService(b.Service, namespace)
@@ -90,7 +91,7 @@ func splitMatches(spec splitv1alpha4.TrafficSplitSpec, found *Problems) []string
 	for i, ref := range spec.Matches {
 		path, group := fmt.Sprintf("spec.matches[%d]", i), ptr.Deref(ref.APIGroup, "")
 		switch {
-		case ref.Kind != string(catalog.KindHTTPRouteGroup) || group != "" && group != routeAPIGroup:
+		case ref.Kind != string(entity.KindHTTPRouteGroup) || group != "" && group != routeAPIGroup:
 			found.Reject(ReasonUnsupported, "%s is of the kind %.40q of the group %.60q, so this TrafficSplit is not used: use HTTPRouteGroup of %s.", path, ref.Kind, group, routeAPIGroup)
 		case len(validation.IsDNS1123Subdomain(ref.Name)) > 0:
 			found.Reject(ReasonInvalidName, "%s.name %.80q is not the name of an HTTPRouteGroup, so this TrafficSplit is not used: name one in the namespace of this object.", path, ref.Name)
@@ -111,14 +112,14 @@ func totalWeight(backends []catalog.SplitBackend) uint64 {
 }
 
 // LocalService parses the name of a Service in a namespace: the short name, or any of its DNS names.
-func LocalService(text, namespace string) (catalog.Name, bool) {
+func LocalService(text, namespace string) (entity.Name, bool) {
 	name, domain, qualified := strings.Cut(strings.TrimSuffix(text, "."), ".")
 	if len(validation.IsDNS1123Label(name)) > 0 {
-		return catalog.Name{}, false
+		return entity.Name{}, false
 	}
 	local := !qualified
 	for _, suffix := range []string{"", ".svc", ".svc.cluster.local"} {
 		local = local || domain == namespace+suffix
 	}
-	return catalog.Name{Namespace: namespace, Name: name}, local
+	return entity.Name{Namespace: namespace, Name: name}, local
 }

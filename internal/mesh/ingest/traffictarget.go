@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
 
@@ -74,8 +75,8 @@ func targetRules(spec accessv1alpha3.TrafficTargetSpec, found *Problems) ([]cata
 			found.Warn(ReasonNotCaptured, "%s refers to UDPRoute %.80q and is not enforced, because sidecars do not intercept UDP; the other rules of this TrafficTarget count.", path, r.Name)
 			continue
 		}
-		rule := catalog.TargetRule{Kind: catalog.Kind(r.Kind), Name: r.Name, Matches: r.Matches}
-		if rule.Kind != catalog.KindHTTPRouteGroup && rule.Kind != catalog.KindTCPRoute {
+		rule := catalog.TargetRule{Kind: entity.Kind(r.Kind), Name: r.Name, Matches: r.Matches}
+		if rule.Kind != entity.KindHTTPRouteGroup && rule.Kind != entity.KindTCPRoute {
 			found.Reject(ReasonUnsupported, "%s has the kind %.40q, which is not acted on, so this TrafficTarget grants nothing: use HTTPRouteGroup or TCPRoute.", path, rule.Kind)
 			usable = false
 		}
@@ -92,7 +93,7 @@ func targetRules(spec accessv1alpha3.TrafficTargetSpec, found *Problems) ([]cata
 // without matches stay apart from those with matches.
 func mergeRules(rules []catalog.TargetRule) []catalog.TargetRule {
 	type key struct {
-		kind  catalog.Kind
+		kind  entity.Kind
 		name  string
 		named bool
 	}

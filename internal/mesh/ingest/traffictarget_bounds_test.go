@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
 const anySource = "destination: {kind: ServiceAccount, name: web, namespace: shop}\nsources: [{kind: ServiceAccount, name: me, namespace: shop}]\n"
@@ -27,10 +28,10 @@ rules:
 		t.Fatalf("target %v, problems %v", target, problems)
 	}
 	want := []catalog.TargetRule{
-		{Kind: catalog.KindHTTPRouteGroup, Name: "g", Matches: []string{"a", "b"}},
-		{Kind: catalog.KindTCPRoute, Name: "g"},
-		{Kind: catalog.KindHTTPRouteGroup, Name: "g"},
-		{Kind: catalog.KindHTTPRouteGroup, Name: "h", Matches: []string{"a"}},
+		{Kind: entity.KindHTTPRouteGroup, Name: "g", Matches: []string{"a", "b"}},
+		{Kind: entity.KindTCPRoute, Name: "g"},
+		{Kind: entity.KindHTTPRouteGroup, Name: "g"},
+		{Kind: entity.KindHTTPRouteGroup, Name: "h", Matches: []string{"a"}},
 	}
 	if diff := cmp.Diff(want, target.Rules); diff != "" {
 		t.Errorf("rules (-want +got):\n%s", diff)

@@ -11,6 +11,7 @@ import (
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 )
 
@@ -35,7 +36,7 @@ type Facts struct {
 	// Exclusive is true if an object can make another one of the same kind ineffective, in whole or in part.
 	Exclusive bool
 	// YieldsTo is the other kind whose objects have precedence over objects of this kind, if any.
-	YieldsTo catalog.Kind
+	YieldsTo entity.Kind
 	// Clients is the path of the service account, or of the list of them, whose requests an object configures.
 	Clients []string
 	// MeshWide is true if objects in the namespace of the mesh concern all namespaces.
@@ -59,7 +60,7 @@ func policy[E interface {
 	comparable
 	catalog.Entry
 }](kind schema.GroupVersionKind, read func(*unstructured.Unstructured) (E, []ingest.Problem), facts Facts) Kind {
-	source := SourceOf(catalog.Kind(kind.Kind), Object(kind), read)
+	source := SourceOf(entity.Kind(kind.Kind), Object(kind), read)
 	return Kind{GroupVersionKind: kind, source: &source, Facts: facts}
 }
 

@@ -17,6 +17,7 @@ import (
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -24,7 +25,7 @@ import (
 // Source describes one kind of Kubernetes object: what to watch, and how to convert it to a catalog entry.
 type Source struct {
 	// Kind is the kind of the entries.
-	Kind catalog.Kind
+	Kind entity.Kind
 	// Object is an empty object of the watched kind.
 	Object client.Object
 	// Ingest converts an object. The entry is nil if the object is not part of the mesh; problems describe omitted parts.
@@ -35,31 +36,31 @@ type Source struct {
 
 // RefOf returns the catalog reference of an object with the given name. The entry of a namespace has its name in the
 // Namespace field, and the settings have no name. No other MeshConfig has an entry.
-func RefOf(kind catalog.Kind, name catalog.Name) catalog.Ref {
+func RefOf(kind entity.Kind, name entity.Name) entity.Ref {
 	switch kind {
-	case catalog.KindNamespace:
-		return catalog.Ref{Kind: kind, Name: catalog.Name{Namespace: name.Name}}
-	case catalog.KindSettings:
+	case entity.KindNamespace:
+		return entity.Ref{Kind: kind, Name: entity.Name{Namespace: name.Name}}
+	case entity.KindSettings:
 		if name.Name == names.MeshConfig {
-			return catalog.Ref{Kind: kind}
+			return entity.Ref{Kind: kind}
 		}
 	}
-	return catalog.Ref{Kind: kind, Name: name}
+	return entity.Ref{Kind: kind, Name: name}
 }
 
 // EntryKind returns the kind of the entries of a kind of objects. Two of them have the name TCPRoute.
-func EntryKind(kind schema.GroupVersionKind) catalog.Kind {
+func EntryKind(kind schema.GroupVersionKind) entity.Kind {
 	if kind.GroupKind() == GatewayTCPRoute.GroupKind() {
-		return catalog.KindGatewayTCPRoute
+		return entity.KindGatewayTCPRoute
 	}
-	return catalog.Kind(kind.Kind)
+	return entity.Kind(kind.Kind)
 }
 
 // SourceOf returns a Source for a typed ingest function. A nil entry means that the object is not part of the mesh.
 func SourceOf[T client.Object, E interface {
 	comparable
 	catalog.Entry
-}](kind catalog.Kind, object T, convert func(T) (E, []ingest.Problem)) Source {
+}](kind entity.Kind, object T, convert func(T) (E, []ingest.Problem)) Source {
 	return Source{
 		Kind:   kind,
 		Object: object,
@@ -97,12 +98,12 @@ func Typed(object *unstructured.Unstructured, empty client.Object) (client.Objec
 func Workloads(mesh string) []Source {
 	namespace := func(ns *corev1.Namespace) (*catalog.Namespace, []ingest.Problem) { return ingest.Namespace(ns, mesh) }
 	return []Source{
-		SourceOf(catalog.KindNamespace, &corev1.Namespace{}, namespace),
-		SourceOf(catalog.KindNamespaceLabels, &corev1.Namespace{}, withoutProblems(ingest.NamespaceLabels)),
-		SourceOf(catalog.KindServiceAccount, &corev1.ServiceAccount{}, withoutProblems(ingest.ServiceAccount)),
-		SourceOf(catalog.KindPod, &corev1.Pod{}, withoutProblems(ingest.Pod)),
-		SourceOf(catalog.KindService, &corev1.Service{}, ingest.Service),
-		SourceOf(catalog.KindEndpointSlice, &discoveryv1.EndpointSlice{}, ingest.EndpointSlice),
+		SourceOf(entity.KindNamespace, &corev1.Namespace{}, namespace),
+		SourceOf(entity.KindNamespaceLabels, &corev1.Namespace{}, withoutProblems(ingest.NamespaceLabels)),
+		SourceOf(entity.KindServiceAccount, &corev1.ServiceAccount{}, withoutProblems(ingest.ServiceAccount)),
+		SourceOf(entity.KindPod, &corev1.Pod{}, withoutProblems(ingest.Pod)),
+		SourceOf(entity.KindService, &corev1.Service{}, ingest.Service),
+		SourceOf(entity.KindEndpointSlice, &discoveryv1.EndpointSlice{}, ingest.EndpointSlice),
 	}
 }
 
@@ -129,14 +130,14 @@ var (
 // GatewayAPI returns the kinds that configure the ingress gateway of a mesh, or route the requests to its Services. GatewayClass is the first.
 func GatewayAPI(mesh string) []Source {
 	return []Source{
-		SourceOf(catalog.KindGatewayClass, Object(GatewayClass), ingest.GatewayClass(mesh)),
-		SourceOf(catalog.KindGateway, Object(Gateway), ingest.Gateway),
-		SourceOf(catalog.KindHTTPRoute, Object(HTTPRoute), ingest.HTTPRoute),
-		SourceOf(catalog.KindGRPCRoute, Object(GRPCRoute), ingest.GRPCRoute),
-		SourceOf(catalog.KindTLSRoute, Object(TLSRoute), ingest.TLSRoute),
-		SourceOf(catalog.KindGatewayTCPRoute, Object(GatewayTCPRoute), ingest.GatewayTCPRoute),
-		SourceOf(catalog.KindReferenceGrant, Object(ReferenceGrant), ingest.ReferenceGrant),
-		SourceOf(catalog.KindBackendTLSPolicy, Object(BackendTLSPolicy), ingest.BackendTLSPolicy),
+		SourceOf(entity.KindGatewayClass, Object(GatewayClass), ingest.GatewayClass(mesh)),
+		SourceOf(entity.KindGateway, Object(Gateway), ingest.Gateway),
+		SourceOf(entity.KindHTTPRoute, Object(HTTPRoute), ingest.HTTPRoute),
+		SourceOf(entity.KindGRPCRoute, Object(GRPCRoute), ingest.GRPCRoute),
+		SourceOf(entity.KindTLSRoute, Object(TLSRoute), ingest.TLSRoute),
+		SourceOf(entity.KindGatewayTCPRoute, Object(GatewayTCPRoute), ingest.GatewayTCPRoute),
+		SourceOf(entity.KindReferenceGrant, Object(ReferenceGrant), ingest.ReferenceGrant),
+		SourceOf(entity.KindBackendTLSPolicy, Object(BackendTLSPolicy), ingest.BackendTLSPolicy),
 	}
 }
 
@@ -147,7 +148,7 @@ var ServiceCIDR = networkingv1.SchemeGroupVersion.WithKind("ServiceCIDR")
 func Network() []Source {
 	object := &networkingv1.ServiceCIDR{}
 	object.SetGroupVersionKind(ServiceCIDR) // by which the control plane finds out whether the cluster defines the kind
-	return []Source{SourceOf(catalog.KindServiceCIDR, object, withoutProblems(ingest.ServiceCIDR))}
+	return []Source{SourceOf(entity.KindServiceCIDR, object, withoutProblems(ingest.ServiceCIDR))}
 }
 
 // MeshConfig watches the MeshConfig named osm-mesh-config and calls listener with every version. Other MeshConfigs are ignored.
@@ -159,7 +160,7 @@ func MeshConfig(listener func(*configv1alpha2.MeshConfig)) Source {
 		listener(mc)
 		return ingest.MeshConfig(mc)
 	}
-	return SourceOf(catalog.KindSettings, &configv1alpha2.MeshConfig{}, convert)
+	return SourceOf(entity.KindSettings, &configv1alpha2.MeshConfig{}, convert)
 }
 
 // CacheOptions reduces the objects of frequent kinds to the fields that ingest reads.

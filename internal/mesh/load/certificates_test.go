@@ -8,7 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
 	"github.com/openservicemesh/osm-operator/internal/testing/loadtest"
@@ -70,7 +70,7 @@ func TestPlanAssumesCertificates(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := certificates(after); !slices.Equal(got, []string{"shop/two"}) || !slices.Contains(touched, catalog.Dep{Kind: catalog.DepGateways}) {
+	if got := certificates(after); !slices.Equal(got, []string{"shop/two"}) || !slices.Contains(touched, entity.Dep{Kind: entity.DepGateways}) {
 		t.Errorf("after the edit, the listeners have %q, and %v changed", got, touched)
 	}
 	if got := certificates(loaded); !slices.Equal(got, []string{"shop/one"}) {
@@ -94,7 +94,7 @@ func TestPlanAssumesCredentials(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := catalog.Name{Namespace: "shop", Name: "outside"}
+	name := entity.Name{Namespace: "shop", Name: "outside"}
 	if got := loaded.Catalog.View().EgressCredential(name); got == nil || got.Problem != "" {
 		t.Errorf("the Secret has the entry %+v, want a usable one", got)
 	}
@@ -125,7 +125,7 @@ func TestPlanAssumesAuthorities(t *testing.T) {
 	if _, err := loaded.Edit("osm", loadtest.Scheme(t), nil, all[4:]); err != nil {
 		t.Fatal(err)
 	}
-	if got := loaded.Catalog.View().GatewayAuthorities(catalog.Name{Namespace: "shop", Name: "clients"}); got != nil {
+	if got := loaded.Catalog.View().GatewayAuthorities(entity.Name{Namespace: "shop", Name: "clients"}); got != nil {
 		t.Errorf("without the Gateway, the ConfigMap has the entry %+v", got)
 	}
 }

@@ -10,12 +10,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 )
 
 // Kinds returns the kinds of objects that define a mesh, with their catalog kinds.
-func Kinds(mesh string, scheme *runtime.Scheme) (map[schema.GroupKind]catalog.Kind, error) {
-	kinds := map[schema.GroupKind]catalog.Kind{}
+func Kinds(mesh string, scheme *runtime.Scheme) (map[schema.GroupKind]entity.Kind, error) {
+	kinds := map[schema.GroupKind]entity.Kind{}
 	for _, source := range Sources(mesh) {
 		kind, err := apiutil.GVKForObject(source.Object, scheme)
 		if err != nil {
@@ -43,7 +44,7 @@ func (l *Loaded) Clone() *Loaded {
 }
 
 // unread returns the entry of an object without a usable part.
-func (l *Loaded) unread(object catalog.Ref) *catalog.Unread {
+func (l *Loaded) unread(object entity.Ref) *catalog.Unread {
 	unread := &catalog.Unread{Object: kinds.RefOf(object.Kind, object.Name)}
 	at := slices.IndexFunc(l.Findings, func(f Finding) bool { return f.Kind == object.Kind && f.Name == object.Name })
 	if at >= 0 {
@@ -54,8 +55,8 @@ func (l *Loaded) unread(object catalog.Ref) *catalog.Unread {
 
 // Edit adds or replaces the objects in put and deletes those in remove. It returns the dependencies that changed. Objects
 // of other kinds are ignored.
-func (l *Loaded) Edit(mesh string, scheme *runtime.Scheme, put, remove []*unstructured.Unstructured) ([]catalog.Dep, error) {
-	touched := map[catalog.Dep]struct{}{}
+func (l *Loaded) Edit(mesh string, scheme *runtime.Scheme, put, remove []*unstructured.Unstructured) ([]entity.Dep, error) {
+	touched := map[entity.Dep]struct{}{}
 	removed, added := sortByKind(remove), sortByKind(put)
 	for _, source := range Sources(mesh) {
 		kind, err := apiutil.GVKForObject(source.Object, scheme)
@@ -74,10 +75,10 @@ func (l *Loaded) Edit(mesh string, scheme *runtime.Scheme, put, remove []*unstru
 	for _, dep := range l.assumeCertificates() {
 		touched[dep] = struct{}{}
 	}
-	return slices.SortedFunc(maps.Keys(touched), catalog.Dep.Compare), nil
+	return slices.SortedFunc(maps.Keys(touched), entity.Dep.Compare), nil
 }
 
-func (l *Loaded) replace(source kinds.Source, object namedObject, touched map[catalog.Dep]struct{}) error {
+func (l *Loaded) replace(source kinds.Source, object namedObject, touched map[entity.Dep]struct{}) error {
 	var next conversion
 	if err := next.convert(source, object); err != nil {
 		return err
@@ -92,21 +93,21 @@ func (l *Loaded) replace(source kinds.Source, object namedObject, touched map[ca
 	return nil
 }
 
-func (l *Loaded) remove(source kinds.Source, object namedObject, touched map[catalog.Dep]struct{}) {
+func (l *Loaded) remove(source kinds.Source, object namedObject, touched map[entity.Dep]struct{}) {
 	name := object.Name
 	l.dropFindings(source.Kind, name)
-	delete(l.Names, catalog.Ref{Kind: source.Kind, Name: name})
+	delete(l.Names, entity.Ref{Kind: source.Kind, Name: name})
 	ref := kinds.RefOf(source.Kind, name)
 	delete(l.Entries, ref)
 	l.apply(catalog.Change{Ref: ref}, touched)
 }
 
 // dropFindings removes the findings about an object.
-func (l *Loaded) dropFindings(kind catalog.Kind, name catalog.Name) {
+func (l *Loaded) dropFindings(kind entity.Kind, name entity.Name) {
 	l.Findings = slices.DeleteFunc(l.Findings, func(f Finding) bool { return f.Kind == kind && f.Name == name })
 }
 
-func (l *Loaded) apply(change catalog.Change, touched map[catalog.Dep]struct{}) {
+func (l *Loaded) apply(change catalog.Change, touched map[entity.Dep]struct{}) {
 	for _, dep := range l.Catalog.Apply([]catalog.Change{change}) {
 		touched[dep] = struct{}{}
 	}

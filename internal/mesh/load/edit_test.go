@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
 	"github.com/openservicemesh/osm-operator/internal/testing/loadtest"
 )
@@ -39,13 +39,13 @@ func TestEdit_OfClone(t *testing.T) {
 	if diff := cmp.Diff(loadAll(all[:5]...), before, ignore, cmpopts.EquateComparable(netip.Prefix{}, netip.Addr{})); diff != "" {
 		t.Errorf("the original has changed (-want +got):\n%s", diff)
 	}
-	web := catalog.Name{Namespace: "shop", Name: "web"}
+	web := entity.Name{Namespace: "shop", Name: "web"}
 	if backers := edited.Catalog.View().ServiceIdentities(web); len(backers) != 0 {
 		t.Errorf("%v are behind shop/web, which selects no pods", backers)
 	}
 	found := false
 	for _, dep := range touched {
-		found = found || dep == catalog.Dep{Kind: catalog.DepServiceIdentities, Name: web}
+		found = found || dep == entity.DepServiceIdentities.Of(web)
 	}
 	if !found {
 		t.Errorf("the changed dependencies %v lack the backers of shop/web", touched)

@@ -13,6 +13,7 @@ import (
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
@@ -22,17 +23,17 @@ import (
 type Loaded struct {
 	Catalog *catalog.Catalog
 	// Names contains all objects, including those without an entry because of their problems.
-	Names map[catalog.Ref]struct{}
+	Names map[entity.Ref]struct{}
 	// Entries contains the entries of the objects.
-	Entries map[catalog.Ref]catalog.Entry
+	Entries map[entity.Ref]catalog.Entry
 	// Findings contains the problems of the objects, ordered by kind and name.
 	Findings []Finding
 }
 
 // Finding is a problem of one object.
 type Finding struct {
-	Kind catalog.Kind
-	Name catalog.Name
+	Kind entity.Kind
+	Name entity.Name
 	ingest.Problem
 }
 
@@ -71,7 +72,7 @@ func FromObjects(mesh string, scheme *runtime.Scheme, objects []*unstructured.Un
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	loaded := &Loaded{Catalog: catalog.New(), Names: map[catalog.Ref]struct{}{}, Entries: map[catalog.Ref]catalog.Entry{}}
+	loaded := &Loaded{Catalog: catalog.New(), Names: map[entity.Ref]struct{}{}, Entries: map[entity.Ref]catalog.Entry{}}
 	for i, source := range all {
 		for j, object := range lists[i] {
 			loaded.add(source.Kind, object.Name, results[i][j])
@@ -86,7 +87,7 @@ const batchSize = 1000
 
 // namedObject caches the name of an object, which is used often.
 type namedObject struct {
-	catalog.Name
+	entity.Name
 	*unstructured.Unstructured
 }
 
@@ -95,7 +96,7 @@ func sortByKind(objects []*unstructured.Unstructured) map[schema.GroupKind][]nam
 	kinds := map[schema.GroupKind][]namedObject{}
 	for _, object := range objects {
 		kind := object.GroupVersionKind().GroupKind()
-		kinds[kind] = append(kinds[kind], namedObject{catalog.Name{Namespace: object.GetNamespace(), Name: object.GetName()}, object})
+		kinds[kind] = append(kinds[kind], namedObject{entity.Name{Namespace: object.GetNamespace(), Name: object.GetName()}, object})
 	}
 	for _, list := range kinds {
 		slices.SortStableFunc(list, func(a, b namedObject) int { return a.Compare(b.Name) })
@@ -119,8 +120,8 @@ func (r *conversion) convert(source kinds.Source, object namedObject) error {
 }
 
 // add records the conversion of one object.
-func (l *Loaded) add(kind catalog.Kind, name catalog.Name, r conversion) {
-	l.Names[catalog.Ref{Kind: kind, Name: name}] = struct{}{}
+func (l *Loaded) add(kind entity.Kind, name entity.Name, r conversion) {
+	l.Names[entity.Ref{Kind: kind, Name: name}] = struct{}{}
 	for _, problem := range r.problems {
 		l.Findings = append(l.Findings, Finding{Kind: kind, Name: name, Problem: problem})
 	}
@@ -129,7 +130,7 @@ func (l *Loaded) add(kind catalog.Kind, name catalog.Name, r conversion) {
 		l.Catalog.Apply([]catalog.Change{catalog.Set(r.entry)})
 		return
 	}
-	l.Catalog.Apply([]catalog.Change{catalog.Set(l.unread(catalog.Ref{Kind: kind, Name: name}))})
+	l.Catalog.Apply([]catalog.Change{catalog.Set(l.unread(entity.Ref{Kind: kind, Name: name}))})
 }
 
 // assumedCertificate replaces the content of Secrets and ConfigMaps.
@@ -137,13 +138,13 @@ const assumedCertificate = "assumed"
 
 // assumeCertificates adds an entry for each Secret, and each ConfigMap with authorities, that Gateways and Egresses use, and removes the others. It returns the
 // dependencies that changed. They are not read, because few users may: they are assumed to have valid certificates that do not change.
-func (l *Loaded) assumeCertificates() []catalog.Dep {
+func (l *Loaded) assumeCertificates() []entity.Dep {
 	used := l.assumedEntries()
 	var changes []catalog.Change
 	for ref := range l.Entries {
-		isSecret := slices.Contains([]catalog.Kind{
-			catalog.KindGatewayCertificate, catalog.KindGatewayAuthorities, catalog.KindEgressCredential,
-			catalog.KindBackendAuthorities,
+		isSecret := slices.Contains([]entity.Kind{
+			entity.KindGatewayCertificate, entity.KindGatewayAuthorities, entity.KindEgressCredential,
+			entity.KindBackendAuthorities,
 		}, ref.Kind)
 		if isSecret && !slices.ContainsFunc(used, func(entry catalog.Entry) bool { return entry.Ref() == ref }) {
 			changes = append(changes, catalog.Change{Ref: ref})

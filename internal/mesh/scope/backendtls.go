@@ -5,6 +5,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
 )
@@ -12,14 +13,14 @@ import (
 // EgressAuthorities are the authorities of servers outside the mesh, in PEM.
 type EgressAuthorities struct {
 	// Policy is the BackendTLSPolicy that names them.
-	Policy catalog.Name
+	Policy entity.Name
 	PEM    []byte
 }
 
 // egressAuthorities returns the authorities by which servers outside the mesh are verified. A policy that cannot be used has none.
 func egressAuthorities(ports []authz.EgressPort) []EgressAuthorities {
 	var list []EgressAuthorities
-	known := map[catalog.Name]struct{}{}
+	known := map[entity.Name]struct{}{}
 	for _, port := range ports {
 		for _, host := range port.Hosts {
 			if host.BackendTLS == nil || host.BackendTLS.Unusable {
@@ -99,7 +100,7 @@ func extensionServices(log *telemetry.AccessLog, authorizations []extauthz.Serve
 func HasUnreadAuthorities(v *catalog.View, key Key) bool {
 	isUnread := func(policy *catalog.BackendTLSPolicy) bool {
 		return policy != nil && slices.ContainsFunc(policy.Authorities, func(name string) bool {
-			return v.BackendAuthorities(catalog.Name{Namespace: policy.Name.Namespace, Name: name}) == nil
+			return v.BackendAuthorities(entity.Name{Namespace: policy.Name.Namespace, Name: name}) == nil
 		})
 	}
 	settings := v.Settings()

@@ -8,6 +8,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
@@ -23,7 +24,7 @@ func TestEgressAuthorities(t *testing.T) {
 			&catalog.Settings{EgressPolicies: true}, &catalog.Namespace{Name: "ns", Monitored: true},
 			&catalog.Egress{
 				Name: meshtest.Name("ns", "api"), Sources: []identity.ServiceAccount{client}, Hosts: []string{"a.example.com", "b.example.com"},
-				Ports: []catalog.EgressPort{{Number: 80, Protocol: catalog.ProtocolHTTP}},
+				Ports: []catalog.EgressPort{{Number: 80, Protocol: inventory.ProtocolHTTP}},
 			},
 			&catalog.BackendTLSPolicy{
 				Name: meshtest.Name("ns", "p"), Hostname: "a.example.com", Authorities: []string{content},
@@ -94,7 +95,7 @@ func TestServerTLS(t *testing.T) {
 // policy outside the mesh does not.
 func TestHostTLS(t *testing.T) {
 	pod := meshtest.Pod("ns", "web", "web", "web", "10.0.0.1")
-	service := meshtest.Service("ns", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP)
+	service := meshtest.Service("ns", "web", "web", "10.96.0.1", 80, inventory.ProtocolHTTP)
 	policy := func(namespace, service, section string) *catalog.BackendTLSPolicy {
 		return &catalog.BackendTLSPolicy{
 			Name: meshtest.Name(namespace, service+section), Hostname: service + section, Authorities: []string{"ca"},
@@ -111,7 +112,7 @@ func TestHostTLS(t *testing.T) {
 			Kind: upstream.Kind, Name: meshtest.Name("ns", "web"), Service: service.Name,
 			GlobalRequests: &upstream.GlobalRequestLimit{GlobalLimit: upstream.GlobalLimit{Address: "limits.ns.svc", Port: 8081}},
 		},
-		&catalog.Service{Name: meshtest.Name("ns", "limits"), Ports: []catalog.Port{{Name: "grpc", Number: 8081}}},
+		&inventory.Service{Name: meshtest.Name("ns", "limits"), Ports: []inventory.Port{{Name: "grpc", Number: 8081}}},
 		&catalog.ExtensionService{Name: meshtest.Name("ns", "collector"), Address: "otel.ns.svc", Port: 4317},
 		&telemetry.Policy{Name: meshtest.Name("ns", "logs"), Export: meshtest.Name("ns", "collector")},
 		policy("osm-system", "jaeger", ""), policy("outside", "opa", ""), policy("ns", "limits", ""), policy("ns", "limits", "grpc"), policy("ns", "limits", "http"), policy("ns", "otel", ""),

@@ -7,6 +7,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -61,7 +62,7 @@ func offering(services int, permissive bool) *catalog.Catalog {
 		}
 		one := meshtest.Pod("a", name+"-1", name, name, at(10, 1))
 		two := meshtest.Pod("a", name+"-2", name, name, at(10, 2))
-		service := meshtest.Service("a", name, name, at(172, 0), 80, catalog.ProtocolHTTP)
+		service := meshtest.Service("a", name, name, at(172, 0), 80, inventory.ProtocolHTTP)
 		entries = append(entries, one, two, service, meshtest.Slice(service.Name, one, two),
 			meshtest.Target(name, one.Identity(), []catalog.TargetRule{meshtest.HTTP("routes")}, meshtest.SA("a", "client")))
 	}

@@ -8,7 +8,9 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
@@ -21,7 +23,7 @@ type Destinations struct {
 	Clusters []Cluster
 	Divided  []Cluster
 	// Limited are the TrafficSplits that are not complete because of MaxSplitRoutes, sorted.
-	Limited []catalog.Ref
+	Limited []entity.Ref
 }
 
 // Build builds the scope of a key. The view records its dependencies.
@@ -38,11 +40,11 @@ func BuildWithShared(v *catalog.View, domains identity.TrustDomains, key Key, sh
 
 // BuildFromParts is BuildWithShared without shared destinations, and with the parts of an earlier call for the same key that have not changed. It adds those of
 // Services with many routes, and removes those of Services that the client may not call any more. The view records what all parts depend on.
-func BuildFromParts(v *catalog.View, domains identity.TrustDomains, key Key, parts map[catalog.Name]*Part) *Scope {
+func BuildFromParts(v *catalog.View, domains identity.TrustDomains, key Key, parts map[entity.Name]*Part) *Scope {
 	return build(v, domains, key, nil, parts)
 }
 
-func build(v *catalog.View, domains identity.TrustDomains, key Key, shared *Destinations, parts map[catalog.Name]*Part) *Scope {
+func build(v *catalog.View, domains identity.TrustDomains, key Key, shared *Destinations, parts map[entity.Name]*Part) *Scope {
 	settings := v.Settings()
 	s := &Scope{Common: Common{
 		Key: key, TLS: settings.TLS, AcceptAnyClient: settings.Teardown > 0, Tracing: settings.Tracing, AccessLog: telemetry.AccessLogOf(v, key.Telemetry),
@@ -62,7 +64,7 @@ func build(v *catalog.View, domains identity.TrustDomains, key Key, shared *Dest
 }
 
 // addSidecar adds what the application accepts, and where it may connect to.
-func (s *Scope) addSidecar(v *catalog.View, settings *catalog.Settings, shared *Destinations, parts map[catalog.Name]*Part) {
+func (s *Scope) addSidecar(v *catalog.View, settings *catalog.Settings, shared *Destinations, parts map[entity.Name]*Part) {
 	key := s.Key
 	s.ExternalAuthorization, s.Authorizations = settings.ExternalAuthorization, extauthz.Servers(v, key.Authorization, key.MeshAuthorization)
 	s.Passthrough = settings.Teardown == catalog.TeardownPassthrough
@@ -145,7 +147,7 @@ func (o outboundBuilder) destinations() Destinations {
 
 // inbound returns one element per distinct container port of the Service. Several Service ports may target one
 // container port.
-func inbound(v *catalog.View, key Key, service *catalog.Service) []Inbound {
+func inbound(v *catalog.View, key Key, service *inventory.Service) []Inbound {
 	var list []Inbound
 	seen := map[uint16]bool{}
 	setting := authz.UpstreamSetting(v, service.Name)
@@ -210,15 +212,15 @@ func permissiveAnywhere(v *catalog.View) bool {
 
 // reachable are the Services that the client may be able to call, sorted: Services of permissive namespaces, Services
 // that TrafficTargets let it call, and those with splits and routes to them.
-func (o outboundBuilder) reachable() []catalog.Name {
+func (o outboundBuilder) reachable() []entity.Name {
 	services := slices.Concat(authz.GrantedServices(o.view, o.client), authz.PermissiveServices(o.view), authz.RoutedToPermissive(o.view, o.client.Namespace))
-	slices.SortFunc(services, catalog.Name.Compare)
+	slices.SortFunc(services, entity.Name.Compare)
 	return slices.Compact(services)
 }
 
 // ServicePort is a port of a Service.
 type ServicePort struct {
-	Service catalog.Name
+	Service entity.Name
 	Port    uint16
 }
 
@@ -231,16 +233,16 @@ func MaxSplitRoutes(v *catalog.View, client identity.ServiceAccount, namespace s
 }
 
 // LeftOutSplits returns the TrafficSplits whose routes the sidecar of a client does not have because of MaxSplitRoutes, by port of their root Service.
-func LeftOutSplits(v *catalog.View, client identity.ServiceAccount) map[ServicePort]map[catalog.Ref]struct{} {
+func LeftOutSplits(v *catalog.View, client identity.ServiceAccount) map[ServicePort]map[entity.Ref]struct{} {
 	if UsesSharedDestinations(v, client) {
 		client = identity.ServiceAccount{}
 	}
-	found := map[ServicePort]map[catalog.Ref]struct{}{}
+	found := map[ServicePort]map[entity.Ref]struct{}{}
 	o := newOutboundBuilder(v, client)
 	o.leaveOut = func(out Outbound, split *catalog.TrafficSplit) {
 		port := ServicePort{out.Service, out.Port}
 		if found[port] == nil {
-			found[port] = map[catalog.Ref]struct{}{}
+			found[port] = map[entity.Ref]struct{}{}
 		}
 		found[port][split.Ref()] = struct{}{}
 	}
@@ -262,7 +264,7 @@ func (s *Scope) limitRoutes() {
 	}
 	for i := range s.Ingress {
 		if in := &s.Ingress[i]; !outside.Admit(s.Key.Identity.Namespace, in.weight()) {
-			outside.Record(catalog.Ref{Kind: ingressbackend.Kind, Name: in.Policy})
+			outside.Record(entity.Ref{Kind: ingressbackend.Kind, Name: in.Policy})
 			in.admitNobody()
 			s.DeniedPorts++
 		}
@@ -275,7 +277,7 @@ func (s *Scope) limitRoutes() {
 func recordLimited(limit *authz.RouteLimit, in *Inbound, w portWeight) {
 	for _, rule := range in.Rules.Network {
 		namespace, name, _ := strings.Cut(rule.Policy, "/")
-		limit.Record(catalog.Ref{Kind: catalog.KindTrafficTarget, Name: catalog.Name{Namespace: namespace, Name: name}})
+		limit.Record(entity.Ref{Kind: entity.KindTrafficTarget, Name: entity.Name{Namespace: namespace, Name: name}})
 	}
 	if in.Limits != nil && w.limits > w.rules/10 {
 		limit.Record(in.Limits.Policy)
@@ -283,14 +285,14 @@ func recordLimited(limit *authz.RouteLimit, in *Inbound, w portWeight) {
 }
 
 // AddLimited adds a policy that is not complete to Limited.
-func (s *Scope) AddLimited(policy catalog.Ref) { s.addLimited([]catalog.Ref{policy}) }
+func (s *Scope) AddLimited(policy entity.Ref) { s.addLimited([]entity.Ref{policy}) }
 
 // addLimited adds policies to Limited.
-func (s *Scope) addLimited(policies []catalog.Ref) {
+func (s *Scope) addLimited(policies []entity.Ref) {
 	if len(policies) == 0 {
 		return
 	}
 	s.Limited = append(s.Limited, policies...)
-	slices.SortFunc(s.Limited, catalog.Ref.Compare)
+	slices.SortFunc(s.Limited, entity.Ref.Compare)
 	s.Limited = slices.Compact(s.Limited)
 }

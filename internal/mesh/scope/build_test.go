@@ -11,7 +11,9 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -21,7 +23,7 @@ const trustDomain = "cluster.local"
 // built is a value made from a view, with the view's dependencies.
 type built struct {
 	value any
-	deps  []catalog.Dep
+	deps  []entity.Dep
 }
 
 func buildAll(c *catalog.Catalog) map[string]built {
@@ -55,7 +57,7 @@ func TestUnaffectedScopesDoNotChange(t *testing.T) {
 		c.Apply(rapid.SliceOfN(Change(), 5, 25).Draw(t, "start"))
 		for range 10 {
 			before := buildAll(c)
-			affected := map[catalog.Dep]bool{}
+			affected := map[entity.Dep]bool{}
 			for _, dep := range c.Apply(rapid.SliceOfN(Change(), 1, 3).Draw(t, "edit")) {
 				affected[dep] = true
 			}
@@ -64,7 +66,7 @@ func TestUnaffectedScopesDoNotChange(t *testing.T) {
 	})
 }
 
-func checkUnaffected(t *rapid.T, before, after map[string]built, affected map[catalog.Dep]bool) {
+func checkUnaffected(t *rapid.T, before, after map[string]built, affected map[entity.Dep]bool) {
 	for name, old := range before {
 		hit := false
 		for _, dep := range old.deps {
@@ -84,7 +86,7 @@ func checkUnaffected(t *rapid.T, before, after map[string]built, affected map[ca
 func TestIncrementalChangesEqualFullBuild(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		changes := rapid.SliceOfN(Change(), 1, 40).Draw(t, "changes")
-		edited, last := catalog.New(), map[catalog.Ref]catalog.Change{}
+		edited, last := catalog.New(), map[entity.Ref]catalog.Change{}
 		for _, change := range changes {
 			edited.Apply([]catalog.Change{change})
 			last[change.Ref] = change
@@ -107,10 +109,10 @@ func TestBuild(t *testing.T) {
 	v2 := Pod("shop", "v2-0", "v2", "v2", "10.0.0.2")
 	db := Pod("shop", "db-0", "db", "db", "10.0.0.3")
 	buyer := Pod("buy", "buyer-0", "buyer", "buyer", "10.0.0.9")
-	root := Service("shop", "root", "v1", "10.96.0.1", 80, catalog.ProtocolHTTP)
-	sv1 := Service("shop", "v1", "v1", "10.96.0.2", 80, catalog.ProtocolHTTP)
-	sv2 := Service("shop", "v2", "v2", "10.96.0.3", 80, catalog.ProtocolHTTP)
-	sdb := Service("shop", "db", "db", "", 3306, catalog.ProtocolTCPServerFirst)
+	root := Service("shop", "root", "v1", "10.96.0.1", 80, inventory.ProtocolHTTP)
+	sv1 := Service("shop", "v1", "v1", "10.96.0.2", 80, inventory.ProtocolHTTP)
+	sv2 := Service("shop", "v2", "v2", "10.96.0.3", 80, inventory.ProtocolHTTP)
+	sdb := Service("shop", "db", "db", "", 3306, inventory.ProtocolTCPServerFirst)
 	base := []catalog.Entry{
 		&catalog.Namespace{Name: "shop", Monitored: true}, &catalog.Namespace{Name: "buy", Monitored: true},
 		v1, v2, db, buyer, root, sv1, sv2, sdb, Slice(sv1.Name, v1), Slice(sv2.Name, v2), Slice(root.Name, v1), Slice(sdb.Name, db),
@@ -141,7 +143,7 @@ func TestBuild(t *testing.T) {
 		{"a split of a Service that does not exist adds nothing", []catalog.Entry{
 			toV1, &catalog.TrafficSplit{Name: Name("shop", "split"), Root: Name("shop", "gone"), Backends: []catalog.SplitBackend{{Service: sv1.Name, Weight: 1}}},
 		}, map[string]string{"shop/root:80": "shop/root|80=100", "shop/v1:80": "shop/v1|80=100"}},
-		{"a headless Service without pods has no destination", []catalog.Entry{toDB, &catalog.EndpointSlice{Name: Name("shop", "db-1"), Service: sdb.Name}}, map[string]string{}},
+		{"a headless Service without pods has no destination", []catalog.Entry{toDB, &inventory.EndpointSlice{Name: Name("shop", "db-1"), Service: sdb.Name}}, map[string]string{}},
 		{"permissive mode opens everything", []catalog.Entry{&catalog.Settings{Permissive: true}}, map[string]string{
 			"shop/root:80": "shop/root|80=100", "shop/v1:80": "shop/v1|80=100", "shop/v2:80": "shop/v2|80=100", "shop/db:3306": "shop/db|3306=100",
 		}},
@@ -177,24 +179,24 @@ func outbound(s *scope.Scope) map[string]string {
 // ports uses it, and that all its ports have the same identities.
 func TestPortsOfTwoProtocolsShareTarget(t *testing.T) {
 	client, one, two := Pod("shop", "cart", "cart", "cart", "10.0.0.1"), Pod("shop", "web-1", "web", "one", "10.0.0.2"), Pod("shop", "web-2", "web", "two", "10.0.0.3")
-	service := Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolTCP)
-	service.Ports = []catalog.Port{
-		{Number: 79, TargetPort: 8080, Protocol: catalog.ProtocolTCP},
-		{Number: 80, TargetPort: 8080, Protocol: catalog.ProtocolHTTP},
-		{Number: 81, TargetPort: 8080, Protocol: catalog.ProtocolTCP},
+	service := Service("shop", "web", "web", "10.96.0.1", 80, inventory.ProtocolTCP)
+	service.Ports = []inventory.Port{
+		{Number: 79, TargetPort: 8080, Protocol: inventory.ProtocolTCP},
+		{Number: 80, TargetPort: 8080, Protocol: inventory.ProtocolHTTP},
+		{Number: 81, TargetPort: 8080, Protocol: inventory.ProtocolTCP},
 	}
 	v := Apply(&catalog.Namespace{Name: "shop", Monitored: true}, client, one, two, service, Slice(service.Name, one, two),
 		Group("shop", "paths", "/a"), &catalog.TCPRoute{Name: Name("shop", "port"), Ports: []uint16{8080}},
 		Target("http", one.Identity(), []catalog.TargetRule{HTTP("paths")}, client.Identity()),
 		Target("tcp", two.Identity(), []catalog.TargetRule{TCP("port")}, client.Identity())).View()
 	for _, in := range scope.Build(v, trustDomain, scope.KeyFor(v, one)).Inbound {
-		if in.Protocol != catalog.ProtocolHTTP || len(in.Rules.Routes) != 1 {
+		if in.Protocol != inventory.ProtocolHTTP || len(in.Rules.Routes) != 1 {
 			t.Errorf("inbound port %d = %+v, want HTTP with one route", in.TargetPort, in)
 		}
 	}
 	clusters := scope.Build(v, trustDomain, scope.KeyFor(v, client)).Clusters
 	want := []identity.ServiceAccount{one.Identity(), two.Identity()}
-	if len(clusters) != 1 || clusters[0].Protocol != catalog.ProtocolHTTP || !cmp.Equal(want, clusters[0].Identities) {
+	if len(clusters) != 1 || clusters[0].Protocol != inventory.ProtocolHTTP || !cmp.Equal(want, clusters[0].Identities) {
 		t.Errorf("clusters = %+v, want one of HTTP with the identities %v", clusters, want)
 	}
 }
@@ -203,12 +205,12 @@ func TestPortsOfTwoProtocolsShareTarget(t *testing.T) {
 // several ports share a target port.
 func TestHeadlessPortsShareTarget(t *testing.T) {
 	pod := Pod("shop", "db-0", "db", "db", "10.0.0.1")
-	service := Service("shop", "db", "db", "", 80, catalog.ProtocolHTTP)
-	service.Ports = []catalog.Port{
-		{Number: 80, TargetPort: 8080, Protocol: catalog.ProtocolHTTP},
-		{Number: 81, TargetPort: 8080, Protocol: catalog.ProtocolHTTP},
+	service := Service("shop", "db", "db", "", 80, inventory.ProtocolHTTP)
+	service.Ports = []inventory.Port{
+		{Number: 80, TargetPort: 8080, Protocol: inventory.ProtocolHTTP},
+		{Number: 81, TargetPort: 8080, Protocol: inventory.ProtocolHTTP},
 	}
-	other := Service("shop", "other", "db", "", 80, catalog.ProtocolHTTP)
+	other := Service("shop", "other", "db", "", 80, inventory.ProtocolHTTP)
 	other.Ports[0].TargetPort = 8080
 	v := Apply(&catalog.Namespace{Name: "shop", Monitored: true}, &catalog.Settings{Permissive: true},
 		pod, service, other, Slice(service.Name, pod), Slice(other.Name, pod)).View()
@@ -226,7 +228,7 @@ func TestHeadlessPortsShareTarget(t *testing.T) {
 // terminates without serving: without the listener its sessions would be closed. Requests that are balanced do not go there.
 func TestSessionsOfHeadlessServicesOutliveReadiness(t *testing.T) {
 	pod := Pod("shop", "db-0", "db", "db", "10.0.0.1")
-	service := Service("shop", "db", "db", "", 3306, catalog.ProtocolTCP)
+	service := Service("shop", "db", "db", "", 3306, inventory.ProtocolTCP)
 	build := func(ready bool) (*scope.Scope, scope.Endpoints) {
 		slice := Slice(service.Name, pod)
 		slice.Endpoints[0].Ready = ready
@@ -247,19 +249,19 @@ func TestSessionsOfHeadlessServicesOutliveReadiness(t *testing.T) {
 }
 
 func TestEndpoints(t *testing.T) {
-	service := Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP)
+	service := Service("shop", "web", "web", "10.96.0.1", 80, inventory.ProtocolHTTP)
 	one, two := Pod("shop", "one", "web", "sa1", "10.0.0.1"), Pod("shop", "two", "web", "sa2", "10.0.0.2")
 	plain := Pod("shop", "plain", "web", "sa1", "10.0.0.3")
 	plain.Injected = false
 	slice := Slice(service.Name, one, two, plain)
-	foreign := catalog.Endpoint{Address: netip.MustParseAddr("10.0.0.77"), Pod: one.Name, Ready: true}
-	slice.Endpoints = append(slice.Endpoints, foreign, catalog.Endpoint{Address: netip.MustParseAddr("10.0.0.78"), Ready: true})
+	foreign := inventory.Endpoint{Address: netip.MustParseAddr("10.0.0.77"), Pod: one.Name, Ready: true}
+	slice.Endpoints = append(slice.Endpoints, foreign, inventory.Endpoint{Address: netip.MustParseAddr("10.0.0.78"), Ready: true})
 	draining := Slice(service.Name, one)
 	draining.Endpoints[0].Ready, draining.Endpoints[0].Terminating = false, true
 
 	tests := []struct {
 		name       string
-		slice      *catalog.EndpointSlice
+		slice      *inventory.EndpointSlice
 		identities string
 		want       []string
 	}{

@@ -13,6 +13,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -61,12 +62,12 @@ func TestLimitsOf(t *testing.T) {
 func TestLongIdleTimeout(t *testing.T) {
 	for name, test := range map[string]struct {
 		timeout  time.Duration
-		protocol catalog.Protocol
+		protocol inventory.Protocol
 		want     time.Duration
 	}{
-		"longer":         {2 * time.Hour, catalog.ProtocolTCP, 2 * time.Hour},
-		"the default":    {time.Hour, catalog.ProtocolTCP, 0},
-		"a request port": {2 * time.Hour, catalog.ProtocolHTTP, 0},
+		"longer":         {2 * time.Hour, inventory.ProtocolTCP, 2 * time.Hour},
+		"the default":    {time.Hour, inventory.ProtocolTCP, 0},
+		"a request port": {2 * time.Hour, inventory.ProtocolHTTP, 0},
 	} {
 		setting := &upstream.Policy{Connections: upstream.ConnectionSettings{TCPIdleTimeout: test.timeout}}
 		if got := longIdleTimeout(setting, test.protocol); got != test.want {
@@ -78,8 +79,8 @@ func TestLongIdleTimeout(t *testing.T) {
 // TestEndpointsOfSharedPort checks the endpoints of a container port that several ports of a Service target, after a port for another one.
 func TestEndpointsOfSharedPort(t *testing.T) {
 	one, two, other := meshtest.Pod("shop", "b", "web", "one", "10.0.0.2"), meshtest.Pod("shop", "a", "web", "two", "10.0.0.1"), meshtest.Pod("shop", "c", "web", "three", "10.0.0.0")
-	service := meshtest.Service("shop", "web", "web", "10.96.0.1", 9090, catalog.ProtocolHTTP)
-	service.Ports = append(service.Ports, catalog.Port{Number: 80, TargetPort: 8080, Protocol: catalog.ProtocolHTTP}, catalog.Port{Number: 81, TargetPort: 8080, Protocol: catalog.ProtocolHTTP})
+	service := meshtest.Service("shop", "web", "web", "10.96.0.1", 9090, inventory.ProtocolHTTP)
+	service.Ports = append(service.Ports, inventory.Port{Number: 80, TargetPort: 8080, Protocol: inventory.ProtocolHTTP}, inventory.Port{Number: 81, TargetPort: 8080, Protocol: inventory.ProtocolHTTP})
 	v := meshtest.Apply(&catalog.Namespace{Name: "shop", Monitored: true}, one, two, other, service, meshtest.Slice(service.Name, other, one, two)).View()
 	got := BuildEndpoints(v, EndpointsKey{Service: service.Name, TargetPort: 8080, Identities: "shop/one,shop/two"}).Addresses
 	want := []netip.AddrPort{netip.MustParseAddrPort("10.0.0.1:8080"), netip.MustParseAddrPort("10.0.0.2:8080")}
@@ -91,7 +92,7 @@ func TestEndpointsOfSharedPort(t *testing.T) {
 // TestSplitByRequestAddsRoutes checks that requests which a split selects have their own backends.
 func TestSplitByRequestAddsRoutes(t *testing.T) {
 	pod := meshtest.Pod("shop", "web", "web", "web", "10.0.0.1")
-	root, next := meshtest.Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP), meshtest.Service("shop", "next", "web", "10.96.0.2", 80, catalog.ProtocolHTTP)
+	root, next := meshtest.Service("shop", "web", "web", "10.96.0.1", 80, inventory.ProtocolHTTP), meshtest.Service("shop", "next", "web", "10.96.0.2", 80, inventory.ProtocolHTTP)
 	split := &catalog.TrafficSplit{Name: meshtest.Name("shop", "s"), Root: root.Name, Matches: []string{"beta"}, Backends: []catalog.SplitBackend{{Service: next.Name, Weight: 5}}}
 	v := meshtest.Apply(&catalog.Namespace{Name: "shop", Monitored: true}, &catalog.Settings{Permissive: true}, pod, root, next, split,
 		meshtest.Slice(root.Name, pod), meshtest.Slice(next.Name, pod), meshtest.Group("shop", "beta", "/beta")).View()
@@ -192,11 +193,11 @@ func TestEgressSettings(t *testing.T) {
 	egress := func(name, setting string, hosts ...string) *catalog.Egress {
 		return &catalog.Egress{
 			Name: meshtest.Name("shop", name), Sources: []identity.ServiceAccount{client}, Hosts: hosts, Setting: setting,
-			Ports: []catalog.EgressPort{{Number: 80, Protocol: catalog.ProtocolHTTP}},
+			Ports: []catalog.EgressPort{{Number: 80, Protocol: inventory.ProtocolHTTP}},
 		}
 	}
 	ranges := egress("c", "ranges")
-	ranges.Ports[0].Protocol, ranges.Prefixes = catalog.ProtocolTCP, []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
+	ranges.Ports[0].Protocol, ranges.Prefixes = inventory.ProtocolTCP, []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
 	setting := func(name string) *upstream.Policy {
 		return &upstream.Policy{Kind: upstream.Kind, Name: meshtest.Name("shop", name)}
 	}

@@ -7,7 +7,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -15,8 +17,8 @@ import (
 // TestHasUnreadSecrets checks for what gateways wait. What does not exist was read.
 func TestHasUnreadSecrets(t *testing.T) {
 	listener := catalog.GatewayListener{
-		Name: "a", Port: 443, Protocol: "HTTPS", Terminate: true, From: "Same", Certificates: []catalog.Name{meshtest.Name("shop", "tls")},
-		Clients: &catalog.ClientValidation{Authorities: []catalog.Name{meshtest.Name("shop", "ca")}},
+		Name: "a", Port: 443, Protocol: "HTTPS", Terminate: true, From: "Same", Certificates: []entity.Name{meshtest.Name("shop", "tls")},
+		Clients: &catalog.ClientValidation{Authorities: []entity.Name{meshtest.Name("shop", "ca")}},
 	}
 	mesh := []catalog.Entry{
 		&catalog.Settings{Namespace: "osm-system", EgressPolicies: true}, &catalog.Namespace{Name: "shop", Monitored: true}, &catalog.GatewayClass{Name: "osm"},
@@ -118,9 +120,9 @@ func TestBuiltGatewayCarriesItsCertificate(t *testing.T) {
 	build := func(secret string) *Scope {
 		return Build(meshtest.Apply(
 			&catalog.Settings{Namespace: "osm-system"}, &catalog.Namespace{Name: "shop", Monitored: true}, &catalog.GatewayClass{Name: "osm"},
-			&catalog.Service{Name: meshtest.Name("osm-system", names.IngressGateway), Ports: []catalog.Port{{Number: 443, TargetPort: 10443}}},
+			&inventory.Service{Name: meshtest.Name("osm-system", names.IngressGateway), Ports: []inventory.Port{{Number: 443, TargetPort: 10443}}},
 			&catalog.Gateway{Name: meshtest.Name("shop", "web"), Class: "osm", Listeners: []catalog.GatewayListener{
-				{Name: "a", Port: 443, Protocol: "HTTPS", Terminate: true, From: "Same", Certificates: []catalog.Name{meshtest.Name("shop", secret)}},
+				{Name: "a", Port: 443, Protocol: "HTTPS", Terminate: true, From: "Same", Certificates: []entity.Name{meshtest.Name("shop", secret)}},
 			}}, &catalog.GatewayCertificate{Name: meshtest.Name("shop", "old"), ChainPEM: []byte("chain"), KeyPEM: []byte("key")},
 		).View(), "cluster.local", Key{Identity: meshtest.SA("osm-system", names.IngressGateway), Proxy: ProxyIngressGateway})
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -15,7 +16,7 @@ import (
 // port.
 func web(more ...catalog.Entry) *catalog.Catalog {
 	one, two := Pod("shop", "web-1", "web", "one", "10.0.0.1"), Pod("shop", "web-2", "web", "two", "10.0.0.2")
-	service, second := Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP), Service("shop", "second", "web", "10.96.0.2", 80, catalog.ProtocolHTTP)
+	service, second := Service("shop", "web", "web", "10.96.0.1", 80, inventory.ProtocolHTTP), Service("shop", "second", "web", "10.96.0.2", 80, inventory.ProtocolHTTP)
 	return Apply(append([]catalog.Entry{
 		&catalog.Namespace{Name: "shop", Monitored: true}, one, two, service, second,
 		Slice(service.Name, one, two), Slice(second.Name, one, two), Group("shop", "all", "/.*"),

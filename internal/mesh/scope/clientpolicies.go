@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 )
@@ -23,16 +24,16 @@ func clientPolicies(v *catalog.View, client identity.ServiceAccount, settings *c
 func (p *ClientPolicies) HasNoClientPolicies() bool { return len(p.Retries) == 0 }
 
 // ChangedServices returns the Services whose policies differ.
-func (p *ClientPolicies) ChangedServices(after *ClientPolicies) []catalog.Name {
-	return differentServices(p.Retries, after.Retries, func(r Retry) catalog.Name { return r.Service })
+func (p *ClientPolicies) ChangedServices(after *ClientPolicies) []entity.Name {
+	return differentServices(p.Retries, after.Retries, func(r Retry) entity.Name { return r.Service })
 }
 
 // differentServices returns the Services of the elements that only one of two sorted lists has.
-func differentServices[E comparable](before, after []E, service func(E) catalog.Name) []catalog.Name {
+func differentServices[E comparable](before, after []E, service func(E) entity.Name) []entity.Name {
 	if slices.Equal(before, after) {
 		return nil // nearly always
 	}
-	var services []catalog.Name
+	var services []entity.Name
 	for _, lists := range [][2][]E{{before, after}, {after, before}} {
 		for _, element := range lists[0] {
 			if !slices.Contains(lists[1], element) {
@@ -45,7 +46,7 @@ func differentServices[E comparable](before, after []E, service func(E) catalog.
 
 // Retry configures how a client retries requests to a Service. The Service may be the root of a TrafficSplit.
 type Retry struct {
-	Service catalog.Name
+	Service entity.Name
 	Policy  retry.Settings
 }
 
@@ -64,7 +65,7 @@ func retries(v *catalog.View, client identity.ServiceAccount, enabled bool) []Re
 }
 
 // RetryOf is the client's retry policy for a Service; nil if there is none.
-func (s *Scope) RetryOf(service catalog.Name) *retry.Settings {
+func (s *Scope) RetryOf(service entity.Name) *retry.Settings {
 	for i := range s.Retries {
 		if s.Retries[i].Service == service {
 			return &s.Retries[i].Policy

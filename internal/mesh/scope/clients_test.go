@@ -11,7 +11,9 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -26,17 +28,17 @@ func TestClientChains(t *testing.T) {
 		many = append(many, meshtest.SA("m", fmt.Sprintf("%03d", i)))
 	}
 	for name, test := range map[string]struct {
-		protocol   catalog.Protocol
+		protocol   inventory.Protocol
 		permissive bool
 		rules      []authz.NetworkRule
 		want       []identity.ServiceAccount
 	}{
-		"clients of two rules": {catalog.ProtocolTCP, false, []authz.NetworkRule{rule(b), rule(a, b)}, []identity.ServiceAccount{a, b}},
-		"long names":           {catalog.ProtocolTCP, false, []authz.NetworkRule{rule(tooLong, long)}, []identity.ServiceAccount{long}},
-		"too many":             {catalog.ProtocolTCP, false, []authz.NetworkRule{rule(many...)}, many[:MaxClientChains]},
-		"as many as there are": {catalog.ProtocolTCP, false, []authz.NetworkRule{rule(many[1:]...)}, many[1:]},
-		"HTTP":                 {catalog.ProtocolHTTP, false, []authz.NetworkRule{rule(a)}, nil},
-		"permissive":           {catalog.ProtocolTCP, true, []authz.NetworkRule{rule(a)}, nil},
+		"clients of two rules": {inventory.ProtocolTCP, false, []authz.NetworkRule{rule(b), rule(a, b)}, []identity.ServiceAccount{a, b}},
+		"long names":           {inventory.ProtocolTCP, false, []authz.NetworkRule{rule(tooLong, long)}, []identity.ServiceAccount{long}},
+		"too many":             {inventory.ProtocolTCP, false, []authz.NetworkRule{rule(many...)}, many[:MaxClientChains]},
+		"as many as there are": {inventory.ProtocolTCP, false, []authz.NetworkRule{rule(many[1:]...)}, many[1:]},
+		"HTTP":                 {inventory.ProtocolHTTP, false, []authz.NetworkRule{rule(a)}, nil},
+		"permissive":           {inventory.ProtocolTCP, true, []authz.NetworkRule{rule(a)}, nil},
 	} {
 		in := Inbound{Protocol: test.protocol, Rules: authz.Rules{Network: test.rules, Permissive: test.permissive}}
 		if got := in.ClientChains(); !slices.Equal(got, test.want) {
@@ -48,7 +50,7 @@ func TestClientChains(t *testing.T) {
 // TestRetriesOfAClient checks which retry policies a scope has.
 func TestRetriesOfAClient(t *testing.T) {
 	client := meshtest.SA("shop", "client")
-	retry := &retry.Policy{Name: meshtest.Name("shop", "r"), Source: client, Destinations: []catalog.Name{meshtest.Name("shop", "web"), meshtest.Name("shop", "api")}, Settings: retry.Settings{Count: 3}}
+	retry := &retry.Policy{Name: meshtest.Name("shop", "r"), Source: client, Destinations: []entity.Name{meshtest.Name("shop", "web"), meshtest.Name("shop", "api")}, Settings: retry.Settings{Count: 3}}
 	for enabled, want := range map[bool]int{true: 2, false: 0} {
 		v := meshtest.Apply(&catalog.Settings{RetryPolicies: enabled}, &catalog.Namespace{Name: "shop", Monitored: true}, retry).View()
 		s := Build(v, "cluster.local", Key{Identity: client})
@@ -100,8 +102,8 @@ func TestPropertiesOfKeys(t *testing.T) {
 			t.Errorf("%s may share destinations is %t", name, got)
 		}
 	}
-	key := KeyOfServices(meshtest.SA("shop", "web"), []catalog.Name{meshtest.Name("shop", "api"), meshtest.Name("shop", "web")})
-	if !key.IsBehind(meshtest.Name("shop", "web")) || key.IsBehind(meshtest.Name("shop", "other")) || (Key{}).IsBehind(catalog.Name{}) {
+	key := KeyOfServices(meshtest.SA("shop", "web"), []entity.Name{meshtest.Name("shop", "api"), meshtest.Name("shop", "web")})
+	if !key.IsBehind(meshtest.Name("shop", "web")) || key.IsBehind(meshtest.Name("shop", "other")) || (Key{}).IsBehind(entity.Name{}) {
 		t.Errorf("%+v has other Services than those with which it was made", key)
 	}
 	pod := meshtest.Pod("shop", "web", "web", "web", "fd00::1")
@@ -123,8 +125,8 @@ func TestPropertiesOfKeys(t *testing.T) {
 // TestLeftOutSplits checks that the TrafficSplits beyond the limit are found by port, and how large the limit is.
 func TestLeftOutSplits(t *testing.T) {
 	pod := meshtest.Pod("a", "server", "server", "server", "10.0.0.1")
-	service := meshtest.Service("a", "server", "server", "172.0.0.1", 80, catalog.ProtocolHTTP)
-	service.Ports = append(service.Ports, catalog.Port{Number: 81, TargetPort: 81, Protocol: catalog.ProtocolHTTP})
+	service := meshtest.Service("a", "server", "server", "172.0.0.1", 80, inventory.ProtocolHTTP)
+	service.Ports = append(service.Ports, inventory.Port{Number: 81, TargetPort: 81, Protocol: inventory.ProtocolHTTP})
 	group := meshtest.Group("a", "all", "/.*")
 	heavy := meshtest.Group("a", "heavy", strings.Repeat("x", 300*authz.MaxForeignRoutes))
 	split := func(name string, group string) *catalog.TrafficSplit {
@@ -136,22 +138,22 @@ func TestLeftOutSplits(t *testing.T) {
 		&catalog.Namespace{Name: "a", Monitored: true}, &catalog.Namespace{Name: "c", Monitored: true}, pod, service, meshtest.Slice(service.Name, pod), group, heavy,
 		first, second, small, meshtest.Target("t", pod.Identity(), []catalog.TargetRule{meshtest.HTTP("all")}, own, foreign),
 	}
-	all := map[ServicePort]map[catalog.Ref]struct{}{}
+	all := map[ServicePort]map[entity.Ref]struct{}{}
 	for _, port := range service.Ports {
-		all[ServicePort{service.Name, port.Number}] = map[catalog.Ref]struct{}{first.Ref(): {}, second.Ref(): {}}
+		all[ServicePort{service.Name, port.Number}] = map[entity.Ref]struct{}{first.Ref(): {}, second.Ref(): {}}
 	}
 	strict, permissive := meshtest.Apply(entries...).View(), meshtest.Apply(append(entries, &catalog.Settings{Permissive: true})...).View()
 	for name, test := range map[string]struct {
 		view   *catalog.View
 		client identity.ServiceAccount
-		want   map[ServicePort]map[catalog.Ref]struct{}
+		want   map[ServicePort]map[entity.Ref]struct{}
 		routes int
 	}{
-		"its own namespace":                    {strict, own, map[ServicePort]map[catalog.Ref]struct{}{}, authz.MaxRoutes},
+		"its own namespace":                    {strict, own, map[ServicePort]map[entity.Ref]struct{}{}, authz.MaxRoutes},
 		"another namespace":                    {strict, foreign, all, authz.MaxForeignRoutes},
 		"its own namespace, and a permission":  {permissive, own, all, authz.MaxForeignRoutes},
 		"another namespace, and a permission":  {permissive, foreign, all, authz.MaxForeignRoutes},
-		"a client without access to any ports": {strict, meshtest.SA("a", "other"), map[ServicePort]map[catalog.Ref]struct{}{}, authz.MaxRoutes},
+		"a client without access to any ports": {strict, meshtest.SA("a", "other"), map[ServicePort]map[entity.Ref]struct{}{}, authz.MaxRoutes},
 	} {
 		if diff := cmp.Diff(test.want, LeftOutSplits(test.view, test.client)); diff != "" {
 			t.Errorf("%s: left out are (-want +got):\n%s", name, diff)

@@ -2,13 +2,13 @@ package scope
 
 import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
 // ConnectionRoute selects connections of a port of a Service.
 type ConnectionRoute struct {
 	// Route is the TLSRoute or TCPRoute.
-	Route catalog.Ref
+	Route entity.Ref
 	// ServerNames are those that clients may ask for, sorted: names and wildcards such as "*.example.com". Empty selects all connections.
 	ServerNames []string
 	// Backends receive the connections by weight. The share of one without a Cluster is closed.

@@ -6,7 +6,9 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -16,12 +18,12 @@ import (
 func TestConnectionRoutesOfSidecarsAreBounded(t *testing.T) {
 	const ports, hostnames = 60, 1000
 	pod := Pod("a", "server", "server", "server", "10.0.0.1")
-	service := Service("a", "server", "server", "10.96.0.1", 443, catalog.ProtocolTCP)
+	service := Service("a", "server", "server", "10.96.0.1", 443, inventory.ProtocolTCP)
 	service.Ports = nil
 	for i := range uint16(ports) {
-		service.Ports = append(service.Ports, catalog.Port{Number: 1000 + i, TargetPort: 1000 + i, Protocol: catalog.ProtocolTCP, TLS: true})
+		service.Ports = append(service.Ports, inventory.Port{Number: 1000 + i, TargetPort: 1000 + i, Protocol: inventory.ProtocolTCP, TLS: true})
 	}
-	route := &catalog.HTTPRoute{Kind: catalog.KindTLSRoute, Name: Name("a", "r"), Parents: []catalog.RouteParent{{Service: service.Name}}}
+	route := &catalog.HTTPRoute{Kind: entity.KindTLSRoute, Name: Name("a", "r"), Parents: []catalog.RouteParent{{Service: service.Name}}}
 	for i := range hostnames {
 		route.Hostnames = append(route.Hostnames, fmt.Sprintf("h%04d.example.com", i))
 	}
@@ -52,7 +54,7 @@ func TestConnectionRoutesOfSidecarsAreBounded(t *testing.T) {
 
 // TestConsumerConnectionRoutes checks that clients of a namespace with a TCPRoute for a Service of another one do not use shared destinations.
 func TestConsumerConnectionRoutes(t *testing.T) {
-	route := &catalog.HTTPRoute{Kind: catalog.KindGatewayTCPRoute, Name: Name("b", "r"), Parents: []catalog.RouteParent{{Service: Name("a", "server")}}, Rules: []catalog.HTTPRouteRule{{}}}
+	route := &catalog.HTTPRoute{Kind: entity.KindGatewayTCPRoute, Name: Name("b", "r"), Parents: []catalog.RouteParent{{Service: Name("a", "server")}}, Rules: []catalog.HTTPRouteRule{{}}}
 	c := Apply(&catalog.Settings{Permissive: true}, &catalog.Namespace{Name: "a", Monitored: true}, &catalog.Namespace{Name: "b", Monitored: true}, route)
 	for client, want := range map[string]bool{"a": true, "b": false} {
 		if got := scope.UsesSharedDestinations(c.View(), identity.ServiceAccount{Namespace: client, Name: "client"}); got != want {

@@ -7,7 +7,9 @@ import (
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -21,8 +23,8 @@ func egressGatewayMesh(entries ...catalog.Entry) *catalog.Catalog {
 		&catalog.Settings{Namespace: "osm-system", EgressPolicies: true},
 		&catalog.Namespace{Name: "shop", Monitored: true},
 		&catalog.Egress{
-			Name: catalog.Name{Namespace: "shop", Name: "api"}, Sources: []identity.ServiceAccount{outgoing}, Hosts: []string{"api.example.com"},
-			Ports:   []catalog.EgressPort{{Number: 80, Protocol: catalog.ProtocolHTTP}},
+			Name: entity.Name{Namespace: "shop", Name: "api"}, Sources: []identity.ServiceAccount{outgoing}, Hosts: []string{"api.example.com"},
+			Ports:   []catalog.EgressPort{{Number: 80, Protocol: inventory.ProtocolHTTP}},
 			Gateway: &catalog.EgressGateway{TLS: &catalog.EgressTLS{Port: 443, Secret: "outside"}},
 		},
 	}, entries...) {
@@ -32,7 +34,7 @@ func egressGatewayMesh(entries ...catalog.Entry) *catalog.Catalog {
 }
 
 func credential(problem string) *catalog.EgressCredential {
-	return &catalog.EgressCredential{Name: catalog.Name{Namespace: "shop", Name: "outside"}, AuthoritiesPEM: []byte("roots"), KeyPEM: []byte("key"), ChainPEM: []byte("chain"), Problem: problem}
+	return &catalog.EgressCredential{Name: entity.Name{Namespace: "shop", Name: "outside"}, AuthoritiesPEM: []byte("roots"), KeyPEM: []byte("key"), ChainPEM: []byte("chain"), Problem: problem}
 }
 
 // TestOnlyTheEgressGatewayHasCredentials checks who gets the content of a Secret, and that an unusable one omits its destination only.
@@ -60,8 +62,8 @@ func TestOnlyTheEgressGatewayHasCredentials(t *testing.T) {
 
 // TestEgressGatewayAddresses checks that a sidecar gets the addresses of the Service of the mesh, and learns of its changes.
 func TestEgressGatewayAddresses(t *testing.T) {
-	service := &catalog.Service{Name: catalog.Name{Namespace: "osm-system", Name: names.EgressGateway}, ClusterIPs: []netip.Addr{netip.MustParseAddr("10.96.0.7")}}
-	foreign := &catalog.Service{Name: catalog.Name{Namespace: "shop", Name: names.EgressGateway}, ClusterIPs: []netip.Addr{netip.MustParseAddr("10.96.0.8")}}
+	service := &inventory.Service{Name: entity.Name{Namespace: "osm-system", Name: names.EgressGateway}, ClusterIPs: []netip.Addr{netip.MustParseAddr("10.96.0.7")}}
+	foreign := &inventory.Service{Name: entity.Name{Namespace: "shop", Name: names.EgressGateway}, ClusterIPs: []netip.Addr{netip.MustParseAddr("10.96.0.8")}}
 	c := egressGatewayMesh(foreign)
 	view := c.View()
 	s := scope.Build(view, "cluster.local", scope.Key{Identity: outgoing})
@@ -69,7 +71,7 @@ func TestEgressGatewayAddresses(t *testing.T) {
 		t.Fatalf("without the Service of the gateway, the sidecar has %+v", s.EgressGatewayService)
 	}
 	affected := c.Apply([]catalog.Change{catalog.Set(service)})
-	if !slices.ContainsFunc(affected, func(dep catalog.Dep) bool { return slices.Contains(view.Deps(), dep) }) {
+	if !slices.ContainsFunc(affected, func(dep entity.Dep) bool { return slices.Contains(view.Deps(), dep) }) {
 		t.Error("the new Service does not affect the sidecar")
 	}
 	if s = scope.Build(c.View(), "cluster.local", scope.Key{Identity: outgoing}); !slices.Equal(s.EgressGatewayService.Addresses, service.ClusterIPs) {
@@ -84,7 +86,7 @@ func TestEgressGatewayAddresses(t *testing.T) {
 func TestChangesAffectTheEgressGateway(t *testing.T) {
 	c := egressGatewayMesh(credential(""))
 	key := scope.Key{Identity: identity.ServiceAccount{Namespace: "osm-system", Name: names.EgressGateway}, Proxy: scope.ProxyEgressGateway}
-	changed := &catalog.Egress{Name: catalog.Name{Namespace: "shop", Name: "api"}, Sources: []identity.ServiceAccount{outgoing}}
+	changed := &catalog.Egress{Name: entity.Name{Namespace: "shop", Name: "api"}, Sources: []identity.ServiceAccount{outgoing}}
 	for name, change := range map[string]catalog.Change{
 		"Secret":    catalog.Set(credential("It is damaged.")),
 		"Egress":    catalog.Set(changed),
@@ -95,18 +97,18 @@ func TestChangesAffectTheEgressGateway(t *testing.T) {
 			c := egressGatewayMesh(credential(""))
 			view := c.View()
 			scope.Build(view, "cluster.local", key)
-			if !slices.ContainsFunc(c.Apply([]catalog.Change{change}), func(dep catalog.Dep) bool { return slices.Contains(view.Deps(), dep) }) {
+			if !slices.ContainsFunc(c.Apply([]catalog.Change{change}), func(dep entity.Dep) bool { return slices.Contains(view.Deps(), dep) }) {
 				t.Error("the change does not affect the gateway")
 			}
 		})
 	}
 	for name, test := range map[string]struct {
-		pod  catalog.Pod
+		pod  inventory.Instance
 		want bool
 	}{
-		"the gateway":       {catalog.Pod{Name: catalog.Name{Namespace: "osm-system", Name: "g"}, ServiceAccount: names.EgressGateway, Labels: map[string]string{names.AppLabel: names.EgressGateway}, Injected: true}, true},
-		"another namespace": {catalog.Pod{Name: catalog.Name{Namespace: "shop", Name: "g"}, ServiceAccount: names.EgressGateway, Labels: map[string]string{names.AppLabel: names.EgressGateway}, Injected: true}, false},
-		"the other gateway": {catalog.Pod{Name: catalog.Name{Namespace: "osm-system", Name: "g"}, ServiceAccount: names.IngressGateway, Labels: map[string]string{names.AppLabel: names.IngressGateway}, Injected: true}, false},
+		"the gateway":       {inventory.Instance{Name: entity.Name{Namespace: "osm-system", Name: "g"}, ServiceAccount: names.EgressGateway, Labels: map[string]string{names.AppLabel: names.EgressGateway}, Injected: true}, true},
+		"another namespace": {inventory.Instance{Name: entity.Name{Namespace: "shop", Name: "g"}, ServiceAccount: names.EgressGateway, Labels: map[string]string{names.AppLabel: names.EgressGateway}, Injected: true}, false},
+		"the other gateway": {inventory.Instance{Name: entity.Name{Namespace: "osm-system", Name: "g"}, ServiceAccount: names.IngressGateway, Labels: map[string]string{names.AppLabel: names.IngressGateway}, Injected: true}, false},
 	} {
 		if got := scope.KeyFor(c.View(), &test.pod).Proxy == scope.ProxyEgressGateway; got != test.want {
 			t.Errorf("%s: egress gateway %t, want %t", name, got, test.want)
@@ -121,8 +123,8 @@ func TestRequiredEgressGatewayRebuildsSidecars(t *testing.T) {
 	for _, entry := range []catalog.Entry{
 		&catalog.Settings{Namespace: "osm-system", Egress: true, EgressPolicies: true}, &catalog.Namespace{Name: "bank", Monitored: true},
 		&catalog.Egress{
-			Name: catalog.Name{Namespace: "shop", Name: "direct"}, Sources: []identity.ServiceAccount{outgoing}, Hosts: []string{"www.example.com"},
-			Ports: []catalog.EgressPort{{Number: 8080, Protocol: catalog.ProtocolHTTP}},
+			Name: entity.Name{Namespace: "shop", Name: "direct"}, Sources: []identity.ServiceAccount{outgoing}, Hosts: []string{"www.example.com"},
+			Ports: []catalog.EgressPort{{Number: 8080, Protocol: inventory.ProtocolHTTP}},
 		},
 	} {
 		c.Apply([]catalog.Change{catalog.Set(entry)})
@@ -131,7 +133,7 @@ func TestRequiredEgressGatewayRebuildsSidecars(t *testing.T) {
 		"client": {Identity: outgoing}, "other": {Identity: other},
 		"gateway": {Identity: identity.ServiceAccount{Namespace: "osm-system", Name: names.EgressGateway}, Proxy: scope.ProxyEgressGateway},
 	}
-	deps := map[string][]catalog.Dep{}
+	deps := map[string][]entity.Dep{}
 	for name, key := range keys {
 		view := c.View()
 		scope.Build(view, "cluster.local", key)
@@ -139,7 +141,7 @@ func TestRequiredEgressGatewayRebuildsSidecars(t *testing.T) {
 	}
 	affected := c.Apply([]catalog.Change{catalog.Set(&catalog.Namespace{Name: "shop", Monitored: true, EgressGateway: true})})
 	for name, key := range keys {
-		rebuilt := slices.ContainsFunc(affected, func(dep catalog.Dep) bool { return slices.Contains(deps[name], dep) })
+		rebuilt := slices.ContainsFunc(affected, func(dep entity.Dep) bool { return slices.Contains(deps[name], dep) })
 		if want := name != "other"; !rebuilt && want {
 			t.Errorf("the annotation does not affect the %s", name)
 		}
@@ -167,8 +169,8 @@ func TestEgressDestinationsShareCredential(t *testing.T) {
 	authorities.Name.Name, authorities.ChainPEM, authorities.KeyPEM = "authorities", nil, nil
 	egress := func(name, secret string, hosts ...string) *catalog.Egress {
 		return &catalog.Egress{
-			Name: catalog.Name{Namespace: "shop", Name: name}, Sources: []identity.ServiceAccount{outgoing}, Hosts: hosts,
-			Ports: []catalog.EgressPort{{Number: 80, Protocol: catalog.ProtocolHTTP}}, Gateway: &catalog.EgressGateway{TLS: &catalog.EgressTLS{Port: 443, Secret: secret}},
+			Name: entity.Name{Namespace: "shop", Name: name}, Sources: []identity.ServiceAccount{outgoing}, Hosts: hosts,
+			Ports: []catalog.EgressPort{{Number: 80, Protocol: inventory.ProtocolHTTP}}, Gateway: &catalog.EgressGateway{TLS: &catalog.EgressTLS{Port: 443, Secret: secret}},
 		}
 	}
 	c := egressGatewayMesh(credential(""), authorities, egress("api", "outside", "api.example.com", "www.example.com"), egress("bank", "authorities", "bank.example.com"), egress("plain", "outside", "mail.example.com"))
@@ -191,17 +193,17 @@ func TestEgressDestinationsShareCredential(t *testing.T) {
 // TestClientsOfTheEgressGateway checks that a sidecar gets the Service of the gateway exactly if it sends something there.
 func TestClientsOfTheEgressGateway(t *testing.T) {
 	for name, test := range map[string]struct {
-		protocol catalog.Protocol
+		protocol inventory.Protocol
 		gateway  *catalog.EgressGateway
 		want     bool
 	}{
-		"requests through the gateway":    {catalog.ProtocolHTTP, &catalog.EgressGateway{}, true},
+		"requests through the gateway":    {inventory.ProtocolHTTP, &catalog.EgressGateway{}, true},
 		"connections through the gateway": {catalog.ProtocolHTTPS, &catalog.EgressGateway{}, true},
-		"requests without it":             {catalog.ProtocolHTTP, nil, false},
+		"requests without it":             {inventory.ProtocolHTTP, nil, false},
 		"connections without it":          {catalog.ProtocolHTTPS, nil, false},
 	} {
 		c := egressGatewayMesh(&catalog.Egress{
-			Name: catalog.Name{Namespace: "shop", Name: "api"}, Sources: []identity.ServiceAccount{outgoing}, Hosts: []string{"api.example.com"},
+			Name: entity.Name{Namespace: "shop", Name: "api"}, Sources: []identity.ServiceAccount{outgoing}, Hosts: []string{"api.example.com"},
 			Ports: []catalog.EgressPort{{Number: 443, Protocol: test.protocol}}, Gateway: test.gateway,
 		})
 		s := scope.Build(c.View(), "cluster.local", scope.Key{Identity: outgoing})

@@ -9,17 +9,19 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
 // TestEndpointsAreReadyOnes checks that terminating pods get no requests while others are ready, and that each address has its workload.
 func TestEndpointsAreReadyOnes(t *testing.T) {
-	service := Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP)
-	var pods []*catalog.Pod
+	service := Service("shop", "web", "web", "10.96.0.1", 80, inventory.ProtocolHTTP)
+	var pods []*inventory.Instance
 	for name, ip := range map[string]string{"first": "10.0.0.1", "second": "10.0.0.2", "third": "10.0.0.3"} {
 		pod := Pod("shop", name, "web", "web", ip)
-		pod.Workload = catalog.Workload{Kind: "Deployment", Name: name}
+		pod.Workload = inventory.Workload{Kind: "Deployment", Name: name}
 		pods = append(pods, pod)
 	}
 	slice := Slice(service.Name, pods...)
@@ -36,7 +38,7 @@ func TestEndpointsAreReadyOnes(t *testing.T) {
 	want := scope.Endpoints{
 		Key:       key,
 		Addresses: []netip.AddrPort{netip.MustParseAddrPort("10.0.0.1:80"), netip.MustParseAddrPort("10.0.0.3:80")},
-		Workloads: []catalog.Workload{{Kind: "Deployment", Name: "first"}, {Kind: "Deployment", Name: "third"}},
+		Workloads: []inventory.Workload{{Kind: "Deployment", Name: "first"}, {Kind: "Deployment", Name: "third"}},
 	}
 	if diff := cmp.Diff(want, scope.BuildEndpoints(Apply(entries...).View(), key), cmpopts.EquateComparable(netip.AddrPort{})); diff != "" {
 		t.Errorf("endpoints (-want +got):\n%s", diff)
@@ -46,7 +48,7 @@ func TestEndpointsAreReadyOnes(t *testing.T) {
 // TestEndpointsOfUnreachableNodes checks that pods that are not ready only because their node does not report get requests if no other pod is ready: after the API
 // server was away, Kubernetes marks those of all nodes for some seconds. A pod that reports that it is not ready gets none.
 func TestEndpointsOfUnreachableNodes(t *testing.T) {
-	service := Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP)
+	service := Service("shop", "web", "web", "10.96.0.1", 80, inventory.ProtocolHTTP)
 	first, second := Pod("shop", "first", "web", "web", "10.0.0.1"), Pod("shop", "second", "web", "web", "10.0.0.2")
 	first.NodeUnreachable = true
 	slice := Slice(service.Name, first, second)
@@ -71,7 +73,7 @@ func TestEndpointsOfUnreachableNodes(t *testing.T) {
 	expect("one pod is not ready, and the other one's node does not report", "10.0.0.1:80")
 	reported := *first
 	reported.NodeUnreachable = false
-	if affected := c.Apply([]catalog.Change{catalog.Set(&reported)}); !slices.Contains(affected, catalog.Dep{Kind: catalog.DepEndpoints, Name: service.Name}) {
+	if affected := c.Apply([]catalog.Change{catalog.Set(&reported)}); !slices.Contains(affected, entity.DepEndpoints.Of(service.Name)) {
 		t.Errorf("the node reports, which affects %v, want the endpoints", affected)
 	}
 	expect("no pod is ready")
@@ -80,13 +82,13 @@ func TestEndpointsOfUnreachableNodes(t *testing.T) {
 // TestEndpointsOfDeletedPods checks that a pod gets no requests from its deletion on, also while its EndpointSlice says that it is ready: its application may have
 // ended before the slice says otherwise. Without another pod it gets them, as one that terminates by its slice does.
 func TestEndpointsOfDeletedPods(t *testing.T) {
-	service := Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP)
+	service := Service("shop", "web", "web", "10.96.0.1", 80, inventory.ProtocolHTTP)
 	first, second := Pod("shop", "first", "web", "web", "10.0.0.1"), Pod("shop", "second", "web", "web", "10.0.0.2")
 	c := Apply(&catalog.Namespace{Name: "shop", Monitored: true}, service, Slice(service.Name, first, second), first, second)
 	key := scope.EndpointsKey{Service: service.Name, TargetPort: 80}
 	for _, step := range []struct {
 		when    string
-		deleted *catalog.Pod
+		deleted *inventory.Instance
 		want    []string
 	}{
 		{"no pod is deleted", nil, []string{"10.0.0.1:80", "10.0.0.2:80"}},
@@ -96,7 +98,7 @@ func TestEndpointsOfDeletedPods(t *testing.T) {
 		if step.deleted != nil {
 			deleted := *step.deleted
 			deleted.Terminating = true
-			if affected := c.Apply([]catalog.Change{catalog.Set(&deleted)}); !slices.Contains(affected, catalog.Dep{Kind: catalog.DepEndpoints, Name: service.Name}) {
+			if affected := c.Apply([]catalog.Change{catalog.Set(&deleted)}); !slices.Contains(affected, entity.DepEndpoints.Of(service.Name)) {
 				t.Errorf("%s, which affects %v, want the endpoints", step.when, affected)
 			}
 		}
@@ -112,7 +114,7 @@ func TestEndpointsOfDeletedPods(t *testing.T) {
 
 // TestEndpointsOfMissingService checks that a Service outside the mesh, or a deleted one, has no endpoints.
 func TestEndpointsOfMissingService(t *testing.T) {
-	pod, service := Pod("shop", "web", "web", "web", "10.0.0.1"), Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP)
+	pod, service := Pod("shop", "web", "web", "web", "10.0.0.1"), Service("shop", "web", "web", "10.96.0.1", 80, inventory.ProtocolHTTP)
 	for name, c := range map[string]*catalog.Catalog{
 		"deleted":          Apply(&catalog.Namespace{Name: "shop", Monitored: true}, pod, Slice(service.Name, pod)),
 		"outside the mesh": Apply(&catalog.Namespace{Name: "shop"}, pod, service, Slice(service.Name, pod)),

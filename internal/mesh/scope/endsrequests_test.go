@@ -5,15 +5,16 @@ import (
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
 // TestEndsRequests checks which destinations have pods with sidecars of Open Service Mesh. The pod of v1 is also behind root.
 func TestEndsRequests(t *testing.T) {
-	headless := Service("shop", "headless", "v1", "10.96.0.9", 80, catalog.ProtocolHTTP)
+	headless := Service("shop", "headless", "v1", "10.96.0.9", 80, inventory.ProtocolHTTP)
 	headless.ClusterIPs = nil
-	tcp := Service("shop", "tcp", "v1", "10.96.0.8", 90, catalog.ProtocolTCP)
+	tcp := Service("shop", "tcp", "v1", "10.96.0.8", 90, inventory.ProtocolTCP)
 	earlier := Pod("shop", "v1-1", "v1", "v1", "10.0.0.3")
 	earlier.Injected, earlier.OSMSidecar = false, true
 	mesh := append(permissiveMesh(), headless, tcp, Slice(headless.Name, earlier))

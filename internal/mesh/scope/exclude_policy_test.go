@@ -8,7 +8,9 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -20,7 +22,7 @@ func TestExcludingPolicyGrantsNothing(t *testing.T) {
 			catalog.Set(&catalog.Namespace{Name: "a", Monitored: true}), catalog.Set(&catalog.Namespace{Name: "b", Monitored: true}),
 			catalog.Set(&catalog.Settings{}),
 		})
-		var policies []catalog.Ref
+		var policies []entity.Ref
 		var accounts []identity.ServiceAccount
 		for _, change := range rapid.SliceOfN(meshtest.Change(), 5, 40).Draw(rt, "mesh") {
 			c.Apply([]catalog.Change{change})
@@ -35,12 +37,12 @@ func TestExcludingPolicyGrantsNothing(t *testing.T) {
 			return
 		}
 		with := c.View()
-		without := c.ViewWithout(map[catalog.Ref]struct{}{rapid.SampledFrom(policies).Draw(rt, "policy"): {}})
+		without := c.ViewWithout(map[entity.Ref]struct{}{rapid.SampledFrom(policies).Draw(rt, "policy"): {}})
 		if with.Settings().Permissive {
 			return
 		}
 		port := uint16(rapid.SampledFrom([]int{80, 81, 8080}).Draw(rt, "port"))
-		protocol := rapid.SampledFrom([]catalog.Protocol{catalog.ProtocolHTTP, catalog.ProtocolTCP}).Draw(rt, "protocol")
+		protocol := rapid.SampledFrom([]inventory.Protocol{inventory.ProtocolHTTP, inventory.ProtocolTCP}).Draw(rt, "protocol")
 		for _, destination := range accounts {
 			checkSubset(rt, authz.InboundRules(with, destination, port, protocol), authz.InboundRules(without, destination, port, protocol))
 			for _, source := range accounts {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -22,7 +23,7 @@ func TestOneNamespaceFillsTheSidecarsOfAnother(t *testing.T) {
 	}
 	for i := range services {
 		name := fmt.Sprintf("s%05d", i)
-		service := Service("a", name, "server", fmt.Sprintf("172.0.%d.%d", i>>8, i&255), 80, catalog.ProtocolHTTP)
+		service := Service("a", name, "server", fmt.Sprintf("172.0.%d.%d", i>>8, i&255), 80, inventory.ProtocolHTTP)
 		entries = append(entries, service, Slice(service.Name, server))
 	}
 	strict := false

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -13,7 +15,7 @@ import (
 func TestFurtherParentPermitsNoMirror(t *testing.T) {
 	front, vault, client := Pod("shop", "front-1", "front", "front", "10.0.0.11"), Pod("bank", "vault-1", "vault", "vault", "10.0.0.12"), Pod("third", "c-1", "c", "client", "10.0.0.13")
 	route := &catalog.HTTPRoute{
-		Kind: catalog.KindHTTPRoute, Name: Name("shop", "r"), Parents: []catalog.RouteParent{{Service: Name("shop", "front")}, {Service: Name("bank", "vault"), Port: 9}},
+		Kind: entity.KindHTTPRoute, Name: Name("shop", "r"), Parents: []catalog.RouteParent{{Service: Name("shop", "front")}, {Service: Name("bank", "vault"), Port: 9}},
 		Rules: []catalog.HTTPRouteRule{{
 			Matches:  []catalog.RouteMatch{{PathType: catalog.PathPrefix, Path: "/"}},
 			Backends: []catalog.RouteBackend{{Service: Name("shop", "front"), Port: 80, Weight: 1}},
@@ -23,8 +25,8 @@ func TestFurtherParentPermitsNoMirror(t *testing.T) {
 	entries := []catalog.Entry{
 		&catalog.Settings{Permissive: true}, &catalog.Namespace{Name: "shop", Monitored: true}, &catalog.Namespace{Name: "bank", Monitored: true},
 		&catalog.Namespace{Name: "third", Monitored: true}, front, vault, client, route,
-		Service("shop", "front", "front", "10.96.0.11", 80, catalog.ProtocolHTTP), Slice(Name("shop", "front"), front),
-		Service("bank", "vault", "vault", "10.96.0.12", 80, catalog.ProtocolHTTP), Slice(Name("bank", "vault"), vault),
+		Service("shop", "front", "front", "10.96.0.11", 80, inventory.ProtocolHTTP), Slice(Name("shop", "front"), front),
+		Service("bank", "vault", "vault", "10.96.0.12", 80, inventory.ProtocolHTTP), Slice(Name("bank", "vault"), vault),
 	}
 	grant := &catalog.ReferenceGrant{
 		Name: Name("bank", "g"), From: []catalog.GrantedReferrer{{Group: "gateway.networking.k8s.io", Kind: "HTTPRoute", Namespace: "shop"}}, To: []catalog.GrantedObject{{Kind: "Service"}},

@@ -7,6 +7,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
@@ -120,10 +121,10 @@ type gatewayBuilder struct {
 
 // gatewayPort is a port of a Service as a backend of routes of a kind.
 type gatewayPort struct {
-	service catalog.Name
+	service entity.Name
 	port    uint16
 	// kind is that of the route, which decides about the version of HTTP.
-	kind catalog.Kind
+	kind entity.Kind
 }
 
 // gatewayShares are the destinations of the requests to a port of a Service.
@@ -155,7 +156,7 @@ func (o gatewayBuilder) gatewayRoute(rule gateway.Rule) HTTPRoute {
 
 // gatewayBackends divides the weight of a backend among those of the TrafficSplit for all requests to it, if there is one. It also reports
 // whether the gateway may call any of them. Of several, one that it may not call keeps its weight: its server rejects the connections.
-func (o gatewayBuilder) gatewayBackends(b gateway.Backend, kind catalog.Kind) (backends []Backend, callable bool) {
+func (o gatewayBuilder) gatewayBackends(b gateway.Backend, kind entity.Kind) (backends []Backend, callable bool) {
 	unusable := []Backend{{Weight: scaled(b.Weight, 1, 1)}}
 	if b.Service == nil {
 		return unusable, false
@@ -172,19 +173,19 @@ func (o gatewayBuilder) gatewayBackends(b gateway.Backend, kind catalog.Kind) (b
 
 // addVersioned adds the cluster of a backend of routes of a kind. The version of HTTP does not follow that of the client: browsers use HTTP/2, and many
 // servers have HTTP/1.1 alone. The Service decides, and requests of gRPC need HTTP/2.
-func (o gatewayBuilder) addVersioned(b authz.WeightedBackend, kind catalog.Kind) string {
+func (o gatewayBuilder) addVersioned(b authz.WeightedBackend, kind entity.Kind) string {
 	if !b.Protocol.IsHTTP() {
 		return o.addCluster(b)
 	}
 	version := HTTP1
-	if kind == catalog.KindGRPCRoute || b.Port.HTTP2 {
+	if kind == entity.KindGRPCRoute || b.Port.HTTP2 {
 		version = HTTP2
 	}
 	return o.addClusterFor(b, version)
 }
 
 // sharesOf returns the destinations of a backend of routes of a kind, and adds their clusters.
-func (o gatewayBuilder) sharesOf(b gateway.Backend, kind catalog.Kind) gatewayShares {
+func (o gatewayBuilder) sharesOf(b gateway.Backend, kind entity.Kind) gatewayShares {
 	key := gatewayPort{b.Service.Name, b.Port.Number, kind}
 	if known, ok := o.shares[key]; ok {
 		return known
@@ -238,7 +239,7 @@ func egress(v *catalog.View, client identity.ServiceAccount, limit *authz.RouteL
 
 // egressUpstream returns the settings of an UpstreamTrafficSetting for hosts outside the mesh; nil without one.
 func egressUpstream(v *catalog.View, namespace, name string) *Upstream {
-	setting := upstream.Named(v, catalog.Name{Namespace: namespace, Name: name})
+	setting := upstream.Named(v, entity.Name{Namespace: namespace, Name: name})
 	if setting == nil {
 		return nil
 	}
@@ -288,7 +289,7 @@ func (s *Scope) addEgressGateway(v *catalog.View) {
 
 // addCredential adds the credential of a destination, if it can be used.
 func (g *EgressGateway) addCredential(v *catalog.View, d *EgressDestination) {
-	c := v.EgressCredential(catalog.Name{Namespace: d.Policy.Namespace, Name: d.TLS.Secret})
+	c := v.EgressCredential(entity.Name{Namespace: d.Policy.Namespace, Name: d.TLS.Secret})
 	if c == nil || c.Problem != "" {
 		return
 	}
@@ -302,7 +303,7 @@ func (g *EgressGateway) addCredential(v *catalog.View, d *EgressDestination) {
 func egressGatewayOf(v *catalog.View, ports []authz.EgressPort) *EgressGatewayService {
 	for _, port := range ports {
 		for _, host := range port.Hosts {
-			if host.HTTPGateway != (catalog.Name{}) || host.TLSGateway != (catalog.Name{}) {
+			if host.HTTPGateway != (entity.Name{}) || host.TLSGateway != (entity.Name{}) {
 				return &EgressGatewayService{Namespace: v.Settings().Namespace, Addresses: v.EgressGatewayAddresses()}
 			}
 		}

@@ -7,22 +7,24 @@ import (
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // gatewayMesh has a Gateway with a route to a Service that a TrafficSplit divides between two others.
 func gatewayMesh(entries ...catalog.Entry) *catalog.Catalog {
-	in := func(name string) catalog.Name { return catalog.Name{Namespace: "shop", Name: name} }
+	in := func(name string) entity.Name { return entity.Name{Namespace: "shop", Name: name} }
 	c := catalog.New()
 	all := append([]catalog.Entry{
 		&catalog.Settings{Namespace: "osm-system"},
 		&catalog.Namespace{Name: "shop", Monitored: true},
 		&catalog.GatewayClass{Name: "osm"},
-		&catalog.Service{Name: catalog.Name{Namespace: "osm-system", Name: names.IngressGateway}, Ports: []catalog.Port{{Number: 80, TargetPort: 10080}}},
+		&inventory.Service{Name: entity.Name{Namespace: "osm-system", Name: names.IngressGateway}, Ports: []inventory.Port{{Number: 80, TargetPort: 10080}}},
 		&catalog.Gateway{Name: in("web"), Class: "osm", Listeners: []catalog.GatewayListener{{Name: "a", Port: 80, Protocol: "HTTP", From: "Same"}}},
-		&catalog.HTTPRoute{Kind: catalog.KindHTTPRoute, Name: in("r"), Parents: []catalog.RouteParent{{Gateway: in("web")}}, Rules: []catalog.HTTPRouteRule{{
+		&catalog.HTTPRoute{Kind: entity.KindHTTPRoute, Name: in("r"), Parents: []catalog.RouteParent{{Gateway: in("web")}}, Rules: []catalog.HTTPRouteRule{{
 			Matches: []catalog.RouteMatch{{PathType: "PathPrefix", Path: "/"}}, Backends: []catalog.RouteBackend{{Service: in("root"), Port: 80, Weight: 1}},
 		}}},
 		&catalog.TrafficSplit{Name: in("s"), Root: in("root"), Backends: []catalog.SplitBackend{{Service: in("v1"), Weight: 90}, {Service: in("v2"), Weight: 10}}},
@@ -31,8 +33,8 @@ func gatewayMesh(entries ...catalog.Entry) *catalog.Catalog {
 	for _, version := range []string{"root", "v1", "v2"} {
 		labels := map[string]string{"app": version}
 		all = append(all,
-			&catalog.Service{Name: in(version), Selector: labels, Ports: []catalog.Port{{Number: 80, TargetPort: 8080, Protocol: catalog.ProtocolHTTP}}},
-			&catalog.Pod{Name: in(version), ServiceAccount: version, Labels: labels, Injected: true})
+			&inventory.Service{Name: in(version), Selector: labels, Ports: []inventory.Port{{Number: 80, TargetPort: 8080, Protocol: inventory.ProtocolHTTP}}},
+			&inventory.Instance{Name: in(version), ServiceAccount: version, Labels: labels, Injected: true})
 	}
 	for _, entry := range all {
 		c.Apply([]catalog.Change{catalog.Set(entry)})
@@ -42,9 +44,9 @@ func gatewayMesh(entries ...catalog.Entry) *catalog.Catalog {
 
 func grantGateway(to, from string) *catalog.TrafficTarget {
 	return &catalog.TrafficTarget{
-		Name: catalog.Name{Namespace: "shop", Name: "to-" + to}, Destination: identity.ServiceAccount{Namespace: "shop", Name: to},
+		Name: entity.Name{Namespace: "shop", Name: "to-" + to}, Destination: identity.ServiceAccount{Namespace: "shop", Name: to},
 		Sources: []identity.ServiceAccount{{Namespace: "osm-system", Name: from}},
-		Rules:   []catalog.TargetRule{{Kind: catalog.KindHTTPRouteGroup, Name: "all"}},
+		Rules:   []catalog.TargetRule{{Kind: entity.KindHTTPRouteGroup, Name: "all"}},
 	}
 }
 
@@ -85,12 +87,12 @@ func TestOnlyGatewayPodsAreGateways(t *testing.T) {
 	c := gatewayMesh()
 	labels := map[string]string{names.AppLabel: names.IngressGateway}
 	for name, test := range map[string]struct {
-		pod  catalog.Pod
+		pod  inventory.Instance
 		want bool
 	}{
-		"the gateway":       {catalog.Pod{Name: catalog.Name{Namespace: "osm-system", Name: "g"}, ServiceAccount: names.IngressGateway, Labels: labels, Injected: true}, true},
-		"another namespace": {catalog.Pod{Name: catalog.Name{Namespace: "shop", Name: "g"}, ServiceAccount: names.IngressGateway, Labels: labels, Injected: true}, false},
-		"another account":   {catalog.Pod{Name: catalog.Name{Namespace: "osm-system", Name: "g"}, ServiceAccount: "grafana", Labels: labels, Injected: true}, false},
+		"the gateway":       {inventory.Instance{Name: entity.Name{Namespace: "osm-system", Name: "g"}, ServiceAccount: names.IngressGateway, Labels: labels, Injected: true}, true},
+		"another namespace": {inventory.Instance{Name: entity.Name{Namespace: "shop", Name: "g"}, ServiceAccount: names.IngressGateway, Labels: labels, Injected: true}, false},
+		"another account":   {inventory.Instance{Name: entity.Name{Namespace: "osm-system", Name: "g"}, ServiceAccount: "grafana", Labels: labels, Injected: true}, false},
 	} {
 		if got := scope.KeyFor(c.View(), &test.pod).Proxy == scope.ProxyIngressGateway; got != test.want {
 			t.Errorf("%s: gateway %t, want %t", name, got, test.want)
@@ -100,9 +102,9 @@ func TestOnlyGatewayPodsAreGateways(t *testing.T) {
 
 // TestPodsOfOneGateway checks that the pods of a Gateway are known by their labels and their identity, and get its listeners and certificates only.
 func TestPodsOfOneGateway(t *testing.T) {
-	in := func(namespace, name string) catalog.Name { return catalog.Name{Namespace: namespace, Name: name} }
+	in := func(namespace, name string) entity.Name { return entity.Name{Namespace: namespace, Name: name} }
 	listener := func(namespace string) catalog.GatewayListener {
-		return catalog.GatewayListener{Name: "a", Port: 443, Protocol: "HTTPS", Terminate: true, From: "Same", Certificates: []catalog.Name{in(namespace, "tls")}}
+		return catalog.GatewayListener{Name: "a", Port: 443, Protocol: "HTTPS", Terminate: true, From: "Same", Certificates: []entity.Name{in(namespace, "tls")}}
 	}
 	entries := []catalog.Entry{&catalog.GatewayClass{Name: "osm", PerGateway: true}, &catalog.Namespace{Name: "other", Monitored: true}}
 	for _, namespace := range []string{"shop", "other"} {
@@ -111,8 +113,8 @@ func TestPodsOfOneGateway(t *testing.T) {
 	}
 	c := gatewayMesh(entries...)
 	own := names.DedicatedGateway("other", "own")
-	pod := func(namespace, account, app string) *catalog.Pod {
-		return &catalog.Pod{Name: in(namespace, "g"), ServiceAccount: account, Labels: map[string]string{names.AppLabel: app}, Injected: true}
+	pod := func(namespace, account, app string) *inventory.Instance {
+		return &inventory.Instance{Name: in(namespace, "g"), ServiceAccount: account, Labels: map[string]string{names.AppLabel: app}, Injected: true}
 	}
 	key := scope.KeyFor(c.View(), pod("osm-system", names.IngressGateway, own))
 	if key.Proxy != scope.ProxyIngressGateway || key.Gateway != own || !c.View().IsServed(pod("osm-system", names.IngressGateway, own)) {
@@ -122,7 +124,7 @@ func TestPodsOfOneGateway(t *testing.T) {
 	if got := s.IngressGateway; len(got.Listeners) != 1 || got.Listeners[0].Name != "other/own/a" || len(got.Certificates) != 1 || string(got.Certificates[0].KeyPEM) != "key of other" {
 		t.Errorf("the pods of other/own get %+v", got)
 	}
-	for name, foreign := range map[string]*catalog.Pod{
+	for name, foreign := range map[string]*inventory.Instance{
 		"another namespace": pod("shop", names.IngressGateway, own), "another account": pod("osm-system", "grafana", own), "another label": pod("osm-system", names.IngressGateway, "x"),
 	} {
 		if key := scope.KeyFor(c.View(), foreign); key.Proxy != scope.ProxySidecar || key.Gateway != "" {
@@ -133,15 +135,15 @@ func TestPodsOfOneGateway(t *testing.T) {
 
 // TestGatewayRoutesWithoutServer checks the answers where a backend does not exist, and that a certificate of several listeners is sent once.
 func TestGatewayRoutesWithoutServer(t *testing.T) {
-	in := func(name string) catalog.Name { return catalog.Name{Namespace: "shop", Name: name} }
-	route := &catalog.HTTPRoute{Kind: catalog.KindHTTPRoute, Name: in("r"), Parents: []catalog.RouteParent{{Gateway: in("web")}}, Rules: []catalog.HTTPRouteRule{{
+	in := func(name string) entity.Name { return entity.Name{Namespace: "shop", Name: name} }
+	route := &catalog.HTTPRoute{Kind: entity.KindHTTPRoute, Name: in("r"), Parents: []catalog.RouteParent{{Gateway: in("web")}}, Rules: []catalog.HTTPRouteRule{{
 		Matches: []catalog.RouteMatch{{PathType: "PathPrefix", Path: "/"}}, Backends: []catalog.RouteBackend{{Service: in("gone"), Port: 80, Weight: 2}},
 	}}}
 	listener := func(name, host string) catalog.GatewayListener {
-		return catalog.GatewayListener{Name: name, Port: 443, Protocol: "HTTPS", Hostname: host, Terminate: true, From: "Same", Certificates: []catalog.Name{in("tls")}}
+		return catalog.GatewayListener{Name: name, Port: 443, Protocol: "HTTPS", Hostname: host, Terminate: true, From: "Same", Certificates: []entity.Name{in("tls")}}
 	}
 	s := gatewayScope(gatewayMesh(route,
-		&catalog.Service{Name: catalog.Name{Namespace: "osm-system", Name: names.IngressGateway}, Ports: []catalog.Port{{Number: 443, TargetPort: 10443}}},
+		&inventory.Service{Name: entity.Name{Namespace: "osm-system", Name: names.IngressGateway}, Ports: []inventory.Port{{Number: 443, TargetPort: 10443}}},
 		&catalog.GatewayCertificate{Name: in("tls"), ChainPEM: []byte("chain"), KeyPEM: []byte("key")},
 		&catalog.Gateway{Name: in("web"), Class: "osm", Listeners: []catalog.GatewayListener{listener("a", "a.example.com"), listener("b", "b.example.com")}}))
 	if len(s.IngressGateway.Listeners) != 2 || len(s.IngressGateway.Certificates) != 1 || string(s.IngressGateway.Certificates[0].KeyPEM) != "key" {
@@ -160,7 +162,7 @@ func TestGatewayRoutesWithoutServer(t *testing.T) {
 
 // TestGatewayRoutesWithSeveralBackends checks when a route is denied, and which backends answer 500.
 func TestGatewayRoutesWithSeveralBackends(t *testing.T) {
-	in := func(name string) catalog.Name { return catalog.Name{Namespace: "shop", Name: name} }
+	in := func(name string) entity.Name { return entity.Name{Namespace: "shop", Name: name} }
 	split := func(backends ...catalog.SplitBackend) catalog.Entry {
 		return &catalog.TrafficSplit{Name: in("s"), Root: in("root"), Backends: backends}
 	}
@@ -183,7 +185,7 @@ func TestGatewayRoutesWithSeveralBackends(t *testing.T) {
 		for _, service := range test.services {
 			rule.Backends = append(rule.Backends, catalog.RouteBackend{Service: in(service), Port: 80, Weight: 1})
 		}
-		route := &catalog.HTTPRoute{Kind: catalog.KindHTTPRoute, Name: in("r"), Parents: []catalog.RouteParent{{Gateway: in("web")}}, Rules: []catalog.HTTPRouteRule{rule}}
+		route := &catalog.HTTPRoute{Kind: entity.KindHTTPRoute, Name: in("r"), Parents: []catalog.RouteParent{{Gateway: in("web")}}, Rules: []catalog.HTTPRouteRule{rule}}
 		got := gatewayScope(gatewayMesh(append(test.entries, route)...)).IngressGateway.Listeners[0].Hosts[0].Routes[0]
 		if backendsText(got.Backends) != test.want || got.Denied != test.denied {
 			t.Errorf("%s: the backends are %v, denied %t; want %s, %t", name, got.Backends, got.Denied, test.want, test.denied)
@@ -193,20 +195,20 @@ func TestGatewayRoutesWithSeveralBackends(t *testing.T) {
 
 // TestBackendsOfTheGatewayAreComputedOnce checks that the work for a TrafficSplit does not depend on how many matches lead to its root.
 func TestBackendsOfTheGatewayAreComputedOnce(t *testing.T) {
-	in := func(name string) catalog.Name { return catalog.Name{Namespace: "shop", Name: name} }
+	in := func(name string) entity.Name { return entity.Name{Namespace: "shop", Name: name} }
 	split := &catalog.TrafficSplit{Name: in("s"), Root: in("root")}
 	more := []catalog.Entry{split}
 	for i := range 100 {
 		name := in(fmt.Sprint("b", i))
 		split.Backends = append(split.Backends, catalog.SplitBackend{Service: name, Weight: 1})
-		more = append(more, &catalog.Service{Name: name, Selector: map[string]string{"app": "v1"}, Ports: []catalog.Port{{Number: 80, TargetPort: 8080, Protocol: catalog.ProtocolHTTP}}})
+		more = append(more, &inventory.Service{Name: name, Selector: map[string]string{"app": "v1"}, Ports: []inventory.Port{{Number: 80, TargetPort: 8080, Protocol: inventory.ProtocolHTTP}}})
 	}
 	work := func(matches int) float64 {
 		rule := catalog.HTTPRouteRule{Backends: []catalog.RouteBackend{{Service: in("root"), Port: 80, Weight: 1}}}
 		for i := range matches {
 			rule.Matches = append(rule.Matches, catalog.RouteMatch{PathType: "Exact", Path: fmt.Sprint("/", i)})
 		}
-		route := &catalog.HTTPRoute{Kind: catalog.KindHTTPRoute, Name: in("r"), Parents: []catalog.RouteParent{{Gateway: in("web")}}, Rules: []catalog.HTTPRouteRule{rule}}
+		route := &catalog.HTTPRoute{Kind: entity.KindHTTPRoute, Name: in("r"), Parents: []catalog.RouteParent{{Gateway: in("web")}}, Rules: []catalog.HTTPRouteRule{rule}}
 		c := gatewayMesh(append(more, route)...)
 		return testing.AllocsPerRun(3, func() { gatewayScope(c) })
 	}

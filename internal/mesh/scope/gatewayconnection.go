@@ -1,7 +1,7 @@
 package scope
 
 import (
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
 )
 
@@ -9,9 +9,9 @@ import (
 // Route and Backends: without it, a listener with a wildcard would have their connections.
 func (o gatewayBuilder) gatewayConnections(l *gateway.Listener) []ConnectionRoute {
 	var routes []ConnectionRoute
-	positions := map[catalog.Ref]int{}
+	positions := map[entity.Ref]int{}
 	for _, host := range l.Hosts {
-		var ref catalog.Ref
+		var ref entity.Ref
 		if len(host.Rules) > 0 {
 			ref = host.Rules[0].Route.Ref()
 		} else if host.Domain == "*" {

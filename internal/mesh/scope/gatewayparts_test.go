@@ -9,7 +9,9 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
@@ -26,7 +28,7 @@ func gatewayOf(t *testing.T) (o gatewayBuilder, service func(name string) gatewa
 	}
 	for i, name := range []string{"open", "closed", "root"} {
 		pod := meshtest.Pod("shop", name, name, name, fmt.Sprint("10.0.0.", i+1))
-		entries = append(entries, pod, meshtest.Service("shop", name, name, fmt.Sprint("10.96.0.", i+1), 80, catalog.ProtocolTCP))
+		entries = append(entries, pod, meshtest.Service("shop", name, name, fmt.Sprint("10.96.0.", i+1), 80, inventory.ProtocolTCP))
 	}
 	v := meshtest.Apply(entries...).View()
 	o = gatewayBuilder{outboundBuilder{view: v, client: client, clusters: map[string]Cluster{}}, map[gatewayPort]gatewayShares{}}
@@ -38,7 +40,7 @@ func gatewayOf(t *testing.T) (o gatewayBuilder, service func(name string) gatewa
 
 // routeTo returns the only rule of a route for connections.
 func routeTo(name string, backends ...gateway.Backend) []gateway.Rule {
-	return []gateway.Rule{{Route: &catalog.HTTPRoute{Kind: catalog.KindTLSRoute, Name: meshtest.Name("shop", name)}, Backends: backends}}
+	return []gateway.Rule{{Route: &catalog.HTTPRoute{Kind: entity.KindTLSRoute, Name: meshtest.Name("shop", name)}, Backends: backends}}
 }
 
 // TestConnectionsByServerName checks the server names of routes, and that a listener closes all other connections.
@@ -103,7 +105,7 @@ func TestListenersOfTheGateway(t *testing.T) {
 	o, service := gatewayOf(t)
 	filters := &catalog.HeaderFilters{}
 	rule := routeTo("one", service("open"), service("closed"))[0]
-	rule.Route.Kind, rule.Rule = catalog.KindHTTPRoute, &catalog.HTTPRouteRule{Backends: []catalog.RouteBackend{{}, {Filters: filters}}}
+	rule.Route.Kind, rule.Rule = entity.KindHTTPRoute, &catalog.HTTPRouteRule{Backends: []catalog.RouteBackend{{}, {Filters: filters}}}
 	l := o.gatewayListener(&gateway.Listener{
 		Gateway: meshtest.Name("shop", "web"), Name: "a", Port: 443, Clients: &gateway.Clients{AllowInvalid: true}, Hosts: []gateway.Host{{Domain: "*", Rules: []gateway.Rule{rule}}},
 	})
@@ -123,12 +125,12 @@ func TestChecksOfTheGatewayAreSpread(t *testing.T) {
 	const pods = 63 // the number for which 32 pods and more count
 	entries := []catalog.Entry{
 		&catalog.Settings{Namespace: "osm-system"}, &catalog.Namespace{Name: "shop", Monitored: true}, &catalog.GatewayClass{Name: "osm"},
-		&catalog.Service{Name: meshtest.Name("osm-system", names.IngressGateway), Ports: []catalog.Port{{Number: 80, TargetPort: 10080}}},
+		&inventory.Service{Name: meshtest.Name("osm-system", names.IngressGateway), Ports: []inventory.Port{{Number: 80, TargetPort: 10080}}},
 		&catalog.Gateway{Name: meshtest.Name("shop", "web"), Class: "osm", Listeners: []catalog.GatewayListener{{Name: "a", Port: 80, Protocol: "HTTP", From: "Same"}}},
-		&catalog.HTTPRoute{Kind: catalog.KindHTTPRoute, Name: meshtest.Name("shop", "r"), Parents: []catalog.RouteParent{{Gateway: meshtest.Name("shop", "web")}}, Rules: []catalog.HTTPRouteRule{{
+		&catalog.HTTPRoute{Kind: entity.KindHTTPRoute, Name: meshtest.Name("shop", "r"), Parents: []catalog.RouteParent{{Gateway: meshtest.Name("shop", "web")}}, Rules: []catalog.HTTPRouteRule{{
 			Matches: []catalog.RouteMatch{{PathType: catalog.PathPrefix, Path: "/"}}, Backends: []catalog.RouteBackend{{Service: meshtest.Name("shop", "web"), Port: 80, Weight: 1}},
 		}}},
-		meshtest.Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP),
+		meshtest.Service("shop", "web", "web", "10.96.0.1", 80, inventory.ProtocolHTTP),
 		&upstream.Policy{Kind: upstream.Kind, Name: meshtest.Name("shop", "u"), Service: meshtest.Name("shop", "web"), HealthCheck: &upstream.HealthCheck{Interval: time.Second}},
 	}
 	for i := range pods {
@@ -157,7 +159,7 @@ func TestIntervalsOfChecks(t *testing.T) {
 	for i := range 63 {
 		entries = append(entries, meshtest.Pod("shop", fmt.Sprint("web-", i), "web", "web", fmt.Sprint("10.0.0.", i)))
 	}
-	v := meshtest.Apply(append(entries, &catalog.Namespace{Name: "shop", Monitored: true}, meshtest.Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP))...).View()
+	v := meshtest.Apply(append(entries, &catalog.Namespace{Name: "shop", Monitored: true}, meshtest.Service("shop", "web", "web", "10.96.0.1", 80, inventory.ProtocolHTTP))...).View()
 	cluster := func(upstream *Upstream) Cluster {
 		return Cluster{Service: meshtest.Name("shop", "web"), Upstream: upstream}
 	}
@@ -172,15 +174,15 @@ func TestIntervalsOfChecks(t *testing.T) {
 func TestVersionOfRequests(t *testing.T) {
 	o, service := gatewayOf(t)
 	for name, test := range map[string]struct {
-		protocol catalog.Protocol
+		protocol inventory.Protocol
 		http2    bool
-		kind     catalog.Kind
+		kind     entity.Kind
 		want     HTTPVersion
 	}{
-		"HTTP": {catalog.ProtocolHTTP, false, catalog.KindHTTPRoute, HTTP1}, "HTTP/2": {catalog.ProtocolHTTP, true, catalog.KindHTTPRoute, HTTP2},
-		"gRPC": {catalog.ProtocolHTTP, false, catalog.KindGRPCRoute, HTTP2}, "TCP": {catalog.ProtocolTCP, true, catalog.KindTLSRoute, ""},
+		"HTTP": {inventory.ProtocolHTTP, false, entity.KindHTTPRoute, HTTP1}, "HTTP/2": {inventory.ProtocolHTTP, true, entity.KindHTTPRoute, HTTP2},
+		"gRPC": {inventory.ProtocolHTTP, false, entity.KindGRPCRoute, HTTP2}, "TCP": {inventory.ProtocolTCP, true, entity.KindTLSRoute, ""},
 	} {
-		backend := authz.WeightedBackend{Service: service("open").Service, Port: catalog.Port{HTTP2: test.http2}, Protocol: test.protocol}
+		backend := authz.WeightedBackend{Service: service("open").Service, Port: inventory.Port{HTTP2: test.http2}, Protocol: test.protocol}
 		if got := o.clusters[o.addVersioned(backend, test.kind)].HTTP; got != test.want {
 			t.Errorf("%s: %q, want %q", name, got, test.want)
 		}

@@ -5,23 +5,25 @@ import (
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
 // TestVersionsOfHTTP checks that the Service and the kind of a route decide about the version of HTTP, and that one port can be needed in both.
 func TestVersionsOfHTTP(t *testing.T) {
-	in := func(name string) catalog.Name { return catalog.Name{Namespace: "shop", Name: name} }
-	to := func(kind catalog.Kind, name string, filters catalog.RouteFilters) *catalog.HTTPRoute {
+	in := func(name string) entity.Name { return entity.Name{Namespace: "shop", Name: name} }
+	to := func(kind entity.Kind, name string, filters catalog.RouteFilters) *catalog.HTTPRoute {
 		return &catalog.HTTPRoute{Kind: kind, Name: in(name), Parents: []catalog.RouteParent{{Gateway: in("web")}}, Rules: []catalog.HTTPRouteRule{{
 			Matches: []catalog.RouteMatch{{PathType: "PathPrefix", Path: "/" + name}}, Filters: filters, Backends: []catalog.RouteBackend{{Service: in(name), Port: 80, Weight: 1}},
 		}}}
 	}
 	mirror := catalog.RouteFilters{Mirrors: []catalog.RouteMirror{{Backend: catalog.RouteBackend{Service: in("v2"), Port: 80}, Numerator: 1, Denominator: 1}}}
 	c := gatewayMesh(&catalog.Settings{Namespace: "osm-system", Permissive: true},
-		to(catalog.KindHTTPRoute, "v1", mirror), to(catalog.KindGRPCRoute, "v1", catalog.RouteFilters{}), to(catalog.KindHTTPRoute, "r", catalog.RouteFilters{}))
-	c.Apply([]catalog.Change{catalog.Set(&catalog.Service{
-		Name: in("v2"), Selector: map[string]string{"app": "v2"}, Ports: []catalog.Port{{Number: 80, TargetPort: 8080, Protocol: catalog.ProtocolHTTP, HTTP2: true}},
+		to(entity.KindHTTPRoute, "v1", mirror), to(entity.KindGRPCRoute, "v1", catalog.RouteFilters{}), to(entity.KindHTTPRoute, "r", catalog.RouteFilters{}))
+	c.Apply([]catalog.Change{catalog.Set(&inventory.Service{
+		Name: in("v2"), Selector: map[string]string{"app": "v2"}, Ports: []inventory.Port{{Number: 80, TargetPort: 8080, Protocol: inventory.ProtocolHTTP, HTTP2: true}},
 	})})
 	s := gatewayScope(c)
 	var clusters []string

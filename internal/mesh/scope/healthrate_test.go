@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
@@ -13,9 +14,9 @@ import (
 
 // checkedMesh returns a namespace a whose Service has ports, pods and a setting with health checks. Clients of a and c may call it.
 func checkedMesh(ports, pods int, check *upstream.HealthCheck) []catalog.Entry {
-	service := Service("a", "server", "server", "172.0.0.1", 80, catalog.ProtocolHTTP)
+	service := Service("a", "server", "server", "172.0.0.1", 80, inventory.ProtocolHTTP)
 	for i := range uint16(ports - 1) {
-		service.Ports = append(service.Ports, catalog.Port{Number: 1000 + i, TargetPort: 1000 + i, Protocol: catalog.ProtocolHTTP})
+		service.Ports = append(service.Ports, inventory.Port{Number: 1000 + i, TargetPort: 1000 + i, Protocol: inventory.ProtocolHTTP})
 	}
 	entries := []catalog.Entry{
 		&catalog.Namespace{Name: "a", Monitored: true}, &catalog.Namespace{Name: "c", Monitored: true}, service, Group("a", "all", "/"),
@@ -74,9 +75,9 @@ func TestHealthChecksOfOtherNamespacesAreBounded(t *testing.T) {
 // namespace share the rate.
 func TestHealthChecksOfNamespacesAreIndependent(t *testing.T) {
 	entries := checkedMesh(100, 7, &upstream.HealthCheck{Interval: time.Second})
-	slow := Service("a", "slow", "server", "172.0.0.2", 80, catalog.ProtocolHTTP)
-	other := Service("b", "other", "other", "172.0.0.3", 80, catalog.ProtocolHTTP)
-	setting := func(service *catalog.Service, interval time.Duration) *upstream.Policy {
+	slow := Service("a", "slow", "server", "172.0.0.2", 80, inventory.ProtocolHTTP)
+	other := Service("b", "other", "other", "172.0.0.3", 80, inventory.ProtocolHTTP)
+	setting := func(service *inventory.Service, interval time.Duration) *upstream.Policy {
 		return &upstream.Policy{
 			Kind: upstream.Kind, Name: service.Name, Service: service.Name, HealthCheck: &upstream.HealthCheck{Interval: interval},
 		}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
@@ -13,13 +14,13 @@ import (
 // TestLongIdleTimeout checks that the server's sidecar does not close a connection before the configured time.
 func TestLongIdleTimeout(t *testing.T) {
 	for _, test := range []struct {
-		protocol   catalog.Protocol
+		protocol   inventory.Protocol
 		idle, want time.Duration
 	}{
-		{catalog.ProtocolTCP, 24 * time.Hour, 24 * time.Hour},
-		{catalog.ProtocolTCPServerFirst, 2 * time.Hour, 2 * time.Hour},
-		{catalog.ProtocolTCP, time.Minute, 0}, // the client's sidecar closes it
-		{catalog.ProtocolHTTP, 24 * time.Hour, 0},
+		{inventory.ProtocolTCP, 24 * time.Hour, 24 * time.Hour},
+		{inventory.ProtocolTCPServerFirst, 2 * time.Hour, 2 * time.Hour},
+		{inventory.ProtocolTCP, time.Minute, 0}, // the client's sidecar closes it
+		{inventory.ProtocolHTTP, 24 * time.Hour, 0},
 	} {
 		server := Pod("a", "server", "server", "server", "10.0.0.1")
 		service := Service("a", "server", "server", "172.0.0.1", 80, test.protocol)

@@ -6,33 +6,34 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
 // TestInboundPorts checks which container ports a sidecar serves for the ports of a Service.
 func TestInboundPorts(t *testing.T) {
-	numbered := func(number, target uint16) catalog.Port {
-		return catalog.Port{Name: "numbered", Number: number, TargetPort: target, Protocol: catalog.ProtocolHTTP}
+	numbered := func(number, target uint16) inventory.Port {
+		return inventory.Port{Name: "numbered", Number: number, TargetPort: target, Protocol: inventory.ProtocolHTTP}
 	}
-	named := catalog.Port{Name: "web", Number: 80, TargetName: "http", Protocol: catalog.ProtocolHTTP}
+	named := inventory.Port{Name: "web", Number: 80, TargetName: "http", Protocol: inventory.ProtocolHTTP}
 	for name, test := range map[string]struct {
-		ports []catalog.Port
+		ports []inventory.Port
 		// declared is the number that the pod has for the port, and listed that of its EndpointSlice; 0 for none.
 		declared, listed uint16
 		want             []uint16
 	}{
-		"a number":                                {[]catalog.Port{numbered(80, 8080)}, 0, 0, []uint16{8080}},
-		"one container port behind two ports":     {[]catalog.Port{numbered(80, 8080), numbered(81, 8080)}, 0, 0, []uint16{8080}},
-		"a name that the pod declares":            {[]catalog.Port{named}, 8080, 8081, []uint16{8080}},
-		"a name that only the endpoints have":     {[]catalog.Port{named}, 0, 8081, []uint16{8081}},
-		"a name without a number":                 {[]catalog.Port{named}, 0, 0, nil},
-		"a number after a name without a number":  {[]catalog.Port{named, numbered(81, 9090)}, 0, 0, []uint16{9090}},
-		"a name with the number of another port":  {[]catalog.Port{named, numbered(81, 8080)}, 8080, 0, []uint16{8080}},
-		"a name and a number, each with its port": {[]catalog.Port{named, numbered(81, 9090)}, 8080, 0, []uint16{8080, 9090}},
+		"a number":                                {[]inventory.Port{numbered(80, 8080)}, 0, 0, []uint16{8080}},
+		"one container port behind two ports":     {[]inventory.Port{numbered(80, 8080), numbered(81, 8080)}, 0, 0, []uint16{8080}},
+		"a name that the pod declares":            {[]inventory.Port{named}, 8080, 8081, []uint16{8080}},
+		"a name that only the endpoints have":     {[]inventory.Port{named}, 0, 8081, []uint16{8081}},
+		"a name without a number":                 {[]inventory.Port{named}, 0, 0, nil},
+		"a number after a name without a number":  {[]inventory.Port{named, numbered(81, 9090)}, 0, 0, []uint16{9090}},
+		"a name with the number of another port":  {[]inventory.Port{named, numbered(81, 8080)}, 8080, 0, []uint16{8080}},
+		"a name and a number, each with its port": {[]inventory.Port{named, numbered(81, 9090)}, 8080, 0, []uint16{8080, 9090}},
 	} {
 		pod := Pod("shop", "web", "web", "web", "10.0.0.1")
-		service := Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP)
+		service := Service("shop", "web", "web", "10.96.0.1", 80, inventory.ProtocolHTTP)
 		service.Ports = test.ports
 		slice := Slice(service.Name, pod)
 		if test.declared != 0 {
@@ -53,12 +54,12 @@ func TestInboundPorts(t *testing.T) {
 func TestInboundPortOfAnOlderKey(t *testing.T) {
 	pod := Pod("shop", "web", "web", "web", "10.0.0.1")
 	pod.Ports = map[string]uint16{"http": 8080}
-	service := Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP)
-	service.Ports[0] = catalog.Port{Name: "web", Number: 80, TargetName: "http", Protocol: catalog.ProtocolHTTP}
+	service := Service("shop", "web", "web", "10.96.0.1", 80, inventory.ProtocolHTTP)
+	service.Ports[0] = inventory.Port{Name: "web", Number: 80, TargetName: "http", Protocol: inventory.ProtocolHTTP}
 	c := Apply(&catalog.Namespace{Name: "shop", Monitored: true}, pod, service, Slice(service.Name, pod))
 	key := scope.KeyFor(c.View(), pod)
 	numbered := *service
-	numbered.Ports = []catalog.Port{{Name: "web", Number: 80, TargetPort: 9090, Protocol: catalog.ProtocolHTTP}}
+	numbered.Ports = []inventory.Port{{Name: "web", Number: 80, TargetPort: 9090, Protocol: inventory.ProtocolHTTP}}
 	c.Apply([]catalog.Change{catalog.Set(&numbered)})
 	if diff := cmp.Diff([]uint16{9090}, containerPorts(scope.Build(c.View(), trustDomain, key))); diff != "" {
 		t.Errorf("container ports (-want +got):\n%s", diff)

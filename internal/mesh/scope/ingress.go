@@ -5,14 +5,15 @@ import (
 	"slices"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 )
 
 // Ingress is a port of the workload that clients outside the mesh may reach. A container port has at most one.
 type Ingress struct {
 	// Policy is the IngressBackend in force.
-	Policy     catalog.Name
-	Service    catalog.Name
+	Policy     entity.Name
+	Service    entity.Name
 	TargetPort uint16
 	// TLS, SkipClientCertificate and ServerNames are those of the IngressBackend.
 	TLS                   bool
@@ -75,7 +76,7 @@ func (i *Ingress) admitNobody() {
 	i.AnyRequest, i.Matches, i.Prefixes, i.Principals = false, nil, nil, nil
 }
 
-type ingressPrefixesKey struct{ policy catalog.Name }
+type ingressPrefixesKey struct{ policy entity.Name }
 
 // ingressPrefixes are the addresses that an IngressBackend admits. All its ports share the list, which nobody may change.
 func ingressPrefixes(v *catalog.View, policy *ingressbackend.Policy) []netip.Prefix {
@@ -91,7 +92,7 @@ func ingressPrefixes(v *catalog.View, policy *ingressbackend.Policy) []netip.Pre
 	})
 }
 
-type ingressMatchesKey struct{ policy catalog.Name }
+type ingressMatchesKey struct{ policy entity.Name }
 
 // ingressMatches are the requests that an IngressBackend admits. All its ports share the list, which nobody may change.
 func ingressMatches(v *catalog.View, policy *ingressbackend.Policy) []catalog.HTTPMatch {

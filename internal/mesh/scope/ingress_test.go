@@ -9,6 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
@@ -18,13 +20,13 @@ import (
 func TestIngress(t *testing.T) {
 	pod, nginx := Pod("shop", "web-0", "web", "web", "10.0.0.1"), Pod("ingress", "nginx-0", "nginx", "nginx", "10.0.0.7")
 	nginx.Injected = false
-	web := Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP)
-	alias := Service("shop", "alias", "web", "10.96.0.2", 80, catalog.ProtocolHTTP)
+	web := Service("shop", "web", "web", "10.96.0.1", 80, inventory.ProtocolHTTP)
+	alias := Service("shop", "alias", "web", "10.96.0.2", 80, inventory.ProtocolHTTP)
 	web.Ports[0].TargetPort, alias.Ports[0].TargetPort = 8080, 8080
 	gateway := Name("ingress", "nginx")
 	policy := func(name, service string, created int64, port uint16, change func(*ingressbackend.Policy)) *ingressbackend.Policy {
 		b := &ingressbackend.Policy{
-			Name: Name("shop", name), Created: time.Unix(created, 0), Gateways: []catalog.Name{gateway},
+			Name: Name("shop", name), Created: time.Unix(created, 0), Gateways: []entity.Name{gateway},
 			Backends: []ingressbackend.Port{{Service: Name("shop", service), TargetPort: port}},
 		}
 		if change != nil {
@@ -91,13 +93,13 @@ func TestIngress(t *testing.T) {
 
 // TestIngressPortsAreSorted checks that the order does not change between builds.
 func TestIngressPortsAreSorted(t *testing.T) {
-	pod, service := Pod("shop", "web-0", "web", "web", "10.0.0.1"), Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP)
+	pod, service := Pod("shop", "web-0", "web", "web", "10.0.0.1"), Service("shop", "web", "web", "10.96.0.1", 80, inventory.ProtocolHTTP)
 	policy := &ingressbackend.Policy{Name: Name("shop", "all")}
 	var want []uint16
 	service.Ports = nil
 	for i := range uint16(9) {
 		want = append(want, 8000+i)
-		service.Ports = append(service.Ports, catalog.Port{Number: 80 + i, TargetPort: 8008 - i, Protocol: catalog.ProtocolHTTP})
+		service.Ports = append(service.Ports, inventory.Port{Number: 80 + i, TargetPort: 8008 - i, Protocol: inventory.ProtocolHTTP})
 		policy.Backends = append(policy.Backends, ingressbackend.Port{Service: service.Name, TargetPort: 8000 + i})
 	}
 	c := Apply(&catalog.Settings{IngressBackends: true}, &catalog.Namespace{Name: "shop", Monitored: true}, pod, service, policy)

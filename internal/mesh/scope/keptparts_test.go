@@ -11,7 +11,9 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -28,7 +30,7 @@ func routedMesh(permissive bool) *catalog.View {
 	}
 	for i, name := range []string{"few", "heavy", "many"} {
 		pod := meshtest.Pod("a", name, name, name, fmt.Sprint("10.0.0.", i+1))
-		service := meshtest.Service("a", name, name, fmt.Sprint("10.96.0.", i+1), 80, catalog.ProtocolHTTP)
+		service := meshtest.Service("a", name, name, fmt.Sprint("10.96.0.", i+1), 80, inventory.ProtocolHTTP)
 		entries = append(entries, pod, service, meshtest.Slice(service.Name, pod))
 		if name != "heavy" {
 			entries = append(entries, meshtest.Target("to-"+name, pod.Identity(), []catalog.TargetRule{meshtest.HTTP("all")}, client))
@@ -45,7 +47,7 @@ func routedMesh(permissive bool) *catalog.View {
 // TestWhichPartsAreKept checks that scopes keep the parts of Services with many routes, and shared destinations all but those that are not complete.
 func TestWhichPartsAreKept(t *testing.T) {
 	domains, key := identity.OneTrustDomain("cluster.local"), Key{Identity: meshtest.SA("c", "client")}
-	gone := map[catalog.Name]*Part{meshtest.Name("a", "gone"): {}}
+	gone := map[entity.Name]*Part{meshtest.Name("a", "gone"): {}}
 	own, shared := maps.Clone(gone), maps.Clone(gone)
 	s := BuildFromParts(routedMesh(false), domains, key, own)
 	if diff := cmp.Diff(clusterNamesOf(Build(routedMesh(false), "cluster.local", key).Clusters), clusterNamesOf(s.Clusters)); diff != "" {
@@ -57,7 +59,7 @@ func TestWhichPartsAreKept(t *testing.T) {
 		t.Errorf("shared clusters with parts (-want +got):\n%s", diff)
 	}
 	for name, test := range map[string]struct {
-		parts map[catalog.Name]*Part
+		parts map[entity.Name]*Part
 		want  []string
 	}{"a scope": {own, []string{"many"}}, "shared destinations": {shared, []string{"few", "many"}}} {
 		var got []string
@@ -68,8 +70,8 @@ func TestWhichPartsAreKept(t *testing.T) {
 			t.Errorf("%s: the parts of %v are kept, want %v", name, got, test.want)
 		}
 	}
-	service := catalog.Dep{Kind: catalog.DepService, Name: meshtest.Name("a", "many")}
-	if part := shared[service.Name]; !slices.Contains(part.Deps, service) || !part.DependsOnAny(map[catalog.Dep]struct{}{service: {}}) || part.DependsOnAny(nil) {
+	service := entity.Dep{Kind: entity.DepService, Name: meshtest.Name("a", "many")}
+	if part := shared[service.Name]; !slices.Contains(part.Deps, service) || !part.DependsOnAny(map[entity.Dep]struct{}{service: {}}) || part.DependsOnAny(nil) {
 		t.Errorf("the part depends on %v", part.Deps)
 	}
 	if slices.Contains(v.Deps(), service) {
@@ -82,7 +84,7 @@ func TestWhichPartsAreKept(t *testing.T) {
 
 // A cluster that policies add for another Service is that of the last part with it.
 func TestClustersOfPartsAreUnique(t *testing.T) {
-	cluster := func(name string, port uint16, protocol catalog.Protocol) Cluster {
+	cluster := func(name string, port uint16, protocol inventory.Protocol) Cluster {
 		return Cluster{Service: meshtest.Name("a", name), TargetPort: port, Protocol: protocol}
 	}
 	sorted := []Cluster{cluster("a", 1, ""), cluster("a", 2, ""), cluster("b", 1, "")}
@@ -110,8 +112,8 @@ func TestRouteBeyondTheLimitMakesNoDestination(t *testing.T) {
 // TestClientsAreNamed checks on which ports clients name their account.
 func TestClientsAreNamed(t *testing.T) {
 	for permissive, want := range map[bool]map[uint16]bool{false: {80: false, 81: true}, true: {80: false, 81: false}} {
-		pod, service := meshtest.Pod("a", "web", "web", "web", "10.0.0.1"), meshtest.Service("a", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP)
-		service.Ports = append(service.Ports, catalog.Port{Number: 81, TargetPort: 81, Protocol: catalog.ProtocolTCP})
+		pod, service := meshtest.Pod("a", "web", "web", "web", "10.0.0.1"), meshtest.Service("a", "web", "web", "10.96.0.1", 80, inventory.ProtocolHTTP)
+		service.Ports = append(service.Ports, inventory.Port{Number: 81, TargetPort: 81, Protocol: inventory.ProtocolTCP})
 		v := meshtest.Apply(&catalog.Settings{Permissive: permissive}, &catalog.Namespace{Name: "a", Monitored: true}, pod, service, meshtest.Group("a", "all", "/.*"), &catalog.TCPRoute{Name: meshtest.Name("a", "any")},
 			meshtest.Target("t", pod.Identity(), []catalog.TargetRule{meshtest.HTTP("all")}, pod.Identity()), meshtest.Target("u", pod.Identity(), []catalog.TargetRule{meshtest.TCP("any")}, pod.Identity())).View()
 		got := map[uint16]bool{}

@@ -7,13 +7,15 @@ import (
 	"strings"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
 )
 
 // KeyFor returns the scope key of a pod's sidecar.
-func KeyFor(v *catalog.View, pod *catalog.Pod) Key {
+func KeyFor(v *catalog.View, pod *inventory.Instance) Key {
 	own, mesh := extauthz.Of(v, pod)
 	services := v.ServicesOfPod(pod)
 	proxy := proxyOf(v, pod)
@@ -37,7 +39,7 @@ func KeyFor(v *catalog.View, pod *catalog.Pod) Key {
 	return key
 }
 
-func proxyOf(v *catalog.View, pod *catalog.Pod) Proxy {
+func proxyOf(v *catalog.View, pod *inventory.Instance) Proxy {
 	switch {
 	case v.IsGateway(pod):
 		return ProxyIngressGateway
@@ -48,7 +50,7 @@ func proxyOf(v *catalog.View, pod *catalog.Pod) Proxy {
 }
 
 // KeyOfServices returns a key for pods of an identity that some Services select. It has no other properties.
-func KeyOfServices(account identity.ServiceAccount, services []catalog.Name) Key {
+func KeyOfServices(account identity.ServiceAccount, services []entity.Name) Key {
 	return Key{Identity: account, Services: joinNames(services)}
 }
 
@@ -60,7 +62,7 @@ func joinNames[T interface{ String() string }](list []T) string {
 	return strings.Join(parts, ",")
 }
 
-func joinPorts(list []catalog.NamedPort) string {
+func joinPorts(list []inventory.NamedPort) string {
 	parts := make([]string, len(list))
 	for i, p := range list {
 		parts[i] = portKey(p.Service, p.Port) + "=" + strconv.Itoa(int(p.Number))
@@ -68,7 +70,7 @@ func joinPorts(list []catalog.NamedPort) string {
 	return strings.Join(parts, ",")
 }
 
-func portKey(service catalog.Name, port string) string { return service.String() + "/" + port }
+func portKey(service entity.Name, port string) string { return service.String() + "/" + port }
 
 // namedPorts returns the numbers of Ports by portKey.
 func (k Key) namedPorts() map[string][]uint16 {
@@ -87,19 +89,19 @@ func (k Key) namedPorts() map[string][]uint16 {
 func (k Key) MayShareDestinations() bool { return k.Proxy == ProxySidecar && !k.Class.OSM }
 
 // IsBehind reports whether the Service selects the pods of the scope.
-func (k Key) IsBehind(service catalog.Name) bool {
+func (k Key) IsBehind(service entity.Name) bool {
 	return slices.Contains(parseNames(k.Services), service)
 }
 
 // parseNames is the inverse of joinNames.
-func parseNames(list string) []catalog.Name {
+func parseNames(list string) []entity.Name {
 	if list == "" {
 		return nil
 	}
-	var result []catalog.Name
+	var result []entity.Name
 	for part := range strings.SplitSeq(list, ",") {
 		namespace, name, _ := strings.Cut(part, "/")
-		result = append(result, catalog.Name{Namespace: namespace, Name: name})
+		result = append(result, entity.Name{Namespace: namespace, Name: name})
 	}
 	return result
 }

@@ -7,7 +7,9 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
@@ -48,7 +50,7 @@ func TestIncompletePoliciesAreListed(t *testing.T) {
 		}
 	}
 	permissive := scope.SharedDestinations(Apply(append(entries, &catalog.Settings{Permissive: true})...).View())
-	if !slices.Equal(permissive.Limited, []catalog.Ref{split.Ref()}) {
+	if !slices.Equal(permissive.Limited, []entity.Ref{split.Ref()}) {
 		t.Errorf("shared destinations: %v", permissive.Limited)
 	}
 }
@@ -56,7 +58,7 @@ func TestIncompletePoliciesAreListed(t *testing.T) {
 // egressOfMany returns an Egress of the client with more routes than a sidecar can have.
 func egressOfMany(name string) *catalog.Egress {
 	e := &catalog.Egress{
-		Name: Name("a", name), Sources: []identity.ServiceAccount{SA("a", "client")}, Ports: []catalog.EgressPort{{Number: 80, Protocol: catalog.ProtocolHTTP}},
+		Name: Name("a", name), Sources: []identity.ServiceAccount{SA("a", "client")}, Ports: []catalog.EgressPort{{Number: 80, Protocol: inventory.ProtocolHTTP}},
 		Restricted: true, RouteGroups: []string{"routes"},
 	}
 	for i := range authz.MaxRoutes/manyMatches + 1 {

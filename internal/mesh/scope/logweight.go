@@ -1,7 +1,7 @@
 package scope
 
 import (
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
 )
 
@@ -10,7 +10,7 @@ func (s *Scope) limitLog() {
 	if s.AccessLog == nil || s.AccessLog.Fits(s.chains()) {
 		return
 	}
-	s.AddLimited(catalog.Ref{Kind: telemetry.Kind, Name: s.AccessLog.Policy})
+	s.AddLimited(entity.Ref{Kind: telemetry.Kind, Name: s.AccessLog.Policy})
 	s.AccessLog = s.AccessLog.WithoutTexts()
 }
 

@@ -7,27 +7,28 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
 // TestNumberOfANamedPortChangesDuringARollout has pods of two versions, which give different numbers to the port that a Service names.
 func TestNumberOfANamedPortChangesDuringARollout(t *testing.T) {
-	withPort := func(name, ip string, number uint16) *catalog.Pod {
+	withPort := func(name, ip string, number uint16) *inventory.Instance {
 		pod := Pod("a", name, "server", "server", ip)
 		pod.Ports = map[string]uint16{"http": number}
 		return pod
 	}
 	older, newer, newest := withPort("1", "10.0.0.1", 8080), withPort("2", "10.0.0.2", 9090), withPort("3", "10.0.0.3", 9090)
-	service := Service("a", "server", "server", "172.0.0.1", 80, catalog.ProtocolHTTP)
+	service := Service("a", "server", "server", "172.0.0.1", 80, inventory.ProtocolHTTP)
 	service.Ports[0].Name, service.Ports[0].TargetPort, service.Ports[0].TargetName = "web", 0, "http"
-	slices := []*catalog.EndpointSlice{Slice(service.Name, older), Slice(service.Name, newer, newest)}
+	slices := []*inventory.EndpointSlice{Slice(service.Name, older), Slice(service.Name, newer, newest)}
 	slices[0].Ports, slices[1].Ports = map[string]uint16{"web": 8080}, map[string]uint16{"web": 9090}
 	slices[1].Name.Name = "server-2"
 	client := Pod("a", "client", "client", "client", "10.0.0.9")
 	c := Apply(&catalog.Namespace{Name: "a", Monitored: true}, older, newer, newest, client, service, slices[0], slices[1],
 		Group("a", "routes", "/x"), Target("t", older.Identity(), []catalog.TargetRule{HTTP("routes")}, client.Identity()))
-	for pod, want := range map[*catalog.Pod]uint16{older: 8080, newer: 9090} {
+	for pod, want := range map[*inventory.Instance]uint16{older: 8080, newer: 9090} {
 		s := scope.Build(c.View(), trustDomain, scope.KeyFor(c.View(), pod))
 		if len(s.Inbound) != 1 || s.Inbound[0].TargetPort != want {
 			t.Errorf("pod %s has the inbound ports %+v, want %d", pod.Name, s.Inbound, want)

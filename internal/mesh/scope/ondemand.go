@@ -8,6 +8,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
 // onDemandPrefix is the prefix of the names of clusters that sidecars ask for at the first connection to a destination. The rest is the destination, in the
@@ -94,7 +95,7 @@ func (o *Outbound) isDirect() bool {
 }
 
 // isClusterOf reports whether the cluster of a name has the endpoints of a Service.
-func isClusterOf(cluster string, service catalog.Name) bool {
+func isClusterOf(cluster string, service entity.Name) bool {
 	return strings.HasPrefix(cluster, service.String()+"|")
 }
 

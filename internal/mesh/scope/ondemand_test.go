@@ -8,7 +8,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -32,7 +34,7 @@ func TestOnDemandNames(t *testing.T) {
 // direct is an HTTP port of a Service in the ranges of loading, without policies, with changes.
 func direct(change ...func(*Outbound)) *Outbound {
 	o := &Outbound{
-		Service: meshtest.Name("shop", "web"), Port: 80, Protocol: catalog.ProtocolHTTP, Addresses: []netip.Addr{netip.MustParseAddr("10.96.0.1"), netip.MustParseAddr("fd00::1")},
+		Service: meshtest.Name("shop", "web"), Port: 80, Protocol: inventory.ProtocolHTTP, Addresses: []netip.Addr{netip.MustParseAddr("10.96.0.1"), netip.MustParseAddr("fd00::1")},
 		Backends: []Backend{{Cluster: "shop/web|8080", Weight: 100}},
 	}
 	for _, c := range change {
@@ -53,7 +55,7 @@ func loading(outbound ...*Outbound) *Scope {
 }
 
 // The changes of a port.
-func tcp(o *Outbound) { o.Protocol = catalog.ProtocolTCP }
+func tcp(o *Outbound) { o.Protocol = inventory.ProtocolTCP }
 
 func checked(o *Outbound) { o.Upstream = &Upstream{HealthCheck: &upstream.HealthCheck{}} }
 
@@ -187,12 +189,12 @@ func TestLoadOnDemand(t *testing.T) {
 func onDemandMesh(permissive bool, entries ...catalog.Entry) *catalog.View {
 	all := append([]catalog.Entry{
 		&catalog.Settings{Permissive: permissive}, &catalog.Namespace{Name: "shop", Monitored: true}, meshtest.Group("shop", "all", "/.*"),
-		&catalog.Service{Name: meshtest.Name("outside", "db"), ClusterIPs: []netip.Addr{netip.MustParseAddr("10.96.0.9")}, Ports: []catalog.Port{{Number: 80}}},
+		&inventory.Service{Name: meshtest.Name("outside", "db"), ClusterIPs: []netip.Addr{netip.MustParseAddr("10.96.0.9")}, Ports: []inventory.Port{{Number: 80}}},
 		&catalog.TrafficSplit{Name: meshtest.Name("shop", "s"), Root: meshtest.Name("shop", "web"), Backends: []catalog.SplitBackend{{Service: meshtest.Name("shop", "v1"), Weight: 1}}},
 	}, entries...)
 	for name, address := range map[string]string{"web": "10.96.0.1", "v1": "10.96.0.2"} {
 		pod := meshtest.Pod("shop", name, name, name, "10.0.0."+address[8:])
-		service := meshtest.Service("shop", name, name, address, 80, catalog.ProtocolHTTP)
+		service := meshtest.Service("shop", name, name, address, 80, inventory.ProtocolHTTP)
 		if slices.ContainsFunc(entries, func(e catalog.Entry) bool { return e.Ref().Name == meshtest.Name("shop", "to-"+name) }) {
 			all = append(all, pod, service, meshtest.Slice(service.Name, pod))
 			continue
@@ -250,7 +252,7 @@ func TestBuildOnDemand(t *testing.T) {
 		view *catalog.View
 		want []string
 	}{"known ranges": {onDemandMesh(true, ranges), []string{web}}, "no ranges": {onDemandMesh(true), nil}} {
-		for _, shared := range []*Destinations{SharedDestinations(test.view), SharedDestinationsFrom(test.view, map[catalog.Name]*Part{})} {
+		for _, shared := range []*Destinations{SharedDestinations(test.view), SharedDestinationsFrom(test.view, map[entity.Name]*Part{})} {
 			if diff := cmp.Diff(test.want, clusterNamesOf(shared.Divided)); diff != "" {
 				t.Errorf("%s: divided destinations (-want +got):\n%s", name, diff)
 			}

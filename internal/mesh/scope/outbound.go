@@ -8,7 +8,9 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 )
 
@@ -21,9 +23,9 @@ type outboundBuilder struct {
 	onDemand bool
 	divided  map[ServicePort]Cluster
 	// parts are those of an earlier build that have not changed; nil if they are not kept.
-	parts map[catalog.Name]*Part
+	parts map[entity.Name]*Part
 	// keeps selects the Services whose parts are kept, and the view records what these depend on; nil for all Services, and a view that does not.
-	keeps func(*catalog.View, catalog.Name) bool
+	keeps func(*catalog.View, entity.Name) bool
 	// limit counts the routes of TrafficSplits with matches. Requests of routes beyond it have the destination of all others.
 	limit *authz.RouteLimit
 	// leaveOut receives each TrafficSplit beyond the limit with the port; nil for none.
@@ -31,7 +33,7 @@ type outboundBuilder struct {
 }
 
 // of returns one element per port of the Service on which the client may reach any identity.
-func (o outboundBuilder) of(service *catalog.Service) []Outbound {
+func (o outboundBuilder) of(service *inventory.Service) []Outbound {
 	var list []Outbound
 	for _, port := range service.Ports {
 		route := authz.ResolveRoute(o.view, o.client, service, port)
@@ -101,7 +103,7 @@ func (o outboundBuilder) addRules(out *Outbound, rules []authz.RouteRule) {
 	}
 }
 
-type splitMatchesKey struct{ split catalog.Name }
+type splitMatchesKey struct{ split entity.Name }
 
 // matches are those of a rule. All ports of the Service share the list, which nobody may change.
 func (o outboundBuilder) matches(rule authz.RouteRule) []catalog.HTTPMatch {
@@ -181,7 +183,7 @@ func BuildEndpoints(v *catalog.View, key EndpointsKey) Endpoints {
 		return result
 	}
 	allowed := parseAccounts(key.Identities)
-	var ready, serving []catalog.Backend
+	var ready, serving []inventory.Backend
 	for _, port := range service.Ports {
 		if v.TargetPort(service, port) != key.TargetPort {
 			continue
@@ -202,8 +204,8 @@ func BuildEndpoints(v *catalog.View, key EndpointsKey) Endpoints {
 	if len(ready) == 0 {
 		usable = serving
 	}
-	slices.SortFunc(usable, func(a, b catalog.Backend) int { return a.Address.Compare(b.Address) })
-	usable = slices.CompactFunc(usable, func(a, b catalog.Backend) bool { return a.Address == b.Address })
+	slices.SortFunc(usable, func(a, b inventory.Backend) int { return a.Address.Compare(b.Address) })
+	usable = slices.CompactFunc(usable, func(a, b inventory.Backend) bool { return a.Address == b.Address })
 	for _, backend := range usable {
 		result.Addresses = append(result.Addresses, backend.Address)
 		result.Workloads = append(result.Workloads, backend.Workload)
@@ -212,11 +214,11 @@ func BuildEndpoints(v *catalog.View, key EndpointsKey) Endpoints {
 }
 
 // ClusterName is OSM's name of an upstream cluster, "<namespace>/<service>|<target port>".
-func ClusterName(service catalog.Name, targetPort uint16) string {
+func ClusterName(service entity.Name, targetPort uint16) string {
 	return service.Namespace + "/" + service.Name + "|" + strconv.Itoa(int(targetPort))
 }
 
-func clusterName(service catalog.Name, targetPort uint16, http2 bool) string {
+func clusterName(service entity.Name, targetPort uint16, http2 bool) string {
 	name := ClusterName(service, targetPort)
 	if http2 {
 		name += "|h2"
@@ -234,7 +236,7 @@ type Upstream struct {
 // Limits is the part of an UpstreamTrafficSetting that applies in servers' sidecars, to each pod separately.
 type Limits struct {
 	// Policy is the setting that has the limits.
-	Policy catalog.Ref
+	Policy entity.Ref
 	// Connections bounds new connections to the port, for every protocol.
 	Connections *upstream.RateLimit
 	// Requests bounds requests to an HTTP port. Routes bound the requests of single routes instead.
@@ -246,7 +248,7 @@ type Limits struct {
 }
 
 // upstream has the client-side settings for a Service; nil means defaults.
-func (o outboundBuilder) upstream(service catalog.Name) *Upstream {
+func (o outboundBuilder) upstream(service entity.Name) *Upstream {
 	setting := authz.UpstreamSetting(o.view, service)
 	healthChecked := o.view.Settings().ActiveHealthChecks
 	if setting == nil && !healthChecked {
@@ -267,7 +269,7 @@ const defaultIdleTimeout = time.Hour
 
 // longIdleTimeout returns the idle timeout of connections to a TCP port if it exceeds the default; 0 otherwise, because the
 // sidecar of the client closes them earlier.
-func longIdleTimeout(setting *upstream.Policy, protocol catalog.Protocol) time.Duration {
+func longIdleTimeout(setting *upstream.Policy, protocol inventory.Protocol) time.Duration {
 	if setting == nil || protocol.IsHTTP() || setting.Connections.TCPIdleTimeout <= defaultIdleTimeout {
 		return 0
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
 
@@ -12,7 +13,7 @@ import (
 // immutable.
 type Part struct {
 	// Deps are what the part was built from.
-	Deps     []catalog.Dep
+	Deps     []entity.Dep
 	outbound []Outbound
 	clusters []Cluster
 	divided  map[ServicePort]Cluster
@@ -21,8 +22,8 @@ type Part struct {
 }
 
 // DependsOnAny reports whether the part was built from any of deps.
-func (p *Part) DependsOnAny(deps map[catalog.Dep]struct{}) bool {
-	return slices.ContainsFunc(p.Deps, func(dep catalog.Dep) bool {
+func (p *Part) DependsOnAny(deps map[entity.Dep]struct{}) bool {
+	return slices.ContainsFunc(p.Deps, func(dep entity.Dep) bool {
 		_, depends := deps[dep]
 		return depends
 	})
@@ -30,7 +31,7 @@ func (p *Part) DependsOnAny(deps map[catalog.Dep]struct{}) bool {
 
 // SharedDestinationsFrom is SharedDestinations with the parts of an earlier call that have not changed. It adds those that it builds, and removes
 // those of Services that clients may not call any more. The view does not record what parts depend on.
-func SharedDestinationsFrom(v *catalog.View, parts map[catalog.Name]*Part) *Destinations {
+func SharedDestinationsFrom(v *catalog.View, parts map[entity.Name]*Part) *Destinations {
 	if !permissiveAnywhere(v) {
 		clear(parts)
 		return nil
@@ -45,12 +46,12 @@ func SharedDestinationsFrom(v *catalog.View, parts map[catalog.Name]*Part) *Dest
 const manyRoutes = 4
 
 // hasManyRoutes selects the parts that scopes keep.
-func hasManyRoutes(v *catalog.View, service catalog.Name) bool {
+func hasManyRoutes(v *catalog.View, service entity.Name) bool {
 	return v.RouteCount(service) >= manyRoutes
 }
 
 // addParts adds the parts of Services, which are sorted by name.
-func (o outboundBuilder) addParts(d *Destinations, names []catalog.Name) {
+func (o outboundBuilder) addParts(d *Destinations, names []entity.Name) {
 	d.Outbound, d.Clusters = make([]Outbound, 0, len(names)), make([]Cluster, 0, len(names))
 	kept := 0
 	for _, name := range names {
@@ -79,15 +80,15 @@ func (o outboundBuilder) addParts(d *Destinations, names []catalog.Name) {
 }
 
 // dropOthers removes the parts of all other Services than those with the names.
-func (o outboundBuilder) dropOthers(names []catalog.Name) {
-	maps.DeleteFunc(o.parts, func(name catalog.Name, _ *Part) bool {
-		_, found := slices.BinarySearchFunc(names, name, catalog.Name.Compare)
+func (o outboundBuilder) dropOthers(names []entity.Name) {
+	maps.DeleteFunc(o.parts, func(name entity.Name, _ *Part) bool {
+		_, found := slices.BinarySearchFunc(names, name, entity.Name.Compare)
 		return !found
 	})
 }
 
 // newPart builds the part of a Service; nil if its routes alone are beyond the limit.
-func (o outboundBuilder) newPart(name catalog.Name) *Part {
+func (o outboundBuilder) newPart(name entity.Name) *Part {
 	alone := newOutboundBuilder(o.view.Part(), o.client)
 	alone.onDemand = o.onDemand
 	part := alone.part(name)
@@ -99,12 +100,12 @@ func (o outboundBuilder) newPart(name catalog.Name) *Part {
 }
 
 // limitedPart builds the part of a Service with those of its routes that are within the limit.
-func (o outboundBuilder) limitedPart(name catalog.Name) *Part {
+func (o outboundBuilder) limitedPart(name entity.Name) *Part {
 	o.clusters, o.divided = map[string]Cluster{}, map[ServicePort]Cluster{}
 	return o.part(name)
 }
 
-func (o outboundBuilder) part(name catalog.Name) *Part {
+func (o outboundBuilder) part(name entity.Name) *Part {
 	part := &Part{}
 	if service := o.view.Service(name); service != nil {
 		part.outbound = o.of(service)

@@ -9,6 +9,8 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
@@ -31,9 +33,9 @@ func TestAuthoritiesOfPorts(t *testing.T) {
 
 // TestInboundPorts checks that each container port of a Service has one element.
 func TestInboundPorts(t *testing.T) {
-	pod, service := meshtest.Pod("a", "web", "web", "web", "10.0.0.1"), meshtest.Service("a", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP)
-	service.Ports = []catalog.Port{
-		{Number: 80, TargetPort: 8080, Protocol: catalog.ProtocolHTTP}, {Number: 81, TargetPort: 8080, Protocol: catalog.ProtocolHTTP}, {Number: 82, TargetPort: 9090, Protocol: catalog.ProtocolHTTP},
+	pod, service := meshtest.Pod("a", "web", "web", "web", "10.0.0.1"), meshtest.Service("a", "web", "web", "10.96.0.1", 80, inventory.ProtocolHTTP)
+	service.Ports = []inventory.Port{
+		{Number: 80, TargetPort: 8080, Protocol: inventory.ProtocolHTTP}, {Number: 81, TargetPort: 8080, Protocol: inventory.ProtocolHTTP}, {Number: 82, TargetPort: 9090, Protocol: inventory.ProtocolHTTP},
 	}
 	v := meshtest.Apply(&catalog.Namespace{Name: "a", Monitored: true}, pod, service).View()
 	var got []string
@@ -47,9 +49,9 @@ func TestInboundPorts(t *testing.T) {
 
 // TestInboundPortsOfSeveralNumbers has two ports of a Service without a selector that have a number in common.
 func TestInboundPortsOfSeveralNumbers(t *testing.T) {
-	service := meshtest.Service("a", "web", "", "10.96.0.1", 80, catalog.ProtocolHTTP)
+	service := meshtest.Service("a", "web", "", "10.96.0.1", 80, inventory.ProtocolHTTP)
 	service.Selector, service.Ports[0].Name = nil, "one"
-	service.Ports = append(service.Ports, catalog.Port{Name: "two", Number: 81, Protocol: catalog.ProtocolHTTP})
+	service.Ports = append(service.Ports, inventory.Port{Name: "two", Number: 81, Protocol: inventory.ProtocolHTTP})
 	v := meshtest.Apply(&catalog.Namespace{Name: "a", Monitored: true}, service).View()
 	var got []uint16
 	for _, in := range Build(v, "cluster.local", Key{Identity: meshtest.SA("a", "web"), Services: "a/web", Ports: "a/web/one=8080,a/web/two=8080,a/web/two=8081"}).Inbound {
@@ -62,19 +64,19 @@ func TestInboundPortsOfSeveralNumbers(t *testing.T) {
 
 // TestRecordLimited checks which policies of a port beyond the limit are listed.
 func TestRecordLimited(t *testing.T) {
-	setting := catalog.Ref{Kind: upstream.Kind, Name: meshtest.Name("a", "u")}
+	setting := entity.Ref{Kind: upstream.Kind, Name: meshtest.Name("a", "u")}
 	for name, test := range map[string]struct {
 		limits *Limits
 		weight portWeight
-		want   []catalog.Kind
+		want   []entity.Kind
 	}{
-		"no limits":                {nil, portWeight{0, 1}, []catalog.Kind{catalog.KindTrafficTarget}},
-		"limits of a tenth":        {&Limits{Policy: setting}, portWeight{100, 10}, []catalog.Kind{catalog.KindTrafficTarget}},
-		"limits of more than that": {&Limits{Policy: setting}, portWeight{100, 11}, []catalog.Kind{catalog.KindTrafficTarget, upstream.Kind}},
+		"no limits":                {nil, portWeight{0, 1}, []entity.Kind{entity.KindTrafficTarget}},
+		"limits of a tenth":        {&Limits{Policy: setting}, portWeight{100, 10}, []entity.Kind{entity.KindTrafficTarget}},
+		"limits of more than that": {&Limits{Policy: setting}, portWeight{100, 11}, []entity.Kind{entity.KindTrafficTarget, upstream.Kind}},
 	} {
 		var limit authz.RouteLimit
 		recordLimited(&limit, &Inbound{Limits: test.limits, Rules: authz.Rules{Network: []authz.NetworkRule{{Policy: "a/t"}}}}, test.weight)
-		var got []catalog.Kind
+		var got []entity.Kind
 		for _, policy := range limit.Limited() {
 			got = append(got, policy.Kind)
 		}
@@ -84,7 +86,7 @@ func TestRecordLimited(t *testing.T) {
 	}
 	s := &Scope{}
 	for _, name := range []string{"b", "a", "b"} {
-		s.AddLimited(catalog.Ref{Kind: telemetry.Kind, Name: meshtest.Name("ns", name)})
+		s.AddLimited(entity.Ref{Kind: telemetry.Kind, Name: meshtest.Name("ns", name)})
 	}
 	if got := fmt.Sprint(s.Limited); got != "[{Telemetry ns/a} {Telemetry ns/b}]" {
 		t.Errorf("limited are %s", got)

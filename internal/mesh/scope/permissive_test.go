@@ -12,7 +12,9 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -52,13 +54,13 @@ func TestPermissiveNamespaceLimitsDependencies(t *testing.T) {
 	yes := true
 	open := Pod("open", "x", "x", "x", "10.0.0.2")
 	c := Apply(&catalog.Namespace{Name: "open", Monitored: true, Permissive: &yes}, &catalog.Namespace{Name: "shop", Monitored: true},
-		open, Service("open", "x", "x", "10.96.0.2", 80, catalog.ProtocolHTTP))
+		open, Service("open", "x", "x", "10.96.0.2", 80, inventory.ProtocolHTTP))
 	v := c.View()
 	s := scope.Build(v, trustDomain, scope.Key{Identity: SA("shop", "client")})
 	if diff := cmp.Diff(map[string]string{"open/x:80": "open/x|80=100"}, outbound(s)); diff != "" {
 		t.Fatalf("outbound (-want +got):\n%s", diff)
 	}
-	read := map[catalog.Dep]bool{}
+	read := map[entity.Dep]bool{}
 	for _, dep := range v.Deps() {
 		read[dep] = true
 	}
@@ -67,7 +69,7 @@ func TestPermissiveNamespaceLimitsDependencies(t *testing.T) {
 		want      bool
 	}{{"shop", false}, {"open", true}} {
 		hit := false
-		for _, dep := range c.Apply([]catalog.Change{catalog.Set(Service(test.namespace, "new", "new", "10.96.0.9", 80, catalog.ProtocolHTTP))}) {
+		for _, dep := range c.Apply([]catalog.Change{catalog.Set(Service(test.namespace, "new", "new", "10.96.0.9", 80, inventory.ProtocolHTTP))}) {
 			hit = hit || read[dep]
 		}
 		if hit != test.want {
@@ -82,14 +84,14 @@ func TestStrictServicesWithRoutesToPermissiveNamespaces(t *testing.T) {
 	yes := true
 	open, web := Pod("open", "x", "x", "x", "10.0.0.2"), Pod("shop", "web", "web", "web", "10.0.0.3")
 	for _, test := range []struct {
-		kind      catalog.Kind
-		protocol  catalog.Protocol
+		kind      entity.Kind
+		protocol  inventory.Protocol
 		namespace string
 		want      map[string]bool
 	}{
-		{catalog.KindHTTPRoute, catalog.ProtocolHTTP, "shop", map[string]bool{"shop": true, "other": true}},
-		{catalog.KindGatewayTCPRoute, catalog.ProtocolTCP, "shop", map[string]bool{"shop": true, "other": true}},
-		{catalog.KindHTTPRoute, catalog.ProtocolHTTP, "other", map[string]bool{"shop": false, "other": true}},
+		{entity.KindHTTPRoute, inventory.ProtocolHTTP, "shop", map[string]bool{"shop": true, "other": true}},
+		{entity.KindGatewayTCPRoute, inventory.ProtocolTCP, "shop", map[string]bool{"shop": true, "other": true}},
+		{entity.KindHTTPRoute, inventory.ProtocolHTTP, "other", map[string]bool{"shop": false, "other": true}},
 	} {
 		route := &catalog.HTTPRoute{
 			Kind: test.kind, Name: Name(test.namespace, "r"), Parents: []catalog.RouteParent{{Service: Name("shop", "web")}},
@@ -121,18 +123,18 @@ func TestRoutesOfMissingServices(t *testing.T) {
 	yes := true
 	open := Pod("open", "x", "x", "x", "10.0.0.2")
 	route := &catalog.HTTPRoute{
-		Kind: catalog.KindHTTPRoute, Name: Name("shop", "r"), Parents: []catalog.RouteParent{{Service: Name("shop", "gone")}},
+		Kind: entity.KindHTTPRoute, Name: Name("shop", "r"), Parents: []catalog.RouteParent{{Service: Name("shop", "gone")}},
 		Rules: []catalog.HTTPRouteRule{{
 			Matches: []catalog.RouteMatch{{PathType: catalog.PathPrefix, Path: "/"}}, Backends: []catalog.RouteBackend{{Service: Name("open", "x"), Port: 80, Weight: 1}},
 		}},
 	}
 	v := Apply(&catalog.Namespace{Name: "open", Monitored: true, Permissive: &yes}, &catalog.Namespace{Name: "shop", Monitored: true}, open,
-		Service("open", "x", "x", "10.96.0.2", 80, catalog.ProtocolHTTP), Slice(Name("open", "x"), open), route, &catalog.ReferenceGrant{
+		Service("open", "x", "x", "10.96.0.2", 80, inventory.ProtocolHTTP), Slice(Name("open", "x"), open), route, &catalog.ReferenceGrant{
 			Name: Name("open", "g"), To: []catalog.GrantedObject{{Kind: "Service"}},
 			From: []catalog.GrantedReferrer{{Group: "gateway.networking.k8s.io", Kind: "HTTPRoute", Namespace: "shop"}},
 		}).View()
 	key := scope.Key{Identity: SA("shop", "client")}
-	for _, s := range []*scope.Scope{scope.Build(v, trustDomain, key), scope.BuildFromParts(v, identity.OneTrustDomain(trustDomain), key, map[catalog.Name]*scope.Part{})} {
+	for _, s := range []*scope.Scope{scope.Build(v, trustDomain, key), scope.BuildFromParts(v, identity.OneTrustDomain(trustDomain), key, map[entity.Name]*scope.Part{})} {
 		if diff := cmp.Diff(map[string]string{"open/x:80": "open/x|80=100"}, outbound(s)); diff != "" {
 			t.Errorf("outbound (-want +got):\n%s", diff)
 		}
@@ -148,7 +150,7 @@ func TestSharedDestinationsAddNoDependencies(t *testing.T) {
 		t.Fatal("the client has no destination")
 	}
 	for _, name := range []string{"v1", "new"} {
-		if affects(c, v, Service("shop", name, name, "10.96.0.9", 80, catalog.ProtocolHTTP)) {
+		if affects(c, v, Service("shop", name, name, "10.96.0.9", 80, inventory.ProtocolHTTP)) {
 			t.Errorf("a change of the Service %s affects the client", name)
 		}
 	}
@@ -169,7 +171,7 @@ func TestPermissiveMeshIgnoresTrafficTargets(t *testing.T) {
 // affects reports whether a new version of an entry affects what was read from a view.
 func affects(c *catalog.Catalog, v *catalog.View, entry catalog.Entry) bool {
 	affected := c.Apply([]catalog.Change{catalog.Set(entry)})
-	return slices.ContainsFunc(v.Deps(), func(dep catalog.Dep) bool { return slices.Contains(affected, dep) })
+	return slices.ContainsFunc(v.Deps(), func(dep entity.Dep) bool { return slices.Contains(affected, dep) })
 }
 
 // TestDestinationsAreSorted checks the order of destinations that policies allow and of those in permissive namespaces.
@@ -181,7 +183,7 @@ func TestDestinationsAreSorted(t *testing.T) {
 	}
 	for i, namespace := range []string{"z", "shop", "a"} {
 		pod := Pod(namespace, "web", "web", "web", fmt.Sprintf("10.0.0.%d", i))
-		entries = append(entries, pod, Service(namespace, "web", "web", fmt.Sprintf("10.96.0.%d", i), 80, catalog.ProtocolHTTP))
+		entries = append(entries, pod, Service(namespace, "web", "web", fmt.Sprintf("10.96.0.%d", i), 80, inventory.ProtocolHTTP))
 	}
 	var got []string
 	for _, out := range scope.Build(Apply(entries...).View(), trustDomain, scope.Key{Identity: SA("shop", "client")}).Outbound {

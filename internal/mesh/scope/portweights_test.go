@@ -4,8 +4,8 @@ import (
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 // Each list of clients counts once for all routes that share it, and each port has the weight of its own rules.
@@ -18,7 +18,7 @@ func TestWeightsOfPortsFollowTheirRules(t *testing.T) {
 	}
 	buyers := clients("one", "two")
 	port := func(lists ...[]identity.ServiceAccount) *Inbound {
-		in := &Inbound{Protocol: catalog.ProtocolHTTP}
+		in := &Inbound{Protocol: inventory.ProtocolHTTP}
 		for _, sources := range lists {
 			in.Rules.Routes = append(in.Rules.Routes, authz.Route{Sources: sources})
 		}

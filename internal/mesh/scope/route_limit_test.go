@@ -8,6 +8,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
@@ -27,10 +28,10 @@ func groupOfMany(namespace, name string) *catalog.HTTPRouteGroup {
 	return group
 }
 
-func serviceOfMany(namespace, name, address string) *catalog.Service {
-	service := Service(namespace, name, name, address, 80, catalog.ProtocolHTTP)
+func serviceOfMany(namespace, name, address string) *inventory.Service {
+	service := Service(namespace, name, name, address, 80, inventory.ProtocolHTTP)
 	for i := range uint16(manyPorts - 1) {
-		service.Ports = append(service.Ports, catalog.Port{Number: 1000 + i, TargetPort: 1000 + i, Protocol: catalog.ProtocolHTTP})
+		service.Ports = append(service.Ports, inventory.Port{Number: 1000 + i, TargetPort: 1000 + i, Protocol: inventory.ProtocolHTTP})
 	}
 	return service
 }
@@ -43,7 +44,7 @@ func TestRoutesOfSidecarsAreBounded(t *testing.T) {
 	egress := &catalog.Egress{Name: Name("a", "outside"), Sources: []identity.ServiceAccount{pod.Identity()}, Restricted: true, RouteGroups: []string{"routes"}}
 	ingress := &ingressbackend.Policy{Name: Name("a", "ingress"), RouteGroups: []string{"routes"}}
 	for _, port := range service.Ports {
-		egress.Ports = append(egress.Ports, catalog.EgressPort{Number: port.Number, Protocol: catalog.ProtocolHTTP})
+		egress.Ports = append(egress.Ports, catalog.EgressPort{Number: port.Number, Protocol: inventory.ProtocolHTTP})
 		egress.Hosts = append(egress.Hosts, fmt.Sprintf("h%d.example.com", port.Number))
 		ingress.Backends = append(ingress.Backends, ingressbackend.Port{Service: service.Name, TargetPort: port.TargetPort})
 	}

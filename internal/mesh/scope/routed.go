@@ -3,7 +3,9 @@ package scope
 import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 // admitRouted reports whether a match of a route of the Gateway API is within the limit. Requests of one beyond it have the next match, or status 404.
@@ -47,9 +49,9 @@ func (o outboundBuilder) addRouted(out *Outbound, rule authz.RouteRule, clusters
 type clusterNames map[clusterSource]string
 
 type clusterSource struct {
-	service    catalog.Name
+	service    entity.Name
 	targetPort uint16
-	protocol   catalog.Protocol
+	protocol   inventory.Protocol
 }
 
 // add adds the cluster of a backend, once, and returns its name.

@@ -8,18 +8,20 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
 // TestBackendsOfRoutes checks the backends of rules of one port, what cannot be used of them, copies, and what the routes count.
 func TestBackendsOfRoutes(t *testing.T) {
-	pod, service := meshtest.Pod("a", "web", "web", "web", "10.0.0.1"), meshtest.Service("a", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP)
+	pod, service := meshtest.Pod("a", "web", "web", "web", "10.0.0.1"), meshtest.Service("a", "web", "web", "10.96.0.1", 80, inventory.ProtocolHTTP)
 	prefix := func(path string) []catalog.RouteMatch {
 		return []catalog.RouteMatch{{PathType: catalog.PathPrefix, Path: path}}
 	}
 	web, none := catalog.RouteBackend{Service: service.Name, Port: 80, Weight: 3}, catalog.RouteBackend{Service: meshtest.Name("a", "none"), Port: 80, Weight: 2}
 	mirrors := catalog.RouteFilters{Mirrors: []catalog.RouteMirror{{Backend: web, Numerator: 1, Denominator: 2}, {Backend: none, Numerator: 1, Denominator: 2}}}
-	route := &catalog.HTTPRoute{Kind: catalog.KindHTTPRoute, Name: meshtest.Name("a", "r"), Parents: []catalog.RouteParent{{Service: service.Name}}, Rules: []catalog.HTTPRouteRule{
+	route := &catalog.HTTPRoute{Kind: entity.KindHTTPRoute, Name: meshtest.Name("a", "r"), Parents: []catalog.RouteParent{{Service: service.Name}}, Rules: []catalog.HTTPRouteRule{
 		{Matches: prefix("/a"), Backends: []catalog.RouteBackend{web}},
 		{Matches: prefix("/b"), Backends: []catalog.RouteBackend{web, none}},
 		{Matches: prefix("/c"), Backends: []catalog.RouteBackend{web}, Filters: mirrors},

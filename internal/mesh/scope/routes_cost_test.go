@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -15,11 +17,11 @@ func TestRoutesOfAServiceAreResolvedInLinearWork(t *testing.T) {
 	const size, factor = 20, 20
 	work := func(n int) float64 {
 		pod := Pod("a", "server", "server", "server", "10.0.0.1")
-		service := Service("a", "server", "server", "172.0.0.1", 80, catalog.ProtocolHTTP)
+		service := Service("a", "server", "server", "172.0.0.1", 80, inventory.ProtocolHTTP)
 		entries := []catalog.Entry{&catalog.Settings{Permissive: true}, &catalog.Namespace{Name: "a", Monitored: true}, pod, service, Slice(service.Name, pod)}
 		for i := range n {
 			entries = append(entries, &catalog.HTTPRoute{
-				Kind: catalog.KindHTTPRoute, Name: Name("a", fmt.Sprint("route-", i)), Parents: []catalog.RouteParent{{Service: service.Name}},
+				Kind: entity.KindHTTPRoute, Name: Name("a", fmt.Sprint("route-", i)), Parents: []catalog.RouteParent{{Service: service.Name}},
 				Rules: []catalog.HTTPRouteRule{{
 					Matches:  []catalog.RouteMatch{{PathType: catalog.PathPrefix, Path: fmt.Sprint("/", i)}},
 					Backends: []catalog.RouteBackend{{Service: service.Name, Port: 80, Weight: 1}},

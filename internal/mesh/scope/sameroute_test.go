@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -13,9 +15,9 @@ import (
 // difference is seen.
 func TestRoutesOfUnchangedPoliciesAreTheSame(t *testing.T) {
 	pod := Pod("a", "server", "server", "server", "10.0.0.1")
-	service := Service("a", "server", "server", "172.0.0.1", 80, catalog.ProtocolHTTP)
+	service := Service("a", "server", "server", "172.0.0.1", 80, inventory.ProtocolHTTP)
 	route := func(path string, weight uint32) *catalog.HTTPRoute {
-		return &catalog.HTTPRoute{Kind: catalog.KindHTTPRoute, Name: Name("a", "route"), Parents: []catalog.RouteParent{{Service: service.Name}}, Rules: []catalog.HTTPRouteRule{{
+		return &catalog.HTTPRoute{Kind: entity.KindHTTPRoute, Name: Name("a", "route"), Parents: []catalog.RouteParent{{Service: service.Name}}, Rules: []catalog.HTTPRouteRule{{
 			Matches:  []catalog.RouteMatch{{PathType: catalog.PathPrefix, Path: path}},
 			Backends: []catalog.RouteBackend{{Service: service.Name, Port: 80, Weight: weight}, {Service: Name("a", "other"), Port: 80, Weight: 1}},
 		}}}
@@ -31,7 +33,7 @@ func TestRoutesOfUnchangedPoliciesAreTheSame(t *testing.T) {
 		t.Error("a route of an unchanged policy is not the same")
 	}
 	other := Pod("a", "other", "other", "other", "10.0.0.2")
-	otherService := Service("a", "other", "other", "172.0.0.2", 80, catalog.ProtocolHTTP)
+	otherService := Service("a", "other", "other", "172.0.0.2", 80, inventory.ProtocolHTTP)
 	for name, changed := range map[string]*scope.HTTPRoute{
 		"another path": build(route("/b", 1)), "another weight": build(route("/a", 2)),
 		"a backend that exists now": build(unchanged, other, otherService, Slice(otherService.Name, other)),

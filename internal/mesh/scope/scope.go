@@ -6,7 +6,9 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
 )
@@ -20,10 +22,10 @@ type Key struct {
 	// and joined by commas.
 	Ports string
 	// Telemetry is the one in force for the pod; empty if there is none.
-	Telemetry catalog.Name
+	Telemetry entity.Name
 	// Authorization and MeshAuthorization are the ExternalAuthorizations in force for the pod, of its namespace and of that of the mesh;
 	// empty if there is none.
-	Authorization, MeshAuthorization catalog.Name
+	Authorization, MeshAuthorization entity.Name
 	Class                            Class
 	// Proxy is what the Envoy is for.
 	Proxy Proxy
@@ -92,7 +94,7 @@ type Common struct {
 	// HostTLS is how connections to other servers of the mesh are encrypted, by their hosts and ports, "<host>:<port>".
 	HostTLS map[string]*authz.BackendTLS
 	// Limited are the policies that are not complete because of authz.MaxRoutes, sorted. Those of shared destinations are not included.
-	Limited []catalog.Ref
+	Limited []entity.Ref
 	// Clusters are the destinations in the mesh, each once.
 	Clusters []Cluster
 }
@@ -139,11 +141,11 @@ type Sidecar struct {
 
 // Inbound is one port of a Service that selects the workload.
 type Inbound struct {
-	Service catalog.Name
+	Service entity.Name
 	// Port is the Service's port, TargetPort the container's.
 	Port       uint16
 	TargetPort uint16
-	Protocol   catalog.Protocol
+	Protocol   inventory.Protocol
 	Rules      authz.Rules
 	// Limits bound the traffic to the port; nil means no limit.
 	Limits *Limits
@@ -155,9 +157,9 @@ type Inbound struct {
 
 // Outbound is one port of a Service that the identity may call.
 type Outbound struct {
-	Service  catalog.Name
+	Service  entity.Name
 	Port     uint16
-	Protocol catalog.Protocol
+	Protocol inventory.Protocol
 	// Addresses are the virtual addresses, or the pod addresses of a headless Service.
 	Addresses []netip.Addr
 	// PodPort is the pods' port of a headless Service; 0 otherwise. Clients of a headless Service connect to a pod's
@@ -204,9 +206,9 @@ type Backend struct {
 
 // Cluster is one port of a Service as a destination.
 type Cluster struct {
-	Service    catalog.Name
+	Service    entity.Name
 	TargetPort uint16
-	Protocol   catalog.Protocol
+	Protocol   inventory.Protocol
 	// Identities are those behind the Service that this client may call, sorted. The server must prove one of them.
 	Identities []identity.ServiceAccount
 	// Endpoints identifies the endpoints that this client may use.
@@ -240,7 +242,7 @@ func (c Cluster) Name() string {
 // EndpointsKey identifies the endpoints of one port of a Service for clients that may call the same identities. It is
 // comparable. Equal keys share one resource across scopes.
 type EndpointsKey struct {
-	Service    catalog.Name
+	Service    entity.Name
 	TargetPort uint16
 	// Identities lists the allowed identities ("<namespace>/<name>", sorted, joined by commas). Empty means all.
 	Identities string
@@ -264,5 +266,5 @@ type Endpoints struct {
 	// Addresses accept new connections. They are sorted.
 	Addresses []netip.AddrPort
 	// Workloads are those of the addresses, in their order, or nil.
-	Workloads []catalog.Workload
+	Workloads []inventory.Workload
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
 )
 
@@ -13,8 +14,8 @@ import (
 func HasUnreadSecrets(v *catalog.View, proxy Proxy) bool {
 	switch proxy {
 	case ProxyIngressGateway:
-		return slices.ContainsFunc(gateway.Certificates(v), func(name catalog.Name) bool { return v.GatewayCertificate(name) == nil }) ||
-			slices.ContainsFunc(gateway.Authorities(v), func(name catalog.Name) bool { return v.GatewayAuthorities(name) == nil })
+		return slices.ContainsFunc(gateway.Certificates(v), func(name entity.Name) bool { return v.GatewayCertificate(name) == nil }) ||
+			slices.ContainsFunc(gateway.Authorities(v), func(name entity.Name) bool { return v.GatewayAuthorities(name) == nil })
 	case ProxyEgressGateway:
 		return slices.ContainsFunc(v.GatewayEgresses(), func(e *catalog.Egress) bool {
 			name, needed := e.Credential()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
@@ -22,7 +23,7 @@ func TestServerIPs(t *testing.T) {
 	host := func(name string) string { return name + ".servers.svc.cluster.local" }
 	for i, name := range []string{"jaeger", "otel", "opa", "authorizer", "requests", "connections", "egress"} {
 		address := netip.AddrFrom4([4]byte{10, 0, 0, byte(i)})
-		services = append(services, &catalog.Service{Name: meshtest.Name("servers", name), ClusterIPs: []netip.Addr{address}})
+		services = append(services, &inventory.Service{Name: meshtest.Name("servers", name), ClusterIPs: []netip.Addr{address}})
 		want[host(name)] = address
 	}
 	client := meshtest.SA("shop", "web")
@@ -36,19 +37,19 @@ func TestServerIPs(t *testing.T) {
 		&catalog.ExtensionService{Name: meshtest.Name("shop", "own"), Address: host("authorizer")},
 		&telemetry.Policy{Name: meshtest.Name("shop", "logs"), Export: meshtest.Name("shop", "collector")},
 		&extauthz.Policy{Name: meshtest.Name("shop", "auth"), Service: meshtest.Name("shop", "own")},
-		&catalog.Service{Name: meshtest.Name("shop", "web"), Ports: []catalog.Port{{Number: 80, TargetPort: 80, Protocol: catalog.ProtocolHTTP}}},
+		&inventory.Service{Name: meshtest.Name("shop", "web"), Ports: []inventory.Port{{Number: 80, TargetPort: 80, Protocol: inventory.ProtocolHTTP}}},
 		&upstream.Policy{
 			Kind: upstream.Kind, Name: meshtest.Name("shop", "web"), Service: meshtest.Name("shop", "web"),
 			GlobalRequests:    &upstream.GlobalRequestLimit{GlobalLimit: upstream.GlobalLimit{Address: host("requests")}},
 			GlobalConnections: &upstream.GlobalConnectionLimit{GlobalLimit: upstream.GlobalLimit{Address: host("connections")}},
 		},
-		&catalog.Service{Name: meshtest.Name("osm-system", names.EgressGateway), AllowedNamespaces: []string{"servers"}},
+		&inventory.Service{Name: meshtest.Name("osm-system", names.EgressGateway), AllowedNamespaces: []string{"servers"}},
 		&catalog.Egress{
-			Name: meshtest.Name("shop", "forwarded"), Gateway: &catalog.EgressGateway{}, Hosts: []string{host("connections")}, Ports: []catalog.EgressPort{{Number: 80, Protocol: catalog.ProtocolHTTP}},
+			Name: meshtest.Name("shop", "forwarded"), Gateway: &catalog.EgressGateway{}, Hosts: []string{host("connections")}, Ports: []catalog.EgressPort{{Number: 80, Protocol: inventory.ProtocolHTTP}},
 		},
 		&catalog.Egress{
 			Name: meshtest.Name("shop", "out"), Sources: []identity.ServiceAccount{client},
-			Hosts: []string{host("egress"), host("none"), "api.example.com"}, Ports: []catalog.EgressPort{{Number: 80, Protocol: catalog.ProtocolHTTP}},
+			Hosts: []string{host("egress"), host("none"), "api.example.com"}, Ports: []catalog.EgressPort{{Number: 80, Protocol: inventory.ProtocolHTTP}},
 		},
 	)...).View()
 	key := Key{Identity: client, Services: "shop/web", Telemetry: meshtest.Name("shop", "logs"), Authorization: meshtest.Name("shop", "auth")}

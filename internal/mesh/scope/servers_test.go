@@ -6,6 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
@@ -102,7 +103,7 @@ func TestPassthroughStripsGateways(t *testing.T) {
 // TestRetries checks the Retry policies of a client.
 func TestRetries(t *testing.T) {
 	client := meshtest.SA("shop", "client")
-	retry := &retry.Policy{Name: meshtest.Name("shop", "r"), Source: client, Destinations: []catalog.Name{meshtest.Name("shop", "web")}, Settings: retry.Settings{Count: 3}}
+	retry := &retry.Policy{Name: meshtest.Name("shop", "r"), Source: client, Destinations: []entity.Name{meshtest.Name("shop", "web")}, Settings: retry.Settings{Count: 3}}
 	v := serversMesh(retry)
 	if got := retries(v, client, false); got != nil {
 		t.Errorf("disabled, the client retries %+v", got)

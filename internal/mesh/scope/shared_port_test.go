@@ -5,6 +5,8 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -13,14 +15,14 @@ import (
 // Service. It checks the server, the client and the explanation.
 func TestSecondServiceDoesNotBypassRequestRules(t *testing.T) {
 	server, elsewhere := Pod("a", "server", "server", "server", "10.0.0.1"), Pod("a", "other", "other", "server", "10.0.0.2")
-	second := Service("a", "bypass", "server", "172.0.0.2", 80, catalog.ProtocolTCP)
-	apart := Service("a", "apart", "other", "172.0.0.3", 80, catalog.ProtocolTCP)
+	second := Service("a", "bypass", "server", "172.0.0.2", 80, inventory.ProtocolTCP)
+	apart := Service("a", "apart", "other", "172.0.0.3", 80, inventory.ProtocolTCP)
 	c := Apply(
 		&catalog.Namespace{Name: "a", Monitored: true}, server, elsewhere,
-		Service("a", "web", "server", "172.0.0.1", 80, catalog.ProtocolHTTP), second, apart,
+		Service("a", "web", "server", "172.0.0.1", 80, inventory.ProtocolHTTP), second, apart,
 		Slice(second.Name, server), Slice(apart.Name, elsewhere),
 		Group("a", "routes", "/public"), &catalog.TCPRoute{Name: Name("a", "any")},
-		Target("t", server.Identity(), []catalog.TargetRule{HTTP("routes"), {Kind: catalog.KindTCPRoute, Name: "any"}}, SA("a", "client")),
+		Target("t", server.Identity(), []catalog.TargetRule{HTTP("routes"), {Kind: entity.KindTCPRoute, Name: "any"}}, SA("a", "client")),
 	)
 	s := scope.Build(c.View(), trustDomain, scope.KeyFor(c.View(), server))
 	for _, in := range s.Inbound {
@@ -35,11 +37,11 @@ func TestSecondServiceDoesNotBypassRequestRules(t *testing.T) {
 		}
 	}
 	// The protocol follows when the Services no longer share a pod.
-	c.Apply([]catalog.Change{catalog.Set(Service("a", "web", "other", "172.0.0.1", 80, catalog.ProtocolHTTP))})
-	if got := authz.EffectiveProtocol(c.View(), second, second.Ports[0]); got != catalog.ProtocolTCP {
+	c.Apply([]catalog.Change{catalog.Set(Service("a", "web", "other", "172.0.0.1", 80, inventory.ProtocolHTTP))})
+	if got := authz.EffectiveProtocol(c.View(), second, second.Ports[0]); got != inventory.ProtocolTCP {
 		t.Errorf("the protocol is %s after the HTTP Service has left the pods", got)
 	}
-	if got := authz.EffectiveProtocol(c.View(), apart, apart.Ports[0]); got != catalog.ProtocolHTTP {
+	if got := authz.EffectiveProtocol(c.View(), apart, apart.Ports[0]); got != inventory.ProtocolHTTP {
 		t.Errorf("the protocol is %s after the HTTP Service has come to the pods", got)
 	}
 }

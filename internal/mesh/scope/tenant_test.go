@@ -11,6 +11,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
@@ -50,7 +52,7 @@ func twoTenants() []catalog.Entry {
 		entries = append(entries, &catalog.Namespace{Name: namespace, Monitored: true})
 		for j, name := range []string{"one", "two", "three"} {
 			pod := meshtest.Pod(namespace, name, name, name, fmt.Sprintf("10.1.%d.%d", i, j))
-			service := meshtest.Service(namespace, name, name, fmt.Sprintf("10.98.%d.%d", i, j), 80, catalog.ProtocolHTTP)
+			service := meshtest.Service(namespace, name, name, fmt.Sprintf("10.98.%d.%d", i, j), 80, inventory.ProtocolHTTP)
 			entries = append(entries, pod, service, meshtest.Slice(service.Name, pod), meshtest.Group(namespace, name, "/x"))
 		}
 	}
@@ -59,7 +61,7 @@ func twoTenants() []catalog.Entry {
 
 // withOwnAddress gives each Service with a cluster IP its own, as the API server does.
 func withOwnAddress(change catalog.Change) catalog.Change {
-	service, ok := change.Entry.(*catalog.Service)
+	service, ok := change.Entry.(*inventory.Service)
 	if !ok || service.Headless() {
 		return change
 	}
@@ -75,11 +77,11 @@ func isPolicyOfTenant(change catalog.Change) bool {
 	}
 	switch e := change.Entry.(type) {
 	case nil:
-		return slices.Contains([]catalog.Kind{
-			catalog.KindTrafficTarget, catalog.KindHTTPRouteGroup, catalog.KindTCPRoute, catalog.KindTrafficSplit, retry.Kind,
-			upstream.Kind, ingressbackend.Kind, catalog.KindEgress, telemetry.Kind, catalog.KindExtensionService,
+		return slices.Contains([]entity.Kind{
+			entity.KindTrafficTarget, entity.KindHTTPRouteGroup, entity.KindTCPRoute, entity.KindTrafficSplit, retry.Kind,
+			upstream.Kind, ingressbackend.Kind, entity.KindEgress, telemetry.Kind, entity.KindExtensionService,
 			extauthz.Kind,
-		}, change.Ref.Kind) || slices.Contains(catalog.RouteKinds(), change.Ref.Kind)
+		}, change.Ref.Kind) || slices.Contains(entity.RouteKinds(), change.Ref.Kind)
 	case *catalog.TrafficTarget:
 		return e.Destination.Namespace == tenant
 	case *catalog.HTTPRouteGroup, *catalog.TCPRoute, *catalog.TrafficSplit, *telemetry.Policy, *catalog.ExtensionService, *extauthz.Policy, *catalog.HTTPRoute:
@@ -87,7 +89,7 @@ func isPolicyOfTenant(change catalog.Change) bool {
 	case *retry.Policy:
 		return e.Source.Namespace == tenant
 	case *upstream.Policy:
-		return e.Service == (catalog.Name{}) || e.Service.Namespace == tenant
+		return e.Service == (entity.Name{}) || e.Service.Namespace == tenant
 	case *catalog.Egress:
 		return true // its sources are of its namespace
 	case *ingressbackend.Policy:
@@ -105,9 +107,9 @@ func withoutTenant(v *catalog.View, s *scope.Scope) *scope.Scope {
 }
 
 // mayUse reports whether routes of the tenant may use a Service: its own, or one with a ReferenceGrant for any kind of route.
-func mayUse(v *catalog.View, service catalog.Name) bool {
-	return service.Namespace == tenant || slices.ContainsFunc(catalog.RouteKinds(), func(kind catalog.Kind) bool {
-		return v.GrantsBackend(catalog.Ref{Kind: kind, Name: meshtest.Name(tenant, "any")}, service)
+func mayUse(v *catalog.View, service entity.Name) bool {
+	return service.Namespace == tenant || slices.ContainsFunc(entity.RouteKinds(), func(kind entity.Kind) bool {
+		return v.GrantsBackend(entity.Ref{Kind: kind, Name: meshtest.Name(tenant, "any")}, service)
 	})
 }
 
@@ -120,7 +122,7 @@ func TestTenantSendsToGrantedServicesOnly(t *testing.T) {
 			routeConnections(c)
 		}
 		for _, change := range rapid.SliceOfN(meshtest.Change(), 0, 40).Draw(t, "policies") {
-			if isPolicyOfTenant(change) || change.Ref.Kind == catalog.KindReferenceGrant {
+			if isPolicyOfTenant(change) || change.Ref.Kind == entity.KindReferenceGrant {
 				c.Apply([]catalog.Change{change})
 			}
 		}
@@ -138,15 +140,15 @@ func TestTenantSendsToGrantedServicesOnly(t *testing.T) {
 // routeConnections changes the ports of all Services so that TLSRoutes and TCPRoutes apply to them.
 func routeConnections(c *catalog.Catalog) {
 	for _, entry := range twoTenants() {
-		if service, ok := entry.(*catalog.Service); ok {
-			service.Ports[0].Protocol, service.Ports[0].TLS = catalog.ProtocolTCP, true
+		if service, ok := entry.(*inventory.Service); ok {
+			service.Ports[0].Protocol, service.Ports[0].TLS = inventory.ProtocolTCP, true
 			c.Apply([]catalog.Change{catalog.Set(service)})
 		}
 	}
 }
 
 func checkDestinations(t *rapid.T, v *catalog.View, s *scope.Scope) {
-	services := map[string]catalog.Name{}
+	services := map[string]entity.Name{}
 	for i := range s.Clusters {
 		services[s.Clusters[i].Name()] = s.Clusters[i].Service
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
@@ -89,11 +90,11 @@ var v1Key = scope.Key{Identity: SA("shop", "v1"), Services: "shop/root,shop/v1"}
 // permissiveMesh has a pod behind root and v1, and one behind v2.
 func permissiveMesh() []catalog.Entry {
 	v1, v2 := Pod("shop", "v1-0", "v1", "v1", "10.0.0.1"), Pod("shop", "v2-0", "v2", "v2", "10.0.0.2")
-	root := Service("shop", "root", "v1", "10.96.0.1", 80, catalog.ProtocolHTTP)
+	root := Service("shop", "root", "v1", "10.96.0.1", 80, inventory.ProtocolHTTP)
 	// Two ports of v1 share a target port.
-	sv1 := Service("shop", "v1", "v1", "10.96.0.2", 80, catalog.ProtocolHTTP)
-	sv1.Ports = append(sv1.Ports, catalog.Port{Name: "more", Number: 81, TargetPort: 80, Protocol: catalog.ProtocolHTTP})
-	sv2 := Service("shop", "v2", "v2", "10.96.0.3", 80, catalog.ProtocolHTTP)
+	sv1 := Service("shop", "v1", "v1", "10.96.0.2", 80, inventory.ProtocolHTTP)
+	sv1.Ports = append(sv1.Ports, inventory.Port{Name: "more", Number: 81, TargetPort: 80, Protocol: inventory.ProtocolHTTP})
+	sv2 := Service("shop", "v2", "v2", "10.96.0.3", 80, inventory.ProtocolHTTP)
 	return []catalog.Entry{
 		&catalog.Namespace{Name: "shop", Monitored: true}, &catalog.Settings{Permissive: true},
 		v1, v2, root, sv1, sv2, Slice(root.Name, v1), Slice(sv1.Name, v1), Slice(sv2.Name, v2),

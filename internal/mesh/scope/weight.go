@@ -5,6 +5,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
 
@@ -86,7 +87,7 @@ func weightOfLimits(limits *Limits, routes []authz.Route) int {
 	return weight
 }
 
-type splitRoutesKey struct{ split catalog.Name }
+type splitRoutesKey struct{ split entity.Name }
 
 // weightOfSplit counts the backends of all matches: in sidecars, the route of each match has all of them.
 func (o outboundBuilder) weightOfSplit(rule authz.RouteRule) int {

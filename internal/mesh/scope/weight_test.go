@@ -7,6 +7,8 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
@@ -131,11 +133,11 @@ func TestInboundPortsAreBounded(t *testing.T) {
 	const services = authz.MaxOwnPorts/1000 + 2
 	pod := Pod("a", "server", "server", "server", "10.0.0.1")
 	entries := []catalog.Entry{&catalog.Namespace{Name: "a", Monitored: true}, &catalog.Settings{Permissive: true}, pod}
-	var names []catalog.Name
+	var names []entity.Name
 	for i := range services {
-		service := Service("a", fmt.Sprintf("s%02d", i), "server", fmt.Sprintf("172.0.0.%d", i), 1, catalog.ProtocolHTTP)
+		service := Service("a", fmt.Sprintf("s%02d", i), "server", fmt.Sprintf("172.0.0.%d", i), 1, inventory.ProtocolHTTP)
 		for number := uint16(2); number <= 1000; number++ {
-			service.Ports = append(service.Ports, catalog.Port{Number: number, TargetPort: number, Protocol: catalog.ProtocolHTTP})
+			service.Ports = append(service.Ports, inventory.Port{Number: number, TargetPort: number, Protocol: inventory.ProtocolHTTP})
 		}
 		entries, names = append(entries, service), append(names, service.Name)
 	}

@@ -9,7 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
 )
@@ -55,13 +55,13 @@ func list(ctx context.Context, c client.Client, source kinds.Source, namespace s
 		return nil, err
 	}
 	var options []client.ListOption
-	if source.Kind == catalog.KindSettings {
+	if source.Kind == entity.KindSettings {
 		options = append(options, client.InNamespace(namespace))
 	}
 	all := &unstructured.UnstructuredList{}
 	all.SetGroupVersionKind(kind)
 	err = c.List(ctx, all, options...)
-	if meta.IsNoMatchError(err) || source.Kind == catalog.KindServiceCIDR && apierrors.IsForbidden(err) {
+	if meta.IsNoMatchError(err) || source.Kind == entity.KindServiceCIDR && apierrors.IsForbidden(err) {
 		return nil, nil // the roles of Kubernetes for users do not grant access to ServiceCIDRs
 	}
 	for i := range all.Items {

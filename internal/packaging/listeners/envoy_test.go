@@ -13,10 +13,11 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"sigs.k8s.io/yaml"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/bootstrap"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/packaging/listeners"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -36,14 +37,14 @@ func envoyRows(t *testing.T) []listeners.Row {
 		return scope.Common{Key: key, TrustDomain: "cluster.local"}
 	}
 	sidecar := &scope.Scope{Common: common("web", scope.ProxySidecar)}
-	sidecar.Inbound = []scope.Inbound{{Service: catalog.Name{Namespace: "shop", Name: "web"}, Port: 80, TargetPort: 8080, Protocol: catalog.ProtocolHTTP}}
+	sidecar.Inbound = []scope.Inbound{{Service: entity.Name{Namespace: "shop", Name: "web"}, Port: 80, TargetPort: 8080, Protocol: inventory.ProtocolHTTP}}
 	ingress := &scope.Scope{Common: common(names.IngressGateway, scope.ProxyIngressGateway), IngressGateway: &scope.IngressGateway{Listeners: []scope.GatewayListener{
 		{Name: "shop/web/a", Port: 80, Bind: 10080}, {Name: "shop/web/b", Port: 443, Bind: 10443, Hostname: "b.example", Certificates: []string{"shop/tls"}},
 	}}}
 	egress := &scope.Scope{Common: common(names.EgressGateway, scope.ProxyEgressGateway), EgressGateway: &scope.EgressGateway{Destinations: []scope.EgressDestination{{}}}}
-	egress.EgressGateway.Destinations[0].Policy = catalog.Name{Namespace: "shop", Name: "api"}
+	egress.EgressGateway.Destinations[0].Policy = entity.Name{Namespace: "shop", Name: "api"}
 	egress.EgressGateway.Destinations[0].Host, egress.EgressGateway.Destinations[0].Port = "api.example.com", 80
-	egress.EgressGateway.Destinations[0].Protocol = catalog.ProtocolHTTP
+	egress.EgressGateway.Destinations[0].Protocol = inventory.ProtocolHTTP
 	var rows []listeners.Row
 	for program, s := range map[string]*scope.Scope{"sidecar": sidecar, names.IngressGateway: ingress, names.EgressGateway: egress} {
 		gateway := program != "sidecar"

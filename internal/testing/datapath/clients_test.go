@@ -5,8 +5,8 @@ import (
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/testing/pods"
 	"github.com/openservicemesh/osm-operator/internal/testing/procusage"
@@ -37,7 +37,7 @@ func withClients(count int) *scope.Scope {
 	}
 	s := serverScope(protocols[0])
 	s.Inbound = []scope.Inbound{{
-		Service: service, Port: 5432, TargetPort: 5432, Protocol: catalog.ProtocolTCP,
+		Service: service, Port: 5432, TargetPort: 5432, Protocol: inventory.ProtocolTCP,
 		Rules: authz.Rules{Network: []authz.NetworkRule{{Policy: "shop/clients", Sources: sources}}},
 	}}
 	return s

@@ -6,8 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 	"github.com/openservicemesh/osm-operator/internal/testing/pods"
@@ -119,7 +120,7 @@ func manyServices(count int) (*scope.Scope, []scope.Endpoints) {
 	var endpoints []scope.Endpoints
 	for i := range count {
 		high, low := byte(i/200), byte(i%200+1)
-		name := catalog.Name{Namespace: "shop", Name: fmt.Sprintf("service-%04d", i)}
+		name := entity.Name{Namespace: "shop", Name: fmt.Sprintf("service-%04d", i)}
 		withService(s, protocols[0], name, netip.AddrFrom4([4]byte{10, 96, high, low}))
 		endpoints = append(endpoints, scope.Endpoints{
 			Key: scope.EndpointsKey{Service: name, TargetPort: protocols[0].port},
@@ -127,7 +128,7 @@ func manyServices(count int) (*scope.Scope, []scope.Endpoints) {
 				netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 78, high, low}), protocols[0].port),
 				netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 79, high, low}), protocols[0].port),
 			},
-			Workloads: []catalog.Workload{{Kind: "Deployment", Name: name.Name}, {Kind: "Deployment", Name: name.Name}},
+			Workloads: []inventory.Workload{{Kind: "Deployment", Name: name.Name}, {Kind: "Deployment", Name: name.Name}},
 		})
 	}
 	return s, endpoints

@@ -8,9 +8,11 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/bootstrap"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/nstest"
@@ -22,7 +24,7 @@ const trustDomain = "cluster.local"
 var (
 	buyer   = identity.ServiceAccount{Namespace: "shop", Name: "buyer"}
 	books   = identity.ServiceAccount{Namespace: "shop", Name: "books"}
-	service = catalog.Name{Namespace: "shop", Name: "books"}
+	service = entity.Name{Namespace: "shop", Name: "books"}
 	// virtual is the address of the Service, which no pod has.
 	virtual = netip.MustParseAddr("10.96.0.1")
 )
@@ -68,7 +70,7 @@ func minimalPair(t testing.TB, p protocol, client string) pair {
 	static := func(name string, sa identity.ServiceAccount, m minimal) *pods.Pod {
 		chain, key := n.CA.Issue(t, sa, trustDomain)
 		m.Client = client
-		m.HTTP = p.mesh == catalog.ProtocolHTTP
+		m.HTTP = p.mesh == inventory.ProtocolHTTP
 		m.Chain, m.Key, m.Root = quote(t, chain), quote(t, key), quote(t, n.CA.RootPEM)
 		m.Port = p.port
 		return n.PodFrom(t, name, m.bootstrap(t))
@@ -90,7 +92,7 @@ func meshPair(t testing.TB, p protocol, l loggers) pair {
 	out.client.SendAll(t, outbound, l.keep(t, envoy.Build(outbound)), scope.Endpoints{
 		Key:       scope.EndpointsKey{Service: service, TargetPort: p.port},
 		Addresses: []netip.AddrPort{netip.AddrPortFrom(out.server.IP, p.port)},
-		Workloads: []catalog.Workload{{Kind: "Deployment", Name: "books"}},
+		Workloads: []inventory.Workload{{Kind: "Deployment", Name: "books"}},
 	})
 	out.address = netip.AddrPortFrom(virtual, p.port).String()
 	return out
@@ -114,7 +116,7 @@ func (p pair) serve(t testing.TB, application protocol) string {
 
 func serverScope(p protocol) *scope.Scope {
 	rules := authz.Rules{Network: []authz.NetworkRule{{Policy: "shop/buyer", Sources: []identity.ServiceAccount{buyer}}}}
-	if p.mesh == catalog.ProtocolHTTP {
+	if p.mesh == inventory.ProtocolHTTP {
 		rules.Routes = []authz.Route{{Match: catalog.HTTPMatch{PathRegex: ".*"}, Sources: []identity.ServiceAccount{buyer}}}
 	}
 	return &scope.Scope{
@@ -130,7 +132,7 @@ func clientScope(p protocol) *scope.Scope {
 }
 
 // withService adds a Service to what a client can reach.
-func withService(s *scope.Scope, p protocol, name catalog.Name, address netip.Addr) *scope.Scope {
+func withService(s *scope.Scope, p protocol, name entity.Name, address netip.Addr) *scope.Scope {
 	s.Outbound = append(s.Outbound, scope.Outbound{
 		Service: name, Port: p.port, Protocol: p.mesh, Addresses: []netip.Addr{address},
 		Backends: []scope.Backend{{Cluster: scope.ClusterName(name, p.port), Weight: 100}},

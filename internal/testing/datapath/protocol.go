@@ -18,8 +18,8 @@ import (
 	"google.golang.org/grpc/interop/grpc_testing"
 	"google.golang.org/protobuf/types/known/anypb"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/pods"
 )
 
@@ -28,7 +28,7 @@ type protocol struct {
 	name string
 	// port is that of the application.
 	port uint16
-	mesh catalog.Protocol
+	mesh inventory.Protocol
 	// serve runs the application.
 	serve func(t testing.TB, listener net.Listener)
 	// connect opens a connection from a pod.
@@ -36,16 +36,16 @@ type protocol struct {
 }
 
 var protocols = []protocol{
-	{"HTTP1", 8080, catalog.ProtocolHTTP, serveHTTP, func(t testing.TB, from *pods.Pod, address string) exchange {
+	{"HTTP1", 8080, inventory.ProtocolHTTP, serveHTTP, func(t testing.TB, from *pods.Pod, address string) exchange {
 		return requests(t, &http.Transport{DialContext: from.NS.Dial}, address)
 	}},
-	{"HTTP2", 8080, catalog.ProtocolHTTP, serveHTTP, func(t testing.TB, from *pods.Pod, address string) exchange {
+	{"HTTP2", 8080, inventory.ProtocolHTTP, serveHTTP, func(t testing.TB, from *pods.Pod, address string) exchange {
 		transport := &http.Transport{DialContext: from.NS.Dial, Protocols: new(http.Protocols)}
 		transport.Protocols.SetUnencryptedHTTP2(true)
 		return requests(t, transport, address)
 	}},
-	{"gRPC", 9000, catalog.ProtocolHTTP, serveGRPC, calls},
-	{"TCP", 3306, catalog.ProtocolTCP, serveLines, lines},
+	{"gRPC", 9000, inventory.ProtocolHTTP, serveGRPC, calls},
+	{"TCP", 3306, inventory.ProtocolTCP, serveLines, lines},
 }
 
 func serveHTTP(t testing.TB, listener net.Listener) {

@@ -11,13 +11,13 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 )
 
 // Name is the name of the objects that Object makes, and Created the time of their creation.
 var (
-	Name    = catalog.Name{Namespace: "shop", Name: "x"}
+	Name    = entity.Name{Namespace: "shop", Name: "x"}
 	Created = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 )
 

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 	"github.com/openservicemesh/osm-operator/internal/testing/pods"
@@ -13,7 +14,7 @@ import (
 func (s *testMesh) bounded(t *testing.T, limits upstream.ConnectionSettings) {
 	t.Helper()
 	var entries []catalog.Entry
-	for _, service := range []catalog.Name{books, shelf, store} {
+	for _, service := range []entity.Name{books, shelf, store} {
 		entries = append(entries, setting(service, func(u *upstream.Policy) { u.Connections = limits }))
 	}
 	s.Reset(t, mesh(entries...))

@@ -8,6 +8,8 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
@@ -29,7 +31,7 @@ func TestEditsOutlastTheDrainTime(t *testing.T) {
 }
 
 // editOf changes all settings that do not affect a listener; n makes each edit different.
-func editOf(service catalog.Name, n uint32) *upstream.Policy {
+func editOf(service entity.Name, n uint32) *upstream.Policy {
 	return setting(service, func(u *upstream.Policy) {
 		requests, connections := answered(upstream.RateLimit{Tokens: 1000000 + n, Interval: time.Hour}, 0), hourly(1000000+n, 0)
 		u.Connections = upstream.ConnectionSettings{
@@ -115,11 +117,11 @@ func (s *testMesh) listenerChanges(t *testing.T) string {
 
 // flips adds and removes settings under load without a failed request. It uses the Services and applications of the harness.
 func (s *testMesh) flips(t *testing.T) {
-	one, both := Service("a", "s1", "0", booksIP.String(), 80, catalog.ProtocolHTTP), Service("a", "s2", "", shelfIP.String(), 80, catalog.ProtocolHTTP)
+	one, both := Service("a", "s1", "0", booksIP.String(), 80, inventory.ProtocolHTTP), Service("a", "s2", "", shelfIP.String(), 80, inventory.ProtocolHTTP)
 	one.Ports[0].TargetPort, both.Ports[0].TargetPort = ownPort, ownPort
 	w := mesh(one, both)
-	for _, service := range []catalog.Name{books, shelf, store} {
-		delete(w, catalog.Ref{Kind: catalog.KindService, Name: service})
+	for _, service := range []entity.Name{books, shelf, store} {
+		delete(w, entity.Ref{Kind: entity.KindService, Name: service})
 	}
 	both.Selector = map[string]string{role: seller.Name}
 	s.Reset(t, w)

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 )
@@ -35,7 +35,7 @@ func (s *testMesh) outliers(t *testing.T) {
 }
 
 // endpoint returns the health flags of a server in the client's sidecar, as an endpoint of a Service.
-func (s *testMesh) endpoint(t *testing.T, service catalog.Name, a *application) string {
+func (s *testMesh) endpoint(t *testing.T, service entity.Name, a *application) string {
 	t.Helper()
 	prefix := fmt.Sprintf("%s|%d::%s:%d::health_flags::", service, httpPort, a.pod.IP, httpPort)
 	for line := range strings.Lines(s.client.Admin(t, "/clusters")) {

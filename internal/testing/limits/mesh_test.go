@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
@@ -69,19 +71,19 @@ func newTestMesh(t *testing.T) *testMesh {
 
 // mesh returns a permissive mesh with the Services and the given entries.
 func mesh(entries ...catalog.Entry) verdict.State {
-	service := func(name catalog.Name, ip netip.Addr, port uint16, protocol catalog.Protocol, app string) catalog.Entry {
+	service := func(name entity.Name, ip netip.Addr, port uint16, protocol inventory.Protocol, app string) catalog.Entry {
 		s := Service(name.Namespace, name.Name, app, ip.String(), 80, protocol)
 		s.Ports[0].TargetPort = port
 		return s
 	}
 	w := verdict.Mesh(append([]catalog.Entry{
 		&catalog.Settings{Permissive: true, RetryPolicies: true},
-		service(books, booksIP, httpPort, catalog.ProtocolHTTP, "0"),
-		service(store, storeIP, tcpPort, catalog.ProtocolTCP, "0"),
-		service(shelf, shelfIP, httpPort, catalog.ProtocolHTTP, ""),
+		service(books, booksIP, httpPort, inventory.ProtocolHTTP, "0"),
+		service(store, storeIP, tcpPort, inventory.ProtocolTCP, "0"),
+		service(shelf, shelfIP, httpPort, inventory.ProtocolHTTP, ""),
 	}, entries...)...)
 	for ref, e := range w {
-		if p, ok := e.(*catalog.Pod); ok && p.ServiceAccount == seller.Name {
+		if p, ok := e.(*inventory.Instance); ok && p.ServiceAccount == seller.Name {
 			labelled := *p
 			labelled.Labels = map[string]string{role: seller.Name}
 			for key, value := range p.Labels {
@@ -90,14 +92,14 @@ func mesh(entries ...catalog.Entry) verdict.State {
 			w[ref] = &labelled
 		}
 	}
-	if s, ok := w[catalog.Ref{Kind: catalog.KindService, Name: shelf}].(*catalog.Service); ok {
+	if s, ok := w[entity.Ref{Kind: entity.KindService, Name: shelf}].(*inventory.Service); ok {
 		s.Selector = map[string]string{role: seller.Name}
 	}
 	return w
 }
 
 // setting returns an UpstreamTrafficSetting of a Service.
-func setting(service catalog.Name, change func(*upstream.Policy)) *upstream.Policy {
+func setting(service entity.Name, change func(*upstream.Policy)) *upstream.Policy {
 	u := &upstream.Policy{Kind: upstream.Kind, Name: service, Service: service}
 	change(u)
 	return u

@@ -7,14 +7,15 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
 // retryOf returns a Retry of the buyer for a Service.
-func retryOf(service catalog.Name, policy retry.Settings) *retry.Policy {
-	return &retry.Policy{Name: Name("b", "again"), Source: buyer, Destinations: []catalog.Name{service}, Settings: policy}
+func retryOf(service entity.Name, policy retry.Settings) *retry.Policy {
+	return &retry.Policy{Name: Name("b", "again"), Source: buyer, Destinations: []entity.Name{service}, Settings: policy}
 }
 
 func (s *testMesh) retries(t *testing.T) {

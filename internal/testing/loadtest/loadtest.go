@@ -11,7 +11,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
 )
@@ -66,14 +66,14 @@ func Parse(t *testing.T) []*unstructured.Unstructured {
 func Check(t *testing.T, loaded *load.Loaded) {
 	t.Helper()
 	view := loaded.Catalog.View()
-	got := view.ServiceIdentities(catalog.Name{Namespace: "shop", Name: "web"})
+	got := view.ServiceIdentities(entity.Name{Namespace: "shop", Name: "web"})
 	if diff := cmp.Diff([]identity.ServiceAccount{{Namespace: "shop", Name: "web"}}, got); diff != "" {
 		t.Errorf("identities behind shop/web (-want +got):\n%s", diff)
 	}
 	if view.Settings().Egress {
 		t.Error("egress is true: the MeshConfig of another namespace was used")
 	}
-	if len(loaded.Findings) == 0 || loaded.Findings[0].Kind != catalog.KindTrafficTarget || loaded.Findings[0].Name.String() != "shop/in" {
+	if len(loaded.Findings) == 0 || loaded.Findings[0].Kind != entity.KindTrafficTarget || loaded.Findings[0].Name.String() != "shop/in" {
 		t.Errorf("findings are %v: the source of kind Group should be one, of TrafficTarget shop/in", loaded.Findings)
 	}
 }

@@ -8,13 +8,15 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 var (
 	namespaces = []string{"a", "b"}
 	words      = []string{"one", "two", "three"}
-	protocols  = []catalog.Protocol{catalog.ProtocolHTTP, catalog.ProtocolTCP, catalog.ProtocolTCPServerFirst}
+	protocols  = []inventory.Protocol{inventory.ProtocolHTTP, inventory.ProtocolTCP, inventory.ProtocolTCPServerFirst}
 )
 
 // Change draws a random edit of a small mesh with all kinds of entries. It uses few names, so that edits affect each other.
@@ -36,7 +38,7 @@ func entry[E catalog.Entry](draw func(*rapid.T) E) *rapid.Generator[catalog.Entr
 	return rapid.Custom(func(t *rapid.T) catalog.Entry { return draw(t) })
 }
 
-func drawName(t *rapid.T) catalog.Name {
+func drawName(t *rapid.T) entity.Name {
 	return Name(rapid.SampledFrom(namespaces).Draw(t, "namespace"), rapid.SampledFrom(words).Draw(t, "name"))
 }
 
@@ -53,7 +55,7 @@ func drawNamespace(t *rapid.T) *catalog.Namespace {
 	return ns
 }
 
-func address(name catalog.Name) netip.Addr {
+func address(name entity.Name) netip.Addr {
 	var sum byte
 	for _, c := range []byte(name.String()) {
 		sum = sum*7 + c
@@ -61,7 +63,7 @@ func address(name catalog.Name) netip.Addr {
 	return netip.AddrFrom4([4]byte{10, 0, 0, sum})
 }
 
-func drawPod(t *rapid.T) *catalog.Pod {
+func drawPod(t *rapid.T) *inventory.Instance {
 	name := drawName(t)
 	pod := Pod(name.Namespace, name.Name, rapid.SampledFrom(words).Draw(t, "app"), rapid.SampledFrom(words).Draw(t, "sa"), address(name).String())
 	pod.Finished = rapid.IntRange(0, 6).Draw(t, "finished") == 0
@@ -82,10 +84,10 @@ func drawServiceRanges(t *rapid.T) *catalog.ServiceCIDR {
 	return &catalog.ServiceCIDR{Name: "kubernetes", Ranges: []netip.Prefix{netip.MustParsePrefix(prefix)}}
 }
 
-func drawService(t *rapid.T) *catalog.Service {
+func drawService(t *rapid.T) *inventory.Service {
 	name := drawName(t)
 	service := Service(name.Namespace, name.Name, rapid.SampledFrom(words).Draw(t, "app"), "", 80, rapid.SampledFrom(protocols).Draw(t, "protocol"))
-	service.Ports[0].Assumed = service.Ports[0].Protocol == catalog.ProtocolHTTP && rapid.Bool().Draw(t, "assumed")
+	service.Ports[0].Assumed = service.Ports[0].Protocol == inventory.ProtocolHTTP && rapid.Bool().Draw(t, "assumed")
 	if rapid.Bool().Draw(t, "virtual") {
 		service.ClusterIPs = []netip.Addr{netip.AddrFrom4([4]byte{10, 96, 0, rapid.ByteRange(1, 3).Draw(t, "ip")})}
 	}
@@ -102,19 +104,19 @@ func drawService(t *rapid.T) *catalog.Service {
 	return service
 }
 
-func drawSlice(t *rapid.T) *catalog.EndpointSlice {
+func drawSlice(t *rapid.T) *inventory.EndpointSlice {
 	service := drawName(t)
-	slice := &catalog.EndpointSlice{Name: Name(service.Namespace, service.Name+"-"+rapid.SampledFrom(words).Draw(t, "slice")), Service: service}
+	slice := &inventory.EndpointSlice{Name: Name(service.Namespace, service.Name+"-"+rapid.SampledFrom(words).Draw(t, "slice")), Service: service}
 	if number := rapid.SampledFrom([]uint16{0, 80, 81}).Draw(t, "number"); number > 0 {
 		slice.Ports = map[string]uint16{"": number}
 	}
 	for range rapid.IntRange(0, 3).Draw(t, "endpoints") {
 		pod := Name(service.Namespace, rapid.SampledFrom(words).Draw(t, "pod"))
-		endpoint := catalog.Endpoint{
+		endpoint := inventory.Endpoint{
 			Address: address(pod), Pod: pod, Ready: rapid.Bool().Draw(t, "ready"), Terminating: rapid.Bool().Draw(t, "terminating"),
 		}
 		if rapid.IntRange(0, 2).Draw(t, "names no pod") == 0 {
-			endpoint.Pod = catalog.Name{}
+			endpoint.Pod = entity.Name{}
 		}
 		slice.Endpoints = append(slice.Endpoints, endpoint)
 	}
@@ -124,9 +126,9 @@ func drawSlice(t *rapid.T) *catalog.EndpointSlice {
 func drawTarget(t *rapid.T) *catalog.TrafficTarget {
 	var rules []catalog.TargetRule
 	for range rapid.IntRange(0, 2).Draw(t, "rules") {
-		kind := rapid.SampledFrom([]catalog.Kind{catalog.KindHTTPRouteGroup, catalog.KindTCPRoute}).Draw(t, "kind")
+		kind := rapid.SampledFrom([]entity.Kind{entity.KindHTTPRouteGroup, entity.KindTCPRoute}).Draw(t, "kind")
 		rule := catalog.TargetRule{Kind: kind, Name: rapid.SampledFrom(words).Draw(t, "rule")}
-		if kind == catalog.KindHTTPRouteGroup && rapid.IntRange(0, 3).Draw(t, "named match") == 0 {
+		if kind == entity.KindHTTPRouteGroup && rapid.IntRange(0, 3).Draw(t, "named match") == 0 {
 			rule.Matches = []string{"/x"}
 		}
 		rules = append(rules, rule)
@@ -186,8 +188,8 @@ func drawSettings(t *rapid.T) *catalog.Settings {
 }
 
 // Name is shorthand for catalog.Name.
-func Name(namespace, name string) catalog.Name {
-	return catalog.Name{Namespace: namespace, Name: name}
+func Name(namespace, name string) entity.Name {
+	return entity.Name{Namespace: namespace, Name: name}
 }
 
 // SA is shorthand for identity.ServiceAccount.
@@ -196,18 +198,18 @@ func SA(namespace, name string) identity.ServiceAccount {
 }
 
 // Pod returns a pod with a sidecar, labelled app=<app>, that runs as service account sa.
-func Pod(namespace, name, app, sa, ip string) *catalog.Pod {
-	return &catalog.Pod{
+func Pod(namespace, name, app, sa, ip string) *inventory.Instance {
+	return &inventory.Instance{
 		Name: Name(namespace, name), UID: "uid-" + name, ServiceAccount: sa, Injected: true, Revision: "osm-v0-1-0",
 		IPs: []netip.Addr{netip.MustParseAddr(ip)}, Labels: map[string]string{"app": app},
 	}
 }
 
 // Service returns a Service that selects app=<app>, with one port and an equal target port.
-func Service(namespace, name, app, clusterIP string, port uint16, protocol catalog.Protocol) *catalog.Service {
-	s := &catalog.Service{
+func Service(namespace, name, app, clusterIP string, port uint16, protocol inventory.Protocol) *inventory.Service {
+	s := &inventory.Service{
 		Name: Name(namespace, name), Selector: map[string]string{"app": app},
-		Ports: []catalog.Port{{Number: port, TargetPort: port, Protocol: protocol}},
+		Ports: []inventory.Port{{Number: port, TargetPort: port, Protocol: protocol}},
 	}
 	if clusterIP != "" {
 		s.ClusterIPs = []netip.Addr{netip.MustParseAddr(clusterIP)}
@@ -216,10 +218,10 @@ func Service(namespace, name, app, clusterIP string, port uint16, protocol catal
 }
 
 // Slice returns the ready endpoints of a Service, one for each pod.
-func Slice(service catalog.Name, pods ...*catalog.Pod) *catalog.EndpointSlice {
-	slice := &catalog.EndpointSlice{Name: Name(service.Namespace, service.Name+"-1"), Service: service}
+func Slice(service entity.Name, pods ...*inventory.Instance) *inventory.EndpointSlice {
+	slice := &inventory.EndpointSlice{Name: Name(service.Namespace, service.Name+"-1"), Service: service}
 	for _, pod := range pods {
-		slice.Endpoints = append(slice.Endpoints, catalog.Endpoint{Address: pod.IPs[0], Pod: pod.Name, Ready: true})
+		slice.Endpoints = append(slice.Endpoints, inventory.Endpoint{Address: pod.IPs[0], Pod: pod.Name, Ready: true})
 	}
 	return slice
 }
@@ -231,12 +233,12 @@ func Target(name string, destination identity.ServiceAccount, rules []catalog.Ta
 
 // HTTP returns a rule that refers to an HTTPRouteGroup.
 func HTTP(group string, matches ...string) catalog.TargetRule {
-	return catalog.TargetRule{Kind: catalog.KindHTTPRouteGroup, Name: group, Matches: matches}
+	return catalog.TargetRule{Kind: entity.KindHTTPRouteGroup, Name: group, Matches: matches}
 }
 
 // TCP returns a rule that refers to a TCPRoute.
 func TCP(route string) catalog.TargetRule {
-	return catalog.TargetRule{Kind: catalog.KindTCPRoute, Name: route}
+	return catalog.TargetRule{Kind: entity.KindTCPRoute, Name: route}
 }
 
 // Group returns an HTTPRouteGroup with one match for each path, named like the path.

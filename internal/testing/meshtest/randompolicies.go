@@ -9,7 +9,9 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
@@ -41,7 +43,7 @@ func drawEgress(t *rapid.T) *catalog.Egress {
 func UseGateway(t *rapid.T, e *catalog.Egress) {
 	e.Gateway, e.Prefixes = &catalog.EgressGateway{}, nil
 	e.Ports = slices.DeleteFunc(e.Ports, func(p catalog.EgressPort) bool {
-		return p.Protocol != catalog.ProtocolHTTP && p.Protocol != catalog.ProtocolHTTPS
+		return p.Protocol != inventory.ProtocolHTTP && p.Protocol != catalog.ProtocolHTTPS
 	})
 	e.Hosts = slices.DeleteFunc(e.Hosts, func(host string) bool { return host == "*.example.com" })
 	if rapid.Bool().Draw(t, "encrypted") {
@@ -50,7 +52,7 @@ func UseGateway(t *rapid.T, e *catalog.Egress) {
 }
 
 // DrawEgress draws an Egress with the name for accounts of its namespace.
-func DrawEgress(t *rapid.T, name catalog.Name, sources []string) *catalog.Egress {
+func DrawEgress(t *rapid.T, name entity.Name, sources []string) *catalog.Egress {
 	e := &catalog.Egress{Name: name, Created: created.Draw(t, "created")}
 	for _, source := range sources {
 		e.Sources = append(e.Sources, identity.ServiceAccount{Namespace: name.Namespace, Name: source})
@@ -60,7 +62,7 @@ func DrawEgress(t *rapid.T, name catalog.Name, sources []string) *catalog.Egress
 	if len(e.Prefixes) > 0 && rapid.Bool().Draw(t, "wildcard") {
 		e.Hosts = append(e.Hosts, "*.example.com")
 	}
-	protocols := []catalog.Protocol{catalog.ProtocolHTTP, catalog.ProtocolHTTPS, catalog.ProtocolTCP, catalog.ProtocolTCPServerFirst}
+	protocols := []inventory.Protocol{inventory.ProtocolHTTP, catalog.ProtocolHTTPS, inventory.ProtocolTCP, inventory.ProtocolTCPServerFirst}
 	for range rapid.IntRange(1, 2).Draw(t, "ports") {
 		e.Ports = append(e.Ports, catalog.EgressPort{
 			Number: rapid.SampledFrom(EgressPorts).Draw(t, "port"), Protocol: rapid.SampledFrom(protocols).Draw(t, "protocol"),
@@ -113,7 +115,7 @@ func drawRetry(t *rapid.T) *retry.Policy {
 	source := drawAccount(t)
 	name := Name(source.Namespace, rapid.SampledFrom(words).Draw(t, "retry"))
 	r := &retry.Policy{
-		Name: name, Created: created.Draw(t, "created"), Source: source, Destinations: []catalog.Name{drawName(t)},
+		Name: name, Created: created.Draw(t, "created"), Source: source, Destinations: []entity.Name{drawName(t)},
 		Settings: retry.Settings{On: "5xx", Count: rapid.Uint32Range(0, 3).Draw(t, "count")},
 	}
 	if other := drawName(t); other.Compare(r.Destinations[0]) > 0 {
@@ -159,7 +161,7 @@ func drawIngressBackend(t *rapid.T) *ingressbackend.Policy {
 		TLS:        rapid.Bool().Draw(t, "tls"),
 	}}
 	if rapid.Bool().Draw(t, "gateway") {
-		b.Gateways = []catalog.Name{drawName(t)}
+		b.Gateways = []entity.Name{drawName(t)}
 	}
 	if rapid.Bool().Draw(t, "range") {
 		b.Prefixes = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/25")}
@@ -223,7 +225,7 @@ func drawAuthorization(t *rapid.T) *extauthz.Policy {
 
 func drawBackendTLS(t *rapid.T) *catalog.BackendTLSPolicy {
 	p := &catalog.BackendTLSPolicy{Name: drawName(t), Created: created.Draw(t, "created"), Hostname: "api.example.com"}
-	target := catalog.PolicyTarget{Group: catalog.PolicyGroup, Kind: string(catalog.KindEgress), Name: rapid.SampledFrom(words).Draw(t, "egress")}
+	target := catalog.PolicyTarget{Group: catalog.PolicyGroup, Kind: string(entity.KindEgress), Name: rapid.SampledFrom(words).Draw(t, "egress")}
 	p.Targets, p.Authorities = []catalog.PolicyTarget{target}, []string{rapid.SampledFrom(words).Draw(t, "authorities")}
 	return p
 }

@@ -6,11 +6,12 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
 // drawRoute draws a route of the Gateway API for one or two Services.
 func drawRoute(t *rapid.T) *catalog.HTTPRoute {
-	route := &catalog.HTTPRoute{Kind: rapid.SampledFrom(catalog.RouteKinds()).Draw(t, "kind"), Name: drawName(t)}
+	route := &catalog.HTTPRoute{Kind: rapid.SampledFrom(entity.RouteKinds()).Draw(t, "kind"), Name: drawName(t)}
 	for range rapid.IntRange(1, 2).Draw(t, "parents") {
 		parent := catalog.RouteParent{Service: drawName(t)}
 		if rapid.IntRange(0, 3).Draw(t, "one port") == 0 {
@@ -22,7 +23,7 @@ func drawRoute(t *rapid.T) *catalog.HTTPRoute {
 	if route.Kind.RoutesConnections() {
 		fewest, most = 1, 1
 	}
-	if route.Kind == catalog.KindTLSRoute {
+	if route.Kind == entity.KindTLSRoute {
 		route.Hostnames = rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"a.example", "*.example"}), 1, 2, rapid.ID).Draw(t, "hostnames")
 	}
 	for range rapid.IntRange(fewest, most).Draw(t, "rules") {
@@ -54,7 +55,7 @@ func RouteIn(namespace string) *rapid.Generator[*catalog.HTTPRoute] {
 func drawGrant(t *rapid.T) *catalog.ReferenceGrant {
 	grant := &catalog.ReferenceGrant{Name: drawName(t), To: []catalog.GrantedObject{{Kind: "Service"}}}
 	grant.From = []catalog.GrantedReferrer{{
-		Group: "gateway.networking.k8s.io", Kind: rapid.SampledFrom(catalog.RouteKinds()).Draw(t, "granted kind").APIName(), Namespace: rapid.SampledFrom(namespaces).Draw(t, "from"),
+		Group: "gateway.networking.k8s.io", Kind: rapid.SampledFrom(entity.RouteKinds()).Draw(t, "granted kind").APIName(), Namespace: rapid.SampledFrom(namespaces).Draw(t, "from"),
 	}}
 	if rapid.Bool().Draw(t, "one Service") {
 		grant.To[0].Name = rapid.SampledFrom(words).Draw(t, "granted")
@@ -63,9 +64,9 @@ func drawGrant(t *rapid.T) *catalog.ReferenceGrant {
 }
 
 // Route returns one of several HTTPRoutes of a Service for requests to it. Versions differ in the path.
-func Route(service catalog.Name, i, version int) *catalog.HTTPRoute {
+func Route(service entity.Name, i, version int) *catalog.HTTPRoute {
 	return &catalog.HTTPRoute{
-		Kind: catalog.KindHTTPRoute, Name: Name(service.Namespace, fmt.Sprintf("%s-%d", service.Name, i)), Parents: []catalog.RouteParent{{Service: service}},
+		Kind: entity.KindHTTPRoute, Name: Name(service.Namespace, fmt.Sprintf("%s-%d", service.Name, i)), Parents: []catalog.RouteParent{{Service: service}},
 		Rules: []catalog.HTTPRouteRule{{
 			Matches:  []catalog.RouteMatch{{PathType: catalog.PathPrefix, Path: fmt.Sprintf("/%d/%d", i, version)}},
 			Backends: []catalog.RouteBackend{{Service: service, Port: 80, Weight: 1}},
@@ -74,7 +75,7 @@ func Route(service catalog.Name, i, version int) *catalog.HTTPRoute {
 }
 
 // RouteChange draws an edit of one of the results of Route, or its deletion.
-func RouteChange(service catalog.Name, routes int) *rapid.Generator[catalog.Change] {
+func RouteChange(service entity.Name, routes int) *rapid.Generator[catalog.Change] {
 	return rapid.Custom(func(t *rapid.T) catalog.Change {
 		change := catalog.Set(Route(service, rapid.IntRange(0, routes-1).Draw(t, "number"), rapid.IntRange(0, 3).Draw(t, "version")))
 		if rapid.IntRange(0, 3).Draw(t, "delete") == 0 {

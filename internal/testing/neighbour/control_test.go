@@ -20,6 +20,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/xds"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/platform/compatibility"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -37,7 +38,7 @@ type control struct {
 	mu      sync.Mutex
 	peers   map[string]xds.Peer
 	store   *snapshot.Store
-	entries map[catalog.Ref]catalog.Entry
+	entries map[entity.Ref]catalog.Entry
 	stop    func()
 }
 
@@ -67,7 +68,7 @@ func newControl(t *testing.T, listen func() net.Listener) *control {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &control{rootPEM: root.CertPEM(), peers: map[string]xds.Peer{}, listen: listen, entries: map[catalog.Ref]catalog.Entry{}}
+	c := &control{rootPEM: root.CertPEM(), peers: map[string]xds.Peer{}, listen: listen, entries: map[entity.Ref]catalog.Entry{}}
 	c.manager = certificate.NewManager(certificate.Options{
 		Root: root, TrustDomain: trustDomain, Lifetime: 24 * time.Hour, Now: time.Now, Jitter: rand.Float64,
 		Rotated: func(sa identity.ServiceAccount) { c.current().CertificateRotated(sa) }, RootChanged: func() { c.current().RootChanged() },
@@ -133,7 +134,7 @@ func (c *control) start(t *testing.T) {
 }
 
 // set replaces the mesh.
-func (c *control) set(entries map[catalog.Ref]catalog.Entry) {
+func (c *control) set(entries map[entity.Ref]catalog.Entry) {
 	list := changes(c.entries, entries)
 	c.entries = maps.Clone(entries)
 	c.apply(list)
@@ -147,7 +148,7 @@ func (c *control) apply(list []catalog.Change) {
 }
 
 // changes returns the changes from one mesh to another one.
-func changes(before, after map[catalog.Ref]catalog.Entry) []catalog.Change {
+func changes(before, after map[entity.Ref]catalog.Entry) []catalog.Change {
 	var list []catalog.Change
 	for ref := range before {
 		if after[ref] == nil {

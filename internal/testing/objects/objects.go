@@ -13,17 +13,19 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // Meta returns the metadata of an object.
-func Meta(name catalog.Name) metav1.ObjectMeta {
+func Meta(name entity.Name) metav1.ObjectMeta {
 	return metav1.ObjectMeta{Namespace: name.Namespace, Name: name.Name}
 }
 
 // Pod returns a pod with an application and a sidecar.
-func Pod(p *catalog.Pod) corev1.Pod {
+func Pod(p *inventory.Instance) corev1.Pod {
 	pod := corev1.Pod{ObjectMeta: Meta(p.Name)}
 	pod.UID, pod.Labels = types.UID(p.UID), map[string]string{names.RevisionLabel: p.Revision}
 	for key, value := range p.Labels {
@@ -52,7 +54,7 @@ func Pod(p *catalog.Pod) corev1.Pod {
 }
 
 // Service returns a Service.
-func Service(s *catalog.Service) corev1.Service {
+func Service(s *inventory.Service) corev1.Service {
 	service := corev1.Service{ObjectMeta: Meta(s.Name)}
 	if s.DecodeSlashes != nil {
 		service.Annotations = map[string]string{names.EscapedSlashesAnnotation: map[bool]string{
@@ -91,7 +93,7 @@ func addressTexts(addresses []netip.Addr) []string {
 }
 
 // EndpointSlice returns an EndpointSlice with IPv4 addresses.
-func EndpointSlice(s *catalog.EndpointSlice) discoveryv1.EndpointSlice {
+func EndpointSlice(s *inventory.EndpointSlice) discoveryv1.EndpointSlice {
 	slice := discoveryv1.EndpointSlice{ObjectMeta: Meta(s.Name), AddressType: discoveryv1.AddressTypeIPv4}
 	slice.Labels = map[string]string{discoveryv1.LabelServiceName: s.Service.Name}
 	for name, number := range s.Ports {
@@ -102,7 +104,7 @@ func EndpointSlice(s *catalog.EndpointSlice) discoveryv1.EndpointSlice {
 			Addresses:  []string{e.Address.String()},
 			Conditions: discoveryv1.EndpointConditions{Ready: ptr.To(e.Ready), Serving: ptr.To(e.Ready || e.Terminating), Terminating: ptr.To(e.Terminating)},
 		}
-		if e.Pod != (catalog.Name{}) {
+		if e.Pod != (entity.Name{}) {
 			endpoint.TargetRef = &corev1.ObjectReference{Kind: "Pod", Namespace: e.Pod.Namespace, Name: e.Pod.Name}
 		}
 		slice.Endpoints = append(slice.Endpoints, endpoint)

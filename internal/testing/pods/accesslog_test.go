@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
@@ -64,7 +64,7 @@ func testAccessLogNamesDenial(t *testing.T, binary string) {
 	s := measuredShop(t, binary)
 	server := s.serverScope()
 	server.Inbound[0].Limits = &scope.Limits{
-		Policy: catalog.Ref{Kind: upstream.Kind, Name: catalog.Name{Namespace: "shop", Name: "limits"}},
+		Policy: entity.Ref{Kind: upstream.Kind, Name: entity.Name{Namespace: "shop", Name: "limits"}},
 		Routes: []upstream.RouteRateLimit{{Path: "/books/.*", Limit: upstream.RequestRateLimit{RateLimit: upstream.RateLimit{Tokens: 1, Interval: time.Hour}}}},
 	}
 	s.configure(t, s.clientScope(), server)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 	"github.com/openservicemesh/osm-operator/internal/testing/nstest"
@@ -23,14 +24,14 @@ func TestExternalAuthorizationPolicies(t *testing.T) {
 	go func() { _ = http.Serve(listener, http.HandlerFunc(authorizeHTTP)) }()
 	mesh := extauthz.Server{
 		MeshWide: true,
-		Policy:   &extauthz.Policy{Name: catalog.Name{Namespace: "osm-system", Name: "all"}, Timeout: 300 * time.Millisecond},
-		Service:  &catalog.ExtensionService{Name: catalog.Name{Namespace: "osm-system", Name: "opa"}, Address: outside.IP.String(), Port: authorizerPort},
+		Policy:   &extauthz.Policy{Name: entity.Name{Namespace: "osm-system", Name: "all"}, Timeout: 300 * time.Millisecond},
+		Service:  &catalog.ExtensionService{Name: entity.Name{Namespace: "osm-system", Name: "opa"}, Address: outside.IP.String(), Port: authorizerPort},
 	}
 	own := extauthz.Server{
 		Policy: &extauthz.Policy{
-			Name: catalog.Name{Namespace: "shop", Name: "own"}, Timeout: 300 * time.Millisecond, PathPrefix: "/check", ResponseHeaders: []string{"x-user"},
+			Name: entity.Name{Namespace: "shop", Name: "own"}, Timeout: 300 * time.Millisecond, PathPrefix: "/check", ResponseHeaders: []string{"x-user"},
 		},
-		Service: &catalog.ExtensionService{Name: catalog.Name{Namespace: "shop", Name: "auth"}, Address: outside.IP.String(), Port: 8080, HTTP1: true},
+		Service: &catalog.ExtensionService{Name: entity.Name{Namespace: "shop", Name: "auth"}, Address: outside.IP.String(), Port: 8080, HTTP1: true},
 	}
 	configure := func(list ...extauthz.Server) {
 		t.Helper()

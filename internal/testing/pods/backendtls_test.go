@@ -12,6 +12,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
@@ -77,7 +78,7 @@ func TestBackendTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	policy := catalog.Name{Namespace: "shop", Name: "outside"}
+	policy := entity.Name{Namespace: "shop", Name: "outside"}
 	for name, test := range map[string]struct {
 		authorities []byte
 		names       []catalog.SubjectAltName

@@ -17,8 +17,10 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/injector/redirect"
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
@@ -39,7 +41,7 @@ type outgoing struct {
 }
 
 // outside is an Egress of buyer to api.example.com.
-var outsidePolicy = catalog.Name{Namespace: "shop", Name: "outside"}
+var outsidePolicy = entity.Name{Namespace: "shop", Name: "outside"}
 
 func newOutgoing(t *testing.T) *outgoing {
 	t.Helper()
@@ -94,7 +96,7 @@ func (o *outgoing) issue(t *testing.T, name string) tls.Certificate {
 }
 
 // destination is api.example.com on a port.
-func destination(port uint16, protocol catalog.Protocol, change ...func(*scope.EgressDestination)) scope.EgressDestination {
+func destination(port uint16, protocol inventory.Protocol, change ...func(*scope.EgressDestination)) scope.EgressDestination {
 	d := scope.EgressDestination{GatewayDestination: authz.GatewayDestination{
 		Policy: outsidePolicy, Host: "api.example.com", Port: port, Protocol: protocol, Sources: []identity.ServiceAccount{buyer},
 	}}
@@ -157,11 +159,11 @@ func (o *outgoing) request(t *testing.T, port uint16, host string) string {
 func TestEgressGatewayForwards(t *testing.T) {
 	t.Parallel()
 	o := newOutgoing(t)
-	o.configure(t, destination(plainPort, catalog.ProtocolHTTP), destination(tlsPort, catalog.ProtocolHTTPS),
-		destination(80, catalog.ProtocolHTTP, encrypted(tlsPort, "right", false)), destination(81, catalog.ProtocolHTTP, encrypted(provedPort, "right", true)),
-		destination(82, catalog.ProtocolHTTP, encrypted(tlsPort, "wrong", false)), destination(83, catalog.ProtocolHTTP, encrypted(tlsPort, "", false)),
-		destination(84, catalog.ProtocolHTTP, encrypted(provedPort, "right", false)),
-		destination(85, catalog.ProtocolHTTP, encrypted(tlsPort, "right", false), func(d *scope.EgressDestination) { d.Host = o.outside.IP.String() }))
+	o.configure(t, destination(plainPort, inventory.ProtocolHTTP), destination(tlsPort, catalog.ProtocolHTTPS),
+		destination(80, inventory.ProtocolHTTP, encrypted(tlsPort, "right", false)), destination(81, inventory.ProtocolHTTP, encrypted(provedPort, "right", true)),
+		destination(82, inventory.ProtocolHTTP, encrypted(tlsPort, "wrong", false)), destination(83, inventory.ProtocolHTTP, encrypted(tlsPort, "", false)),
+		destination(84, inventory.ProtocolHTTP, encrypted(provedPort, "right", false)),
+		destination(85, inventory.ProtocolHTTP, encrypted(tlsPort, "right", false), func(d *scope.EgressDestination) { d.Host = o.outside.IP.String() }))
 	o.send(t, []netip.Addr{o.gateway.IP}, 80, 81, 82, 83, 84, plainPort, tlsPort)
 	from := " from " + o.gateway.IP.String()
 	for name, test := range map[string]struct {
@@ -230,10 +232,10 @@ func TestEgressGatewayAway(t *testing.T) {
 func TestThreat42EgressGatewayRefuses(t *testing.T) {
 	t.Parallel()
 	o := newOutgoing(t)
-	restricted := destination(81, catalog.ProtocolHTTP, func(d *scope.EgressDestination) {
+	restricted := destination(81, inventory.ProtocolHTTP, func(d *scope.EgressDestination) {
 		d.Restricted, d.Matches = true, []catalog.HTTPMatch{{PathRegex: "/public"}}
 	})
-	plain, bytes := destination(plainPort, catalog.ProtocolHTTP), destination(tlsPort, catalog.ProtocolHTTPS)
+	plain, bytes := destination(plainPort, inventory.ProtocolHTTP), destination(tlsPort, catalog.ProtocolHTTPS)
 	o.configure(t, plain, bytes, restricted)
 	dial := func(sa *identity.ServiceAccount, server, protocol string) *tls.Conn {
 		conn, err := o.stranger.Dial(t, nstest.Address(o.gateway.IP.String(), names.EgressGatewayPort))

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/testing/pods"
 )
@@ -57,7 +57,7 @@ func TestRequestsOfASidecarThatEnds(t *testing.T) {
 func leafClient(s *shop, ends bool) *scope.Scope {
 	client := s.clientScope()
 	client.Outbound = []scope.Outbound{{
-		Service: leaf, Port: 80, Protocol: catalog.ProtocolHTTP, EndsRequests: ends, Addresses: []netip.Addr{netip.MustParseAddr("10.96.0.9")},
+		Service: leaf, Port: 80, Protocol: inventory.ProtocolHTTP, EndsRequests: ends, Addresses: []netip.Addr{netip.MustParseAddr("10.96.0.9")},
 		Backends: []scope.Backend{{Cluster: scope.ClusterName(leaf, 8081), Weight: 100}},
 	}}
 	for _, c := range client.Clusters {

@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 	"github.com/openservicemesh/osm-operator/internal/testing/nstest"
@@ -98,7 +99,7 @@ func TestExternalAuthorization(t *testing.T) {
 		server.ExternalAuthorization = &catalog.ExternalAuthorization{Address: outside.IP.String(), Port: authorizerPort, StatPrefix: "auth", Timeout: 300 * time.Millisecond}
 		change(server.ExternalAuthorization)
 		server.Ingress = []scope.Ingress{{
-			Policy: catalog.Name{Namespace: "shop", Name: "front"}, Service: web, TargetPort: 8080, AnyRequest: true,
+			Policy: entity.Name{Namespace: "shop", Name: "front"}, Service: web, TargetPort: 8080, AnyRequest: true,
 			Prefixes: []netip.Prefix{netip.PrefixFrom(s.stranger.IP, s.stranger.IP.BitLen())},
 		}}
 		s.configure(t, s.clientScope(), server)

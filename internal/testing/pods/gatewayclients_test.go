@@ -15,8 +15,10 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/injector/redirect"
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/nstest"
@@ -46,7 +48,7 @@ func (g *validatingGateway) configure(t *testing.T, authorities ...*pki.Authorit
 	for _, a := range authorities {
 		roots = append(roots, a.RootPEM...)
 	}
-	cluster := scope.Cluster{Service: catalog.Name{Namespace: "shop", Name: "books"}, TargetPort: 8080, Protocol: catalog.ProtocolHTTP}
+	cluster := scope.Cluster{Service: entity.Name{Namespace: "shop", Name: "books"}, TargetPort: 8080, Protocol: inventory.ProtocolHTTP}
 	cluster.Identities = []identity.ServiceAccount{books}
 	cluster.Endpoints = scope.EndpointsKey{Service: cluster.Service, TargetPort: cluster.TargetPort}
 	hosts := []scope.GatewayHost{{Domain: "*", Routes: []scope.HTTPRoute{
@@ -123,7 +125,7 @@ func TestGatewayVerifiesCertificatesOfClients(t *testing.T) {
 	server.Configure(t, &scope.Scope{
 		Common: scope.Common{Key: scope.Key{Identity: books}, TrustDomain: trustDomain},
 		Sidecar: scope.Sidecar{Inbound: []scope.Inbound{{
-			Service: catalog.Name{Namespace: "shop", Name: "books"}, Port: 80, TargetPort: 8080, Protocol: catalog.ProtocolHTTP,
+			Service: entity.Name{Namespace: "shop", Name: "books"}, Port: 80, TargetPort: 8080, Protocol: inventory.ProtocolHTTP,
 			Rules: authz.Rules{Permissive: true, Routes: []authz.Route{{AnySource: true}}},
 		}}},
 	})

@@ -10,9 +10,10 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/injector/redirect"
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/nstest"
@@ -56,8 +57,8 @@ func (g *connectionGateway) configureServer(t *testing.T, client identity.Servic
 	g.server.Configure(t, &scope.Scope{
 		Common: scope.Common{Key: scope.Key{Identity: books}, TrustDomain: trustDomain},
 		Sidecar: scope.Sidecar{Inbound: []scope.Inbound{
-			{Service: web, Port: 443, TargetPort: ownTLSPort, Protocol: catalog.ProtocolTCP, Rules: rules},
-			{Service: database, Port: ownTCPPort, TargetPort: ownTCPPort, Protocol: catalog.ProtocolTCPServerFirst, Rules: rules},
+			{Service: web, Port: 443, TargetPort: ownTLSPort, Protocol: inventory.ProtocolTCP, Rules: rules},
+			{Service: database, Port: ownTCPPort, TargetPort: ownTCPPort, Protocol: inventory.ProtocolTCPServerFirst, Rules: rules},
 		}},
 	})
 }
@@ -66,28 +67,28 @@ func (g *connectionGateway) configure(t *testing.T) {
 	t.Helper()
 	var clusters []scope.Cluster
 	var endpoints []scope.Endpoints
-	for service, port := range map[catalog.Name]uint16{web: ownTLSPort, database: ownTCPPort} {
+	for service, port := range map[entity.Name]uint16{web: ownTLSPort, database: ownTCPPort} {
 		key := scope.EndpointsKey{Service: service, TargetPort: port}
-		clusters = append(clusters, scope.Cluster{Service: service, TargetPort: port, Protocol: catalog.ProtocolTCP, Identities: []identity.ServiceAccount{books}, Endpoints: key})
+		clusters = append(clusters, scope.Cluster{Service: service, TargetPort: port, Protocol: inventory.ProtocolTCP, Identities: []identity.ServiceAccount{books}, Endpoints: key})
 		endpoints = append(endpoints, scope.Endpoints{Key: key, Addresses: []netip.AddrPort{netip.AddrPortFrom(g.server.IP, port)}})
 	}
 	slices.SortFunc(clusters, func(a, b scope.Cluster) int { return a.Service.Compare(b.Service) })
-	route := func(kind catalog.Kind, to catalog.Name, port uint16, serverNames ...string) scope.ConnectionRoute {
+	route := func(kind entity.Kind, to entity.Name, port uint16, serverNames ...string) scope.ConnectionRoute {
 		return scope.ConnectionRoute{
-			Route: catalog.Ref{Kind: kind, Name: to}, ServerNames: serverNames, Backends: []scope.Backend{{Cluster: scope.ClusterName(to, port), Weight: 1}},
+			Route: entity.Ref{Kind: kind, Name: to}, ServerNames: serverNames, Backends: []scope.Backend{{Cluster: scope.ClusterName(to, port), Weight: 1}},
 		}
 	}
 	s := &scope.Scope{
 		Common: scope.Common{Key: scope.Key{Identity: gatewayAccount, Proxy: scope.ProxyIngressGateway}, TrustDomain: trustDomain, Clusters: clusters},
 		IngressGateway: &scope.IngressGateway{Listeners: []scope.GatewayListener{
 			{Name: "shop/web/com", Port: 443, Bind: strictPort, Hostname: "*.com", Protocol: "TLS", Connections: []scope.ConnectionRoute{
-				route(catalog.KindTLSRoute, web, ownTLSPort, "*.com"),
+				route(entity.KindTLSRoute, web, ownTLSPort, "*.com"),
 			}},
 			{Name: "shop/web/example", Port: 443, Bind: strictPort, Hostname: "*.example.com", Protocol: "TLS", Connections: []scope.ConnectionRoute{
-				{ServerNames: []string{"*.example.com"}}, route(catalog.KindTLSRoute, web, ownTLSPort, "one.example.com"),
+				{ServerNames: []string{"*.example.com"}}, route(entity.KindTLSRoute, web, ownTLSPort, "one.example.com"),
 			}},
 			{Name: "shop/web/tcp", Port: 3306, Bind: fallbackPort, Protocol: "TCP", Connections: []scope.ConnectionRoute{
-				route(catalog.KindGatewayTCPRoute, database, ownTCPPort),
+				route(entity.KindGatewayTCPRoute, database, ownTCPPort),
 			}},
 		}},
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/nstest"
@@ -45,7 +46,7 @@ func newBrowser(t *testing.T) *browser {
 	var inbound []scope.Inbound
 	for _, port := range []uint16{8080, 9000} {
 		inbound = append(inbound, scope.Inbound{
-			Service: web, Port: port, TargetPort: port, Protocol: catalog.ProtocolHTTP,
+			Service: web, Port: port, TargetPort: port, Protocol: inventory.ProtocolHTTP,
 			Rules: authz.Rules{Permissive: true, Routes: []authz.Route{{AnySource: true}}},
 		})
 	}
@@ -59,7 +60,7 @@ func (b *browser) configure(t *testing.T, server netip.Addr) {
 	t.Helper()
 	cluster := func(port uint16, version scope.HTTPVersion) scope.Cluster {
 		return scope.Cluster{
-			Service: web, TargetPort: port, Protocol: catalog.ProtocolHTTP, Identities: []identity.ServiceAccount{books}, HTTP: version,
+			Service: web, TargetPort: port, Protocol: inventory.ProtocolHTTP, Identities: []identity.ServiceAccount{books}, HTTP: version,
 			Endpoints: scope.EndpointsKey{Service: web, TargetPort: port, HTTP2: version == scope.HTTP2},
 		}
 	}

@@ -12,7 +12,7 @@ import (
 	ratelimitv3 "github.com/envoyproxy/go-control-plane/envoy/service/ratelimit/v3"
 	"google.golang.org/grpc"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
@@ -100,7 +100,7 @@ func TestGlobalRateLimits(t *testing.T) {
 		common.FailOpen = failOpen
 		server := s.serverScope()
 		server.Inbound[0].Limits = &scope.Limits{
-			Policy: catalog.Ref{Kind: upstream.Kind, Name: catalog.Name{Namespace: "shop", Name: "limits"}},
+			Policy: entity.Ref{Kind: upstream.Kind, Name: entity.Name{Namespace: "shop", Name: "limits"}},
 			GlobalRequests: &upstream.GlobalRequestLimit{
 				GlobalLimit: common, LimitHeaders: true, Status: 429,
 				Descriptors: []upstream.RequestDescriptor{{{Value: "web"}, {Key: "user", Header: "x-user"}}},

@@ -15,8 +15,8 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/cli/stat"
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/platform/prometheus"
 	"github.com/openservicemesh/osm-operator/internal/testing/envoytest"
@@ -43,13 +43,13 @@ func newCallers(t *testing.T, n *pods.Network) *callers {
 	go func() { _ = c.server.Serve(listener) }()
 	t.Cleanup(c.server.Stop)
 	client, server := s.clientScope(), s.serverScope()
-	client.Outbound[0].Protocol = catalog.ProtocolGRPC
+	client.Outbound[0].Protocol = inventory.ProtocolGRPC
 	for i := range client.Clusters {
 		if client.Clusters[i].Service == web {
-			client.Clusters[i].Protocol = catalog.ProtocolGRPC
+			client.Clusters[i].Protocol = inventory.ProtocolGRPC
 		}
 	}
-	server.Inbound[0].Protocol, server.Inbound[0].Rules = catalog.ProtocolGRPC, authz.Rules{Permissive: true, Routes: []authz.Route{{AnySource: true}}}
+	server.Inbound[0].Protocol, server.Inbound[0].Rules = inventory.ProtocolGRPC, authz.Rules{Permissive: true, Routes: []authz.Route{{AnySource: true}}}
 	s.configure(t, client, server)
 	conn, err := grpc.NewClient("passthrough:///"+nstest.Address(webIP.String(), 80), grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) {
@@ -148,7 +148,7 @@ func TestAccessLogNamesDenialOfCalls(t *testing.T) {
 				t.Fatalf("a call gets %s", got)
 			}
 			denying := c.serverScope()
-			denying.Inbound[0].Protocol = catalog.ProtocolGRPC
+			denying.Inbound[0].Protocol = inventory.ProtocolGRPC
 			denying.Inbound[0].Rules.Routes = []authz.Route{{Sources: []identity.ServiceAccount{thief}}}
 			c.shop.server.Configure(t, denying)
 			if got := c.call(t, codes.OK); got != codes.PermissionDenied {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
@@ -31,7 +32,7 @@ func (s *shop) openTo(t *testing.T, change func(*scope.Ingress)) {
 	t.Helper()
 	server := s.serverScope()
 	in := scope.Ingress{
-		Policy: catalog.Name{Namespace: "shop", Name: "front"}, Service: web, TargetPort: 8080, AnyRequest: true,
+		Policy: entity.Name{Namespace: "shop", Name: "front"}, Service: web, TargetPort: 8080, AnyRequest: true,
 		Prefixes: []netip.Prefix{netip.PrefixFrom(s.stranger.IP, s.stranger.IP.BitLen())},
 	}
 	change(&in)

@@ -13,8 +13,10 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/injector/redirect"
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/nstest"
@@ -47,23 +49,23 @@ func (e *entrances) configure(t *testing.T, change func(*scope.Scope)) {
 		Common: scope.Common{Key: scope.Key{Identity: books, Class: scope.Class{IPv6: true}}, TrustDomain: trustDomain},
 		Sidecar: scope.Sidecar{
 			Inbound: []scope.Inbound{{
-				Service: web, Port: 80, TargetPort: 8080, Protocol: catalog.ProtocolHTTP, Rules: authz.Rules{Permissive: true, Routes: []authz.Route{{AnySource: true}}},
+				Service: web, Port: 80, TargetPort: 8080, Protocol: inventory.ProtocolHTTP, Rules: authz.Rules{Permissive: true, Routes: []authz.Route{{AnySource: true}}},
 			}},
 			Ingress: []scope.Ingress{{
-				Policy: catalog.Name{Namespace: "shop", Name: "front"}, Service: web, TargetPort: 8080, AnyRequest: true,
+				Policy: entity.Name{Namespace: "shop", Name: "front"}, Service: web, TargetPort: 8080, AnyRequest: true,
 				Prefixes: []netip.Prefix{netip.PrefixFrom(e.stranger.IP, e.stranger.IP.BitLen())},
 			}},
 		},
 	}
 	cluster := scope.Cluster{
-		Service: web, TargetPort: 8080, Protocol: catalog.ProtocolHTTP, Identities: []identity.ServiceAccount{books},
+		Service: web, TargetPort: 8080, Protocol: inventory.ProtocolHTTP, Identities: []identity.ServiceAccount{books},
 		Endpoints: scope.EndpointsKey{Service: web, TargetPort: 8080},
 	}
 	backends := []scope.Backend{{Cluster: cluster.Name(), Weight: 1}}
 	client := &scope.Scope{
 		Common: scope.Common{Key: scope.Key{Identity: buyer, Class: scope.Class{IPv6: true}}, TrustDomain: trustDomain, Clusters: []scope.Cluster{cluster}},
 		Sidecar: scope.Sidecar{
-			Outbound:    []scope.Outbound{{Service: web, Port: 80, Protocol: catalog.ProtocolHTTP, Addresses: []netip.Addr{webIP}, Backends: backends}},
+			Outbound:    []scope.Outbound{{Service: web, Port: 80, Protocol: inventory.ProtocolHTTP, Addresses: []netip.Addr{webIP}, Backends: backends}},
 			EgressPorts: []authz.EgressPort{{Number: plainPort, Hosts: []authz.EgressHost{{Host: e.outside.IP.String(), HTTP: true}}}},
 		},
 	}

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
@@ -87,7 +87,7 @@ func TestRateLimitService(t *testing.T) {
 		common.FailOpen = failOpen
 		server := s.serverScope()
 		server.Inbound[0].Limits = &scope.Limits{
-			Policy: catalog.Ref{Kind: upstream.Kind, Name: catalog.Name{Namespace: "shop", Name: "limits"}},
+			Policy: entity.Ref{Kind: upstream.Kind, Name: entity.Name{Namespace: "shop", Name: "limits"}},
 			GlobalRequests: &upstream.GlobalRequestLimit{GlobalLimit: common, LimitHeaders: true, Status: 429, Routes: []upstream.RouteDescriptors{
 				{Path: "/books/.*", Descriptors: []upstream.RequestDescriptor{{{Value: "books"}}, {{Key: "user", Header: "x-user"}}}},
 			}},

@@ -13,7 +13,7 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 	"sigs.k8s.io/yaml"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
@@ -83,7 +83,7 @@ func tcpShop(t *testing.T) (client, server *scope.Scope) {
 	t.Helper()
 	s := &shop{server: &pods.Pod{}} // its address is that of another port
 	client, server = s.clientScope(), s.serverScope()
-	isTCP := func(name catalog.Name) bool { return name == database || name == archive }
+	isTCP := func(name entity.Name) bool { return name == database || name == archive }
 	client.Outbound = slices.DeleteFunc(client.Outbound, func(o scope.Outbound) bool { return !isTCP(o.Service) })
 	client.Clusters = slices.DeleteFunc(client.Clusters, func(c scope.Cluster) bool { return !isTCP(c.Service) })
 	server.Inbound = slices.DeleteFunc(server.Inbound, func(in scope.Inbound) bool { return !isTCP(in.Service) })

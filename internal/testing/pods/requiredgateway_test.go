@@ -7,8 +7,10 @@ import (
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/nstest"
@@ -21,10 +23,10 @@ func requiringMesh(addresses ...netip.Addr) *catalog.View {
 		&catalog.Settings{Namespace: names.DefaultNamespace, Egress: true, EgressPolicies: true},
 		&catalog.Namespace{Name: buyer.Namespace, Monitored: true, EgressGateway: true},
 		&catalog.Namespace{Name: names.DefaultNamespace},
-		&catalog.Service{Name: catalog.Name{Namespace: names.DefaultNamespace, Name: names.EgressGateway}, ClusterIPs: addresses},
+		&inventory.Service{Name: entity.Name{Namespace: names.DefaultNamespace, Name: names.EgressGateway}, ClusterIPs: addresses},
 		&catalog.Egress{
 			Name: outsidePolicy, Sources: []identity.ServiceAccount{buyer}, Hosts: []string{"api.example.com"}, Ports: []catalog.EgressPort{
-				{Number: plainPort, Protocol: catalog.ProtocolHTTP}, {Number: tlsPort, Protocol: catalog.ProtocolHTTPS}, {Number: provedPort, Protocol: catalog.ProtocolTCP},
+				{Number: plainPort, Protocol: inventory.ProtocolHTTP}, {Number: tlsPort, Protocol: catalog.ProtocolHTTPS}, {Number: provedPort, Protocol: inventory.ProtocolTCP},
 			},
 		},
 	} {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
@@ -97,7 +98,7 @@ func TestAuthorizationServersWithTLS(t *testing.T) {
 	outside := s.network.Bare(t)
 	overGRPC, overHTTP := serveSecureAuthorizers(t, outside, authority)
 	foreign := pki.New(t)
-	own := catalog.Name{Namespace: "shop", Name: "auth"}
+	own := entity.Name{Namespace: "shop", Name: "auth"}
 	ask := func() string {
 		answer := s.client.Get(t, "http://"+webIP.String()+"/books/1")
 		return fmt.Sprintf("%d %s", answer.Status, answer.Body)

@@ -12,7 +12,9 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/testing/pods"
 )
@@ -24,12 +26,12 @@ var (
 	thief = identity.ServiceAccount{Namespace: "shop", Name: "thief"}
 	books = identity.ServiceAccount{Namespace: "shop", Name: "books"}
 
-	web      = catalog.Name{Namespace: "shop", Name: "web"}
-	database = catalog.Name{Namespace: "shop", Name: "database"}
-	leaf     = catalog.Name{Namespace: "shop", Name: "leaf"}
-	stateful = catalog.Name{Namespace: "shop", Name: "stateful"}
+	web      = entity.Name{Namespace: "shop", Name: "web"}
+	database = entity.Name{Namespace: "shop", Name: "database"}
+	leaf     = entity.Name{Namespace: "shop", Name: "leaf"}
+	stateful = entity.Name{Namespace: "shop", Name: "stateful"}
 	// archive is another Service with the database's target port.
-	archive = catalog.Name{Namespace: "shop", Name: "archive"}
+	archive = entity.Name{Namespace: "shop", Name: "archive"}
 )
 
 // Virtual addresses, which no pod has.
@@ -105,21 +107,21 @@ func (s *shop) serverScope() *scope.Scope {
 		},
 		Sidecar: scope.Sidecar{
 			Inbound: []scope.Inbound{
-				{Service: web, Port: 80, TargetPort: 8080, Protocol: catalog.ProtocolHTTP, Rules: authz.Rules{
+				{Service: web, Port: 80, TargetPort: 8080, Protocol: inventory.ProtocolHTTP, Rules: authz.Rules{
 					Network: network,
 					Routes: []authz.Route{
 						{Match: catalog.HTTPMatch{PathRegex: "/books/.*", Methods: []string{"GET"}}, Sources: []identity.ServiceAccount{buyer}},
 						{Match: catalog.HTTPMatch{PathRegex: "/admin"}, Sources: []identity.ServiceAccount{thief}},
 					},
 				}},
-				{Service: stateful, Port: 80, TargetPort: 8081, Protocol: catalog.ProtocolHTTP, Rules: authz.Rules{
+				{Service: stateful, Port: 80, TargetPort: 8081, Protocol: inventory.ProtocolHTTP, Rules: authz.Rules{
 					Permissive: true, Routes: []authz.Route{{AnySource: true}},
 				}},
-				{Service: leaf, Port: 80, TargetPort: 8081, Protocol: catalog.ProtocolHTTP, Rules: authz.Rules{
+				{Service: leaf, Port: 80, TargetPort: 8081, Protocol: inventory.ProtocolHTTP, Rules: authz.Rules{
 					Permissive: true, Routes: []authz.Route{{AnySource: true}},
 				}},
-				{Service: database, Port: 3306, TargetPort: 3306, Protocol: catalog.ProtocolTCPServerFirst, Rules: authz.Rules{Network: network}},
-				{Service: archive, Port: 3306, TargetPort: 3306, Protocol: catalog.ProtocolTCP, Rules: authz.Rules{Network: network}},
+				{Service: database, Port: 3306, TargetPort: 3306, Protocol: inventory.ProtocolTCPServerFirst, Rules: authz.Rules{Network: network}},
+				{Service: archive, Port: 3306, TargetPort: 3306, Protocol: inventory.ProtocolTCP, Rules: authz.Rules{Network: network}},
 			},
 		},
 	}
@@ -140,12 +142,12 @@ func (s *shop) clientScope() *scope.Scope {
 			Service: o.Service, TargetPort: targetPort, Protocol: o.Protocol, Identities: []identity.ServiceAccount{books},
 		})
 	}
-	add(scope.Outbound{Service: web, Port: 80, Protocol: catalog.ProtocolHTTP, Addresses: []netip.Addr{webIP, webIP6}}, 8080)
-	add(scope.Outbound{Service: stateful, Port: 80, PodPort: 8081, Protocol: catalog.ProtocolHTTP, Addresses: []netip.Addr{s.server.IP}}, 8081)
-	add(scope.Outbound{Service: database, Port: 3306, Protocol: catalog.ProtocolTCPServerFirst, Addresses: []netip.Addr{databaseIP}}, 3306)
-	add(scope.Outbound{Service: archive, Port: 3306, Protocol: catalog.ProtocolTCP, Addresses: []netip.Addr{archiveIP}}, 3306)
+	add(scope.Outbound{Service: web, Port: 80, Protocol: inventory.ProtocolHTTP, Addresses: []netip.Addr{webIP, webIP6}}, 8080)
+	add(scope.Outbound{Service: stateful, Port: 80, PodPort: 8081, Protocol: inventory.ProtocolHTTP, Addresses: []netip.Addr{s.server.IP}}, 8081)
+	add(scope.Outbound{Service: database, Port: 3306, Protocol: inventory.ProtocolTCPServerFirst, Addresses: []netip.Addr{databaseIP}}, 3306)
+	add(scope.Outbound{Service: archive, Port: 3306, Protocol: inventory.ProtocolTCP, Addresses: []netip.Addr{archiveIP}}, 3306)
 	c.Clusters = append(c.Clusters, scope.Cluster{
-		Service: leaf, TargetPort: 8081, Protocol: catalog.ProtocolHTTP, Identities: []identity.ServiceAccount{books},
+		Service: leaf, TargetPort: 8081, Protocol: inventory.ProtocolHTTP, Identities: []identity.ServiceAccount{books},
 	})
 	slices.SortFunc(c.Clusters, func(a, b scope.Cluster) int { return a.Service.Compare(b.Service) })
 	return c

@@ -16,9 +16,9 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/envoytest"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
@@ -208,7 +208,7 @@ func measuredShop(t *testing.T, binary string, env ...string) *shop {
 	client := s.clientScope()
 	endpoints := s.endpoints(client)
 	for i := range endpoints {
-		endpoints[i].Workloads = []catalog.Workload{{Kind: "StatefulSet", Name: "books"}}
+		endpoints[i].Workloads = []inventory.Workload{{Kind: "StatefulSet", Name: "books"}}
 	}
 	s.server.Configure(t, s.serverScope())
 	s.client.Configure(t, client, endpoints...)

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -97,7 +98,7 @@ func testTelemetry(t *testing.T, binary string, namesService bool) {
 	s := measuredShop(t, binary, names.ResourceAttributesEnv+"=service.name=books.shop")
 	outside := s.network.Bare(t)
 	export := &telemetry.Export{
-		Service:    catalog.ExtensionService{Name: catalog.Name{Namespace: "shop", Name: "otel"}, Address: outside.IP.String(), Port: otlpLogPort},
+		Service:    catalog.ExtensionService{Name: entity.Name{Namespace: "shop", Name: "otel"}, Address: outside.IP.String(), Port: otlpLogPort},
 		Attributes: map[string]string{"team": "books"},
 	}
 	configure := func(log *telemetry.AccessLog) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
@@ -35,7 +36,7 @@ func Draw(seed uint64) []catalog.Entry {
 	d := &tenant{random: rand.New(rand.NewPCG(seed, 0)), entries: []catalog.Entry{
 		&catalog.Settings{Namespace: "osm-system", EgressPolicies: true, IngressBackends: true, RetryPolicies: true, ActiveHealthChecks: seed%2 == 0},
 		&catalog.Namespace{Name: Namespace, Monitored: true}, &catalog.Namespace{Name: "bank", Monitored: true},
-		&catalog.GatewayClass{Name: "osm"}, &catalog.Service{Name: meshtest.Name("osm-system", names.IngressGateway), Ports: []catalog.Port{{Number: 80, TargetPort: 10080}}},
+		&catalog.GatewayClass{Name: "osm"}, &inventory.Service{Name: meshtest.Name("osm-system", names.IngressGateway), Ports: []inventory.Port{{Number: 80, TargetPort: 10080}}},
 		&catalog.Gateway{
 			Name: meshtest.Name(Namespace, "web"), Class: "osm",
 			Listeners: []catalog.GatewayListener{{Name: "l", Port: 80, Protocol: "HTTP", From: "Same", Terminate: true}},
@@ -103,7 +104,7 @@ func groupName(i int) string { return fmt.Sprint("group-", i) }
 
 // services adds a number of Services with ports whose pods are those of one workload. The names are as long as possible.
 func (d *tenant) services(number, ports, pods int) {
-	var list []*catalog.Pod
+	var list []*inventory.Instance
 	for i := range pods {
 		pod := meshtest.Pod(Namespace, fmt.Sprint("server-", i), "server", "server", fmt.Sprintf("10.1.%d.%d", i>>8, i&255))
 		list, d.entries = append(list, pod), append(d.entries, pod)

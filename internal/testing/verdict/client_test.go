@@ -7,6 +7,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -18,8 +19,8 @@ func TestThreat40ServicesBehindOnePort(t *testing.T) {
 	at := func(pod int, service byte) Request {
 		return Request{Pod: pod, To: netip.AddrPortFrom(virtualAddress(service), 80), Method: "GET", Path: "/a", Headers: []authz.Header{{Name: ":authority", Value: "web"}}}
 	}
-	service := func(i int, app string) *catalog.Service {
-		s := Service("a", services[i].name.Name, app, virtualAddress(services[i].address).String(), 80, catalog.ProtocolHTTP)
+	service := func(i int, app string) *inventory.Service {
+		s := Service("a", services[i].name.Name, app, virtualAddress(services[i].address).String(), 80, inventory.ProtocolHTTP)
 		s.Ports[0].TargetPort = webPort
 		return s
 	}

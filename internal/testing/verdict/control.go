@@ -26,7 +26,9 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/xds"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/platform/compatibility"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/nstest"
@@ -49,7 +51,7 @@ type control struct {
 	// outside issues the certificates of servers outside the mesh.
 	outside *pki.Authority
 	// osm has the UUIDs of pods with a sidecar of Open Service Mesh.
-	osm map[catalog.Name]string
+	osm map[entity.Name]string
 }
 
 // tokens authenticates pods with static tokens.
@@ -123,7 +125,7 @@ func (c *control) apply(list []catalog.Change) {
 		if authorities, ok := change.Entry.(*catalog.BackendAuthorities); ok && authorities.Problem == "" {
 			list[i] = catalog.Set(&catalog.BackendAuthorities{Name: authorities.Name, PEM: c.outside.RootPEM})
 		}
-		if pod, ok := change.Entry.(*catalog.Pod); ok && c.osm[pod.Name] != "" {
+		if pod, ok := change.Entry.(*inventory.Instance); ok && c.osm[pod.Name] != "" {
 			list[i] = catalog.Set(c.withOSMSidecar(pod))
 		}
 	}
@@ -135,7 +137,7 @@ func (c *control) apply(list []catalog.Change) {
 }
 
 // withOSMSidecar returns a pod with a sidecar of Open Service Mesh instead of one of the mesh. Clusters of that time have IPv4 alone.
-func (c *control) withOSMSidecar(pod *catalog.Pod) *catalog.Pod {
+func (c *control) withOSMSidecar(pod *inventory.Instance) *inventory.Instance {
 	other := *pod
 	other.Injected, other.OSMSidecar, other.OnDemand, other.Revision, other.IPs = false, true, false, "", pod.IPs[:1]
 	other.Labels = maps.Clone(pod.Labels)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -19,11 +20,11 @@ import (
 func TestDenials_OfRealSidecars(t *testing.T) {
 	t.Parallel()
 	n := NewMixedNetwork(t)
-	web := Service("a", "s1", "x", virtualAddress(1).String(), 80, catalog.ProtocolHTTP)
+	web := Service("a", "s1", "x", virtualAddress(1).String(), 80, inventory.ProtocolHTTP)
 	web.Ports[0].TargetPort = webPort
 	n.Reset(t, podsOnly().with([]catalog.Change{
 		catalog.Set(&catalog.Settings{}), catalog.Set(web), catalog.Set(Group("a", "g1", "/a")), catalog.Set(Group("a", "g2", "/b")),
-		catalog.Set(Service("a", "s2", "none", virtualAddress(2).String(), 80, catalog.ProtocolHTTP)),
+		catalog.Set(Service("a", "s2", "none", virtualAddress(2).String(), 80, inventory.ProtocolHTTP)),
 		catalog.Set(Target("one", accounts[0], []catalog.TargetRule{HTTP("g1")}, accounts[2])),
 		catalog.Set(Target("two", accounts[1], []catalog.TargetRule{HTTP("g1")}, accounts[2])),
 		catalog.Set(Target("other", accounts[0], []catalog.TargetRule{HTTP("g2")}, accounts[0])),

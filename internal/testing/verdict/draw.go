@@ -9,6 +9,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
@@ -17,7 +19,7 @@ import (
 
 // slot generates one object of the mesh. A nil object means that it does not exist.
 type slot struct {
-	ref  catalog.Ref
+	ref  entity.Ref
 	draw func(*rapid.T) catalog.Entry
 	// always is true if the object must exist; weight is the relative frequency of edits.
 	always bool
@@ -29,7 +31,7 @@ type slot struct {
 // services are the possible Services, with the last byte of their virtual addresses. Two share an address, because an address can
 // move to another Service, and a sidecar can receive both changes at once. Some may have no selector, and handwritten EndpointSlices.
 var services = []struct {
-	name             catalog.Name
+	name             entity.Name
 	address          byte
 	mayBeHandwritten bool
 }{
@@ -52,60 +54,60 @@ func virtualAddress6(n byte) netip.Addr {
 
 // slots returns the generators of all objects. They use few names, so that objects refer to each other.
 func slots() []slot {
-	list := []slot{{ref: catalog.Ref{Kind: catalog.KindSettings}, draw: drawSettings, always: true, weight: 2}}
-	add := func(kind catalog.Kind, weight int, name catalog.Name, draw func(*rapid.T) catalog.Entry) {
-		list = append(list, slot{ref: catalog.Ref{Kind: kind, Name: name}, draw: draw, always: kind == catalog.KindPod, weight: weight})
+	list := []slot{{ref: entity.Ref{Kind: entity.KindSettings}, draw: drawSettings, always: true, weight: 2}}
+	add := func(kind entity.Kind, weight int, name entity.Name, draw func(*rapid.T) catalog.Entry) {
+		list = append(list, slot{ref: entity.Ref{Kind: kind, Name: name}, draw: draw, always: kind == entity.KindPod, weight: weight})
 	}
 	for _, namespace := range namespaces {
-		add(catalog.KindNamespace, 2, Name(namespace, ""), func(t *rapid.T) catalog.Entry { return drawNamespace(t, namespace) })
+		add(entity.KindNamespace, 2, Name(namespace, ""), func(t *rapid.T) catalog.Entry { return drawNamespace(t, namespace) })
 	}
 	for i, p := range pods {
-		add(catalog.KindPod, 1, p.name, func(t *rapid.T) catalog.Entry { return drawPod(t, i) })
+		add(entity.KindPod, 1, p.name, func(t *rapid.T) catalog.Entry { return drawPod(t, i) })
 	}
 	for i, s := range services {
-		add(catalog.KindService, 2, s.name, func(t *rapid.T) catalog.Entry { return drawService(t, i) })
+		add(entity.KindService, 2, s.name, func(t *rapid.T) catalog.Entry { return drawService(t, i) })
 	}
 	for i := range 9 {
 		namespace := []string{"a", "a", "b"}[i%3]
 		name := Name(namespace, fmt.Sprintf("t%d", i))
-		add(catalog.KindTrafficTarget, 3, name, func(t *rapid.T) catalog.Entry { return drawTarget(t, name) })
+		add(entity.KindTrafficTarget, 3, name, func(t *rapid.T) catalog.Entry { return drawTarget(t, name) })
 	}
-	for _, name := range []catalog.Name{Name("a", "g1"), Name("a", "g2"), Name("b", "g1"), Name("b", "g2")} {
-		add(catalog.KindHTTPRouteGroup, 5, name, func(t *rapid.T) catalog.Entry { return drawGroup(t, name) })
+	for _, name := range []entity.Name{Name("a", "g1"), Name("a", "g2"), Name("b", "g1"), Name("b", "g2")} {
+		add(entity.KindHTTPRouteGroup, 5, name, func(t *rapid.T) catalog.Entry { return drawGroup(t, name) })
 	}
-	for _, name := range []catalog.Name{Name("a", "r1"), Name("b", "r1")} {
-		add(catalog.KindTCPRoute, 3, name, func(t *rapid.T) catalog.Entry { return drawTCPRoute(t, name) })
+	for _, name := range []entity.Name{Name("a", "r1"), Name("b", "r1")} {
+		add(entity.KindTCPRoute, 3, name, func(t *rapid.T) catalog.Entry { return drawTCPRoute(t, name) })
 	}
-	for _, name := range []catalog.Name{Name("a", "split1"), Name("a", "split2"), Name("a", "split3"), Name("b", "split1"), Name("b", "split2")} {
-		add(catalog.KindTrafficSplit, 4, name, func(t *rapid.T) catalog.Entry { return drawSplit(t, name) })
+	for _, name := range []entity.Name{Name("a", "split1"), Name("a", "split2"), Name("a", "split3"), Name("b", "split1"), Name("b", "split2")} {
+		add(entity.KindTrafficSplit, 4, name, func(t *rapid.T) catalog.Entry { return drawSplit(t, name) })
 	}
 	for i, s := range services {
 		for _, suffix := range []string{"m1", "m2"} {
 			if !s.mayBeHandwritten {
 				continue
 			}
-			add(catalog.KindEndpointSlice, 2, Name(s.name.Namespace, s.name.Name+"-"+suffix), func(t *rapid.T) catalog.Entry { return drawHandwritten(t, i, suffix) })
+			add(entity.KindEndpointSlice, 2, Name(s.name.Namespace, s.name.Name+"-"+suffix), func(t *rapid.T) catalog.Entry { return drawHandwritten(t, i, suffix) })
 		}
 	}
 	addRoutes(add)
 	addSendingPolicies(add)
-	add(catalog.KindEndpointSlice, 2, Name(gateway.Namespace, "clients-1"), drawGateway)
-	for _, name := range []catalog.Name{Name("a", "i1"), Name("a", "i2"), Name("b", "i1")} {
+	add(entity.KindEndpointSlice, 2, Name(gateway.Namespace, "clients-1"), drawGateway)
+	for _, name := range []entity.Name{Name("a", "i1"), Name("a", "i2"), Name("b", "i1")} {
 		add(ingressbackend.Kind, 4, name, func(t *rapid.T) catalog.Entry { return drawIngressBackend(t, name) })
 	}
-	for _, name := range []catalog.Name{Name("a", "e1"), Name("a", "e2"), Name("b", "e1")} {
-		add(catalog.KindEgress, 4, name, func(t *rapid.T) catalog.Entry { return drawEgress(t, name) })
+	for _, name := range []entity.Name{Name("a", "e1"), Name("a", "e2"), Name("b", "e1")} {
+		add(entity.KindEgress, 4, name, func(t *rapid.T) catalog.Entry { return drawEgress(t, name) })
 	}
 	for _, namespace := range append([]string{meshNamespace}, namespaces...) {
 		policy, server := Name(namespace, "authorization"), Name(namespace, "server")
-		add(catalog.KindExtensionService, 2, server, func(t *rapid.T) catalog.Entry { return drawExtensionService(t, server) })
+		add(entity.KindExtensionService, 2, server, func(t *rapid.T) catalog.Entry { return drawExtensionService(t, server) })
 		add(extauthz.Kind, 2, policy, func(t *rapid.T) catalog.Entry { return drawAuthorization(t, policy) })
 		list[len(list)-1].rare = true
 	}
 	for _, namespace := range namespaces {
 		policy, authorities := Name(namespace, "encryption"), Name(namespace, "authorities")
-		add(catalog.KindBackendTLSPolicy, 2, policy, func(t *rapid.T) catalog.Entry { return drawEncryption(t, policy) })
-		add(catalog.KindBackendAuthorities, 1, authorities, func(t *rapid.T) catalog.Entry { return drawAuthorities(t, authorities) })
+		add(entity.KindBackendTLSPolicy, 2, policy, func(t *rapid.T) catalog.Entry { return drawEncryption(t, policy) })
+		add(entity.KindBackendAuthorities, 1, authorities, func(t *rapid.T) catalog.Entry { return drawAuthorities(t, authorities) })
 		list[len(list)-1].always = true
 	}
 	backpressure := Name("a", "upstream1")
@@ -130,7 +132,7 @@ func AnyState() *rapid.Generator[State] {
 				w[s.ref] = s.draw(t)
 			}
 		}
-		first := catalog.Ref{Kind: catalog.KindService, Name: services[0].name}
+		first := entity.Ref{Kind: entity.KindService, Name: services[0].name}
 		if w[first] == nil {
 			w[first] = drawService(t, 0)
 		}
@@ -186,7 +188,7 @@ func drawPod(t *rapid.T, i int) catalog.Entry {
 }
 
 func drawService(t *rapid.T, i int) catalog.Entry {
-	s := &catalog.Service{Name: services[i].name, Selector: map[string]string{appLabel: oneOf([]string{"x", "y"}).Draw(t, "selector")}}
+	s := &inventory.Service{Name: services[i].name, Selector: map[string]string{appLabel: oneOf([]string{"x", "y"}).Draw(t, "selector")}}
 	if services[i].mayBeHandwritten && oneIn(t, 2, "without a selector") {
 		s.Selector = nil
 	}
@@ -200,29 +202,29 @@ func drawService(t *rapid.T, i int) catalog.Entry {
 			s.ClusterIPs = append(s.ClusterIPs, virtualAddress6(services[i].address))
 		}
 	}
-	for _, port := range rapid.SliceOfNDistinct(anyPort, 1, 4, func(p catalog.Port) uint16 { return p.Number }).Draw(t, "ports") {
+	for _, port := range rapid.SliceOfNDistinct(anyPort, 1, 4, func(p inventory.Port) uint16 { return p.Number }).Draw(t, "ports") {
 		port.Name = fmt.Sprintf("p%d", port.Number)
 		s.Ports = append(s.Ports, port)
 	}
-	slices.SortFunc(s.Ports, func(a, b catalog.Port) int { return int(a.Number) - int(b.Number) })
+	slices.SortFunc(s.Ports, func(a, b inventory.Port) int { return int(a.Number) - int(b.Number) })
 	return s
 }
 
 // anyPort draws a port whose protocol matches its application. Port 83 may have either protocol; 84 also targets the web port.
-var anyPort = oneOf([]catalog.Port{
-	{Number: 80, TargetPort: webPort, Protocol: catalog.ProtocolHTTP},
-	{Number: 80, TargetName: "web", Protocol: catalog.ProtocolHTTP},
-	{Number: 80, TargetPort: otherPort, Protocol: catalog.ProtocolHTTP},
-	{Number: 80, TargetPort: webPort, Protocol: catalog.ProtocolGRPC},
-	{Number: 81, TargetPort: echoPort, Protocol: catalog.ProtocolTCP},
-	{Number: 81, TargetPort: echoPort, Protocol: catalog.ProtocolTCP, TLS: true},
-	{Number: 82, TargetPort: greetsPort, Protocol: catalog.ProtocolTCPServerFirst},
-	{Number: 83, TargetPort: otherPort, Protocol: catalog.ProtocolHTTP},
-	{Number: 83, TargetPort: otherPort, Protocol: catalog.ProtocolTCP},
-	{Number: 84, TargetPort: webPort, Protocol: catalog.ProtocolHTTP},
+var anyPort = oneOf([]inventory.Port{
+	{Number: 80, TargetPort: webPort, Protocol: inventory.ProtocolHTTP},
+	{Number: 80, TargetName: "web", Protocol: inventory.ProtocolHTTP},
+	{Number: 80, TargetPort: otherPort, Protocol: inventory.ProtocolHTTP},
+	{Number: 80, TargetPort: webPort, Protocol: inventory.ProtocolGRPC},
+	{Number: 81, TargetPort: echoPort, Protocol: inventory.ProtocolTCP},
+	{Number: 81, TargetPort: echoPort, Protocol: inventory.ProtocolTCP, TLS: true},
+	{Number: 82, TargetPort: greetsPort, Protocol: inventory.ProtocolTCPServerFirst},
+	{Number: 83, TargetPort: otherPort, Protocol: inventory.ProtocolHTTP},
+	{Number: 83, TargetPort: otherPort, Protocol: inventory.ProtocolTCP},
+	{Number: 84, TargetPort: webPort, Protocol: inventory.ProtocolHTTP},
 })
 
-func drawTarget(t *rapid.T, name catalog.Name) catalog.Entry {
+func drawTarget(t *rapid.T, name entity.Name) catalog.Entry {
 	target := &catalog.TrafficTarget{Name: name, Destination: accounts[2]}
 	if name.Namespace == "a" {
 		target.Destination = oneOf(accounts[:2]).Draw(t, "destination")
@@ -239,7 +241,7 @@ func drawTarget(t *rapid.T, name catalog.Name) catalog.Entry {
 	return target
 }
 
-func drawGroup(t *rapid.T, name catalog.Name) catalog.Entry {
+func drawGroup(t *rapid.T, name entity.Name) catalog.Entry {
 	g := &catalog.HTTPRouteGroup{Name: name}
 	for i := range oneOf([]int{1, 2, 3, 2, 1, 2, 3, 0}).Draw(t, "matches") {
 		match := catalog.HTTPMatch{Name: fmt.Sprintf("m%d", i), PathRegex: anyPathRegex.Draw(t, "path")}
@@ -255,12 +257,12 @@ func drawGroup(t *rapid.T, name catalog.Name) catalog.Entry {
 	return g
 }
 
-func drawTCPRoute(t *rapid.T, name catalog.Name) catalog.Entry {
+func drawTCPRoute(t *rapid.T, name entity.Name) catalog.Entry {
 	ports := oneOf([]uint16{webPort, otherPort, echoPort, greetsPort})
 	return &catalog.TCPRoute{Name: name, Ports: rapid.SliceOfNDistinct(ports, 0, 3, rapid.ID).Draw(t, "ports")}
 }
 
-func drawSplit(t *rapid.T, name catalog.Name) catalog.Entry {
+func drawSplit(t *rapid.T, name entity.Name) catalog.Entry {
 	anyService := anyServiceOf(name.Namespace)
 	split := &catalog.TrafficSplit{Name: name, Root: anyService.Draw(t, "root"), Created: time.Unix(int64(below(t, 2, "created")), 0)}
 	if oneIn(t, 2, "by request") {
@@ -275,10 +277,10 @@ func drawSplit(t *rapid.T, name catalog.Name) catalog.Entry {
 }
 
 // anyServiceOf draws the name of a Service of a namespace.
-func anyServiceOf(namespace string) *rapid.Generator[catalog.Name] {
+func anyServiceOf(namespace string) *rapid.Generator[entity.Name] {
 	local := services[:4]
 	if namespace == "b" {
 		local = services[4:]
 	}
-	return rapid.Custom(func(t *rapid.T) catalog.Name { return local[below(t, len(local), "service")].name })
+	return rapid.Custom(func(t *rapid.T) entity.Name { return local[below(t, len(local), "service")].name })
 }

@@ -8,15 +8,16 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest" //nolint:staticcheck // its words make meshes read like sentences
 	"github.com/openservicemesh/osm-operator/internal/testing/objects"
 	"github.com/openservicemesh/osm-operator/internal/testing/reference"
 )
 
 // addConnectionRoutes adds the generators of TCPRoutes and TLSRoutes for Services.
-func addConnectionRoutes(add func(catalog.Kind, int, catalog.Name, func(*rapid.T) catalog.Entry)) {
-	for _, kind := range []catalog.Kind{catalog.KindGatewayTCPRoute, catalog.KindTLSRoute} {
-		for _, name := range []catalog.Name{Name("a", "c1"), Name("a", "c2"), Name("b", "c1")} {
+func addConnectionRoutes(add func(entity.Kind, int, entity.Name, func(*rapid.T) catalog.Entry)) {
+	for _, kind := range []entity.Kind{entity.KindGatewayTCPRoute, entity.KindTLSRoute} {
+		for _, name := range []entity.Name{Name("a", "c1"), Name("a", "c2"), Name("b", "c1")} {
 			add(kind, 3, name, func(t *rapid.T) catalog.Entry { return drawConnectionRoute(t, kind, name) })
 		}
 	}
@@ -28,13 +29,13 @@ var (
 )
 
 // drawConnectionRoute draws a TCPRoute or TLSRoute. Its backends speak the protocol of its parents' port.
-func drawConnectionRoute(t *rapid.T, kind catalog.Kind, name catalog.Name) catalog.Entry {
+func drawConnectionRoute(t *rapid.T, kind entity.Kind, name entity.Name) catalog.Entry {
 	route := &catalog.HTTPRoute{Kind: kind, Name: name, Created: time.Unix(int64(below(t, 2, "created")), 0)}
 	parent := catalog.RouteParent{
 		Service: anyServiceOf(oneOf([]string{name.Namespace, name.Namespace, "a"}).Draw(t, "parent namespace")).Draw(t, "parent"),
 		Port:    oneOf([]uint16{81, 81, 82, 83}).Draw(t, "port"),
 	}
-	if kind == catalog.KindTLSRoute {
+	if kind == entity.KindTLSRoute {
 		parent.Port = 81
 		route.Hostnames = rapid.SliceOfNDistinct(anyHostname, 1, 3, rapid.ID).Draw(t, "hostnames")
 	}
@@ -60,9 +61,9 @@ func drawConnectionRoute(t *rapid.T, kind catalog.Kind, name catalog.Name) catal
 // addRouteObject adds the object of a route.
 func addRouteObject(c *reference.Cluster, r *catalog.HTTPRoute) {
 	switch r.Kind {
-	case catalog.KindGatewayTCPRoute:
+	case entity.KindGatewayTCPRoute:
 		c.ConnectionRoutes = append(c.ConnectionRoutes, objects.TCPRoute(r))
-	case catalog.KindTLSRoute:
+	case entity.KindTLSRoute:
 		c.TLSRoutes = append(c.TLSRoutes, objects.TLSRoute(r))
 	default:
 		c.HTTPRoutes = append(c.HTTPRoutes, objects.HTTPRoute(r))

@@ -12,7 +12,9 @@ import (
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
@@ -41,7 +43,7 @@ func drawConfiguredAuthorization(t *rapid.T) *catalog.ExternalAuthorization {
 }
 
 // drawAuthorization draws an ExternalAuthorization for some or all pods.
-func drawAuthorization(t *rapid.T, name catalog.Name) catalog.Entry {
+func drawAuthorization(t *rapid.T, name entity.Name) catalog.Entry {
 	policy := &extauthz.Policy{Name: name, Service: Name(name.Namespace, "server"), Timeout: authorizationTimeout, FailureModeAllow: oneIn(t, 2, "fail open")}
 	if oneIn(t, 3, "server of the mesh") {
 		policy.Service.Namespace = meshNamespace
@@ -53,12 +55,12 @@ func drawAuthorization(t *rapid.T, name catalog.Name) catalog.Entry {
 }
 
 // drawExtensionService draws the authorization server of a namespace.
-func drawExtensionService(t *rapid.T, name catalog.Name) catalog.Entry {
+func drawExtensionService(t *rapid.T, name entity.Name) catalog.Entry {
 	return &catalog.ExtensionService{Name: name, Address: outsideAddresses[0].String(), Port: anyAuthorizerPort.Draw(t, "authorizer")}
 }
 
 // drawEgress draws an Egress to the servers outside the mesh. Its hosts are addresses, because sidecars of the network have no DNS.
-func drawEgress(t *rapid.T, name catalog.Name) catalog.Entry {
+func drawEgress(t *rapid.T, name entity.Name) catalog.Entry {
 	e := &catalog.Egress{Name: name, Created: time.Unix(int64(below(t, 2, "created")), 0), Sources: accounts[2:]}
 	if name.Namespace == "a" {
 		e.Sources = rapid.SliceOfNDistinct(oneOf(accounts[:2]), 1, 2, rapid.ID).Draw(t, "sources")
@@ -76,19 +78,19 @@ func drawEgress(t *rapid.T, name catalog.Name) catalog.Entry {
 }
 
 // drawEncryption draws a BackendTLSPolicy for Egresses. It refers to the only ConfigMap of its namespace.
-func drawEncryption(t *rapid.T, name catalog.Name) catalog.Entry {
+func drawEncryption(t *rapid.T, name entity.Name) catalog.Entry {
 	policy := &catalog.BackendTLSPolicy{
 		Name: name, Created: time.Unix(int64(below(t, 2, "created")), 0), Hostname: outsideName,
 		Authorities: []string{"authorities"},
 	}
 	for _, target := range rapid.SliceOfNDistinct(oneOf([]string{"e1", "e2"}), 1, 2, rapid.ID).Draw(t, "targets") {
-		policy.Targets = append(policy.Targets, catalog.PolicyTarget{Group: catalog.PolicyGroup, Kind: string(catalog.KindEgress), Name: target})
+		policy.Targets = append(policy.Targets, catalog.PolicyTarget{Group: catalog.PolicyGroup, Kind: string(entity.KindEgress), Name: target})
 	}
 	return policy
 }
 
 // drawAuthorities draws whether a ConfigMap has the authority of the servers outside the mesh.
-func drawAuthorities(t *rapid.T, name catalog.Name) catalog.Entry {
+func drawAuthorities(t *rapid.T, name entity.Name) catalog.Entry {
 	if oneIn(t, 4, "unusable authorities") {
 		return &catalog.BackendAuthorities{Name: name, Problem: "The ConfigMap is empty."}
 	}
@@ -113,23 +115,23 @@ func outsideRanges() []netip.Prefix {
 
 // anyEgressPort draws a port of the servers outside the mesh, and also protocols that exclude each other.
 var anyEgressPort = oneOf([]catalog.EgressPort{
-	{Number: outsideWebPort, Protocol: catalog.ProtocolHTTP},
-	{Number: outsideWebPort, Protocol: catalog.ProtocolHTTP},
-	{Number: outsideOtherPort, Protocol: catalog.ProtocolHTTP},
-	{Number: outsideOtherPort, Protocol: catalog.ProtocolTCP},
+	{Number: outsideWebPort, Protocol: inventory.ProtocolHTTP},
+	{Number: outsideWebPort, Protocol: inventory.ProtocolHTTP},
+	{Number: outsideOtherPort, Protocol: inventory.ProtocolHTTP},
+	{Number: outsideOtherPort, Protocol: inventory.ProtocolTCP},
 	{Number: outsideOtherPort, Protocol: catalog.ProtocolHTTPS},
-	{Number: outsideEchoPort, Protocol: catalog.ProtocolTCP},
-	{Number: outsideEchoPort, Protocol: catalog.ProtocolTCP},
-	{Number: outsideEchoPort, Protocol: catalog.ProtocolHTTP},
-	{Number: outsideGreetsPort, Protocol: catalog.ProtocolTCPServerFirst},
-	{Number: outsideGreetsPort, Protocol: catalog.ProtocolTCP},
-	{Number: outsideGreetsPort, Protocol: catalog.ProtocolHTTP},
+	{Number: outsideEchoPort, Protocol: inventory.ProtocolTCP},
+	{Number: outsideEchoPort, Protocol: inventory.ProtocolTCP},
+	{Number: outsideEchoPort, Protocol: inventory.ProtocolHTTP},
+	{Number: outsideGreetsPort, Protocol: inventory.ProtocolTCPServerFirst},
+	{Number: outsideGreetsPort, Protocol: inventory.ProtocolTCP},
+	{Number: outsideGreetsPort, Protocol: inventory.ProtocolHTTP},
 })
 
 // drawEgressRequest draws a request to a server outside the mesh. Its host can be another one than its address.
 func drawEgressRequest(t *rapid.T) Request {
 	r := Request{Pod: below(t, len(pods), "from"), To: netip.AddrPortFrom(oneOf(outsideAddresses).Draw(t, "server"), oneOf(outsidePorts).Draw(t, "port"))}
-	if r.protocol() != catalog.ProtocolHTTP {
+	if r.protocol() != inventory.ProtocolHTTP {
 		return r
 	}
 	// Policies without a restriction allow the paths that others reject as ambiguous.
@@ -149,17 +151,17 @@ var gateway = Name("gateway", "clients")
 
 // drawGateway draws which clients outside the mesh are behind the gateway.
 func drawGateway(t *rapid.T) catalog.Entry {
-	slice := &catalog.EndpointSlice{Name: Name(gateway.Namespace, "clients-1"), Service: gateway, Ports: map[string]uint16{}}
+	slice := &inventory.EndpointSlice{Name: Name(gateway.Namespace, "clients-1"), Service: gateway, Ports: map[string]uint16{}}
 	for _, address := range rapid.SliceOfNDistinct(oneOf(outsideAddresses), 0, 2, rapid.ID).Draw(t, "behind the gateway") {
-		slice.Endpoints = append(slice.Endpoints, catalog.Endpoint{Address: address, Pod: gateway, Ready: oneIn(t, 2, "ready")})
+		slice.Endpoints = append(slice.Endpoints, inventory.Endpoint{Address: address, Pod: gateway, Ready: oneIn(t, 2, "ready")})
 	}
-	slices.SortFunc(slice.Endpoints, func(a, b catalog.Endpoint) int { return a.Address.Compare(b.Address) })
+	slices.SortFunc(slice.Endpoints, func(a, b inventory.Endpoint) int { return a.Address.Compare(b.Address) })
 	return slice
 }
 
 // drawIngressBackend draws an IngressBackend for the clients outside the mesh. Its ranges include no pod of the mesh, because calls that pass
 // through a client's sidecar count as calls from outside.
-func drawIngressBackend(t *rapid.T, name catalog.Name) catalog.Entry {
+func drawIngressBackend(t *rapid.T, name entity.Name) catalog.Entry {
 	b := &ingressbackend.Policy{Name: name, Created: time.Unix(int64(below(t, 2, "created")), 0)}
 	b.Backends = rapid.SliceOfNDistinct(anyIngressPort(name.Namespace), 1, 4, backendOf).Draw(t, "backends")
 	for _, port := range b.Backends {
@@ -168,7 +170,7 @@ func drawIngressBackend(t *rapid.T, name catalog.Name) catalog.Entry {
 		}
 	}
 	if oneIn(t, 2, "gateway") {
-		b.Gateways = []catalog.Name{gateway}
+		b.Gateways = []entity.Name{gateway}
 	}
 	if len(b.Gateways) == 0 || oneIn(t, 3, "ranges") {
 		b.Prefixes = rapid.SliceOfNDistinct(oneOf(append(outsideRanges(), netip.MustParsePrefix("192.0.2.0/24"))), 1, 2, rapid.ID).Draw(t, "ranges")
@@ -222,11 +224,11 @@ func drawIngressRequest(t *rapid.T) Request {
 const plenty = 1_000_000
 
 // addSendingPolicies adds the generators of policies that affect how requests are sent.
-func addSendingPolicies(add func(catalog.Kind, int, catalog.Name, func(*rapid.T) catalog.Entry)) {
-	for _, name := range []catalog.Name{Name("a", "retry1"), Name("b", "retry2")} {
+func addSendingPolicies(add func(entity.Kind, int, entity.Name, func(*rapid.T) catalog.Entry)) {
+	for _, name := range []entity.Name{Name("a", "retry1"), Name("b", "retry2")} {
 		add(retry.Kind, 2, name, func(t *rapid.T) catalog.Entry { return drawRetry(t, name) })
 	}
-	for _, name := range []catalog.Name{Name("a", "upstream1"), Name("a", "upstream2"), Name("b", "upstream1")} {
+	for _, name := range []entity.Name{Name("a", "upstream1"), Name("a", "upstream2"), Name("b", "upstream1")} {
 		add(upstream.Kind, 2, name, func(t *rapid.T) catalog.Entry { return drawUpstream(t, name) })
 	}
 }
@@ -245,11 +247,11 @@ func featureFlags(s *catalog.Settings) configv1alpha2.FeatureFlags {
 	}
 }
 
-func drawRetry(t *rapid.T, name catalog.Name) catalog.Entry {
+func drawRetry(t *rapid.T, name entity.Name) catalog.Entry {
 	r := &retry.Policy{Name: name, Created: time.Unix(int64(below(t, 2, "created")), 0), Source: oneOf(accounts).Draw(t, "source")}
-	to := rapid.Custom(func(t *rapid.T) catalog.Name { return services[below(t, len(services), "destination")].name })
+	to := rapid.Custom(func(t *rapid.T) entity.Name { return services[below(t, len(services), "destination")].name })
 	r.Destinations = rapid.SliceOfNDistinct(to, 1, 3, rapid.ID).Draw(t, "destinations")
-	slices.SortFunc(r.Destinations, catalog.Name.Compare)
+	slices.SortFunc(r.Destinations, entity.Name.Compare)
 	r.Settings = retry.Settings{
 		On:          oneOf([]string{"5xx", "connect-failure,reset", "gateway-error,refused-stream", "retriable-4xx,5xx"}).Draw(t, "on"),
 		Count:       oneOf([]uint32{1, 2, 5}).Draw(t, "count"),
@@ -261,7 +263,7 @@ func drawRetry(t *rapid.T, name catalog.Name) catalog.Entry {
 	return r
 }
 
-func drawUpstream(t *rapid.T, name catalog.Name) catalog.Entry {
+func drawUpstream(t *rapid.T, name entity.Name) catalog.Entry {
 	u := &upstream.Policy{
 		Kind: upstream.Kind, Name: name, Created: time.Unix(int64(below(t, 2, "created")), 0),
 		Service: anyServiceOf(name.Namespace).Draw(t, "service"),
@@ -288,7 +290,7 @@ func drawUpstream(t *rapid.T, name catalog.Name) catalog.Entry {
 }
 
 // drawBackpressure draws the kind of early OSM releases.
-func drawBackpressure(t *rapid.T, name catalog.Name) catalog.Entry {
+func drawBackpressure(t *rapid.T, name entity.Name) catalog.Entry {
 	limit := uint32(plenty)
 	return &upstream.Policy{
 		Kind: upstream.Backpressure, Name: name, Service: anyServiceOf(name.Namespace).Draw(t, "service"),

@@ -11,6 +11,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 // Request is a request of an application to an address.
@@ -45,14 +46,14 @@ func (r Request) FitsOSM() bool {
 var podIndexes = []int{0, 1, 2, 3}
 
 // protocol returns the protocol that the application uses for the port.
-func (r Request) protocol() catalog.Protocol {
+func (r Request) protocol() inventory.Protocol {
 	switch r.To.Port() {
 	case 81, echoPort, outsideEchoPort:
-		return catalog.ProtocolTCP
+		return inventory.ProtocolTCP
 	case 82, greetsPort, outsideGreetsPort:
-		return catalog.ProtocolTCPServerFirst
+		return inventory.ProtocolTCPServerFirst
 	}
-	return catalog.ProtocolHTTP
+	return inventory.ProtocolHTTP
 }
 
 // countHosts returns the number of Host headers.
@@ -130,8 +131,8 @@ func drawRequest(t *rapid.T, addresses []netip.AddrPort) Request {
 		ports := []uint16{80, 81, 82, 83, 84, webPort, otherPort, echoPort, greetsPort}
 		r.To = netip.AddrPortFrom(podAddress(other), oneOf(ports).Draw(t, "pod port"))
 	}
-	if r.protocol() != catalog.ProtocolHTTP {
-		if r.protocol() == catalog.ProtocolTCP {
+	if r.protocol() != inventory.ProtocolHTTP {
+		if r.protocol() == inventory.ProtocolTCP {
 			r.ServerName = anyServerName.Draw(t, "server name")
 		}
 		return r

@@ -6,24 +6,25 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest" //nolint:staticcheck // its words make meshes read like sentences
 )
 
 // addRoutes adds the generators of HTTPRoutes for Services, and of what permits them to use Services of the other namespace.
-func addRoutes(add func(catalog.Kind, int, catalog.Name, func(*rapid.T) catalog.Entry)) {
-	for _, name := range []catalog.Name{Name("a", "h1"), Name("a", "h2"), Name("b", "h1")} {
-		add(catalog.KindHTTPRoute, 4, name, func(t *rapid.T) catalog.Entry { return drawServiceRoute(t, name) })
+func addRoutes(add func(entity.Kind, int, entity.Name, func(*rapid.T) catalog.Entry)) {
+	for _, name := range []entity.Name{Name("a", "h1"), Name("a", "h2"), Name("b", "h1")} {
+		add(entity.KindHTTPRoute, 4, name, func(t *rapid.T) catalog.Entry { return drawServiceRoute(t, name) })
 	}
 	addConnectionRoutes(add)
 	for i, from := range namespaces {
 		name := Name(namespaces[1-i], "grant")
-		add(catalog.KindReferenceGrant, 2, name, func(t *rapid.T) catalog.Entry { return drawGrant(t, name, from) })
+		add(entity.KindReferenceGrant, 2, name, func(t *rapid.T) catalog.Entry { return drawGrant(t, name, from) })
 	}
 }
 
 // drawServiceRoute draws an HTTPRoute whose parent is usually a Service of its own namespace.
-func drawServiceRoute(t *rapid.T, name catalog.Name) catalog.Entry {
-	route := &catalog.HTTPRoute{Kind: catalog.KindHTTPRoute, Name: name, Created: time.Unix(int64(below(t, 2, "created")), 0)}
+func drawServiceRoute(t *rapid.T, name entity.Name) catalog.Entry {
+	route := &catalog.HTTPRoute{Kind: entity.KindHTTPRoute, Name: name, Created: time.Unix(int64(below(t, 2, "created")), 0)}
 	parent := catalog.RouteParent{Service: anyServiceOf(oneOf([]string{name.Namespace, name.Namespace, "a"}).Draw(t, "parent namespace")).Draw(t, "parent")}
 	if oneIn(t, 3, "one port") {
 		parent.Port = oneOf([]uint16{80, 83}).Draw(t, "port")
@@ -129,7 +130,7 @@ func drawFilters(t *rapid.T) catalog.RouteFilters {
 }
 
 // drawGrant draws which Services HTTPRoutes of the other namespace may use.
-func drawGrant(t *rapid.T, name catalog.Name, from string) catalog.Entry {
+func drawGrant(t *rapid.T, name entity.Name, from string) catalog.Entry {
 	grant := &catalog.ReferenceGrant{
 		Name: name, From: []catalog.GrantedReferrer{{Group: "gateway.networking.k8s.io", Kind: "HTTPRoute", Namespace: from}},
 		To: []catalog.GrantedObject{{Kind: "Service"}},

@@ -9,6 +9,8 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -48,7 +50,7 @@ func TestEgressDecisions(t *testing.T) {
 }
 
 // drawBackendTLS draws a policy for the Egresses of the test, with authorities that can be used, that cannot, or that were not read.
-func drawBackendTLS(t *rapid.T, name catalog.Name) *catalog.BackendTLSPolicy {
+func drawBackendTLS(t *rapid.T, name entity.Name) *catalog.BackendTLSPolicy {
 	p := &catalog.BackendTLSPolicy{Name: name, Created: time.Unix(int64(rapid.IntRange(0, 1).Draw(t, "created")), 0), Hostname: "api.example.com"}
 	for _, target := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"x", "y", "z"}), 1, 2, rapid.ID).Draw(t, "targets") {
 		p.Targets = append(p.Targets, catalog.PolicyTarget{Group: catalog.PolicyGroup, Kind: "Egress", Name: target})
@@ -61,15 +63,15 @@ func drawCall(t *rapid.T) authz.EgressRequest {
 	call := authz.EgressRequest{
 		Source:   SA("a", "one"),
 		Port:     rapid.SampledFrom(EgressPorts).Draw(t, "port"),
-		Protocol: rapid.SampledFrom([]catalog.Protocol{catalog.ProtocolHTTP, catalog.ProtocolHTTPS, catalog.ProtocolTCP}).Draw(t, "protocol"),
+		Protocol: rapid.SampledFrom([]inventory.Protocol{inventory.ProtocolHTTP, catalog.ProtocolHTTPS, inventory.ProtocolTCP}).Draw(t, "protocol"),
 	}
 	if address := rapid.SampledFrom([]string{"", "192.0.2.1", "192.0.2.99", "198.51.100.1", "203.0.113.1", "2001:db8::1", "2001:db9::1"}).Draw(t, "address"); address != "" {
 		call.Address = netip.MustParseAddr(address)
 	}
-	if call.Protocol != catalog.ProtocolTCP {
+	if call.Protocol != inventory.ProtocolTCP {
 		call.Host = rapid.SampledFrom(append([]string{"other.example.com", "example.com", ""}, EgressHosts...)).Draw(t, "host")
 	}
-	if call.Protocol == catalog.ProtocolHTTP {
+	if call.Protocol == inventory.ProtocolHTTP {
 		call.Method = "GET"
 		call.Path = rapid.SampledFrom([]string{"/get", "/public/a?b=//", "/private", "/public/../private", "/public/%2e%2e/a", "/public//a", "/get/..", "/public/..;/a", "/get#/a"}).Draw(t, "path")
 		if rapid.Bool().Draw(t, "with header") {

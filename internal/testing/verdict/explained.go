@@ -12,7 +12,9 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/explain"
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -120,7 +122,7 @@ func (o *oracle) explainQuestion(r Request) (explain.Question, bool) {
 	from := pods[r.Pod].name
 	q := explain.Question{WithoutRemedy: true, From: explain.Reference{Kind: explain.KindPod, Namespace: from.Namespace, Name: from.Name}}
 	q.Method, q.Path, q.Headers, q.ServerName = r.Method, r.Path, r.Headers, r.ServerName
-	service, port := catalog.Name{}, catalog.Port{}
+	service, port := entity.Name{}, inventory.Port{}
 	switch r.direction() {
 	case egress:
 		call := egressCall(r)
@@ -147,15 +149,15 @@ func (o *oracle) explainQuestion(r Request) (explain.Question, bool) {
 }
 
 // portWithTarget returns the port of a Service that leads to a port of its pods; without a number if there is none.
-func (o *oracle) portWithTarget(service catalog.Name, target uint16) catalog.Port {
+func (o *oracle) portWithTarget(service entity.Name, target uint16) inventory.Port {
 	view := o.catalog.View()
 	found := view.Service(service)
 	if found == nil {
-		return catalog.Port{}
+		return inventory.Port{}
 	}
-	i := slices.IndexFunc(found.Ports, func(p catalog.Port) bool { return view.TargetPort(found, p) == target })
+	i := slices.IndexFunc(found.Ports, func(p inventory.Port) bool { return view.TargetPort(found, p) == target })
 	if i < 0 {
-		return catalog.Port{}
+		return inventory.Port{}
 	}
 	return found.Ports[i]
 }
@@ -164,14 +166,14 @@ func (o *oracle) portWithTarget(service catalog.Name, target uint16) catalog.Por
 func (o *oracle) explainMesh(c *catalog.Catalog) explain.Mesh {
 	return explain.Mesh{
 		Name: meshName, Catalog: c,
-		Exists: func(ref catalog.Ref) bool { _, exists := o.state[ref]; return exists },
-		PodAt: func(address netip.Addr) catalog.Name {
-			for _, entry := range c.Entries(catalog.KindPod) {
-				if pod := entry.(*catalog.Pod); slices.Contains(pod.IPs, address) {
+		Exists: func(ref entity.Ref) bool { _, exists := o.state[ref]; return exists },
+		PodAt: func(address netip.Addr) entity.Name {
+			for _, entry := range c.Entries(entity.KindPod) {
+				if pod := entry.(*inventory.Instance); slices.Contains(pod.IPs, address) {
 					return pod.Name
 				}
 			}
-			return catalog.Name{}
+			return entity.Name{}
 		},
 		Account: func(context.Context, string, string, string) (string, bool, error) { return "", false, nil },
 	}

@@ -9,6 +9,8 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
@@ -60,10 +62,10 @@ func flippingMesh() State {
 	w := podsOnly()
 	add := func(e catalog.Entry) { w[e.Ref()] = e }
 	for i, target := range []uint16{webPort, otherPort, webPort} {
-		s := Service("a", services[i].name.Name, "x", virtualAddress(services[i].address).String(), 80, catalog.ProtocolHTTP)
-		s.Ports = []catalog.Port{
-			{Name: "web", Number: 80, TargetPort: target, Protocol: catalog.ProtocolHTTP},
-			{Name: "echo", Number: 81, TargetPort: echoPort, Protocol: catalog.ProtocolTCP},
+		s := Service("a", services[i].name.Name, "x", virtualAddress(services[i].address).String(), 80, inventory.ProtocolHTTP)
+		s.Ports = []inventory.Port{
+			{Name: "web", Number: 80, TargetPort: target, Protocol: inventory.ProtocolHTTP},
+			{Name: "echo", Number: 81, TargetPort: echoPort, Protocol: inventory.ProtocolTCP},
 		}
 		add(s)
 	}
@@ -90,7 +92,7 @@ func anyFlip(choose *rand.Rand) catalog.Change {
 		flippingSplit("rest", nil, choose), flippingSplit("alice", []string{"alice"}, choose), flippingSplit("both", []string{"alice", "paths"}, choose),
 		&catalog.HTTPRouteGroup{Name: Name("a", "alice"), Matches: []catalog.HTTPMatch{{Headers: []catalog.HeaderMatch{{Name: "x-user", Regex: pick(choose, "alice", "bob", ".*")}}}}},
 		Group("a", "paths", pick(choose, "/a", "/b/.*", "/c")),
-		&retry.Policy{Name: Name("a", "retry"), Source: accounts[0], Destinations: []catalog.Name{services[choose.IntN(3)].name}, Settings: retry.Settings{On: "5xx", Count: 1 + choose.Uint32N(3)}},
+		&retry.Policy{Name: Name("a", "retry"), Source: accounts[0], Destinations: []entity.Name{services[choose.IntN(3)].name}, Settings: retry.Settings{On: "5xx", Count: 1 + choose.Uint32N(3)}},
 		flippingLimits(choose),
 		Target("more", accounts[0], []catalog.TargetRule{HTTP("paths")}, accounts[pick(choose, 0, 1, 2)]),
 		Target("many", accounts[1], []catalog.TargetRule{HTTP("alice"), TCP("always")}, accounts...),

@@ -18,6 +18,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/injector/redirect"
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
@@ -94,8 +96,8 @@ func newGatewayNetwork(t *testing.T) *gatewayNetwork {
 
 // draw returns a mesh with one Gateway.
 func (n *gatewayNetwork) draw(t *rapid.T) []catalog.Entry {
-	service := func(name, app string, address byte) *catalog.Service {
-		s := Service("shop", name, app, virtualAddress(address).String(), 80, catalog.ProtocolHTTP)
+	service := func(name, app string, address byte) *inventory.Service {
+		s := Service("shop", name, app, virtualAddress(address).String(), 80, inventory.ProtocolHTTP)
 		s.Ports[0].TargetPort = webPort
 		if oneIn(t, 2, "decodes escaped slashes") {
 			s.DecodeSlashes = new(true)
@@ -106,8 +108,8 @@ func (n *gatewayNetwork) draw(t *rapid.T) []catalog.Entry {
 	account := SA(meshNamespace, names.IngressGateway)
 	entries := []catalog.Entry{
 		&catalog.Settings{Namespace: meshNamespace, Permissive: oneIn(t, 6, "permissive")}, &catalog.Namespace{Name: "shop", Monitored: true},
-		&catalog.ServiceAccount{Name: catalog.Name(account), UID: "1"}, &catalog.GatewayClass{Name: "osm"},
-		&catalog.Service{Name: catalog.Name(account), Ports: []catalog.Port{{Number: 80, TargetPort: gatewayPort}}},
+		&catalog.ServiceAccount{Name: entity.Name(account), UID: "1"}, &catalog.GatewayClass{Name: "osm"},
+		&inventory.Service{Name: entity.Name(account), Ports: []inventory.Port{{Number: 80, TargetPort: gatewayPort}}},
 		web, api, service("web", "web", 1), service("api", "api", 2), service("idle", "nobody", 3), Slice(Name("shop", "web"), web), Slice(Name("shop", "api"), api),
 		&catalog.Gateway{Name: Name("shop", "public"), Class: "osm", Listeners: []catalog.GatewayListener{{Name: "plain", Port: 80, Protocol: "HTTP", From: "Same"}}},
 	}
@@ -141,7 +143,7 @@ func (n *gatewayNetwork) draw(t *rapid.T) []catalog.Entry {
 }
 
 func drawRoute(t *rapid.T, name string) *catalog.HTTPRoute {
-	route := &catalog.HTTPRoute{Kind: catalog.KindHTTPRoute, Name: Name("shop", name), Parents: []catalog.RouteParent{{Gateway: Name("shop", "public")}}}
+	route := &catalog.HTTPRoute{Kind: entity.KindHTTPRoute, Name: Name("shop", name), Parents: []catalog.RouteParent{{Gateway: Name("shop", "public")}}}
 	for range 1 + below(t, 2, "rules") {
 		match := catalog.RouteMatch{PathType: oneOf([]string{"PathPrefix", "PathPrefix", "Exact", "RegularExpression"}).Draw(t, "type")}
 		if match.PathType == "RegularExpression" {
@@ -175,8 +177,8 @@ func (n *gatewayNetwork) configure(t *testing.T, c *catalog.Catalog) {
 		pod *podstest.Pod
 		key scope.Key
 	}{
-		{n.web, scope.KeyOfServices(SA("shop", "web"), []catalog.Name{Name("shop", "web")})},
-		{n.api, scope.KeyOfServices(SA("shop", "api"), []catalog.Name{Name("shop", "api")})},
+		{n.web, scope.KeyOfServices(SA("shop", "web"), []entity.Name{Name("shop", "web")})},
+		{n.api, scope.KeyOfServices(SA("shop", "api"), []entity.Name{Name("shop", "api")})},
 		{n.gateway, gatewayKey},
 	} {
 		s := scope.Build(v, trustDomain, p.key)
@@ -274,7 +276,7 @@ func hasRule(entries []catalog.Entry, matches func(catalog.HTTPRouteRule) bool) 
 func gatewayMesh(c *catalog.Catalog, entries []catalog.Entry) explain.Mesh {
 	return explain.Mesh{
 		Name: meshName, Catalog: c,
-		Exists: func(ref catalog.Ref) bool {
+		Exists: func(ref entity.Ref) bool {
 			return slices.ContainsFunc(entries, func(e catalog.Entry) bool { return e.Ref() == ref })
 		},
 		Account: func(context.Context, string, string, string) (string, bool, error) { return "", false, nil },

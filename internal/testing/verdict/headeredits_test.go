@@ -6,6 +6,8 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -14,7 +16,7 @@ import (
 func TestBackendsEditHeadersLast(t *testing.T) {
 	t.Parallel()
 	n := NewNetwork(t)
-	web := Service("a", "s1", "0", virtualAddress(1).String(), 80, catalog.ProtocolHTTP)
+	web := Service("a", "s1", "0", virtualAddress(1).String(), 80, inventory.ProtocolHTTP)
 	web.Ports[0].TargetPort = webPort
 	to := func(path, rule, backend string) catalog.HTTPRouteRule {
 		set := func(value string) catalog.HeaderEdits {
@@ -30,7 +32,7 @@ func TestBackendsEditHeadersLast(t *testing.T) {
 			Address: outsideAddresses[0].String(), Port: authorizers[0].port, StatPrefix: "authorization", Timeout: responseTimeout,
 		}},
 		&catalog.HTTPRoute{
-			Kind: catalog.KindHTTPRoute, Name: Name("a", "h1"), Parents: []catalog.RouteParent{{Service: web.Name}},
+			Kind: entity.KindHTTPRoute, Name: Name("a", "h1"), Parents: []catalog.RouteParent{{Service: web.Name}},
 			Rules: []catalog.HTTPRouteRule{to("/allowed", deniedWord, "alice"), to("/denied", "alice", deniedWord)},
 		},
 	))

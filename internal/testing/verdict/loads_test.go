@@ -9,6 +9,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/loadstats"
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -21,9 +22,9 @@ const deadPort = 8099
 func TestLoadReports_OfRealSidecars(t *testing.T) {
 	t.Parallel()
 	n := NewNetwork(t)
-	service := Service("a", "s1", "x", virtualAddress(1).String(), 80, catalog.ProtocolHTTP)
+	service := Service("a", "s1", "x", virtualAddress(1).String(), 80, inventory.ProtocolHTTP)
 	service.Ports[0].TargetPort = webPort
-	broken := Service("a", "s2", "x", virtualAddress(2).String(), 80, catalog.ProtocolHTTP)
+	broken := Service("a", "s2", "x", virtualAddress(2).String(), 80, inventory.ProtocolHTTP)
 	broken.Ports[0].TargetPort = deadPort
 	n.Reset(t, podsOnly().with([]catalog.Change{
 		catalog.Set(&catalog.Settings{}), catalog.Set(service), catalog.Set(broken), catalog.Set(Group("a", "g1", "/a")),

@@ -17,6 +17,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/loadstats"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 	"github.com/openservicemesh/osm-operator/internal/testing/nstest"
@@ -30,9 +31,9 @@ const callsPort = 8097
 func TestLoadReports_OfCalls(t *testing.T) {
 	t.Parallel()
 	n := NewNetwork(t)
-	good := Service("a", "s1", "x", virtualAddress(1).String(), 80, catalog.ProtocolGRPC)
+	good := Service("a", "s1", "x", virtualAddress(1).String(), 80, inventory.ProtocolGRPC)
 	good.Ports[0].TargetPort = callsPort
-	broken := Service("a", "s2", "x", virtualAddress(2).String(), 80, catalog.ProtocolGRPC)
+	broken := Service("a", "s2", "x", virtualAddress(2).String(), 80, inventory.ProtocolGRPC)
 	broken.Ports[0].TargetPort = deadPort
 	n.Reset(t, podsOnly().with([]catalog.Change{catalog.Set(&catalog.Settings{Permissive: true}), catalog.Set(good), catalog.Set(broken)}))
 	for _, p := range n.pods {

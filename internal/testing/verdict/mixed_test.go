@@ -6,31 +6,33 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 // TestMixed_GroupUpdateReachesServerLater reproduces an observed race: the client's sidecar no longer applies the split
 // to a request, and the server's sidecar still grants it.
 func TestMixed_GroupUpdateReachesServerLater(t *testing.T) {
-	root := catalog.Name{Namespace: "b", Name: "s6"}
+	root := entity.Name{Namespace: "b", Name: "s6"}
 	group := func(path string) *catalog.HTTPRouteGroup {
 		return &catalog.HTTPRouteGroup{
-			Name: catalog.Name{Namespace: "b", Name: "g1"}, Matches: []catalog.HTTPMatch{{Name: "m0", PathRegex: path}},
+			Name: entity.Name{Namespace: "b", Name: "g1"}, Matches: []catalog.HTTPMatch{{Name: "m0", PathRegex: path}},
 		}
 	}
 	w := podsOnly()
 	for _, e := range []catalog.Entry{
 		&catalog.Settings{},
-		&catalog.Service{
+		&inventory.Service{
 			Name: root, ClusterIPs: []netip.Addr{netip.MustParseAddr("10.96.0.6")}, Selector: map[string]string{"app": "x"},
-			Ports: []catalog.Port{{Name: "p80", Number: 80, TargetPort: webPort, Protocol: catalog.ProtocolHTTP}},
+			Ports: []inventory.Port{{Name: "p80", Number: 80, TargetPort: webPort, Protocol: inventory.ProtocolHTTP}},
 		},
 		&catalog.TrafficTarget{
-			Name: catalog.Name{Namespace: "b", Name: "t"}, Destination: accounts[len(accounts)-1], Sources: accounts,
-			Rules: []catalog.TargetRule{{Kind: catalog.KindHTTPRouteGroup, Name: "g1"}},
+			Name: entity.Name{Namespace: "b", Name: "t"}, Destination: accounts[len(accounts)-1], Sources: accounts,
+			Rules: []catalog.TargetRule{{Kind: entity.KindHTTPRouteGroup, Name: "g1"}},
 		},
 		&catalog.TrafficSplit{
-			Name: catalog.Name{Namespace: "b", Name: "split"}, Root: root, Matches: []string{"g1"},
+			Name: entity.Name{Namespace: "b", Name: "split"}, Root: root, Matches: []string{"g1"},
 			Backends: []catalog.SplitBackend{{Service: root, Weight: 0}},
 		},
 		group("/.*"),
@@ -69,8 +71,8 @@ func TestMixed_GroupUpdateReachesServerLater(t *testing.T) {
 // TestMixed_EndpointsArriveBeforeListeners reproduces another race: a Service selects other pods and loses the requested
 // port, but keeps its target port for another one.
 func TestMixed_EndpointsArriveBeforeListeners(t *testing.T) {
-	service := func(app string, address netip.Addr, port catalog.Port) *catalog.Service {
-		s := &catalog.Service{Name: catalog.Name{Namespace: "a", Name: "s4"}, Selector: map[string]string{"app": app}, Ports: []catalog.Port{port}}
+	service := func(app string, address netip.Addr, port inventory.Port) *inventory.Service {
+		s := &inventory.Service{Name: entity.Name{Namespace: "a", Name: "s4"}, Selector: map[string]string{"app": app}, Ports: []inventory.Port{port}}
 		if address.IsValid() {
 			s.ClusterIPs = []netip.Addr{address}
 		}
@@ -84,11 +86,11 @@ func TestMixed_EndpointsArriveBeforeListeners(t *testing.T) {
 	to := netip.MustParseAddrPort("10.96.0.3:80")
 	for _, e := range []catalog.Entry{
 		&catalog.Settings{Permissive: true},
-		service("y", to.Addr(), catalog.Port{Name: "p80", Number: 80, TargetPort: otherPort, Protocol: catalog.ProtocolHTTP}),
+		service("y", to.Addr(), inventory.Port{Name: "p80", Number: 80, TargetPort: otherPort, Protocol: inventory.ProtocolHTTP}),
 	} {
 		w[e.Ref()] = e
 	}
-	edit := []catalog.Change{catalog.Set(service("x", netip.Addr{}, catalog.Port{Name: "p83", Number: 83, TargetPort: otherPort, Protocol: catalog.ProtocolTCP}))}
+	edit := []catalog.Change{catalog.Set(service("x", netip.Addr{}, inventory.Port{Name: "p83", Number: 83, TargetPort: otherPort, Protocol: inventory.ProtocolTCP}))}
 	s := &step{
 		edit: edit, before: newOracle(w), after: newOracle(w.with(edit)),
 		requests: []Request{{Pod: 3, To: to, Method: "POST", Path: "/admin"}},
@@ -104,21 +106,21 @@ func TestMixed_EndpointsArriveBeforeListeners(t *testing.T) {
 // another one. The client's sidecar still routes to that one, and its server already grants the request.
 func TestMixed_AddressMovesToAnotherService(t *testing.T) {
 	to := netip.MustParseAddrPort("10.96.0.3:80")
-	service := func(name, app string) *catalog.Service {
-		return &catalog.Service{
-			Name: catalog.Name{Namespace: "a", Name: name}, ClusterIPs: []netip.Addr{to.Addr()}, Selector: map[string]string{"app": app},
-			Ports: []catalog.Port{{Name: "p80", Number: 80, TargetPort: webPort, Protocol: catalog.ProtocolHTTP}},
+	service := func(name, app string) *inventory.Service {
+		return &inventory.Service{
+			Name: entity.Name{Namespace: "a", Name: name}, ClusterIPs: []netip.Addr{to.Addr()}, Selector: map[string]string{"app": app},
+			Ports: []inventory.Port{{Name: "p80", Number: 80, TargetPort: webPort, Protocol: inventory.ProtocolHTTP}},
 		}
 	}
 	target := func(name, group string, destination identity.ServiceAccount) *catalog.TrafficTarget {
 		return &catalog.TrafficTarget{
-			Name: catalog.Name{Namespace: "a", Name: name}, Destination: destination, Sources: accounts[2:],
-			Rules: []catalog.TargetRule{{Kind: catalog.KindHTTPRouteGroup, Name: group}},
+			Name: entity.Name{Namespace: "a", Name: name}, Destination: destination, Sources: accounts[2:],
+			Rules: []catalog.TargetRule{{Kind: entity.KindHTTPRouteGroup, Name: group}},
 		}
 	}
 	group := func(name, method string) *catalog.HTTPRouteGroup {
 		return &catalog.HTTPRouteGroup{
-			Name: catalog.Name{Namespace: "a", Name: name}, Matches: []catalog.HTTPMatch{{Name: "m0", PathRegex: ".*", Methods: []string{method}}},
+			Name: entity.Name{Namespace: "a", Name: name}, Matches: []catalog.HTTPMatch{{Name: "m0", PathRegex: ".*", Methods: []string{method}}},
 		}
 	}
 	w := podsOnly()
@@ -138,8 +140,8 @@ func TestMixed_AddressMovesToAnotherService(t *testing.T) {
 // TestMixed_ServerKeepsEarlierProtocol reproduces another race: the port of a Service becomes HTTP, and the server's sidecar still grants TCP.
 func TestMixed_ServerKeepsEarlierProtocol(t *testing.T) {
 	to := netip.MustParseAddrPort("10.96.0.3:80")
-	edit := catalog.Set(serviceOfProtocol(80, catalog.ProtocolHTTP, to.Addr()))
-	w := stateOfProtocol(serviceOfProtocol(83, catalog.ProtocolTCP, to.Addr()))
+	edit := catalog.Set(serviceOfProtocol(80, inventory.ProtocolHTTP, to.Addr()))
+	w := stateOfProtocol(serviceOfProtocol(83, inventory.ProtocolTCP, to.Addr()))
 	requireMixed(t, w, edit, Request{Pod: 1, To: to, Method: "POST", Path: "/a"}, map[string]bool{"p3:8081": true, "p4:8081": false})
 	earlier := netip.AddrPortFrom(to.Addr(), 83)
 	requireMixed(t, w, edit, Request{Pod: 1, To: earlier, Method: "GET", Path: "/1%00"}, map[string]bool{"400": true, "200": false})
@@ -148,7 +150,7 @@ func TestMixed_ServerKeepsEarlierProtocol(t *testing.T) {
 // TestMixed_HeadlessServiceGetsAnAddress is the same race with an address that the Service did not have before, and the reverse.
 func TestMixed_HeadlessServiceGetsAnAddress(t *testing.T) {
 	to := netip.MustParseAddrPort("10.96.0.3:80")
-	headless, addressed := serviceOfProtocol(83, catalog.ProtocolTCP), serviceOfProtocol(80, catalog.ProtocolHTTP, to.Addr())
+	headless, addressed := serviceOfProtocol(83, inventory.ProtocolTCP), serviceOfProtocol(80, inventory.ProtocolHTTP, to.Addr())
 	r := Request{Pod: 1, To: to, Method: "POST", Path: "/a"}
 	requireMixed(t, stateOfProtocol(headless), catalog.Set(addressed), r, map[string]bool{"p3:8081": true, "p4:8081": false})
 	requireMixed(t, stateOfProtocol(addressed), catalog.Set(headless), r, map[string]bool{"p3:8081": true, "p4:8081": false})
@@ -162,7 +164,7 @@ func TestMixed_EverythingOutsideIsOpenedWithEgresses(t *testing.T) {
 	for _, e := range []catalog.Entry{
 		&catalog.Settings{},
 		&catalog.Egress{
-			Name: catalog.Name{Namespace: "a", Name: "e"}, Sources: accounts[1:2], Hosts: []string{host.Addr().String()}, Restricted: true, RouteGroups: []string{"g1"},
+			Name: entity.Name{Namespace: "a", Name: "e"}, Sources: accounts[1:2], Hosts: []string{host.Addr().String()}, Restricted: true, RouteGroups: []string{"g1"},
 			Prefixes: []netip.Prefix{netip.PrefixFrom(host.Addr(), 32)}, Ports: []catalog.EgressPort{{Number: host.Port(), Protocol: "http"}},
 		},
 	} {
@@ -170,28 +172,28 @@ func TestMixed_EverythingOutsideIsOpenedWithEgresses(t *testing.T) {
 	}
 	r := Request{Pod: 1, To: host, Method: "GET", Path: "/1#", Headers: []authz.Header{{Name: ":authority", Value: host.String()}}}
 	requireMixed(t, w, catalog.Set(&catalog.Settings{Egress: true, EgressPolicies: true}), r, map[string]bool{host.String(): true, "403": false})
-	w[catalog.Ref{Kind: catalog.KindSettings}] = &catalog.Settings{EgressPolicies: true}
+	w[entity.Ref{Kind: entity.KindSettings}] = &catalog.Settings{EgressPolicies: true}
 	requireMixed(t, w, catalog.Set(&catalog.Settings{Egress: true, EgressPolicies: true}), r, map[string]bool{host.String(): false})
 }
 
 // serviceOfProtocol returns a Service of the third pod.
-func serviceOfProtocol(number uint16, protocol catalog.Protocol, addresses ...netip.Addr) *catalog.Service {
-	return &catalog.Service{
-		Name: catalog.Name{Namespace: "a", Name: "s3"}, ClusterIPs: addresses, Selector: map[string]string{"app": "x"},
-		Ports: []catalog.Port{{Name: "p", Number: number, TargetPort: otherPort, Protocol: protocol}},
+func serviceOfProtocol(number uint16, protocol inventory.Protocol, addresses ...netip.Addr) *inventory.Service {
+	return &inventory.Service{
+		Name: entity.Name{Namespace: "a", Name: "s3"}, ClusterIPs: addresses, Selector: map[string]string{"app": "x"},
+		Ports: []inventory.Port{{Name: "p", Number: number, TargetPort: otherPort, Protocol: protocol}},
 	}
 }
 
 // stateOfProtocol returns a state in which the second account may send /b to the Service over HTTP, and everything over TCP.
-func stateOfProtocol(service *catalog.Service) State {
+func stateOfProtocol(service *inventory.Service) State {
 	w := podsOnly()
 	for _, e := range []catalog.Entry{
 		newPod(2, "x", ready), &catalog.Settings{}, service,
-		&catalog.HTTPRouteGroup{Name: catalog.Name{Namespace: "a", Name: "g"}, Matches: []catalog.HTTPMatch{{Name: "m", PathRegex: "/b"}}},
-		&catalog.TCPRoute{Name: catalog.Name{Namespace: "a", Name: "r"}},
+		&catalog.HTTPRouteGroup{Name: entity.Name{Namespace: "a", Name: "g"}, Matches: []catalog.HTTPMatch{{Name: "m", PathRegex: "/b"}}},
+		&catalog.TCPRoute{Name: entity.Name{Namespace: "a", Name: "r"}},
 		&catalog.TrafficTarget{
-			Name: catalog.Name{Namespace: "a", Name: "t"}, Destination: accounts[0], Sources: accounts[1:2],
-			Rules: []catalog.TargetRule{{Kind: catalog.KindHTTPRouteGroup, Name: "g"}, {Kind: catalog.KindTCPRoute, Name: "r"}},
+			Name: entity.Name{Namespace: "a", Name: "t"}, Destination: accounts[0], Sources: accounts[1:2],
+			Rules: []catalog.TargetRule{{Kind: entity.KindHTTPRouteGroup, Name: "g"}, {Kind: entity.KindTCPRoute, Name: "r"}},
 		},
 	} {
 		w[e.Ref()] = e

@@ -6,6 +6,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -13,7 +14,7 @@ import (
 // denied by what remains of the earlier mesh, but no request that the new server denies is allowed because the earlier mesh had no server.
 func TestMixed_PoliciesAndEarlierAuthorizers(t *testing.T) {
 	w := podsOnly()
-	service := Service("a", "s1", "x", virtualAddress(1).String(), 80, catalog.ProtocolHTTP)
+	service := Service("a", "s1", "x", virtualAddress(1).String(), 80, inventory.ProtocolHTTP)
 	service.Ports[0].TargetPort = webPort
 	for _, e := range []catalog.Entry{
 		&catalog.Settings{Namespace: meshNamespace}, service, Group("a", "g1", "/a"), Target("one", accounts[0], []catalog.TargetRule{HTTP("g1")}, accounts[2]),

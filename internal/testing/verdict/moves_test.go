@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -71,7 +72,7 @@ func flippingRoute(choose *rand.Rand) *catalog.HTTPRoute {
 	}
 	rule.Backends[choose.IntN(3)].Weight++
 	return &catalog.HTTPRoute{
-		Kind: catalog.KindHTTPRoute, Name: Name("a", "route"), Created: time.Unix(choose.Int64N(3), 0),
+		Kind: entity.KindHTTPRoute, Name: Name("a", "route"), Created: time.Unix(choose.Int64N(3), 0),
 		Parents: []catalog.RouteParent{{Service: services[0].name}}, Rules: []catalog.HTTPRouteRule{rule},
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/bootstrap"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -91,7 +92,7 @@ func newNetworkOf(t testing.TB, drain time.Duration, usual int, osm map[int]stri
 	serveAuthorizers(t, machine)
 	for i := range osm {
 		if n.control.osm == nil {
-			n.control.osm = map[catalog.Name]string{}
+			n.control.osm = map[entity.Name]string{}
 		}
 		n.control.osm[pods[i].name] = legacyosm.UUID(i)
 	}

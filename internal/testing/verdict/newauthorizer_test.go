@@ -6,6 +6,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -15,7 +16,7 @@ import (
 func TestNewAuthorizer_OnOpenConnections(t *testing.T) {
 	t.Parallel()
 	n := NewNetwork(t)
-	service := Service("a", "s1", "x", virtualAddress(1).String(), 80, catalog.ProtocolHTTP)
+	service := Service("a", "s1", "x", virtualAddress(1).String(), 80, inventory.ProtocolHTTP)
 	service.Ports[0].TargetPort = webPort
 	w := podsOnly()
 	for _, e := range []catalog.Entry{

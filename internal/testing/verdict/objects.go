@@ -14,6 +14,8 @@ import (
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	policyv1alpha1 "github.com/openservicemesh/osm-operator/api/policy/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -27,7 +29,7 @@ const meshName = "osm"
 // objects returns the state as the objects that users, and Kubernetes, would create.
 func (w State) objects() *reference.Cluster {
 	c := &reference.Cluster{}
-	refs := make([]catalog.Ref, 0, len(w))
+	refs := make([]entity.Ref, 0, len(w))
 	for ref := range w {
 		refs = append(refs, ref)
 	}
@@ -36,9 +38,9 @@ func (w State) objects() *reference.Cluster {
 		switch e := w[ref].(type) {
 		case *catalog.Settings:
 			c.MeshConfig = meshConfig(e)
-		case *catalog.Pod:
+		case *inventory.Instance:
 			c.Pods = append(c.Pods, objects.Pod(e))
-		case *catalog.Service:
+		case *inventory.Service:
 			c.Services = append(c.Services, objects.Service(e))
 			if e.HasSelector() {
 				c.EndpointSlices = append(c.EndpointSlices, objects.EndpointSlice(w.endpoints(e)))
@@ -61,7 +63,7 @@ func (w State) objects() *reference.Cluster {
 			c.ExternalAuthorizations = append(c.ExternalAuthorizations, authorizationObject(e))
 		case *catalog.ExtensionService:
 			c.ExtensionServices = append(c.ExtensionServices, extensionServiceObject(e))
-		case *catalog.EndpointSlice:
+		case *inventory.EndpointSlice:
 			c.EndpointSlices = append(c.EndpointSlices, objects.EndpointSlice(w.handwritten(e)))
 		case *catalog.TrafficSplit:
 			c.TrafficSplits = append(c.TrafficSplits, trafficSplit(e))

@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 // serviceRanges are the ranges of the virtual addresses of Services.
@@ -14,8 +16,8 @@ var serviceRanges = []netip.Prefix{netip.PrefixFrom(virtualAddress(0), 24), neti
 func (w State) loadOnDemand() {
 	w.add(&catalog.ServiceCIDR{Name: "kubernetes", Ranges: serviceRanges})
 	for _, p := range pods {
-		ref := catalog.Ref{Kind: catalog.KindPod, Name: p.name}
-		if existing, ok := w[ref].(*catalog.Pod); ok && p.onDemand {
+		ref := entity.Ref{Kind: entity.KindPod, Name: p.name}
+		if existing, ok := w[ref].(*inventory.Instance); ok && p.onDemand {
 			loading := *existing
 			loading.OnDemand = true
 			w[ref] = &loading
@@ -30,7 +32,7 @@ func unknownDestination(r Request) []string {
 	if !pods[r.Pod].onDemand || !isVirtual {
 		return nil
 	}
-	if r.protocol() == catalog.ProtocolHTTP {
+	if r.protocol() == inventory.ProtocolHTTP {
 		return []string{"503", "400"} // 400 for a path that is none
 	}
 	return []string{"400"}

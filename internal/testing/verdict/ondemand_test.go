@@ -8,6 +8,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -28,8 +29,8 @@ func onDemandNetwork(t *testing.T, addresses ...byte) *Network {
 	return n
 }
 
-func serviceAt(name string, address byte) *catalog.Service {
-	s := Service("a", name, "x", virtualAddress(address).String(), 80, catalog.ProtocolHTTP)
+func serviceAt(name string, address byte) *inventory.Service {
+	s := Service("a", name, "x", virtualAddress(address).String(), 80, inventory.ProtocolHTTP)
 	s.Ports[0].TargetPort = webPort
 	return s
 }
@@ -102,7 +103,7 @@ func TestOnDemand_AddressIsReused(t *testing.T) {
 	if got := n.send(getFrom(1)); !isAnswer(got) {
 		t.Fatalf("the first request sees %q", got)
 	}
-	other := Service("a", services[1].name.Name, "x", virtualAddress(1).String(), 80, catalog.ProtocolHTTP)
+	other := Service("a", services[1].name.Name, "x", virtualAddress(1).String(), 80, inventory.ProtocolHTTP)
 	other.Ports[0].TargetPort = otherPort
 	n.Step(t, []catalog.Change{{Ref: serviceAt(services[0].name.Name, 1).Ref()}, catalog.Set(other)}, []Request{getFrom(1)})
 	if got := n.send(getFrom(1)); !strings.HasSuffix(got, ":8081") {

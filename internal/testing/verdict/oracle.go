@@ -11,7 +11,9 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/reference"
 )
 
@@ -26,7 +28,7 @@ type expectation struct {
 	listener string
 	servers  map[string]bool
 	// authorizers are the authorization servers of the pods that may receive the request.
-	authorizers map[catalog.Name][]reference.Authorizer
+	authorizers map[entity.Name][]reference.Authorizer
 	// encrypted is true if the client's sidecar must encrypt the request, or reject it because it cannot.
 	encrypted bool
 	// direction is empty for requests within the mesh.
@@ -61,7 +63,7 @@ type oracle struct {
 	state     State
 	catalog   *catalog.Catalog
 	reference *reference.Cluster
-	services  []*catalog.Service
+	services  []*inventory.Service
 	// guests is the catalog with pods of the clients outside the mesh; nil until it is needed.
 	guests *catalog.Catalog
 	// authorizing is the oracle of the state whose authorization servers are asked; nil for this one.
@@ -132,7 +134,7 @@ func (o *oracle) expectRoutedBy(clients *oracle, r Request) expectation {
 		return newOracle(o.state.with([]catalog.Change{catalog.Set(&addressed)})).expectRoutedBy(clients, r)
 	}
 	target := clients.catalog.View().TargetPort(theirs, port)
-	i := slices.IndexFunc(ours.Ports, func(p catalog.Port) bool { return target != 0 && o.catalog.View().TargetPort(ours, p) == target })
+	i := slices.IndexFunc(ours.Ports, func(p inventory.Port) bool { return target != 0 && o.catalog.View().TargetPort(ours, p) == target })
 	if i < 0 {
 		return expectation{}
 	}
@@ -149,10 +151,10 @@ func question(r Request) authz.Request {
 }
 
 // expectAt returns the expected result of a request to a port of a Service.
-func (o *oracle) expectAt(r Request, service catalog.Name, root catalog.Port) expectation {
+func (o *oracle) expectAt(r Request, service entity.Name, root inventory.Port) expectation {
 	question := question(r)
 	question.Service, question.Port = service, root.Number
-	e := expectation{seen: map[string]bool{}, servers: map[string]bool{}, authorizers: map[catalog.Name][]reference.Authorizer{}}
+	e := expectation{seen: map[string]bool{}, servers: map[string]bool{}, authorizers: map[entity.Name][]reference.Authorizer{}}
 	e.verdict = authz.Decide(o.catalog.View(), question)
 	e.disagreement = cmp.Or(disagreement(e.verdict, o.reference.Decide(referenceRequest(question))), o.authorizerDisagreement())
 	if !e.verdict.Connectable() {
@@ -195,7 +197,7 @@ func joined(list []string) string {
 }
 
 // destination returns the Service of an address; of several, the first one that the client can reach.
-func (o *oracle) destination(r Request) (catalog.Name, catalog.Port) {
+func (o *oracle) destination(r Request) (entity.Name, inventory.Port) {
 	question := question(r)
 	for _, service := range o.services {
 		for _, port := range service.Ports {
@@ -208,11 +210,11 @@ func (o *oracle) destination(r Request) (catalog.Name, catalog.Port) {
 			}
 		}
 	}
-	return catalog.Name{}, catalog.Port{}
+	return entity.Name{}, inventory.Port{}
 }
 
 // isTarget reports whether a request is sent to a port of a Service.
-func (o *oracle) isTarget(service *catalog.Service, port catalog.Port, r Request) bool {
+func (o *oracle) isTarget(service *inventory.Service, port inventory.Port, r Request) bool {
 	if !service.Headless() {
 		return slices.Contains(service.ClusterIPs, r.To.Addr()) && r.To.Port() == port.Number
 	}
@@ -226,7 +228,7 @@ func (o *oracle) isTarget(service *catalog.Service, port catalog.Port, r Request
 }
 
 // observations returns the possible observations for an answer of the policy engine.
-func (o *oracle) observations(a authz.Answer, root catalog.Port) []string {
+func (o *oracle) observations(a authz.Answer, root inventory.Port) []string {
 	switch a.Outcome {
 	case authz.Allowed:
 		return nil // observationsAt has them

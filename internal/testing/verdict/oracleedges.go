@@ -12,6 +12,8 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 	"github.com/openservicemesh/osm-operator/internal/testing/reference"
@@ -25,7 +27,7 @@ func (o *oracle) authorizedBy(other *oracle) *oracle {
 }
 
 // authorizersOf returns the servers that must allow requests to a pod, in order.
-func (o *oracle) authorizersOf(pod catalog.Name) []reference.Authorizer {
+func (o *oracle) authorizersOf(pod entity.Name) []reference.Authorizer {
 	if o.authorizing != nil {
 		return o.authorizing.authorizersOf(pod)
 	}
@@ -39,7 +41,7 @@ func (o *oracle) authorizersOf(pod catalog.Name) []reference.Authorizer {
 		list = append(list, a)
 	}
 	own, mesh := extauthz.Of(view, view.Pod(pod))
-	for _, name := range []catalog.Name{mesh, own} {
+	for _, name := range []entity.Name{mesh, own} {
 		if policy := extauthz.Named(view, name); policy != nil {
 			a := reference.Authorizer{FailOpen: policy.FailureModeAllow}
 			if service := view.ExtensionService(name.Namespace, policy.Service); service != nil {
@@ -56,7 +58,7 @@ func (o *oracle) authorizersOf(pod catalog.Name) []reference.Authorizer {
 
 // refusals returns the statuses with which authorization servers of a pod may deny a request; empty if all allow it. They may receive the request without
 // x-user, because sidecars remove the other spellings of a header that a policy for the server reads.
-func (o *oracle) refusals(pod catalog.Name, r Request) []string {
+func (o *oracle) refusals(pod entity.Name, r Request) []string {
 	list := []string{o.refusal(pod, r)}
 	if o.readsUnderscores() || o.authorizing != nil && o.authorizing.readsUnderscores() {
 		r.Headers = slices.DeleteFunc(slices.Clone(r.Headers), func(h authz.Header) bool { return strings.EqualFold(h.Name, "x-user") })
@@ -80,7 +82,7 @@ func (o *oracle) readsUnderscores() bool {
 }
 
 // refusal returns the status with which authorization servers of a pod deny a request; empty if all allow it.
-func (o *oracle) refusal(pod catalog.Name, r Request) string {
+func (o *oracle) refusal(pod entity.Name, r Request) string {
 	for _, a := range o.authorizersOf(pod) {
 		server := authorizerAt(uint16(a.Port))
 		switch {
@@ -110,7 +112,7 @@ func (o *oracle) expectEgress(r Request) expectation {
 	answer := authz.DecideEgress(o.catalog.View(), call)
 	seen := observationOutside(r, call, answer)
 	e := expectation{seen: map[string]bool{seen: true}, servers: map[string]bool{seen: true}, direction: egress}
-	e.encrypted = answer.EncryptedBy != (catalog.Name{}) || answer.Outcome == authz.Unavailable
+	e.encrypted = answer.EncryptedBy != (entity.Name{}) || answer.Outcome == authz.Unavailable
 	e.verdict = authz.Decide(o.catalog.View(), question(r)) // no Service has the address
 	e.verdict.Answers = []authz.Answer{{Outcome: answer.Outcome, Policies: answer.Policies, Missing: answer.Missing}}
 	e.disagreement = egressDisagreement(answer, o.reference.DecideEgress(referenceCall(call)))
@@ -122,10 +124,10 @@ func (o *oracle) expectEgress(r Request) expectation {
 // egressCall returns a request as one of the policy engine.
 func egressCall(r Request) authz.EgressRequest {
 	call := authz.EgressRequest{
-		Source: question(r).Source, Address: r.To.Addr(), Port: r.To.Port(), Protocol: catalog.ProtocolTCP, Method: r.Method, Path: r.Path,
+		Source: question(r).Source, Address: r.To.Addr(), Port: r.To.Port(), Protocol: inventory.ProtocolTCP, Method: r.Method, Path: r.Path,
 	}
-	if r.protocol() == catalog.ProtocolHTTP {
-		call.Protocol, call.Host, call.Headers = catalog.ProtocolHTTP, r.Headers[0].Value, r.Headers[1:]
+	if r.protocol() == inventory.ProtocolHTTP {
+		call.Protocol, call.Host, call.Headers = inventory.ProtocolHTTP, r.Headers[0].Value, r.Headers[1:]
 	}
 	return call
 }
@@ -137,7 +139,7 @@ func observationOutside(r Request, call authz.EgressRequest, a authz.EgressAnswe
 		if a.Resolved {
 			host := netip.MustParseAddr(strings.TrimSuffix(call.Host, ":"+strconv.Itoa(int(call.Port))))
 			seen := netip.AddrPortFrom(host, call.Port).String()
-			if a.EncryptedBy != (catalog.Name{}) {
+			if a.EncryptedBy != (entity.Name{}) {
 				seen += overTLS
 			}
 			return seen
@@ -170,7 +172,7 @@ func referenceCall(r authz.EgressRequest) reference.EgressCall {
 
 // egressDisagreement describes how an answer differs from the result of the reference; empty if they agree.
 func egressDisagreement(a authz.EgressAnswer, result reference.EgressResult) string {
-	engine := reference.EgressResult{Outcome: outcomes[a.Outcome], ByName: a.Resolved, Encrypted: a.EncryptedBy != (catalog.Name{})}
+	engine := reference.EgressResult{Outcome: outcomes[a.Outcome], ByName: a.Resolved, Encrypted: a.EncryptedBy != (entity.Name{})}
 	if engine == result {
 		return ""
 	}
@@ -207,7 +209,7 @@ func (o *oracle) expectIngress(r Request) expectation {
 	if result := o.reference.DecideIngress(referenceIngress(pod.Name, call)); result != outcomes[answer.Outcome] {
 		e.disagreement = fmt.Sprintf("the policy engine decides %s, the reference %s", outcomes[answer.Outcome], result)
 	}
-	e.authorizers = map[catalog.Name][]reference.Authorizer{pod.Name: o.authorizersOf(pod.Name)}
+	e.authorizers = map[entity.Name][]reference.Authorizer{pod.Name: o.authorizersOf(pod.Name)}
 	// An edit that changes only which policy or Service admits a request must not fail it.
 	e.route = "ingress: " + joined(slices.Collect(maps.Keys(e.servers)))
 	e.listener = e.route
@@ -215,29 +217,29 @@ func (o *oracle) expectIngress(r Request) expectation {
 }
 
 // podAt returns the pod to which a request is sent.
-func (o *oracle) podAt(r Request) *catalog.Pod {
+func (o *oracle) podAt(r Request) *inventory.Instance {
 	i := slices.IndexFunc(pods, func(p pod) bool { return podAddress(slices.Index(pods, p)) == r.To.Addr() })
 	return o.catalog.View().Pod(pods[i].name)
 }
 
 // isServed reports whether a port of a Service leads to a pod. A Service without a selector can have ports that none of its EndpointSlices has.
-func (o *oracle) isServed(p *catalog.Pod) bool {
+func (o *oracle) isServed(p *inventory.Instance) bool {
 	view := o.catalog.View()
 	services := view.ServicesOfPod(p)
-	return len(view.NamedPorts(p, services)) > 0 || slices.ContainsFunc(services, func(name catalog.Name) bool {
+	return len(view.NamedPorts(p, services)) > 0 || slices.ContainsFunc(services, func(name entity.Name) bool {
 		service := view.Service(name)
-		return slices.ContainsFunc(service.Ports, func(port catalog.Port) bool { return view.TargetPort(service, port) != 0 })
+		return slices.ContainsFunc(service.Ports, func(port inventory.Port) bool { return view.TargetPort(service, port) != 0 })
 	})
 }
 
 // openedService returns the Service whose IngressBackend applies to a port of a pod: that with the oldest one, because a port has only one.
-func (o *oracle) openedService(p *catalog.Pod, port uint16) catalog.Name {
-	var name catalog.Name
+func (o *oracle) openedService(p *inventory.Instance, port uint16) entity.Name {
+	var name entity.Name
 	var oldest *ingressbackend.Policy
 	view := o.catalog.View()
 	for _, candidate := range view.ServicesOfPod(p) {
 		service := view.Service(candidate)
-		if !slices.ContainsFunc(service.Ports, func(p catalog.Port) bool { return view.TargetPort(service, p) == port }) {
+		if !slices.ContainsFunc(service.Ports, func(p inventory.Port) bool { return view.TargetPort(service, p) == port }) {
 			continue
 		}
 		if policy, _ := ingressbackend.InForce(view, candidate, port); policy != nil && (oldest == nil || policy.Precedes(oldest)) {
@@ -248,7 +250,7 @@ func (o *oracle) openedService(p *catalog.Pod, port uint16) catalog.Name {
 }
 
 // referenceIngress returns a request to a pod in the form of the reference.
-func referenceIngress(pod catalog.Name, r authz.IngressRequest) reference.IngressCall {
+func referenceIngress(pod entity.Name, r authz.IngressRequest) reference.IngressCall {
 	call := reference.IngressCall{Pod: types.NamespacedName(pod), Port: int32(r.TargetPort), Address: r.Address.String(), Method: r.Method, Path: r.Path}
 	for _, h := range r.Headers {
 		call.Headers = append(call.Headers, [2]string{h.Name, h.Value})

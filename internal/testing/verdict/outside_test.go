@@ -14,7 +14,9 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 	"github.com/openservicemesh/osm-operator/internal/testing/nstest"
 )
@@ -67,7 +69,7 @@ func TestOutside_EditsFailNoRequest(t *testing.T) {
 			Name: Name("a", name), Sources: []identity.ServiceAccount{accounts[0]}, Hosts: []string{n.outside.IP.String()}, Ports: ports, Prefixes: prefixes,
 		})
 	}
-	web, bytes := []catalog.EgressPort{{Number: outsidePort, Protocol: catalog.ProtocolHTTP}}, []catalog.EgressPort{{Number: outsidePort, Protocol: catalog.ProtocolTCP}}
+	web, bytes := []catalog.EgressPort{{Number: outsidePort, Protocol: inventory.ProtocolHTTP}}, []catalog.EgressPort{{Number: outsidePort, Protocol: inventory.ProtocolTCP}}
 	range32 := netip.PrefixFrom(n.outside.IP, n.outside.IP.BitLen())
 	n.Reset(t, mesh.with([]catalog.Change{settings(true, nil)}))
 	host := fmt.Sprintf("%s:%d", n.outside.IP, outsidePort)
@@ -82,8 +84,8 @@ func TestOutside_EditsFailNoRequest(t *testing.T) {
 			{settings(false, server(responseTimeout))},
 			{policy("range", bytes, range32)},
 			{settings(true, server(time.Duration(i+1)*responseTimeout))},
-			{{Ref: catalog.Ref{Kind: catalog.KindEgress, Name: Name("a", "host")}}},
-			{{Ref: catalog.Ref{Kind: catalog.KindEgress, Name: Name("a", "range")}}},
+			{{Ref: entity.Ref{Kind: entity.KindEgress, Name: Name("a", "host")}}},
+			{{Ref: entity.Ref{Kind: entity.KindEgress, Name: Name("a", "range")}}},
 			{settings(true, nil)},
 		} {
 			before := n.State

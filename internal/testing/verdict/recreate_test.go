@@ -6,6 +6,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -14,13 +15,13 @@ import (
 func TestRecreatedServiceGetsNewRules(t *testing.T) {
 	t.Parallel()
 	n := NewNetwork(t)
-	service := func(app string) *catalog.Service {
-		return Service("a", "s1", app, virtualAddress(1).String(), 80, catalog.ProtocolHTTP)
+	service := func(app string) *inventory.Service {
+		return Service("a", "s1", app, virtualAddress(1).String(), 80, inventory.ProtocolHTTP)
 	}
 	here, gone := service("x"), service("nobody")
 	here.Ports[0].TargetPort, gone.Ports[0].TargetPort = webPort, webPort
 	// Another Service keeps the inbound listener of the pods, so that only one of its filter chains changes.
-	stays := Service("a", "s2", "x", virtualAddress(2).String(), 80, catalog.ProtocolHTTP)
+	stays := Service("a", "s2", "x", virtualAddress(2).String(), 80, inventory.ProtocolHTTP)
 	stays.Ports[0].TargetPort = otherPort
 	denies, permits := &catalog.Settings{}, &catalog.Settings{Permissive: true}
 	w := podsOnly().with([]catalog.Change{

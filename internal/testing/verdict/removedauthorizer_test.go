@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 	"github.com/openservicemesh/osm-operator/internal/testing/nstest"
 )
@@ -37,7 +38,7 @@ func TestRemovedAuthorizer_FinishesDecisions(t *testing.T) {
 	listener := n.outside.NS.Listen(t, nstest.Address(n.outside.IP.String(), authorizerPort))
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(server.Stop)
-	service := Service("a", "s1", "x", virtualAddress(1).String(), 80, catalog.ProtocolHTTP)
+	service := Service("a", "s1", "x", virtualAddress(1).String(), 80, inventory.ProtocolHTTP)
 	service.Ports[0].TargetPort = webPort
 	w := podsOnly().with([]catalog.Change{
 		catalog.Set(service), catalog.Set(newPod(0, "y", ready)), catalog.Set(newPod(2, "y", ready)), catalog.Set(Group("a", "g1", "/a")),

@@ -12,6 +12,8 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/reference"
 )
 
@@ -174,7 +176,7 @@ func (r Request) String() string {
 	if r.From.IsValid() {
 		from = fmt.Sprintf("%s to %s", r.From, r.To)
 	}
-	if r.protocol() != catalog.ProtocolHTTP {
+	if r.protocol() != inventory.ProtocolHTTP {
 		return strings.TrimSuffix(from+" by "+string(r.protocol())+" for "+r.ServerName, " for ")
 	}
 	var headers []string
@@ -196,7 +198,7 @@ func (w State) String() string {
 // nulls removes empty fields.
 var nulls = strings.NewReplacer(`"Matches":null,`, "", `,"Matches":null`, "", `,"Methods":null`, "", `,"Headers":null`, "", `"TargetName":"",`, "")
 
-func document(ref catalog.Ref, entry catalog.Entry) string {
+func document(ref entity.Ref, entry catalog.Entry) string {
 	if entry == nil {
 		return fmt.Sprintf("# %s %s is removed\n", ref.Kind, ref.Name)
 	}

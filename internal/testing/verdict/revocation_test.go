@@ -14,6 +14,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
@@ -39,14 +40,14 @@ func TestRevocationAmongManyClients(t *testing.T) {
 	server := n.pods[0]
 	server.ServeHTTP(t, socketPort, http.HandlerFunc(echoOverWebSocket))
 	ports := []serverPort{
-		{socketPort, "socket", catalog.ProtocolHTTP, HTTP("routes")},
-		{databasePort, "database", catalog.ProtocolTCP, TCP("database")},
-		{otherDatabasePort, "other", catalog.ProtocolTCP, TCP("other")},
+		{socketPort, "socket", inventory.ProtocolHTTP, HTTP("routes")},
+		{databasePort, "database", inventory.ProtocolTCP, TCP("database")},
+		{otherDatabasePort, "other", inventory.ProtocolTCP, TCP("other")},
 	}
 	entries := []catalog.Entry{&catalog.Settings{}, Group("a", "routes", "/socket")}
 	for _, p := range ports {
 		entries = append(entries, Service("a", p.name, "0", p.address().String(), p.number, p.protocol), p.target("all", clientsFrom(0)))
-		if p.protocol == catalog.ProtocolTCP {
+		if p.protocol == inventory.ProtocolTCP {
 			server.ServeTCP(t, p.number, func(conn net.Conn) { _, _ = io.Copy(conn, conn) })
 			entries = append(entries, &catalog.TCPRoute{Name: Name("a", p.name), Ports: []uint16{p.number}})
 		}
@@ -89,7 +90,7 @@ func TestRevocationAmongManyClients(t *testing.T) {
 func TestClientsThatNameAnotherAccount(t *testing.T) {
 	t.Parallel()
 	n := NewNetwork(t)
-	p := serverPort{databasePort, "database", catalog.ProtocolTCP, TCP("database")}
+	p := serverPort{databasePort, "database", inventory.ProtocolTCP, TCP("database")}
 	n.pods[0].ServeTCP(t, p.number, func(conn net.Conn) { _, _ = io.Copy(conn, conn) })
 	n.Reset(t, Mesh(&catalog.Settings{}, Service("a", p.name, "0", p.address().String(), p.number, p.protocol),
 		&catalog.TCPRoute{Name: Name("a", p.name), Ports: []uint16{p.number}}, p.target("some", []identity.ServiceAccount{manyClient(1), manyClient(2)})))
@@ -111,7 +112,7 @@ func TestClientsShareTheLimitOfAPort(t *testing.T) {
 	t.Parallel()
 	const limit = 4
 	n := NewNetwork(t)
-	p := serverPort{databasePort, "database", catalog.ProtocolTCP, TCP("database")}
+	p := serverPort{databasePort, "database", inventory.ProtocolTCP, TCP("database")}
 	n.pods[0].ServeTCP(t, p.number, func(conn net.Conn) { _, _ = io.Copy(conn, conn) })
 	service := Service("a", p.name, "0", p.address().String(), p.number, p.protocol)
 	n.Reset(t, Mesh(&catalog.Settings{}, service, &catalog.TCPRoute{Name: Name("a", p.name), Ports: []uint16{p.number}}, p.target("all", clientsFrom(0)),
@@ -135,7 +136,7 @@ func TestClientsShareTheLimitOfAPort(t *testing.T) {
 type serverPort struct {
 	number   uint16
 	name     string
-	protocol catalog.Protocol
+	protocol inventory.Protocol
 	rule     catalog.TargetRule
 }
 
@@ -228,7 +229,7 @@ func (p serverPort) begin(conn net.Conn) (session, error) {
 	if err := conn.SetDeadline(time.Now().Add(3 * time.Second)); err != nil {
 		return s, err
 	}
-	if p.protocol == catalog.ProtocolHTTP {
+	if p.protocol == inventory.ProtocolHTTP {
 		request := "GET /socket HTTP/1.1\r\nHost: socket\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
 		if _, err := io.WriteString(conn, request); err != nil {
 			return s, err

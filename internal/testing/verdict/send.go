@@ -20,7 +20,9 @@ import (
 	kubejson "k8s.io/apimachinery/pkg/util/json"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 	"github.com/openservicemesh/osm-operator/internal/testing/reference"
 )
@@ -55,14 +57,14 @@ func (n *Network) send(r Request) string {
 		return err.Error()
 	}
 	switch r.protocol() {
-	case catalog.ProtocolHTTP:
+	case inventory.ProtocolHTTP:
 		if !r.From.IsValid() && n.control.osm[pods[r.Pod].name] != "" {
 			return sendHTTP(conn, r, ofOSM)
 		}
 		return sendHTTP(conn, r, ofMesh)
-	case catalog.ProtocolTCP:
+	case inventory.ProtocolTCP:
 		_, _ = conn.Write(append(clientHello(r.ServerName), "hello\n"...))
-	case catalog.ProtocolTCPServerFirst:
+	case inventory.ProtocolTCPServerFirst:
 		// A sidecar waits up to 15 seconds for the first bytes of a plaintext connection before it closes it.
 		nudge := time.AfterFunc(clientDelay, func() { _, _ = io.WriteString(conn, "hello\n") })
 		defer nudge.Stop()
@@ -248,7 +250,7 @@ func (n *Network) reduced(f *failure) *failure {
 		}
 	}
 	for _, ref := range slices.SortedFunc(maps.Keys(f.before), compareRefs) {
-		if ref.Kind == catalog.KindPod {
+		if ref.Kind == entity.KindPod {
 			continue
 		}
 		without := f.before.with([]catalog.Change{{Ref: ref}})

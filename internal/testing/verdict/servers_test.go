@@ -8,6 +8,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/loadstats"
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
@@ -29,9 +31,9 @@ func TestServersWithoutAnswers_OfRealSidecars(t *testing.T) {
 	serveOutside(t, n)
 	address := n.outside.IP.String()
 	_ = n.outside.NS.Listen(t, nstest.Address(address, hangingPort)) // nothing accepts
-	service := Service("a", "s1", "x", virtualAddress(1).String(), 80, catalog.ProtocolHTTP)
+	service := Service("a", "s1", "x", virtualAddress(1).String(), 80, inventory.ProtocolHTTP)
 	service.Ports[0].TargetPort = webPort
-	policy := catalog.Name{Namespace: "a", Name: "authz"}
+	policy := entity.Name{Namespace: "a", Name: "authz"}
 	reset := func(settings *catalog.Settings, more ...catalog.Entry) {
 		t.Helper()
 		settings.Namespace = "b"
@@ -60,7 +62,7 @@ func TestServersWithoutAnswers_OfRealSidecars(t *testing.T) {
 		})
 	}
 	authorizer := func(port uint16) []catalog.Entry {
-		name := catalog.Name{Namespace: "a", Name: "server"}
+		name := entity.Name{Namespace: "a", Name: "server"}
 		return []catalog.Entry{
 			&extauthz.Policy{Name: policy, Service: name, Timeout: 100 * time.Millisecond, FailureModeAllow: true},
 			&catalog.ExtensionService{Name: name, Address: address, Port: port},

@@ -10,6 +10,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -26,7 +28,7 @@ func TestServersOverTLS_Agrees(t *testing.T) {
 			settings.ExternalAuthorization = &catalog.ExternalAuthorization{Address: host("configured host"), Port: 9191}
 		}
 		add(settings)
-		add(&catalog.Service{Name: Name("a", "server"), Ports: []catalog.Port{{Name: "grpc", Number: 9191, TargetPort: 9191, Protocol: catalog.ProtocolTCP}}, ClusterIPs: []netip.Addr{netip.MustParseAddr("10.96.0.99")}})
+		add(&inventory.Service{Name: Name("a", "server"), Ports: []inventory.Port{{Name: "grpc", Number: 9191, TargetPort: 9191, Protocol: inventory.ProtocolTCP}}, ClusterIPs: []netip.Addr{netip.MustParseAddr("10.96.0.99")}})
 		for _, namespace := range []string{"a", meshNamespace} {
 			server := &catalog.ExtensionService{Name: Name(namespace, "server"), Address: host("host"), Port: 9191}
 			add(server)
@@ -51,7 +53,7 @@ func TestServersOverTLS_Agrees(t *testing.T) {
 }
 
 // drawServerTLS draws a policy for the server of its namespace, or for another target.
-func drawServerTLS(t *rapid.T, name catalog.Name) *catalog.BackendTLSPolicy {
+func drawServerTLS(t *rapid.T, name entity.Name) *catalog.BackendTLSPolicy {
 	target := rapid.SampledFrom([]catalog.PolicyTarget{
 		{Group: catalog.ConfigGroup, Kind: "ExtensionService", Name: "server"},
 		{Group: catalog.ConfigGroup, Kind: "ExtensionService", Name: "other"},

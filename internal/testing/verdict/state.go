@@ -12,7 +12,9 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest" //nolint:staticcheck // its words make meshes read like sentences
 	"github.com/openservicemesh/osm-operator/internal/testing/reference"
@@ -28,7 +30,7 @@ var pods = []pod{
 
 // pod holds the constant fields of a pod.
 type pod struct {
-	name    catalog.Name
+	name    entity.Name
 	account string
 	// onDemand is true if the sidecar loads destinations at the first connection. Half of the pods do, and one of each version in a mixed network.
 	onDemand bool
@@ -66,7 +68,7 @@ const (
 )
 
 // State holds all objects of a mesh that users write, and its pods. It is immutable.
-type State map[catalog.Ref]catalog.Entry
+type State map[entity.Ref]catalog.Entry
 
 // podsOnly returns a mesh without objects of users.
 func podsOnly() State {
@@ -79,7 +81,7 @@ func podsOnly() State {
 }
 
 // newPod returns the pod with the index.
-func newPod(i int, app, state string) *catalog.Pod {
+func newPod(i int, app, state string) *inventory.Instance {
 	p := Pod(pods[i].name.Namespace, pods[i].name.Name, app, pods[i].account, podAddress(i).String())
 	p.IPs = append(p.IPs, podAddress6(i))
 	p.Labels[stateLabel], p.NodeUnreachable, p.Terminating = state, state == unreachable, state == terminating || state == leaving
@@ -107,41 +109,41 @@ func (w State) entries() State { return w.entriesOf(w.objects()) }
 func (w State) entriesOf(objects *reference.Cluster) State {
 	all := read(objects)
 	for ref, e := range w {
-		if ref.Kind.IsPolicy() && !isInReference(ref.Kind) || ref.Kind == catalog.KindBackendAuthorities {
+		if ref.Kind.IsPolicy() && !isInReference(ref.Kind) || ref.Kind == entity.KindBackendAuthorities {
 			all[ref] = e
 		}
 	}
 	for _, sa := range accounts {
-		all.add(&catalog.ServiceAccount{Name: catalog.Name(sa), UID: accountUID(sa)})
+		all.add(&catalog.ServiceAccount{Name: entity.Name(sa), UID: accountUID(sa)})
 	}
 	all.loadOnDemand()
 	return all
 }
 
 // isInReference reports whether the reference decides by policies of the kind, in the form in which the mesh has them.
-func isInReference(kind catalog.Kind) bool {
+func isInReference(kind entity.Kind) bool {
 	switch kind {
-	case catalog.KindTrafficTarget, catalog.KindHTTPRouteGroup, catalog.KindTCPRoute, catalog.KindTrafficSplit, ingressbackend.Kind:
+	case entity.KindTrafficTarget, entity.KindHTTPRouteGroup, entity.KindTCPRoute, entity.KindTrafficSplit, ingressbackend.Kind:
 		return true
 	}
-	return slices.Contains(catalog.RouteKinds(), kind)
+	return slices.Contains(entity.RouteKinds(), kind)
 }
 
 func accountUID(sa identity.ServiceAccount) string { return "uid-of-" + sa.Name }
 
 // endpoints returns the EndpointSlice that Kubernetes would create for a Service.
-func (w State) endpoints(service *catalog.Service) *catalog.EndpointSlice {
-	slice := &catalog.EndpointSlice{Name: Name(service.Name.Namespace, service.Name.Name+"-1"), Service: service.Name, Ports: map[string]uint16{}}
+func (w State) endpoints(service *inventory.Service) *inventory.EndpointSlice {
+	slice := &inventory.EndpointSlice{Name: Name(service.Name.Namespace, service.Name.Name+"-1"), Service: service.Name, Ports: map[string]uint16{}}
 	for _, port := range service.Ports {
 		slice.Ports[port.Name] = cmp.Or(port.TargetPort, webPort)
 	}
 	for _, p := range pods {
-		pod, ok := w[catalog.Ref{Kind: catalog.KindPod, Name: p.name}].(*catalog.Pod)
+		pod, ok := w[entity.Ref{Kind: entity.KindPod, Name: p.name}].(*inventory.Instance)
 		if !ok || p.name.Namespace != service.Name.Namespace || !selects(service.Selector, pod.Labels) {
 			continue
 		}
 		state := pod.Labels[stateLabel]
-		slice.Endpoints = append(slice.Endpoints, catalog.Endpoint{
+		slice.Endpoints = append(slice.Endpoints, inventory.Endpoint{
 			Address: pod.IPs[0], Pod: pod.Name, Ready: state == ready || state == leaving, Terminating: state == terminating,
 		})
 	}
@@ -174,7 +176,7 @@ func changes(from, to State) []catalog.Change {
 	return list
 }
 
-func compareRefs(a, b catalog.Ref) int {
+func compareRefs(a, b entity.Ref) int {
 	return cmp.Or(cmp.Compare(a.Kind, b.Kind), a.Name.Compare(b.Name))
 }
 
@@ -267,7 +269,7 @@ func (l *load) end() []sample {
 
 // end is a port of a pod that may receive a request.
 type end struct {
-	pod  catalog.Name
+	pod  entity.Name
 	port uint16
 	// http is true if its sidecar authorizes requests.
 	http bool

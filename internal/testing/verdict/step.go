@@ -14,6 +14,8 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 const (
@@ -63,7 +65,7 @@ func (n *Network) Step(t reporter, edit []catalog.Change, requests []Request) {
 // try runs a step.
 func (n *Network) try(edit []catalog.Change, requests []Request) *failure {
 	s := step{network: n, edit: edit, before: newOracle(n.State), after: newOracle(n.State.with(edit)), requests: requests}
-	s.divides = !slices.ContainsFunc(edit, func(c catalog.Change) bool { return c.Ref.Kind != catalog.KindTrafficSplit })
+	s.divides = !slices.ContainsFunc(edit, func(c catalog.Change) bool { return c.Ref.Kind != entity.KindTrafficSplit })
 	for _, r := range requests {
 		s.old, s.new = append(s.old, s.before.expect(r)), append(s.new, s.after.expect(r))
 	}
@@ -219,7 +221,7 @@ func (s *step) fitsMixed(sample sample) bool {
 // fitsOpening reports whether an observation is possible while a sidecar opens all destinations outside the mesh, and gets Egresses in the same edit. The
 // listener that passes connections through is ready at once, and those of Egresses when they have their routes.
 func (s *step) fitsOpening(r Request, seen string) bool {
-	ref := catalog.Ref{Kind: catalog.KindSettings}
+	ref := entity.Ref{Kind: entity.KindSettings}
 	before, known := s.before.state[ref].(*catalog.Settings)
 	after, same := s.after.state[ref].(*catalog.Settings)
 	if !known || !same || before.Egress || !after.Egress || before.EgressPolicies || !after.EgressPolicies {
@@ -279,16 +281,16 @@ func (s *step) converge(i int) *failure {
 func (s *step) mixed() []*oracle {
 	before, after := s.before.state, s.after.state
 	var moments []*oracle
-	if s.edits(catalog.KindHTTPRouteGroup) {
+	if s.edits(entity.KindHTTPRouteGroup) {
 		moments = append(moments, newOracle(dividedAs(before, after, s.edit)), newOracle(dividedAs(after, before, s.edit)))
 	}
-	if slices.ContainsFunc(append(catalog.RouteKinds(), catalog.KindReferenceGrant), s.edits) {
+	if slices.ContainsFunc(append(entity.RouteKinds(), entity.KindReferenceGrant), s.edits) {
 		moments = append(moments, newOracle(routedAs(before, after)), newOracle(routedAs(after, before)))
 	}
-	if s.edits(catalog.KindService) || s.edits(catalog.KindEndpointSlice) {
+	if s.edits(entity.KindService) || s.edits(entity.KindEndpointSlice) {
 		moments = append(moments, newOracle(behind(before, after)), newOracle(behind(after, before)))
 	}
-	if s.edits(catalog.KindNamespace) || s.edits(catalog.KindService) {
+	if s.edits(entity.KindNamespace) || s.edits(entity.KindService) {
 		moments = append(moments, newOracle(decodedAs(before, after)), newOracle(decodedAs(after, before)))
 	}
 	return moments
@@ -305,8 +307,8 @@ func decodedAs(w, other State) State {
 				copied.DecodeSlashes = theirs.DecodeSlashes
 				next[ref] = &copied
 			}
-		case *catalog.Service:
-			if theirs, both := other[ref].(*catalog.Service); both {
+		case *inventory.Service:
+			if theirs, both := other[ref].(*inventory.Service); both {
 				copied := *mine
 				copied.DecodeSlashes = theirs.DecodeSlashes
 				next[ref] = &copied
@@ -318,11 +320,11 @@ func decodedAs(w, other State) State {
 
 // routedAs returns the mesh of servers, with the routes of the mesh of clients.
 func routedAs(servers, clients State) State {
-	isRoute := func(ref catalog.Ref) bool {
-		return ref.Kind == catalog.KindReferenceGrant || slices.Contains(catalog.RouteKinds(), ref.Kind)
+	isRoute := func(ref entity.Ref) bool {
+		return ref.Kind == entity.KindReferenceGrant || slices.Contains(entity.RouteKinds(), ref.Kind)
 	}
 	next := servers.with(nil)
-	maps.DeleteFunc(next, func(ref catalog.Ref, _ catalog.Entry) bool { return isRoute(ref) })
+	maps.DeleteFunc(next, func(ref entity.Ref, _ catalog.Entry) bool { return isRoute(ref) })
 	for ref, entry := range clients {
 		if isRoute(ref) {
 			next[ref] = entry
@@ -332,22 +334,22 @@ func routedAs(servers, clients State) State {
 }
 
 // edits reports whether the edit includes objects of a kind.
-func (s *step) edits(kind catalog.Kind) bool {
+func (s *step) edits(kind entity.Kind) bool {
 	return slices.ContainsFunc(s.edit, func(c catalog.Change) bool { return c.Ref.Kind == kind })
 }
 
 // behind returns the mesh with the endpoints of another one.
 func behind(w, other State) State {
 	next := w.with(nil)
-	maps.DeleteFunc(next, func(ref catalog.Ref, _ catalog.Entry) bool {
-		return ref.Kind == catalog.KindEndpointSlice && other[ref] == nil
+	maps.DeleteFunc(next, func(ref entity.Ref, _ catalog.Entry) bool {
+		return ref.Kind == entity.KindEndpointSlice && other[ref] == nil
 	})
 	for ref, entry := range other {
-		if ref.Kind == catalog.KindPod || ref.Kind == catalog.KindEndpointSlice {
+		if ref.Kind == entity.KindPod || ref.Kind == entity.KindEndpointSlice {
 			next[ref] = entry
 		}
-		theirs, ok := entry.(*catalog.Service)
-		if mine, both := w[ref].(*catalog.Service); ok && both {
+		theirs, ok := entry.(*inventory.Service)
+		if mine, both := w[ref].(*inventory.Service); ok && both {
 			copied := *mine
 			copied.Selector = theirs.Selector
 			next[ref] = &copied
@@ -360,7 +362,7 @@ func behind(w, other State) State {
 func dividedAs(servers, clients State, edit []catalog.Change) State {
 	next := servers.with(nil)
 	for _, change := range edit {
-		if change.Ref.Kind != catalog.KindHTTPRouteGroup {
+		if change.Ref.Kind != entity.KindHTTPRouteGroup {
 			continue
 		}
 		seen := change.Ref.Name

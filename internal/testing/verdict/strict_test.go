@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -17,7 +19,7 @@ func TestStrictNamespaceCutsConnections(t *testing.T) {
 	t.Parallel()
 	n := NewNetwork(t)
 	yes := true
-	db := Service("a", "s1", "x", virtualAddress(1).String(), 82, catalog.ProtocolTCPServerFirst)
+	db := Service("a", "s1", "x", virtualAddress(1).String(), 82, inventory.ProtocolTCPServerFirst)
 	db.Ports[0].TargetPort = greetsPort
 	w := podsOnly()
 	for _, e := range []catalog.Entry{
@@ -41,7 +43,7 @@ func TestStrictNamespaceCutsConnections(t *testing.T) {
 	}
 	granted, stranger := open(1), open(3)
 	// A granted connection is drained with the others of the port, so its client reconnects, which must work.
-	n.Reset(t, w.with([]catalog.Change{{Ref: catalog.Ref{Kind: catalog.KindNamespace, Name: Name("a", "")}}}))
+	n.Reset(t, w.with([]catalog.Change{{Ref: entity.Ref{Kind: entity.KindNamespace, Name: Name("a", "")}}}))
 	for name, conn := range map[string]net.Conn{"stranger": stranger, "granted": granted} {
 		if err := conn.SetReadDeadline(time.Now().Add(responseTimeout)); err != nil {
 			t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/envoytest"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 	"github.com/openservicemesh/osm-operator/internal/testing/legacyosm"
@@ -68,9 +69,9 @@ func (n *Network) servePorts(t *testing.T, ports []legacyosm.Port) {
 	t.Helper()
 	entries := []catalog.Entry{&catalog.Settings{Permissive: true}}
 	for _, p := range ports {
-		protocol := catalog.ProtocolTCP
+		protocol := inventory.ProtocolTCP
 		if p.HTTP {
-			protocol = catalog.ProtocolHTTP
+			protocol = inventory.ProtocolHTTP
 		}
 		entries = append(entries, Service(p.Namespace, p.Service, podLabel(p.Pod), p.Address.String(), p.Number, protocol))
 	}

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 // TestTeardown_FailsNoRequest tears meshes down under a load of about 200 allowed requests a second. No request may fail while
@@ -49,7 +51,7 @@ const passedOn = "^cluster.passthrough-outbound.upstream_cx_total$"
 // setTeardown sets the teardown mode of the mesh, and waits for all sidecars.
 func (n *Network) setTeardown(t *testing.T, leaving catalog.Teardown) {
 	t.Helper()
-	settings := *n.State[catalog.Ref{Kind: catalog.KindSettings}].(*catalog.Settings)
+	settings := *n.State[entity.Ref{Kind: entity.KindSettings}].(*catalog.Settings)
 	settings.Teardown = leaving
 	n.Reset(t, n.State.with([]catalog.Change{catalog.Set(&settings)}))
 }
@@ -59,7 +61,7 @@ func (n *Network) setTeardown(t *testing.T, leaving catalog.Teardown) {
 func headless(w State) State {
 	next := w.with(nil)
 	for ref, entry := range w {
-		if service, ok := entry.(*catalog.Service); ok {
+		if service, ok := entry.(*inventory.Service); ok {
 			copied := *service
 			copied.ClusterIPs = nil
 			next[ref] = &copied

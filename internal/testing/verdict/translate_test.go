@@ -14,7 +14,9 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/translate"
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	meshload "github.com/openservicemesh/osm-operator/internal/mesh/load"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 	"github.com/openservicemesh/osm-operator/internal/testing/reference"
@@ -59,7 +61,7 @@ func tally(count map[string]int, r *translate.Result) {
 // translated returns the state after the result of a translation is applied, and what was translated is deleted.
 func translated(t *rapid.T, w State, to func(*meshload.Loaded, translate.Options) *translate.Result) (State, *translate.Result) {
 	o := newOracle(w)
-	loaded := &meshload.Loaded{Catalog: o.catalog, Entries: w.entriesOf(o.reference), Names: map[catalog.Ref]struct{}{}}
+	loaded := &meshload.Loaded{Catalog: o.catalog, Entries: w.entriesOf(o.reference), Names: map[entity.Ref]struct{}{}}
 	for ref := range w {
 		loaded.Names[ref] = struct{}{}
 	}
@@ -189,7 +191,7 @@ func sameShares(a, b map[types.NamespacedName]int) bool {
 // repeats describes which requests the client's sidecar repeats, by the documented meaning of Retries and of the retries of routes.
 func repeats(v *catalog.View, q authz.Request) string {
 	service := v.Service(q.Service)
-	i := slices.IndexFunc(service.Ports, func(p catalog.Port) bool { return p.Number == q.Port })
+	i := slices.IndexFunc(service.Ports, func(p inventory.Port) bool { return p.Number == q.Port })
 	if !service.Ports[i].Protocol.IsHTTP() {
 		return ""
 	}

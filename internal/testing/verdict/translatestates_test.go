@@ -9,6 +9,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -62,12 +64,12 @@ func splitByRequest(t *rapid.T, w State) {
 
 // openServices adds Services with one HTTP port that all clients may call.
 func openServices(t *rapid.T, w State) {
-	settings := *w[catalog.Ref{Kind: catalog.KindSettings}].(*catalog.Settings)
+	settings := *w[entity.Ref{Kind: entity.KindSettings}].(*catalog.Settings)
 	settings.Permissive = true
 	w[settings.Ref()] = &settings
 	for i := range 3 {
-		s := drawService(t, i).(*catalog.Service)
-		s.Ports = []catalog.Port{{Name: "p80", Number: 80, TargetPort: webPort, Protocol: catalog.ProtocolHTTP}}
+		s := drawService(t, i).(*inventory.Service)
+		s.Ports = []inventory.Port{{Name: "p80", Number: 80, TargetPort: webPort, Protocol: inventory.ProtocolHTTP}}
 		w[s.Ref()] = s
 	}
 }
@@ -81,7 +83,7 @@ func routeByRequest(t *rapid.T, w State) {
 			delete(w, ref)
 		}
 	}
-	route := &catalog.HTTPRoute{Kind: catalog.KindHTTPRoute, Name: Name("a", "h1"), Parents: []catalog.RouteParent{{Service: services[0].name}}}
+	route := &catalog.HTTPRoute{Kind: entity.KindHTTPRoute, Name: Name("a", "h1"), Parents: []catalog.RouteParent{{Service: services[0].name}}}
 	for range 2 + below(t, 4, "rules") {
 		rule := catalog.HTTPRouteRule{Backends: []catalog.RouteBackend{{Service: services[below(t, 3, "backend")].name, Port: 80, Weight: 1}}}
 		for range 1 + below(t, 2, "matches") {
@@ -102,28 +104,28 @@ func routeConnections(t *rapid.T, w State) {
 	openServices(t, w)
 	portless := oneIn(t, 3, "no HTTP port")
 	for i := range 3 {
-		s := *w[catalog.Ref{Kind: catalog.KindService, Name: services[i].name}].(*catalog.Service)
-		s.Ports = append(slices.Clone(s.Ports), catalog.Port{Name: "p81", Number: 81, TargetPort: echoPort, Protocol: catalog.ProtocolTCP, TLS: true})
+		s := *w[entity.Ref{Kind: entity.KindService, Name: services[i].name}].(*inventory.Service)
+		s.Ports = append(slices.Clone(s.Ports), inventory.Port{Name: "p81", Number: 81, TargetPort: echoPort, Protocol: inventory.ProtocolTCP, TLS: true})
 		if portless {
 			s.Ports = s.Ports[1:]
 		}
 		w[s.Ref()] = &s
 	}
 	if !oneIn(t, 4, "keep other routes") {
-		maps.DeleteFunc(w, func(_ catalog.Ref, e catalog.Entry) bool {
+		maps.DeleteFunc(w, func(_ entity.Ref, e catalog.Entry) bool {
 			route, ok := e.(*catalog.HTTPRoute)
 			return ok && route.Kind.RoutesConnections()
 		})
 	}
 	backends := []catalog.RouteBackend{{Service: services[below(t, 3, "backend")].name, Weight: 2}, {Service: Name("a", "none"), Weight: 1}}[:1+below(t, 6, "missing")/5]
-	if route, ok := w[catalog.Ref{Kind: catalog.KindHTTPRoute, Name: Name("a", "h1")}].(*catalog.HTTPRoute); ok && oneIn(t, 2, "same backends") {
+	if route, ok := w[entity.Ref{Kind: entity.KindHTTPRoute, Name: Name("a", "h1")}].(*catalog.HTTPRoute); ok && oneIn(t, 2, "same backends") {
 		backends = slices.Clone(route.Rules[len(route.Rules)-1].Backends)
 	}
 	for i := range backends {
 		backends[i].Port, backends[i].Filters = 81, nil
 	}
 	for _, name := range []string{"c1", "c2"}[:1+below(t, 4, "several")/3] {
-		route := drawConnectionRoute(t, catalog.KindGatewayTCPRoute, Name("a", name)).(*catalog.HTTPRoute)
+		route := drawConnectionRoute(t, entity.KindGatewayTCPRoute, Name("a", name)).(*catalog.HTTPRoute)
 		route.Parents = []catalog.RouteParent{{Service: services[0].name, Port: 81}}
 		route.Rules[0].Backends = backends
 		w[route.Ref()] = route
@@ -135,10 +137,10 @@ func routeConnections(t *rapid.T, w State) {
 func completeSplit(w State, split *catalog.TrafficSplit) *catalog.TrafficSplit {
 	s := *split
 	s.Matches = slices.DeleteFunc(slices.Clone(s.Matches), func(name string) bool {
-		return len(s.Matches) > 1 && w[catalog.Ref{Kind: catalog.KindHTTPRouteGroup, Name: catalog.Name{Namespace: s.Name.Namespace, Name: name}}] == nil
+		return len(s.Matches) > 1 && w[entity.Ref{Kind: entity.KindHTTPRouteGroup, Name: entity.Name{Namespace: s.Name.Namespace, Name: name}}] == nil
 	})
 	s.Backends = slices.DeleteFunc(slices.Clone(s.Backends), func(b catalog.SplitBackend) bool {
-		return len(s.Backends) > 1 && w[catalog.Ref{Kind: catalog.KindService, Name: b.Service}] == nil
+		return len(s.Backends) > 1 && w[entity.Ref{Kind: entity.KindService, Name: b.Service}] == nil
 	})
 	return &s
 }
@@ -148,12 +150,12 @@ func addSameRetries(t *rapid.T, w State) {
 	if oneIn(t, 2, "without more retries") {
 		return
 	}
-	first := drawRetry(t, catalog.Name{}).(*retry.Policy)
+	first := drawRetry(t, entity.Name{}).(*retry.Policy)
 	namespace := oneOf([]string{"", "a", "b"}).Draw(t, "namespace of clients")
 	for i, account := range accounts {
 		if namespace == "" || namespace == account.Namespace {
 			r := *first
-			r.Name, r.Source = catalog.Name{Namespace: account.Namespace, Name: fmt.Sprintf("all-%d", i)}, account
+			r.Name, r.Source = entity.Name{Namespace: account.Namespace, Name: fmt.Sprintf("all-%d", i)}, account
 			w[r.Ref()] = &r
 		}
 	}
@@ -192,10 +194,10 @@ func plainRoute(t *rapid.T, w State, route *catalog.HTTPRoute) *catalog.HTTPRout
 		r.Parents[i].Port = 0
 	}
 	port := uint16(80)
-	if service, ok := w[catalog.Ref{Kind: catalog.KindService, Name: r.Parents[0].Service}].(*catalog.Service); ok {
+	if service, ok := w[entity.Ref{Kind: entity.KindService, Name: r.Parents[0].Service}].(*inventory.Service); ok {
 		clone := *service
-		clone.Ports = slices.DeleteFunc(slices.Clone(service.Ports), func(p catalog.Port) bool { return p.Protocol != catalog.ProtocolHTTP })[:min(1, len(service.Ports))]
-		if len(clone.Ports) > 0 && clone.Ports[0].Protocol == catalog.ProtocolHTTP {
+		clone.Ports = slices.DeleteFunc(slices.Clone(service.Ports), func(p inventory.Port) bool { return p.Protocol != inventory.ProtocolHTTP })[:min(1, len(service.Ports))]
+		if len(clone.Ports) > 0 && clone.Ports[0].Protocol == inventory.ProtocolHTTP {
 			port = clone.Ports[0].Number
 			clone.Ports = clone.Ports[:1]
 			w[clone.Ref()] = &clone

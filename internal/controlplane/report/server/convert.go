@@ -8,7 +8,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/loadstats"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/quarantine"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/platform/report"
 )
 
@@ -84,7 +84,7 @@ func Rejections(list []quarantine.Rejection, failures []loadstats.Failure, limit
 	}
 	for _, f := range failures {
 		failure := report.ServerFailure{Cluster: f.Cluster, ServiceAccount: f.Client.String(), Sidecars: f.Sidecars, Since: f.Since.UTC()}
-		if f.Policy != (catalog.Name{}) {
+		if f.Policy != (entity.Name{}) {
 			failure.Policy = f.Policy.String()
 		}
 		result.Failures = append(result.Failures, failure)

@@ -8,8 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/denials"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/platform/report"
 )
 
@@ -21,7 +21,7 @@ func TestDenialsAreServed(t *testing.T) {
 	denied := nothingDenied()
 	thief, web := identity.ServiceAccount{Namespace: "shop", Name: "thief"}, identity.ServiceAccount{Namespace: "shop", Name: "web"}
 	outside, pod := netip.MustParseAddrPort("203.0.113.9:443"), netip.MustParseAddrPort("10.0.0.1:8080")
-	denied.Record(denials.Reporter{Account: thief, Workload: catalog.Workload{Kind: "Deployment", Name: "thief"}},
+	denied.Record(denials.Reporter{Account: thief, Workload: inventory.Workload{Kind: "Deployment", Name: "thief"}},
 		[]denials.Event{{Address: outside, Reason: denials.NoPolicy}, {Address: outside, Reason: denials.NoPolicy}}, true)
 	denied.Record(denials.Reporter{Account: web, IPs: []netip.Addr{pod.Addr()}}, []denials.Event{{Address: pod, Client: thief, Reason: denials.NoPolicy}}, false)
 	var got report.Denials

@@ -23,6 +23,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/quarantine"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
@@ -105,12 +106,12 @@ func (s store) View(_ context.Context, f func(*catalog.View)) error {
 	return nil
 }
 
-func (s store) Policy(_ context.Context, policy catalog.Ref) (status.Policy, error) {
+func (s store) Policy(_ context.Context, policy entity.Ref) (status.Policy, error) {
 	if policy.Name.Name != "known" {
 		return status.Policy{}, status.ErrUnknownPolicy
 	}
 	return status.Policy{
-		Policy: policy, Generation: 7, ChangedAt: moment, Proxies: 3, Acknowledged: 1, Rejected: 1, Pending: []catalog.Name{{Namespace: "a", Name: "p"}},
+		Policy: policy, Generation: 7, ChangedAt: moment, Proxies: 3, Acknowledged: 1, Rejected: 1, Pending: []entity.Name{{Namespace: "a", Name: "p"}},
 	}, nil
 }
 
@@ -195,7 +196,7 @@ func TestDocuments(t *testing.T) {
 		},
 		traces: []status.Trace{
 			{
-				Number: 2, StartedAt: moment, Total: 4, Streams: 1, Open: 1, Pending: []catalog.Name{{Namespace: "a", Name: "p"}},
+				Number: 2, StartedAt: moment, Total: 4, Streams: 1, Open: 1, Pending: []entity.Name{{Namespace: "a", Name: "p"}},
 				Objects: []status.TracedObject{{Ref: policy, Generation: 3, Removed: true}},
 				Stages:  map[status.Stage]time.Duration{status.StagePush: 250 * time.Millisecond},
 			},
@@ -204,7 +205,7 @@ func TestDocuments(t *testing.T) {
 		trust: status.Trust{Bundle: root.CertPEM(), Since: moment},
 		rejections: []quarantine.Rejection{{
 			Policy: policy,
-			Scope:  key, Proxy: catalog.Name{Namespace: "a", Name: "p"}, Type: resourcetype.Routes, Resource: "r", Message: "no", At: moment,
+			Scope:  key, Proxy: entity.Name{Namespace: "a", Name: "p"}, Type: resourcetype.Routes, Resource: "r", Message: "no", At: moment,
 		}},
 		limited: []status.LimitedPolicy{{Policy: policy, ServiceAccounts: []identity.ServiceAccount{{Namespace: "a", Name: "sa"}}, More: 2}},
 	}
@@ -304,7 +305,7 @@ func TestDocuments(t *testing.T) {
 }
 
 // policy is one that is quarantined.
-var policy = catalog.Ref{Kind: catalog.KindTrafficTarget, Name: catalog.Name{Namespace: "a", Name: "t"}}
+var policy = entity.Ref{Kind: entity.KindTrafficTarget, Name: entity.Name{Namespace: "a", Name: "t"}}
 
 // book is what sidecars have reported.
 type book loadstats.Loads
@@ -333,7 +334,7 @@ var key = scope.Key{Identity: identity.ServiceAccount{Namespace: "a", Name: "sa"
 
 func sidecar(pod string, routes status.TypeStatus) status.Proxy {
 	return status.Proxy{
-		Pod: catalog.Name{Namespace: "a", Name: pod}, PodUID: "uid of " + pod, Revision: "osm", Scope: key, ConnectedSince: moment, CertificateExpiry: moment, CertificateIssuer: "g0",
+		Pod: entity.Name{Namespace: "a", Name: pod}, PodUID: "uid of " + pod, Revision: "osm", Scope: key, ConnectedSince: moment, CertificateExpiry: moment, CertificateIssuer: "g0",
 		Types: map[resourcetype.Type]status.TypeStatus{resourcetype.Routes: routes}, ScopeVersions: map[resourcetype.Type]string{resourcetype.Routes: "v"},
 	}
 }

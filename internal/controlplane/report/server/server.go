@@ -17,6 +17,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/quarantine"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/platform/httplimit"
 	"github.com/openservicemesh/osm-operator/internal/platform/report"
 )
@@ -60,7 +61,7 @@ type Store interface {
 	// CompleteEpochs returns the highest epoch of the Envoys that have had their whole configuration, by the UID of the pod.
 	CompleteEpochs() map[string]uint64
 	Trust() status.Trust
-	Policy(ctx context.Context, policy catalog.Ref) (status.Policy, error)
+	Policy(ctx context.Context, policy entity.Ref) (status.Policy, error)
 	Rejections() []quarantine.Rejection
 	LimitedPolicies() []status.LimitedPolicy
 	Traces() []status.Trace
@@ -129,9 +130,9 @@ func Handler(store Store, load Loads, denied Denials, issuer Issuer, access *Acc
 		answer(w, denialsOf(denied.Began(), list, dropped))
 	})
 	mux.HandleFunc("GET "+report.ObjectsPath+"{kind}/{namespace}/{name}", func(w http.ResponseWriter, r *http.Request) {
-		policy := catalog.Ref{
-			Kind: catalog.Kind(r.PathValue("kind")),
-			Name: catalog.Name{Namespace: r.PathValue("namespace"), Name: r.PathValue("name")},
+		policy := entity.Ref{
+			Kind: entity.Kind(r.PathValue("kind")),
+			Name: entity.Name{Namespace: r.PathValue("namespace"), Name: r.PathValue("name")},
 		}
 		found, err := store.Policy(r.Context(), policy)
 		switch {

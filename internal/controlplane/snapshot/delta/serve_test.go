@@ -16,7 +16,7 @@ import (
 	rpc "google.golang.org/genproto/googleapis/rpc/status"
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/quarantine"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 )
 
@@ -79,7 +79,7 @@ func newServing(t *testing.T) *serving {
 		return nil
 	}
 	log := funcr.New(func(_, line string) { s.log = append(s.log, line) }, funcr.Options{})
-	s.stream.Init(&Config{Now: time.Now, Log: log, Metrics: s.metrics}, s, catalog.Name{Namespace: "shop", Name: "cart"}, s.snapshot)
+	s.stream.Init(&Config{Now: time.Now, Log: log, Metrics: s.metrics}, s, entity.Name{Namespace: "shop", Name: "cart"}, s.snapshot)
 	return s
 }
 

@@ -11,7 +11,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/quarantine"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
@@ -42,7 +42,7 @@ type Owner interface {
 type Stream struct {
 	config      *Config
 	owner       Owner
-	pod         catalog.Name
+	pod         entity.Name
 	connectedAt time.Time
 	acks        status.Acknowledgements
 
@@ -80,7 +80,7 @@ type pendingChanges struct {
 }
 
 // Init initializes a Stream. It must be called before any other method.
-func (s *Stream) Init(config *Config, owner Owner, pod catalog.Name, snapshot SharedSnapshot) {
+func (s *Stream) Init(config *Config, owner Owner, pod entity.Name, snapshot SharedSnapshot) {
 	s.config, s.owner, s.pod, s.snapshot = config, owner, pod, snapshot
 	s.connectedAt = config.Now()
 	s.unacknowledgedSince = s.connectedAt

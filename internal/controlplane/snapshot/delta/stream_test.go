@@ -8,7 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 )
 
@@ -23,7 +23,7 @@ type handover struct {
 func newHandover(t *testing.T) *handover {
 	h := &handover{conversation: newConversation(t), now: time.Unix(1_800_000_000, 0)}
 	h.snapshot = &lockedSnapshot{fakeSnapshot: h.conversation.snapshot}
-	h.Init(&Config{Now: func() time.Time { return h.now }, Metrics: NewMetrics(prometheus.NewRegistry())}, nil, catalog.Name{}, h.snapshot)
+	h.Init(&Config{Now: func() time.Time { return h.now }, Metrics: NewMetrics(prometheus.NewRegistry())}, nil, entity.Name{}, h.snapshot)
 	return h
 }
 

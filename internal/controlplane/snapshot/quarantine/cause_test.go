@@ -14,13 +14,14 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
-func ref(name string) catalog.Ref {
-	return catalog.Ref{Kind: catalog.KindTrafficTarget, Name: catalog.Name{Namespace: "a", Name: name}}
+func ref(name string) entity.Ref {
+	return entity.Ref{Kind: entity.KindTrafficTarget, Name: entity.Name{Namespace: "a", Name: name}}
 }
 
 // newHarnessOf returns a harness of one proxy and policies, the oldest first. The resource differs without any of the causes.
@@ -31,7 +32,7 @@ func newHarnessOf(causes []string, policies ...string) *harness {
 		h.policies = append(h.policies, ref(name))
 		h.change(ref(name))
 	}
-	h.hashWithout = func(excluded map[catalog.Ref]struct{}) (resource.Version, bool) {
+	h.hashWithout = func(excluded map[entity.Ref]struct{}) (resource.Version, bool) {
 		for _, cause := range causes {
 			if _, found := excluded[ref(cause)]; found {
 				return resource.Reserved(1), true
@@ -58,8 +59,8 @@ func TestCauseIsQuarantined(t *testing.T) {
 	if h.Rejections() != nil || h.Quarantine.Policies(scope.Key{}) != nil {
 		t.Error("something is quarantined at first")
 	}
-	h.HandleNACK(scope.Key{}, RejectedResource{Type: resourcetype.Routes, Name: "r", Message: "no"}, Proxy{Pod: catalog.Name{Namespace: "a", Name: "one"}})
-	want := []Rejection{{Policy: ref("second"), Proxy: catalog.Name{Namespace: "a", Name: "one"}, Type: resourcetype.Routes, Resource: "r", Message: "no", At: h.now}}
+	h.HandleNACK(scope.Key{}, RejectedResource{Type: resourcetype.Routes, Name: "r", Message: "no"}, Proxy{Pod: entity.Name{Namespace: "a", Name: "one"}})
+	want := []Rejection{{Policy: ref("second"), Proxy: entity.Name{Namespace: "a", Name: "one"}, Type: resourcetype.Routes, Resource: "r", Message: "no", At: h.now}}
 	if diff := cmp.Diff(want, h.Rejections()); diff != "" || calls != 1 || h.rebuilt != 1 {
 		t.Errorf("%d calls, and %d scopes are built (-want +got):\n%s", calls, h.rebuilt, diff)
 	}
@@ -69,7 +70,7 @@ func TestCauseIsQuarantined(t *testing.T) {
 	if got := testutil.ToFloat64(h.metrics.quarantined); got != 1 {
 		t.Errorf("the metric has %v policies, want 1", got)
 	}
-	if got := testutil.ToFloat64(h.metrics.rejections.WithLabelValues(string(catalog.KindTrafficTarget))); got != 1 {
+	if got := testutil.ToFloat64(h.metrics.rejections.WithLabelValues(string(entity.KindTrafficTarget))); got != 1 {
 		t.Errorf("the metric has %v rejections, want 1", got)
 	}
 	registry := prometheus.NewRegistry()
@@ -87,12 +88,12 @@ func TestCauseIsQuarantined(t *testing.T) {
 
 // TestCauseOfAMissingResource checks for which kinds of policies a resource that does not exist without one shows that it is the cause.
 func TestCauseOfAMissingResource(t *testing.T) {
-	for kind, want := range map[catalog.Kind]bool{catalog.KindTrafficTarget: false, catalog.KindTrafficSplit: true, catalog.KindBackendTLSPolicy: true} {
+	for kind, want := range map[entity.Kind]bool{entity.KindTrafficTarget: false, entity.KindTrafficSplit: true, entity.KindBackendTLSPolicy: true} {
 		h := newHarnessOf(nil)
-		policy := catalog.Ref{Kind: kind, Name: catalog.Name{Namespace: "a", Name: "p"}}
+		policy := entity.Ref{Kind: kind, Name: entity.Name{Namespace: "a", Name: "p"}}
 		h.change(policy)
-		h.policies = []catalog.Ref{policy}
-		h.hashWithout = func(map[catalog.Ref]struct{}) (resource.Version, bool) { return resource.Reserved(1), false }
+		h.policies = []entity.Ref{policy}
+		h.hashWithout = func(map[entity.Ref]struct{}) (resource.Version, bool) { return resource.Reserved(1), false }
 		if h.reject("r", "one"); (len(h.Rejections()) == 1) != want {
 			t.Errorf("a %s is quarantined is %t", kind, !want)
 		}
@@ -152,7 +153,7 @@ func TestStartup(t *testing.T) {
 		h.change(ref("old"))
 		h.MarkSynced(h.now.Add(time.Minute))
 		h.change(ref("new"))
-		h.policies, h.hashWithout = []catalog.Ref{ref("old"), ref("new")}, newHarnessOf(test.causes).hashWithout
+		h.policies, h.hashWithout = []entity.Ref{ref("old"), ref("new")}, newHarnessOf(test.causes).hashWithout
 		h.reject("r", "one")
 		if got := h.quarantined(); !slices.Equal(got, test.atOnce) {
 			t.Errorf("%s: %v are quarantined at once, want %v", name, got, test.atOnce)

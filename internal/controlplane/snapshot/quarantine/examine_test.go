@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
@@ -23,13 +23,13 @@ func (h *harness) isExamined(key scope.Key, name string) bool {
 
 // rejectIn rejects a resource of a scope.
 func (h *harness) rejectIn(key scope.Key, name string) {
-	h.HandleNACK(key, RejectedResource{Type: resourcetype.Routes, Name: name}, Proxy{Pod: catalog.Name{Namespace: "a", Name: "one"}})
+	h.HandleNACK(key, RejectedResource{Type: resourcetype.Routes, Name: name}, Proxy{Pod: entity.Name{Namespace: "a", Name: "one"}})
 }
 
 // TestNACKsOfOneResource checks which NACKs are about the same resource, and that each proxy counts once.
 func TestNACKsOfOneResource(t *testing.T) {
 	h := newHarness(3)
-	proxy := Proxy{Pod: catalog.Name{Namespace: "a", Name: "one"}}
+	proxy := Proxy{Pod: entity.Name{Namespace: "a", Name: "one"}}
 	resources := []RejectedResource{
 		{Type: resourcetype.Routes, Name: "r"}, {Type: resourcetype.Routes, Name: "s"}, {Type: resourcetype.Clusters, Name: "r"}, {Type: resourcetype.Routes, Name: "r", Hash: resource.Reserved(1)},
 	}

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
@@ -25,7 +25,7 @@ type Answers struct {
 
 // Proxy is a proxy that sends NACKs. The Envoys of a pod differ by their epoch.
 type Proxy struct {
-	Pod   catalog.Name
+	Pod   entity.Name
 	Epoch uint64
 }
 

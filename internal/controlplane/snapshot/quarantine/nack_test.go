@@ -10,6 +10,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
@@ -21,13 +22,13 @@ type fakeScopes struct {
 	rebuilt  int
 	outdated map[string]bool
 	// policies are those of the scope, and trial is called for each trial.
-	policies []catalog.Ref
+	policies []entity.Ref
 	trial    func()
 	// hashWithout returns the hash of the resource without policies; nil if it is always the same.
-	hashWithout func(excluded map[catalog.Ref]struct{}) (resource.Version, bool)
+	hashWithout func(excluded map[entity.Ref]struct{}) (resource.Version, bool)
 }
 
-var policy = catalog.Ref{Kind: catalog.KindTrafficTarget, Name: catalog.Name{Namespace: "a", Name: "t"}}
+var policy = entity.Ref{Kind: entity.KindTrafficTarget, Name: entity.Name{Namespace: "a", Name: "t"}}
 
 func (f *fakeScopes) IsCurrent(_ scope.Key, r RejectedResource) bool { return !f.outdated[r.Name] }
 
@@ -35,9 +36,9 @@ func (f *fakeScopes) Answers(_ scope.Key, rejecting []Proxy) Answers {
 	return Answers{Rejected: len(rejecting), Accepted: f.accepted, Pending: f.proxies - f.accepted - len(rejecting)}
 }
 
-func (f *fakeScopes) Policies(scope.Key) []catalog.Ref { return f.policies }
+func (f *fakeScopes) Policies(scope.Key) []entity.Ref { return f.policies }
 
-func (f *fakeScopes) HashWithout(_ scope.Key, excluded map[catalog.Ref]struct{}, _ resourcetype.Type, _ string) (resource.Version, bool) {
+func (f *fakeScopes) HashWithout(_ scope.Key, excluded map[entity.Ref]struct{}, _ resourcetype.Type, _ string) (resource.Version, bool) {
 	f.trial()
 	if f.hashWithout != nil {
 		return f.hashWithout(excluded)
@@ -58,7 +59,7 @@ type harness struct {
 }
 
 func newHarness(proxies int) *harness {
-	h := &harness{fakeScopes: &fakeScopes{proxies: proxies, outdated: map[string]bool{}, policies: []catalog.Ref{policy}, trial: func() {}}, now: time.Unix(0, 0)}
+	h := &harness{fakeScopes: &fakeScopes{proxies: proxies, outdated: map[string]bool{}, policies: []entity.Ref{policy}, trial: func() {}}, now: time.Unix(0, 0)}
 	h.Quarantine = New(Config{
 		Scopes: h.fakeScopes, Log: logr.Discard(), Metrics: prometheus.NewRegistry(), Now: func() time.Time { return h.now },
 		RunAfter: func(after time.Duration, f func()) { h.timers, h.after = append(h.timers, f), after },
@@ -68,12 +69,12 @@ func newHarness(proxies int) *harness {
 	return h
 }
 
-func (h *harness) change(policy catalog.Ref) {
+func (h *harness) change(policy entity.Ref) {
 	h.RecordChange(catalog.Change{Ref: policy, Entry: &catalog.TrafficTarget{Name: policy.Name}})
 }
 
 func (h *harness) reject(resourceName, proxy string) {
-	h.HandleNACK(scope.Key{}, RejectedResource{Type: resourcetype.Routes, Name: resourceName}, Proxy{Pod: catalog.Name{Namespace: "a", Name: proxy}})
+	h.HandleNACK(scope.Key{}, RejectedResource{Type: resourcetype.Routes, Name: resourceName}, Proxy{Pod: entity.Name{Namespace: "a", Name: proxy}})
 }
 
 // fire lets time pass and runs the timers.
@@ -169,7 +170,7 @@ func TestMinorityGrows(t *testing.T) {
 func TestSlowTrialsPause(t *testing.T) {
 	h := newHarness(1)
 	for i := range 9 {
-		other := catalog.Ref{Kind: catalog.KindTrafficTarget, Name: catalog.Name{Namespace: "a", Name: fmt.Sprint("t", i)}}
+		other := entity.Ref{Kind: entity.KindTrafficTarget, Name: entity.Name{Namespace: "a", Name: fmt.Sprint("t", i)}}
 		h.policies = append(h.policies, other)
 		h.change(other)
 	}

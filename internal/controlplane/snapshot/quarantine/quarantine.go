@@ -10,7 +10,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/timeshare"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
@@ -23,10 +23,10 @@ type Scopes interface {
 	// have answered everything.
 	Answers(key scope.Key, rejecting []Proxy) Answers
 	// Policies returns the policies that the scope was built from.
-	Policies(key scope.Key) []catalog.Ref
+	Policies(key scope.Key) []entity.Ref
 	// HashWithout returns the hash of a resource of the scope without some policies, which include the quarantined ones. It returns false if the
 	// resource does not exist then, and the present hash if it cannot be marshalled.
-	HashWithout(key scope.Key, policies map[catalog.Ref]struct{}, t resourcetype.Type, name string) (resource.Version, bool)
+	HashWithout(key scope.Key, policies map[entity.Ref]struct{}, t resourcetype.Type, name string) (resource.Version, bool)
 	// Rebuild builds the scope after a change of its quarantined policies and pushes the difference.
 	Rebuild(key scope.Key)
 }
@@ -45,7 +45,7 @@ type Config struct {
 type Quarantine struct {
 	config  Config
 	metrics *metrics
-	records map[catalog.Ref]policyRecord
+	records map[entity.Ref]policyRecord
 	// synced is true after the initial sync, and sequence counts policy changes since.
 	synced   bool
 	sequence uint64
@@ -62,7 +62,7 @@ type Quarantine struct {
 func New(config Config) *Quarantine {
 	return &Quarantine{
 		config: config, metrics: newMetrics(config.Metrics),
-		records: map[catalog.Ref]policyRecord{}, scopes: map[scope.Key]*scopeQuarantine{},
+		records: map[entity.Ref]policyRecord{}, scopes: map[scope.Key]*scopeQuarantine{},
 		shares: timeshare.New(timeshare.Limits{Burst: examinationBurst, Percent: examinationPercent, MaxWait: examinationWait}),
 	}
 }
@@ -177,20 +177,20 @@ func (q *Quarantine) examine(key scope.Key, s *scopeQuarantine, n *nack) (retryA
 // differsWithout reports whether a resource differs without a policy. A resource that does not exist then is not rejected either,
 // but that does not make the policy the cause, unless it is a TrafficSplit or a BackendTLSPolicy: a permission does not determine the content of the
 // resources of a destination.
-func (q *Quarantine) differsWithout(key scope.Key, s *scopeQuarantine, policy catalog.Ref, r RejectedResource) bool {
+func (q *Quarantine) differsWithout(key scope.Key, s *scopeQuarantine, policy entity.Ref, r RejectedResource) bool {
 	excluded := maps.Clone(s.policies)
 	if excluded == nil {
-		excluded = map[catalog.Ref]struct{}{}
+		excluded = map[entity.Ref]struct{}{}
 	}
 	excluded[policy] = struct{}{}
 	hash, exists := q.config.Scopes.HashWithout(key, excluded, r.Type, r.Name)
 	if !exists {
-		return policy.Kind == catalog.KindTrafficSplit || policy.Kind == catalog.KindBackendTLSPolicy
+		return policy.Kind == entity.KindTrafficSplit || policy.Kind == entity.KindBackendTLSPolicy
 	}
 	return hash != r.Hash
 }
 
-func (q *Quarantine) quarantine(key scope.Key, policy catalog.Ref, n *nack) {
+func (q *Quarantine) quarantine(key scope.Key, policy entity.Ref, n *nack) {
 	proxy := n.proxies[0].Pod
 	q.Add(Rejection{
 		Policy: policy, Scope: key, Proxy: proxy, Type: n.Type, Resource: n.Name, Message: n.Message, At: q.config.Now(),

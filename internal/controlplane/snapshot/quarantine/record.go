@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
@@ -15,10 +16,10 @@ const maxUnusedRejections = 1024
 
 // Rejection is a policy that is quarantined for one scope because a proxy rejected a resource built from it.
 type Rejection struct {
-	Policy catalog.Ref
+	Policy entity.Ref
 	Scope  scope.Key
 	// Proxy is the pod whose sidecar sent the NACK.
-	Proxy catalog.Name
+	Proxy entity.Name
 	// Type and Resource name the rejected resource.
 	Type     resourcetype.Type
 	Resource string
@@ -29,7 +30,7 @@ type Rejection struct {
 
 // policyRecord orders policies by age.
 type policyRecord struct {
-	ref catalog.Ref
+	ref entity.Ref
 	// sequence numbers the changes since the initial sync; 0 for policies that existed then.
 	sequence uint64
 	created  time.Time
@@ -42,8 +43,8 @@ func (r policyRecord) compare(other policyRecord) int {
 // scopeQuarantine is the state of one scope.
 type scopeQuarantine struct {
 	// policies is the set of rejections' keys. It is replaced, never modified: views of the catalog use it.
-	policies   map[catalog.Ref]struct{}
-	rejections map[catalog.Ref]Rejection
+	policies   map[entity.Ref]struct{}
+	rejections map[entity.Ref]Rejection
 	// unresolved has resources that are rejected whichever policy is quarantined, with the newest policy at that time. They are
 	// examined again when there is a newer policy.
 	unresolved map[resourceID]policyRecord
@@ -89,7 +90,7 @@ func (q *Quarantine) RecordChange(change catalog.Change) (released bool) {
 }
 
 // Policies returns the policies that a scope must be built without. The caller must not modify the map.
-func (q *Quarantine) Policies(key scope.Key) map[catalog.Ref]struct{} {
+func (q *Quarantine) Policies(key scope.Key) map[entity.Ref]struct{} {
 	if s := q.scopes[key]; s != nil {
 		return s.policies
 	}
@@ -104,7 +105,7 @@ func (q *Quarantine) Add(r Rejection) {
 }
 
 // Release ends the quarantine of a policy for one scope. The caller rebuilds the scope.
-func (q *Quarantine) Release(key scope.Key, policy catalog.Ref) {
+func (q *Quarantine) Release(key scope.Key, policy entity.Ref) {
 	s := q.scope(key)
 	delete(s.rejections, policy)
 	s.updatePolicies()
@@ -137,7 +138,7 @@ func (q *Quarantine) DropScope(key scope.Key) {
 func (q *Quarantine) scope(key scope.Key) *scopeQuarantine {
 	s := q.scopes[key]
 	if s == nil {
-		s = &scopeQuarantine{rejections: map[catalog.Ref]Rejection{}, unresolved: map[resourceID]policyRecord{}}
+		s = &scopeQuarantine{rejections: map[entity.Ref]Rejection{}, unresolved: map[resourceID]policyRecord{}}
 		q.scopes[key] = s
 	}
 	return s
@@ -154,7 +155,7 @@ func (s *scopeQuarantine) remove(n *nack) {
 }
 
 func (s *scopeQuarantine) updatePolicies() {
-	s.policies = make(map[catalog.Ref]struct{}, len(s.rejections))
+	s.policies = make(map[entity.Ref]struct{}, len(s.rejections))
 	for ref := range s.rejections {
 		s.policies[ref] = struct{}{}
 	}
@@ -187,7 +188,7 @@ func (q *Quarantine) list() []Rejection {
 }
 
 // newestFirst returns the records of policies, sorted.
-func (q *Quarantine) newestFirst(policies []catalog.Ref) []policyRecord {
+func (q *Quarantine) newestFirst(policies []entity.Ref) []policyRecord {
 	list := make([]policyRecord, 0, len(policies))
 	for _, ref := range policies {
 		if record, ok := q.records[ref]; ok {

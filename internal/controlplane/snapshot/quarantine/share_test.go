@@ -10,6 +10,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
@@ -23,7 +24,7 @@ type slowScopes struct {
 	spent map[string]time.Duration
 }
 
-func (s *slowScopes) HashWithout(key scope.Key, _ map[catalog.Ref]struct{}, _ resourcetype.Type, _ string) (resource.Version, bool) {
+func (s *slowScopes) HashWithout(key scope.Key, _ map[entity.Ref]struct{}, _ resourcetype.Type, _ string) (resource.Version, bool) {
 	const trial = 30 * time.Millisecond
 	*s.now = s.now.Add(trial)
 	s.spent[key.Identity.Namespace] += trial
@@ -46,14 +47,14 @@ func TestRejectionsOfOneNamespaceLeaveTimeForOthers(t *testing.T) {
 		RunAfter: func(after time.Duration, f func()) { timers = append(timers, timer{now.Add(after), f}) },
 	})
 	for i := range 16 {
-		ref := catalog.Ref{Kind: catalog.KindTrafficTarget, Name: catalog.Name{Namespace: "a", Name: fmt.Sprint(i)}}
+		ref := entity.Ref{Kind: entity.KindTrafficTarget, Name: entity.Name{Namespace: "a", Name: fmt.Sprint(i)}}
 		scopes.policies = append(scopes.policies, ref)
 		q.RecordChange(catalog.Change{Ref: ref, Entry: &catalog.TrafficTarget{Name: ref.Name}})
 	}
 	q.MarkSynced(now)
 	reject := func(namespace, account, name string) {
 		q.HandleNACK(scope.Key{Identity: identity.ServiceAccount{Namespace: namespace, Name: account}},
-			RejectedResource{Type: resourcetype.Routes, Name: name}, Proxy{Pod: catalog.Name{Namespace: namespace, Name: account}})
+			RejectedResource{Type: resourcetype.Routes, Name: name}, Proxy{Pod: entity.Name{Namespace: namespace, Name: account}})
 	}
 	for round := 0; now.Sub(began) < time.Minute; round++ {
 		if round%10 == 0 {

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
@@ -20,7 +20,7 @@ const (
 
 // suspect is a quarantined policy that may not be the cause.
 type suspect struct {
-	policy catalog.Ref
+	policy entity.Ref
 	// id is the resource whose rejection quarantined it.
 	id resourceID
 }

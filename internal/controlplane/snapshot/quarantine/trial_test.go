@@ -10,13 +10,14 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
 // rejectVersion rejects the version of a resource without some policies.
 func (h *harness) rejectVersion(without uint64) {
-	h.HandleNACK(scope.Key{}, RejectedResource{Type: resourcetype.Routes, Name: "r", Hash: resource.Reserved(without)}, Proxy{Pod: catalog.Name{Namespace: "a", Name: "one"}})
+	h.HandleNACK(scope.Key{}, RejectedResource{Type: resourcetype.Routes, Name: "r", Hash: resource.Reserved(without)}, Proxy{Pod: entity.Name{Namespace: "a", Name: "one"}})
 }
 
 // newTrialHarness quarantines the policies b and a because of one resource, whose version is the number of quarantined policies. The proxy accepts it then.
@@ -25,7 +26,7 @@ func newTrialHarness(t *testing.T) (h *harness, log *[]string) {
 	h = newHarnessOf(nil, "a", "b")
 	log = &[]string{}
 	h.config.Log = funcr.New(func(_, line string) { *log = append(*log, line) }, funcr.Options{})
-	h.hashWithout = func(excluded map[catalog.Ref]struct{}) (resource.Version, bool) {
+	h.hashWithout = func(excluded map[entity.Ref]struct{}) (resource.Version, bool) {
 		return resource.Reserved(uint64(len(excluded))), true
 	}
 	h.rejectVersion(0)

@@ -4,7 +4,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
 // maxFollowed is how many unanswered batches one stream follows.
@@ -108,10 +108,10 @@ func (f *Follower) Close(now time.Time) {
 }
 
 // PendingPods collects the pods that have not answered, for each incomplete trace.
-type PendingPods map[*BatchTrace][]catalog.Name
+type PendingPods map[*BatchTrace][]entity.Name
 
 // Add adds a pod to the traces that its stream has not answered.
-func (p PendingPods) Add(pod catalog.Name, f *Follower) {
+func (p PendingPods) Add(pod entity.Name, f *Follower) {
 	for _, b := range f.followed {
 		if list, open := p[b.trace]; open {
 			p[b.trace] = append(list, pod)

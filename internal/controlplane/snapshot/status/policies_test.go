@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
 // pendingAt returns a Counter of proxies that are pending.
@@ -15,7 +16,7 @@ func pendingAt(names ...string) Counter {
 	return func(status *Policy) {
 		status.Proxies = len(names)
 		for _, name := range names {
-			status.Pending = append(status.Pending, catalog.Name{Namespace: "shop", Name: name})
+			status.Pending = append(status.Pending, entity.Name{Namespace: "shop", Name: name})
 		}
 	}
 }
@@ -23,7 +24,7 @@ func pendingAt(names ...string) Counter {
 // TestStatusOfAPolicy follows one policy from its change to the last answer.
 func TestStatusOfAPolicy(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
-	ref := catalog.Ref{Kind: catalog.KindTrafficTarget, Name: catalog.Name{Namespace: "shop", Name: "t"}}
+	ref := entity.Ref{Kind: entity.KindTrafficTarget, Name: entity.Name{Namespace: "shop", Name: "t"}}
 	policy := &catalog.TrafficTarget{Name: ref.Name}
 	p := NewPolicies()
 	status := func(count Counter) Policy {
@@ -35,12 +36,12 @@ func TestStatusOfAPolicy(t *testing.T) {
 		return got
 	}
 	p.RecordGeneration(catalog.Change{Ref: ref, Entry: policy, Generation: 1})
-	p.SetChanged([]catalog.Ref{ref}, now)
+	p.SetChanged([]entity.Ref{ref}, now)
 	if _, err := p.Status(ref, now, pendingAt()); !errors.Is(err, ErrUnknownPolicy) || len(p.incomplete) > 0 {
 		t.Errorf("before the first change: %v, and %v are incomplete", err, p.incomplete)
 	}
 	p.RecordChange(catalog.Change{Ref: ref, Entry: policy, Generation: 3})
-	p.SetChanged([]catalog.Ref{ref}, now)
+	p.SetChanged([]entity.Ref{ref}, now)
 	if got := status(pendingAt("b", "a", "b")); got.Generation != 3 || !got.ChangedAt.Equal(now) || !got.CompletedAt.IsZero() || got.Proxies != 3 || len(got.Pending) != 2 || got.Pending[0].Name != "a" {
 		t.Errorf("after a change: %+v", got)
 	}
@@ -65,7 +66,7 @@ func TestStatusOfAPolicy(t *testing.T) {
 			t.Errorf("after the last answer: %+v", got)
 		}
 	}
-	p.SetChanged([]catalog.Ref{ref}, now)
+	p.SetChanged([]entity.Ref{ref}, now)
 	p.RecordChange(catalog.Change{Ref: ref})
 	if _, err := p.Status(ref, now, pendingAt()); !errors.Is(err, ErrUnknownPolicy) {
 		t.Errorf("after its removal: %v", err)
@@ -77,7 +78,7 @@ func TestStatusOfAPolicy(t *testing.T) {
 
 // TestNamedPodsAreBounded checks that a status names the first pods.
 func TestNamedPodsAreBounded(t *testing.T) {
-	ref := catalog.Ref{Kind: catalog.KindTrafficTarget, Name: catalog.Name{Namespace: "shop", Name: "t"}}
+	ref := entity.Ref{Kind: entity.KindTrafficTarget, Name: entity.Name{Namespace: "shop", Name: "t"}}
 	p := NewPolicies()
 	p.RecordChange(catalog.Change{Ref: ref, Entry: &catalog.TrafficTarget{}})
 	var names []string

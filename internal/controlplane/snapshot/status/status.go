@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
@@ -20,7 +21,7 @@ const maxListedPods = 20
 
 // Policy is the status of the current version of a policy at the connected proxies.
 type Policy struct {
-	Policy catalog.Ref
+	Policy entity.Ref
 	// Generation is that of the object; 0 if it is not known.
 	Generation int64
 	// ChangedAt is when the current version reached the scopes.
@@ -31,14 +32,14 @@ type Policy struct {
 	// CompletedAt is when no proxy was pending for the first time; zero until then. Its resolution is one second.
 	CompletedAt time.Time
 	// Pending lists the pods of pending proxies, sorted, at most 20.
-	Pending []catalog.Name
+	Pending []entity.Name
 }
 
 // Policies records the versions of policies. It belongs to the Store's goroutine.
 type Policies struct {
-	known map[catalog.Ref]policyVersion
+	known map[entity.Ref]policyVersion
 	// incomplete has the policies that may have pending proxies.
-	incomplete map[catalog.Ref]struct{}
+	incomplete map[entity.Ref]struct{}
 }
 
 type policyVersion struct {
@@ -48,7 +49,7 @@ type policyVersion struct {
 
 // NewPolicies returns an empty record.
 func NewPolicies() *Policies {
-	return &Policies{known: map[catalog.Ref]policyVersion{}, incomplete: map[catalog.Ref]struct{}{}}
+	return &Policies{known: map[entity.Ref]policyVersion{}, incomplete: map[entity.Ref]struct{}{}}
 }
 
 // RecordChange records a change that modifies, adds or removes a policy. SetChanged must follow when it has reached the scopes.
@@ -69,7 +70,7 @@ func (p *Policies) RecordGeneration(change catalog.Change) {
 }
 
 // SetChanged records when changes of policies have reached the scopes: the streams were notified of them.
-func (p *Policies) SetChanged(policies []catalog.Ref, now time.Time) {
+func (p *Policies) SetChanged(policies []entity.Ref, now time.Time) {
 	for _, policy := range policies {
 		if version, ok := p.known[policy]; ok {
 			version.changedAt = now
@@ -83,7 +84,7 @@ func (p *Policies) SetChanged(policies []catalog.Ref, now time.Time) {
 type Counter func(status *Policy)
 
 // Status returns the status of a policy. The error is ErrUnknownPolicy.
-func (p *Policies) Status(policy catalog.Ref, now time.Time, count Counter) (Policy, error) {
+func (p *Policies) Status(policy entity.Ref, now time.Time, count Counter) (Policy, error) {
 	version, known := p.known[policy]
 	if !known {
 		return Policy{}, fmt.Errorf("%w: %s %s", ErrUnknownPolicy, policy.Kind, policy.Name)
@@ -95,7 +96,7 @@ func (p *Policies) Status(policy catalog.Ref, now time.Time, count Counter) (Pol
 		p.known[policy] = version
 	}
 	status.CompletedAt = version.completed
-	slices.SortFunc(status.Pending, catalog.Name.Compare)
+	slices.SortFunc(status.Pending, entity.Name.Compare)
 	status.Pending = slices.Compact(status.Pending)
 	status.Pending = status.Pending[:min(len(status.Pending), maxListedPods)]
 	return status, nil
@@ -112,7 +113,7 @@ func (p *Policies) UpdateCompleted(now time.Time, count Counter) {
 
 // Proxy is the status of a connected proxy.
 type Proxy struct {
-	Pod    catalog.Name
+	Pod    entity.Name
 	PodUID string
 	// Revision is the MeshRevision whose injector added the sidecar; empty if unknown.
 	Revision string
@@ -193,7 +194,7 @@ func (t TypeStatus) IsAwaitingAnswer() bool { return t.Sent > t.Acknowledged+t.R
 
 // LimitedPolicy is a policy that is not complete in the configuration of some proxies, because of authz.MaxRoutes.
 type LimitedPolicy struct {
-	Policy catalog.Ref
+	Policy entity.Ref
 	// ServiceAccounts are the first service accounts of these proxies, sorted. It is empty for a policy that all clients share.
 	ServiceAccounts []identity.ServiceAccount
 	// More is the number of further service accounts.

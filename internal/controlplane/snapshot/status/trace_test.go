@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
 // batchPlay has a tracer at a time, and a batch that it traces.
@@ -38,7 +39,7 @@ func (p *batchPlay) at(seconds int) time.Time {
 func (p *batchPlay) report(followers ...*Follower) Trace {
 	traces := p.tracer.List(func(pending PendingPods) {
 		for i, f := range followers {
-			pending.Add(catalog.Name{Namespace: "shop", Name: fmt.Sprint("pod-", len(followers)-i)}, f)
+			pending.Add(entity.Name{Namespace: "shop", Name: fmt.Sprint("pod-", len(followers)-i)}, f)
 		}
 	})
 	return traces[len(traces)-1]
@@ -80,7 +81,7 @@ func TestAnswersOfStreams(t *testing.T) {
 	}
 	got := p.report(all...)
 	want := Trace{
-		Number: 1, StartedAt: p.start, Streams: 5, Acknowledged: 2, Rejected: 1, Disconnected: 1, Open: 1, Pending: []catalog.Name{{Namespace: "shop", Name: "pod-1"}},
+		Number: 1, StartedAt: p.start, Streams: 5, Acknowledged: 2, Rejected: 1, Disconnected: 1, Open: 1, Pending: []entity.Name{{Namespace: "shop", Name: "pod-1"}},
 		Stages: map[Stage]time.Duration{StageIngest: 0, StageQueue: 0, StageCatalog: 0, StageScope: 0, StageEnvoy: 0, StagePush: 7 * time.Second, StageAcknowledge: 7 * time.Second},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -135,7 +136,7 @@ func TestStreamWithoutAResponse(t *testing.T) {
 	f.Notified(p.trace, p.at(1))
 	f.MarkSynced()
 	complete := PendingPods{}
-	if complete.Add(catalog.Name{}, f); len(complete) > 0 {
+	if complete.Add(entity.Name{}, f); len(complete) > 0 {
 		t.Errorf("%v are pending", complete)
 	}
 	f.Answered(time.Time{}, p.at(9))
@@ -198,7 +199,7 @@ func TestStagesOfABatch(t *testing.T) {
 func TestBeginOfATrace(t *testing.T) {
 	queued := time.Unix(1_800_000_000, 0)
 	change := func(name string, received time.Time) catalog.Change {
-		return catalog.Change{Ref: catalog.Ref{Name: catalog.Name{Name: name}}, Generation: 7, Received: received}
+		return catalog.Change{Ref: entity.Ref{Name: entity.Name{Name: name}}, Generation: 7, Received: received}
 	}
 	many := func(n int) (list []catalog.Change) {
 		for i := range n {

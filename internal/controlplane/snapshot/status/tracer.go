@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
 // Limits of traces.
@@ -25,7 +26,7 @@ const (
 
 // TracedObject is an object of a batch.
 type TracedObject struct {
-	Ref catalog.Ref
+	Ref entity.Ref
 	// Generation is that of the object; 0 if it is not known.
 	Generation int64
 	Removed    bool
@@ -50,7 +51,7 @@ type Trace struct {
 	// Duration is the time from StartedAt to the answer of the last stream; 0 while a stream is Open.
 	Duration time.Duration
 	// Pending lists pods of Open streams, sorted, at most 20.
-	Pending []catalog.Name
+	Pending []entity.Name
 }
 
 // Tracer keeps the traces of the latest batches. Begin and Finish belong to the Store's goroutine; List is safe for concurrent
@@ -154,10 +155,10 @@ func (r *Tracer) latest() []*BatchTrace {
 }
 
 func isPolicy(o TracedObject) bool {
-	return o.Ref.Kind.IsPolicy() || o.Ref.Kind == catalog.KindSettings
+	return o.Ref.Kind.IsPolicy() || o.Ref.Kind == entity.KindSettings
 }
 
-func (t *BatchTrace) report(pending []catalog.Name) Trace {
+func (t *BatchTrace) report(pending []entity.Name) Trace {
 	report := Trace{
 		Number: t.number, StartedAt: t.startedAt, Objects: t.objects, Total: t.total, Scopes: t.scopes, Resources: t.resources, Streams: t.streams,
 		Rejected: int(t.rejected.Load()), Disconnected: int(t.disconnected.Load()), Skipped: int(t.skipped.Load()),
@@ -172,7 +173,7 @@ func (t *BatchTrace) report(pending []catalog.Name) Trace {
 			report.Stages[stage] = spent
 		}
 	}
-	slices.SortFunc(pending, catalog.Name.Compare)
+	slices.SortFunc(pending, entity.Name.Compare)
 	report.Pending = pending[:min(len(pending), maxListedPods)]
 	return report
 }

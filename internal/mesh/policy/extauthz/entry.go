@@ -4,22 +4,24 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 // Kind is the kind of the policies.
-const Kind catalog.Kind = "ExternalAuthorization"
+const Kind entity.Kind = "ExternalAuthorization"
 
 // Policy makes a server decide about inbound HTTP requests to some pods (policy.openservicemesh.io). It only denies:
 // leaving it out would allow more, so no view excludes it, and it is never quarantined.
 type Policy struct {
-	Name    catalog.Name
+	Name    entity.Name
 	Created time.Time
 	// Selector selects pods by their labels; empty selects all pods of the namespace. In the namespace of the mesh it selects pods of all
 	// namespaces.
 	Selector map[string]string
 	// Service names the ExtensionService. If it cannot be used, the server never answers.
-	Service catalog.Name
+	Service entity.Name
 	// Timeout bounds each decision. Without one in time, FailureModeAllow decides.
 	Timeout          time.Duration
 	FailureModeAllow bool
@@ -32,7 +34,7 @@ type Policy struct {
 }
 
 // Ref implements catalog.Entry.
-func (p *Policy) Ref() catalog.Ref { return catalog.Ref{Kind: Kind, Name: p.Name} }
+func (p *Policy) Ref() entity.Ref { return entity.Ref{Kind: Kind, Name: p.Name} }
 
 // Age implements catalog.Aged.
 func (p *Policy) Age() time.Time { return p.Created }
@@ -41,17 +43,17 @@ func (p *Policy) Age() time.Time { return p.Created }
 func (p *Policy) Required() {}
 
 // Deps implements catalog.Entry.
-func (p *Policy) Deps(list []catalog.Dep) []catalog.Dep {
-	return append(list, catalog.Dep{Kind: catalog.DepAuthorization, Name: p.Name}, policiesIn(p.Name.Namespace))
+func (p *Policy) Deps(list []entity.Dep) []entity.Dep {
+	return append(list, entity.DepAuthorization.Of(p.Name), policiesIn(p.Name.Namespace))
 }
 
-func policiesIn(namespace string) catalog.Dep {
-	return catalog.Dep{Kind: catalog.DepAuthorizationsIn, Name: catalog.Name{Namespace: namespace}}
+func policiesIn(namespace string) entity.Dep {
+	return entity.DepAuthorizationsIn.In(namespace)
 }
 
 // Of returns the names of the policies in force for a pod: that of its namespace, and that of the namespace of the mesh.
 // Either may be empty. In each namespace one with a selector has precedence, then the oldest.
-func Of(v *catalog.View, pod *catalog.Pod) (own, mesh catalog.Name) {
+func Of(v *catalog.View, pod *inventory.Instance) (own, mesh entity.Name) {
 	meshNamespace := v.Settings().Namespace
 	if meshNamespace != pod.Name.Namespace {
 		own = inForceIn(v, pod.Name.Namespace, pod)
@@ -62,7 +64,7 @@ func Of(v *catalog.View, pod *catalog.Pod) (own, mesh catalog.Name) {
 	return own, mesh
 }
 
-func inForceIn(v *catalog.View, namespace string, pod *catalog.Pod) catalog.Name {
+func inForceIn(v *catalog.View, namespace string, pod *inventory.Instance) entity.Name {
 	for _, selective := range []bool{true, false} {
 		policy := catalog.Oldest(v, Kind, policiesIn(namespace), func(p *Policy) bool {
 			return len(p.Selector) > 0 == selective && pod.HasLabels(p.Selector)
@@ -71,12 +73,12 @@ func inForceIn(v *catalog.View, namespace string, pod *catalog.Pod) catalog.Name
 			return policy.Name
 		}
 	}
-	return catalog.Name{}
+	return entity.Name{}
 }
 
 // Named returns a policy, or nil.
-func Named(v *catalog.View, name catalog.Name) *Policy {
-	return catalog.Named[*Policy](v, Kind, catalog.DepAuthorization, name)
+func Named(v *catalog.View, name entity.Name) *Policy {
+	return catalog.Named[*Policy](v, Kind, entity.DepAuthorization, name)
 }
 
 // Server is a server that must allow inbound HTTP requests in addition to policies.
@@ -89,11 +91,11 @@ type Server struct {
 }
 
 // Servers returns the servers of policies that exist, that of the mesh first.
-func Servers(v *catalog.View, own, mesh catalog.Name) []Server {
+func Servers(v *catalog.View, own, mesh entity.Name) []Server {
 	return append(serverOf(v, mesh, true), serverOf(v, own, false)...)
 }
 
-func serverOf(v *catalog.View, name catalog.Name, meshWide bool) []Server {
+func serverOf(v *catalog.View, name entity.Name, meshWide bool) []Server {
 	policy := Named(v, name)
 	if policy == nil {
 		return nil
@@ -104,9 +106,9 @@ func serverOf(v *catalog.View, name catalog.Name, meshWide bool) []Server {
 // InForce returns the servers that decide about requests to the running pods of an identity, sorted by policy. It records no dependency on the pods: only
 // explanations use it.
 func InForce(v *catalog.View, account identity.ServiceAccount) []Server {
-	names := v.NamesOfPods(account, func(pod *catalog.Pod) []catalog.Name {
+	names := v.NamesOfPods(account, func(pod *inventory.Instance) []entity.Name {
 		own, mesh := Of(v, pod)
-		return []catalog.Name{own, mesh}
+		return []entity.Name{own, mesh}
 	})
 	var list []Server
 	for _, name := range names {

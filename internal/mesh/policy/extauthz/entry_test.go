@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -18,15 +19,15 @@ func TestOf(t *testing.T) {
 	settings := &catalog.Settings{Namespace: "osm-system"}
 	for name, c := range map[string]struct {
 		entries   []catalog.Entry
-		own, mesh catalog.Name
+		own, mesh entity.Name
 	}{
-		"none":             {nil, catalog.Name{}, catalog.Name{}},
-		"of the namespace": {[]catalog.Entry{policy("shop", "b", 2, nil), policy("shop", "a", 2, nil)}, Name("shop", "a"), catalog.Name{}},
-		"the oldest":       {[]catalog.Entry{policy("shop", "b", 1, nil), policy("shop", "a", 2, nil)}, Name("shop", "b"), catalog.Name{}},
-		"with a selector":  {[]catalog.Entry{policy("shop", "b", 2, pod.Labels), policy("shop", "a", 1, nil)}, Name("shop", "b"), catalog.Name{}},
-		"of other pods":    {[]catalog.Entry{policy("shop", "b", 1, map[string]string{"app": "other"})}, catalog.Name{}, catalog.Name{}},
+		"none":             {nil, entity.Name{}, entity.Name{}},
+		"of the namespace": {[]catalog.Entry{policy("shop", "b", 2, nil), policy("shop", "a", 2, nil)}, Name("shop", "a"), entity.Name{}},
+		"the oldest":       {[]catalog.Entry{policy("shop", "b", 1, nil), policy("shop", "a", 2, nil)}, Name("shop", "b"), entity.Name{}},
+		"with a selector":  {[]catalog.Entry{policy("shop", "b", 2, pod.Labels), policy("shop", "a", 1, nil)}, Name("shop", "b"), entity.Name{}},
+		"of other pods":    {[]catalog.Entry{policy("shop", "b", 1, map[string]string{"app": "other"})}, entity.Name{}, entity.Name{}},
 		"of both":          {[]catalog.Entry{policy("shop", "b", 1, nil), policy("osm-system", "c", 1, pod.Labels)}, Name("shop", "b"), Name("osm-system", "c")},
-		"of another":       {[]catalog.Entry{policy("bank", "b", 1, nil)}, catalog.Name{}, catalog.Name{}},
+		"of another":       {[]catalog.Entry{policy("bank", "b", 1, nil)}, entity.Name{}, entity.Name{}},
 	} {
 		if own, mesh := extauthz.Of(Apply(append(c.entries, settings)...).View(), pod); own != c.own || mesh != c.mesh {
 			t.Errorf("%s: %v and %v, want %v and %v", name, own, mesh, c.own, c.mesh)

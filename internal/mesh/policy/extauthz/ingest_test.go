@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/testing/ingesttest"
 )
@@ -14,7 +14,7 @@ import (
 func TestRead(t *testing.T) {
 	base := func(change func(*Policy)) *Policy {
 		policy := &Policy{
-			Name: ingesttest.Name, Created: ingesttest.Created, Service: catalog.Name{Namespace: "shop", Name: "opa"}, Timeout: time.Second,
+			Name: ingesttest.Name, Created: ingesttest.Created, Service: entity.Name{Namespace: "shop", Name: "opa"}, Timeout: time.Second,
 		}
 		change(policy)
 		return policy
@@ -27,7 +27,7 @@ func TestRead(t *testing.T) {
 		"everything": {
 			`{selector: {app: web}, extensionService: {namespace: osm-system, name: opa}, timeout: 250ms, failureModeAllow: true, maxRequestBytes: 8192, pathPrefix: /check, requestHeaders: [X-B, a], responseHeaders: [x-user]}`,
 			base(func(p *Policy) {
-				p.Selector, p.Service, p.Timeout = map[string]string{"app": "web"}, catalog.Name{Namespace: "osm-system", Name: "opa"}, 250*time.Millisecond
+				p.Selector, p.Service, p.Timeout = map[string]string{"app": "web"}, entity.Name{Namespace: "osm-system", Name: "opa"}, 250*time.Millisecond
 				p.FailureModeAllow, p.MaxRequestBytes, p.PathPrefix = true, 8192, "/check"
 				p.RequestHeaders, p.ResponseHeaders = []string{"a", "x-b"}, []string{"x-user"}
 			}), nil,
@@ -37,7 +37,7 @@ func TestRead(t *testing.T) {
 			[]string{"InvalidName: so this object selects all pods"},
 		},
 		"no server": {
-			`{}`, base(func(p *Policy) { p.Service = catalog.Name{} }), []string{"InvalidName: which no ExtensionService can have"},
+			`{}`, base(func(p *Policy) { p.Service = entity.Name{} }), []string{"InvalidName: which no ExtensionService can have"},
 		},
 		"fields of the wrong type still deny": {
 			`{extensionService: {name: opa}, failureModeAllow: "yes"}`, base(func(*Policy) {}),
@@ -59,7 +59,7 @@ func TestRead(t *testing.T) {
 // TestAuthorizationFields checks that only fields of the wrong type are described as absent, and that the others keep their messages.
 func TestAuthorizationFields(t *testing.T) {
 	policy := &Policy{
-		Name: ingesttest.Name, Created: ingesttest.Created, Service: catalog.Name{Namespace: "shop", Name: "opa"}, Timeout: time.Second, RequestHeaders: []string{"x-a"},
+		Name: ingesttest.Name, Created: ingesttest.Created, Service: entity.Name{Namespace: "shop", Name: "opa"}, Timeout: time.Second, RequestHeaders: []string{"x-a"},
 	}
 	got, problems := Read(ingesttest.Object(t, "{extensionService: {name: opa}, pathPrefix: '/a?b', requestHeaders: [5, X-A, a b]}"))
 	ingesttest.Expect(t, policy, got, []string{

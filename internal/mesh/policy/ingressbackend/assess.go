@@ -4,7 +4,9 @@ import (
 	"slices"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/finding"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 // Assess returns what people should know about a policy.
@@ -43,9 +45,9 @@ func conflicts(v *catalog.View, policy *Policy, port Port) []finding.Finding {
 }
 
 // leadsTo reports whether a Service leads to a container port.
-func leadsTo(v *catalog.View, name catalog.Name, number uint16) bool {
+func leadsTo(v *catalog.View, name entity.Name, number uint16) bool {
 	service := v.Service(name)
-	return service != nil && slices.ContainsFunc(service.Ports, func(p catalog.Port) bool { return slices.Contains(v.TargetPorts(service, p), number) })
+	return service != nil && slices.ContainsFunc(service.Ports, func(p inventory.Port) bool { return slices.Contains(v.TargetPorts(service, p), number) })
 }
 
 // unknownPort returns why nobody reaches a port: its Service does not exist, or does not lead to it.
@@ -61,11 +63,11 @@ func unknownPort(v *catalog.View, port Port) []finding.Finding {
 	for _, p := range service.Ports {
 		known = append(known, p.TargetPort)
 	}
-	return []finding.Finding{finding.NotFound(finding.NoIngressPort, catalog.Ref{}, "Service %s has no targetPort %d, so nobody is admitted to it: write one of its target ports, %s.", port.Service, port.TargetPort, finding.Numbers(known))}
+	return []finding.Finding{finding.NotFound(finding.NoIngressPort, entity.Ref{}, "Service %s has no targetPort %d, so nobody is admitted to it: write one of its target ports, %s.", port.Service, port.TargetPort, finding.Numbers(known))}
 }
 
 // mayHaveTargetPort reports whether a Service may have a target port. The number of a named port depends on the pods, and without a selector the number of
 // any port on EndpointSlices.
-func mayHaveTargetPort(service *catalog.Service, number uint16) bool {
-	return !service.HasSelector() || slices.ContainsFunc(service.Ports, func(p catalog.Port) bool { return p.TargetName != "" || p.TargetPort == number })
+func mayHaveTargetPort(service *inventory.Service, number uint16) bool {
+	return !service.HasSelector() || slices.ContainsFunc(service.Ports, func(p inventory.Port) bool { return p.TargetName != "" || p.TargetPort == number })
 }

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/testing/ingesttest"
 )
 
@@ -16,13 +16,13 @@ const (
 )
 
 func ingressEntry(backends ...Port) *Policy {
-	return &Policy{Name: ingesttest.Name, Created: ingesttest.Created, Backends: backends, Gateways: []catalog.Name{{Namespace: "ingress", Name: "nginx"}}}
+	return &Policy{Name: ingesttest.Name, Created: ingesttest.Created, Backends: backends, Gateways: []entity.Name{{Namespace: "ingress", Name: "nginx"}}}
 }
 
 // TestIngressPorts checks which backends an IngressBackend has, and that one bad backend leaves the others.
 func TestIngressPorts(t *testing.T) {
 	port := func(service string, number uint16) Port {
-		return Port{Service: catalog.Name{Namespace: "shop", Name: service}, TargetPort: number}
+		return Port{Service: entity.Name{Namespace: "shop", Name: service}, TargetPort: number}
 	}
 	for name, c := range map[string]struct {
 		backends string
@@ -53,7 +53,7 @@ func TestIngressPorts(t *testing.T) {
 
 // TestIngressClients checks who may call, and that unusable clients and matches are left out without admitting others.
 func TestIngressClients(t *testing.T) {
-	web := Port{Service: catalog.Name{Namespace: "shop", Name: "web"}, TargetPort: 8080}
+	web := Port{Service: entity.Name{Namespace: "shop", Name: "web"}, TargetPort: 8080}
 	longest := strings.Repeat("a", 512)
 	principals := func(names ...string) *Policy {
 		entry := ingressEntry(web)

@@ -7,20 +7,21 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
 // Kind is the kind of the policies.
-const Kind catalog.Kind = "IngressBackend"
+const Kind entity.Kind = "IngressBackend"
 
 // Policy admits clients from outside the mesh to ports of Services in its namespace (policy.openservicemesh.io). It requires
 // Settings.IngressBackends.
 type Policy struct {
-	Name    catalog.Name
+	Name    entity.Name
 	Created time.Time
 	// Backends are sorted by Service, then port. No two have the same Service and port.
 	Backends []Port
 	// Gateways are the Services whose endpoints may connect, sorted.
-	Gateways []catalog.Name
+	Gateways []entity.Name
 	// Prefixes are the address ranges that may connect, sorted. Without Gateways and Prefixes, any address may.
 	Prefixes []netip.Prefix
 	// Principals are the names that a client certificate may have, sorted.
@@ -30,13 +31,13 @@ type Policy struct {
 }
 
 // Ref implements catalog.Entry.
-func (p *Policy) Ref() catalog.Ref { return catalog.Ref{Kind: Kind, Name: p.Name} }
+func (p *Policy) Ref() entity.Ref { return entity.Ref{Kind: Kind, Name: p.Name} }
 
 // Age implements catalog.Aged.
 func (p *Policy) Age() time.Time { return p.Created }
 
 // Deps implements catalog.Entry.
-func (p *Policy) Deps(list []catalog.Dep) []catalog.Dep {
+func (p *Policy) Deps(list []entity.Dep) []entity.Dep {
 	for _, port := range p.Backends {
 		list = append(list, policiesOf(port.Service))
 	}
@@ -48,7 +49,7 @@ func (p *Policy) AnyAddress() bool { return len(p.Gateways) == 0 && len(p.Prefix
 
 // Port is a container port that an IngressBackend opens.
 type Port struct {
-	Service catalog.Name
+	Service entity.Name
 	// TargetPort is the container's port, as in OSM.
 	TargetPort uint16
 	// TLS is true when clients connect with TLS to the certificate of the workload.
@@ -61,7 +62,7 @@ type Port struct {
 
 // InForce returns the policy in force for a container port of a Service and its port: the oldest, the first by name among those
 // of equal age; nil if there is none.
-func InForce(v *catalog.View, service catalog.Name, targetPort uint16) (*Policy, Port) {
+func InForce(v *catalog.View, service entity.Name, targetPort uint16) (*Policy, Port) {
 	policy := catalog.Oldest(v, Kind, policiesOf(service), func(p *Policy) bool {
 		_, found := p.portOf(service, targetPort)
 		return found
@@ -73,11 +74,11 @@ func InForce(v *catalog.View, service catalog.Name, targetPort uint16) (*Policy,
 	return policy, port
 }
 
-func policiesOf(service catalog.Name) catalog.Dep {
-	return catalog.Dep{Kind: catalog.DepIngressBackend, Name: service}
+func policiesOf(service entity.Name) entity.Dep {
+	return entity.DepIngressBackend.Of(service)
 }
 
-func (p *Policy) portOf(service catalog.Name, targetPort uint16) (Port, bool) {
+func (p *Policy) portOf(service entity.Name, targetPort uint16) (Port, bool) {
 	i := slices.IndexFunc(p.Backends, func(port Port) bool { return port.Service == service && port.TargetPort == targetPort })
 	if i < 0 {
 		return Port{}, false

@@ -10,7 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	policyv1alpha1 "github.com/openservicemesh/osm-operator/api/policy/v1alpha1"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 )
 
@@ -76,7 +76,7 @@ func ports(items []policyv1alpha1.BackendSpec, namespace string, found *ingest.P
 func port(path string, item *policyv1alpha1.BackendSpec, namespace string, found *ingest.Problems) (Port, bool) {
 	service, number, protocol := item.Name, item.Port.Number, item.Port.Protocol
 	port := Port{
-		Service: catalog.Name{Namespace: namespace, Name: service}, TargetPort: uint16(number), //nolint:gosec // checked below
+		Service: entity.Name{Namespace: namespace, Name: service}, TargetPort: uint16(number), //nolint:gosec // checked below
 		TLS: protocol == "https", SkipClientCertificate: protocol == "https" && item.TLS.SkipClientCertValidation,
 		ServerNames: serverNames(path+".tls.sniHosts", item.TLS.SNIHosts, found),
 	}
@@ -119,7 +119,7 @@ func routeGroups(items []policyv1alpha1.RouteReference, found *ingest.Problems) 
 	for i, item := range items {
 		path, kind, name := ingest.Indexed("spec.matches", i), item.Kind, item.Name
 		switch {
-		case kind != string(catalog.KindHTTPRouteGroup):
+		case kind != string(entity.KindHTTPRouteGroup):
 			found.Reject(ingest.ReasonUnsupported, "%s has the kind %.40q, so it admits nothing: use HTTPRouteGroup.", path, kind)
 		case len(validation.IsDNS1123Subdomain(name)) > 0:
 			found.Reject(ingest.ReasonInvalidName, "%s.name %.80q is not the name of an HTTPRouteGroup, so it admits nothing.", path, name)
@@ -136,7 +136,7 @@ const maxPrincipal = 512
 
 // sourceSet is the clients that an IngressBackend admits.
 type sourceSet struct {
-	gateways   []catalog.Name
+	gateways   []entity.Name
 	prefixes   []netip.Prefix
 	principals []string
 	// invalidAddress is true if there are Services or IPRanges, and all of them are invalid. Ignoring them would admit any address.
@@ -152,7 +152,7 @@ func sources(items []policyv1alpha1.IngressSourceSpec, found *ingest.Problems) s
 		switch kind {
 		case "Service":
 			addresses++
-			if gateway, ok := gatewayService(path, catalog.Name{Namespace: item.Namespace, Name: name}, found); ok {
+			if gateway, ok := gatewayService(path, entity.Name{Namespace: item.Namespace, Name: name}, found); ok {
 				set.gateways = append(set.gateways, gateway)
 			}
 		case "IPRange":
@@ -171,18 +171,18 @@ func sources(items []policyv1alpha1.IngressSourceSpec, found *ingest.Problems) s
 		}
 	}
 	set.invalidAddress = addresses > 0 && len(set.gateways)+len(set.prefixes) == 0
-	slices.SortFunc(set.gateways, catalog.Name.Compare)
+	slices.SortFunc(set.gateways, entity.Name.Compare)
 	slices.SortFunc(set.prefixes, netip.Prefix.Compare)
 	slices.Sort(set.principals)
 	set.gateways, set.prefixes, set.principals = slices.Compact(set.gateways), slices.Compact(set.prefixes), slices.Compact(set.principals)
 	return set
 }
 
-func gatewayService(path string, gateway catalog.Name, found *ingest.Problems) (catalog.Name, bool) {
+func gatewayService(path string, gateway entity.Name, found *ingest.Problems) (entity.Name, bool) {
 	if len(validation.IsDNS1123Label(gateway.Namespace)) > 0 || len(validation.IsDNS1123Label(gateway.Name)) > 0 {
 		found.Reject(ingest.ReasonInvalidName, "%s names the Service %.80q of the namespace %.80q, so it is left out: write the name and the namespace of the ingress controller's Service.",
 			path, gateway.Name, gateway.Namespace)
-		return catalog.Name{}, false
+		return entity.Name{}, false
 	}
 	return gateway, true
 }

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/testing/ingesttest"
 )
 
@@ -21,8 +21,8 @@ func TestIngressBackend(t *testing.T) {
 	from := func(sources ...string) string { return "sources: [" + strings.Join(sources, ", ") + "]\n" }
 	entry := func(change func(*Policy)) *Policy {
 		b := &Policy{
-			Name: ingesttest.Name, Created: ingesttest.Created, Backends: []Port{{Service: catalog.Name{Namespace: "shop", Name: "web"}, TargetPort: 8080}},
-			Gateways: []catalog.Name{{Namespace: "ingress", Name: "nginx"}},
+			Name: ingesttest.Name, Created: ingesttest.Created, Backends: []Port{{Service: entity.Name{Namespace: "shop", Name: "web"}, TargetPort: 8080}},
+			Gateways: []entity.Name{{Namespace: "ingress", Name: "nginx"}},
 		}
 		change(b)
 		return b
@@ -68,7 +68,7 @@ func TestIngressBackend(t *testing.T) {
 		"several sources are sorted": {
 			https + from("{kind: Service, name: z, namespace: b}", "{kind: Service, name: a, namespace: b}", "{kind: Service, name: a, namespace: b}", "{kind: IPRange, name: 10.0.0.0/8}", "{kind: IPRange, name: 9.0.0.0/8}", person, "{kind: AuthenticatedPrincipal, name: a.b.c}"),
 			entry(func(b *Policy) {
-				b.Gateways = []catalog.Name{{Namespace: "b", Name: "a"}, {Namespace: "b", Name: "z"}}
+				b.Gateways = []entity.Name{{Namespace: "b", Name: "a"}, {Namespace: "b", Name: "z"}}
 				b.Prefixes = []netip.Prefix{netip.MustParsePrefix("9.0.0.0/8"), netip.MustParsePrefix("10.0.0.0/8")}
 				b.Principals = []string{"a.b.c", "nginx.ingress.cluster.local"}
 				b.Backends[0].TLS, b.Backends[0].ServerNames = true, []string{"a.example.com", "b.example.com"}

@@ -5,32 +5,33 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
 
 // Kind is the kind of the policies.
-const Kind catalog.Kind = "Retry"
+const Kind entity.Kind = "Retry"
 
 // Policy configures how a client's sidecar retries requests to some Services (policy.openservicemesh.io). It requires Settings.RetryPolicies of the mesh.
 type Policy struct {
-	Name    catalog.Name
+	Name    entity.Name
 	Created time.Time
 	// Source is the client, in the namespace of the policy.
 	Source identity.ServiceAccount
 	// Destinations are Services, sorted.
-	Destinations []catalog.Name
+	Destinations []entity.Name
 	Settings     Settings
 }
 
 // Ref implements catalog.Entry.
-func (p *Policy) Ref() catalog.Ref { return catalog.Ref{Kind: Kind, Name: p.Name} }
+func (p *Policy) Ref() entity.Ref { return entity.Ref{Kind: Kind, Name: p.Name} }
 
 // Age implements catalog.Aged.
 func (p *Policy) Age() time.Time { return p.Created }
 
 // Deps implements catalog.Entry.
-func (p *Policy) Deps(list []catalog.Dep) []catalog.Dep {
-	return append(list, catalog.Dep{Kind: catalog.DepClientPolicies, Name: catalog.Name(p.Source)})
+func (p *Policy) Deps(list []entity.Dep) []entity.Dep {
+	return append(list, entity.DepClientPolicies.Of(entity.Name(p.Source)))
 }
 
 // What is repeated if nothing else is configured: requests that no server has begun to process, which is always safe.
@@ -54,20 +55,20 @@ type Settings struct {
 }
 
 // Destinations returns the destinations of a client's policies, sorted. The client may not be allowed to call all of them.
-func Destinations(v *catalog.View, source identity.ServiceAccount) []catalog.Name {
-	var list []catalog.Name
+func Destinations(v *catalog.View, source identity.ServiceAccount) []entity.Name {
+	var list []entity.Name
 	for _, p := range catalog.Find[*Policy](v, Kind, clientPolicies(source)) {
 		list = append(list, p.Destinations...)
 	}
-	slices.SortFunc(list, catalog.Name.Compare)
+	slices.SortFunc(list, entity.Name.Compare)
 	return slices.Compact(list)
 }
 
 // InForce returns the policy for requests of a client to a Service: the oldest, the first by name among those of equal age; nil if there is none.
-func InForce(v *catalog.View, source identity.ServiceAccount, destination catalog.Name) *Policy {
+func InForce(v *catalog.View, source identity.ServiceAccount, destination entity.Name) *Policy {
 	return catalog.Oldest(v, Kind, clientPolicies(source), func(p *Policy) bool { return slices.Contains(p.Destinations, destination) })
 }
 
-func clientPolicies(source identity.ServiceAccount) catalog.Dep {
-	return catalog.Dep{Kind: catalog.DepClientPolicies, Name: catalog.Name(source)}
+func clientPolicies(source identity.ServiceAccount) entity.Dep {
+	return entity.DepClientPolicies.Of(entity.Name(source))
 }

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -12,7 +12,7 @@ import (
 // TestInForce finds the policy of a client for a Service, and what it depends on.
 func TestInForce(t *testing.T) {
 	buyer, shop := SA("bookbuyer", "buyer"), Name("bookstore", "shop")
-	policy := &retry.Policy{Name: Name(buyer.Namespace, "r"), Source: buyer, Destinations: []catalog.Name{shop}}
+	policy := &retry.Policy{Name: Name(buyer.Namespace, "r"), Source: buyer, Destinations: []entity.Name{shop}}
 	c := Apply(policy)
 	if retry.InForce(c.View(), buyer, shop) != policy {
 		t.Error("the client's Retry is not found")
@@ -25,7 +25,7 @@ func TestInForce(t *testing.T) {
 	}
 	v := c.View()
 	retry.InForce(v, buyer, shop)
-	if got := c.Policies(v.Deps()); !slices.Equal(got, []catalog.Ref{policy.Ref()}) {
+	if got := c.Policies(v.Deps()); !slices.Equal(got, []entity.Ref{policy.Ref()}) {
 		t.Errorf("policies of the view are %v, want the Retry", got)
 	}
 }

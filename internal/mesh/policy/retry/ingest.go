@@ -9,7 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	policyv1alpha1 "github.com/openservicemesh/osm-operator/api/policy/v1alpha1"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 )
 
@@ -56,10 +56,10 @@ func Read(u *unstructured.Unstructured) (*Policy, []ingest.Problem) {
 }
 
 // destinations reads the destinations, sorted, and skips those that are not Services.
-func destinations(items []policyv1alpha1.RetryDestination, found *ingest.Problems) []catalog.Name {
-	var services []catalog.Name
+func destinations(items []policyv1alpha1.RetryDestination, found *ingest.Problems) []entity.Name {
+	var services []entity.Name
 	for i, item := range items {
-		path, name := ingest.Indexed("spec.destinations", i), catalog.Name{Namespace: item.Namespace, Name: item.Name}
+		path, name := ingest.Indexed("spec.destinations", i), entity.Name{Namespace: item.Namespace, Name: item.Name}
 		switch {
 		case item.Kind != "Service":
 			found.Reject(ingest.ReasonUnsupported, "%s has the kind %.40q, so it is left out: use Service.", path, item.Kind)
@@ -71,7 +71,7 @@ func destinations(items []policyv1alpha1.RetryDestination, found *ingest.Problem
 			services = append(services, name)
 		}
 	}
-	slices.SortFunc(services, catalog.Name.Compare)
+	slices.SortFunc(services, entity.Name.Compare)
 	return slices.Compact(services)
 }
 

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/testing/ingesttest"
 )
@@ -14,7 +14,7 @@ func TestRetry(t *testing.T) {
 	own := func(change func(*Policy)) *Policy {
 		r := &Policy{
 			Name: ingesttest.Name, Created: ingesttest.Created, Source: identity.ServiceAccount{Namespace: "shop", Name: "buyer"},
-			Destinations: []catalog.Name{{Namespace: "shop", Name: "books"}, {Namespace: "shop", Name: "store"}},
+			Destinations: []entity.Name{{Namespace: "shop", Name: "books"}, {Namespace: "shop", Name: "store"}},
 			Settings:     Settings{On: "5xx,reset", Count: 3, PerTryTimeout: time.Second, BackoffBase: 25 * time.Millisecond},
 		}
 		if change != nil {

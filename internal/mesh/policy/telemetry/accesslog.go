@@ -1,11 +1,14 @@
 package telemetry
 
-import "github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+import (
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+)
 
 // AccessLog is what a policy changes about the access log of a sidecar, and about its metrics, which are access loggers too.
 type AccessLog struct {
 	// Policy is the policy in force.
-	Policy catalog.Name
+	Policy entity.Name
 	// Text is the format of a line. If it is empty, Fields are the keys and formats of a line of JSON; empty for the default.
 	Text   string
 	Fields map[string]string
@@ -31,7 +34,7 @@ func (e *Export) Cluster() string { return "extension|" + e.Service.Name.String(
 func (l *AccessLog) HasOwnFormat() bool { return l != nil && (l.Text != "" || len(l.Fields) > 0) }
 
 // AccessLogOf returns what a policy changes; nil without one.
-func AccessLogOf(v *catalog.View, name catalog.Name) *AccessLog {
+func AccessLogOf(v *catalog.View, name entity.Name) *AccessLog {
 	policy := Named(v, name)
 	if policy == nil {
 		return nil

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/testing/ingesttest"
 )
@@ -63,7 +63,7 @@ func TestUnusableTelemetry(t *testing.T) {
 func TestTelemetryKeepsUsableParts(t *testing.T) {
 	got, problems := Read(ingesttest.Object(t, "accessLog: {format: '%X%', openTelemetry: {extensionService: {name: otel}, attributes: {a: b, c: '%X%', d: e}}}"))
 	ingesttest.Expect(t, &Policy{
-		Name: ingesttest.Name, Created: ingesttest.Created, Export: catalog.Name{Namespace: "shop", Name: "otel"}, Attributes: map[string]string{"a": "b", "d": "e"},
+		Name: ingesttest.Name, Created: ingesttest.Created, Export: entity.Name{Namespace: "shop", Name: "otel"}, Attributes: map[string]string{"a": "b", "d": "e"},
 	}, got, []string{"InvalidFormat: ", "InvalidFormat: "}, problems)
 	none, problems := Read(ingesttest.Object(t, "{selector: {app: 'a b'}, accessLog: {format: a}}"))
 	ingesttest.Expect(t, (*Policy)(nil), none, []string{`InvalidName: spec.selector has "app": "a b", which is not a label, so this object selects no pods`}, problems)

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/testing/ingesttest"
 )
 
@@ -39,7 +39,7 @@ func TestTelemetry(t *testing.T) {
 		"an export": {
 			`{accessLog: {openTelemetry: {extensionService: {name: otel}, attributes: {team: books, bad: "%X%"}}}}`,
 			base(func(p *Policy) {
-				p.Export, p.Attributes = catalog.Name{Namespace: "shop", Name: "otel"}, map[string]string{"team": "books"}
+				p.Export, p.Attributes = entity.Name{Namespace: "shop", Name: "otel"}, map[string]string{"team": "books"}
 			}),
 			[]string{`InvalidFormat: the key "bad" has the command operator %X%`},
 		},

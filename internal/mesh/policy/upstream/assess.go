@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/finding"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 )
@@ -13,7 +14,7 @@ const everyPath = ".*"
 
 // Assess returns what people should know about a policy.
 func Assess(v *catalog.View, policy *Policy) []finding.Finding {
-	if policy.Service == (catalog.Name{}) {
+	if policy.Service == (entity.Name{}) {
 		return outsideLimits(policy)
 	}
 	found := conflict(v, policy)
@@ -53,7 +54,7 @@ func unmatchedLimits(v *catalog.View, policy *Policy) []finding.Finding {
 			return slices.ContainsFunc(g.Matches, func(match catalog.HTTPMatch) bool { return match.PathRegex == limit.Path })
 		}
 		if limit.Path != everyPath && !slices.ContainsFunc(v.RouteGroupsIn(policy.Name.Namespace), has) {
-			found = append(found, finding.NotFound(finding.NoRouteOfLimit, catalog.Ref{},
+			found = append(found, finding.NotFound(finding.NoRouteOfLimit, entity.Ref{},
 				"No HTTPRouteGroup of the namespace %s has exactly the pathRegex %q, so the limit of this path in spec.httpRoutes has no effect: use an existing one.", policy.Name.Namespace, limit.Path))
 		}
 	}

@@ -5,23 +5,24 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
 // Kinds of the policies. A Backpressure is the predecessor in early OSM releases.
 const (
-	Kind                      = catalog.KindUpstreamTrafficSetting
-	Backpressure catalog.Kind = "Backpressure"
+	Kind                     = entity.KindUpstreamTrafficSetting
+	Backpressure entity.Kind = "Backpressure"
 )
 
 // Policy configures the traffic to a Service for all its clients (policy.openservicemesh.io).
 type Policy struct {
 	// Kind is Kind, or Backpressure for its predecessor in early OSM releases.
-	Kind    catalog.Kind
-	Name    catalog.Name
+	Kind    entity.Kind
+	Name    entity.Name
 	Created time.Time
 	// Service is the one that spec.host names. It is in the setting's namespace. It is empty if the host is not a Service: only an Egress
 	// that names the setting uses it then.
-	Service     catalog.Name
+	Service     entity.Name
 	Connections ConnectionSettings
 	// ConnectionRate bounds new connections to each pod of the Service; nil means no limit.
 	ConnectionRate *RateLimit
@@ -37,36 +38,36 @@ type Policy struct {
 }
 
 // Ref implements catalog.Entry.
-func (p *Policy) Ref() catalog.Ref { return catalog.Ref{Kind: p.Kind, Name: p.Name} }
+func (p *Policy) Ref() entity.Ref { return entity.Ref{Kind: p.Kind, Name: p.Name} }
 
 // Age implements catalog.Aged.
 func (p *Policy) Age() time.Time { return p.Created }
 
 // Deps implements catalog.Entry.
-func (p *Policy) Deps(list []catalog.Dep) []catalog.Dep {
-	if p.Service != (catalog.Name{}) {
+func (p *Policy) Deps(list []entity.Dep) []entity.Dep {
+	if p.Service != (entity.Name{}) {
 		list = append(list, policiesOf(p.Service))
 	}
 	if p.Kind == Kind {
-		list = append(list, catalog.Dep{Kind: catalog.DepNamedUpstreamSetting, Name: p.Name})
+		list = append(list, entity.DepNamedUpstreamSetting.Of(p.Name))
 	}
 	return list
 }
 
 // InForce returns the setting in force for a Service: the oldest, the first by name among those of equal age.
 // A Backpressure applies only without an UpstreamTrafficSetting. Nil if there is none.
-func InForce(v *catalog.View, service catalog.Name) *Policy {
+func InForce(v *catalog.View, service entity.Name) *Policy {
 	all := func(*Policy) bool { return true }
 	return cmp.Or(catalog.Oldest(v, Kind, policiesOf(service), all), catalog.Oldest(v, Backpressure, policiesOf(service), all))
 }
 
 // Named returns an UpstreamTrafficSetting by its own name, or nil.
-func Named(v *catalog.View, name catalog.Name) *Policy {
-	return catalog.Named[*Policy](v, Kind, catalog.DepNamedUpstreamSetting, name)
+func Named(v *catalog.View, name entity.Name) *Policy {
+	return catalog.Named[*Policy](v, Kind, entity.DepNamedUpstreamSetting, name)
 }
 
-func policiesOf(service catalog.Name) catalog.Dep {
-	return catalog.Dep{Kind: catalog.DepUpstreamSetting, Name: service}
+func policiesOf(service entity.Name) entity.Dep {
+	return entity.DepUpstreamSetting.Of(service)
 }
 
 // ConnectionSettings apply in each client's sidecar. Nil and 0 mean no limit.

@@ -6,17 +6,18 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
 var (
-	shop  = catalog.Name{Namespace: "bookstore", Name: "bookstore"}
+	shop  = entity.Name{Namespace: "bookstore", Name: "bookstore"}
 	early = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 )
 
-func setting(kind catalog.Kind, name string, created time.Time) *upstream.Policy {
-	return &upstream.Policy{Kind: kind, Name: catalog.Name{Namespace: "bookstore", Name: name}, Created: created, Service: shop}
+func setting(kind entity.Kind, name string, created time.Time) *upstream.Policy {
+	return &upstream.Policy{Kind: kind, Name: entity.Name{Namespace: "bookstore", Name: name}, Created: created, Service: shop}
 }
 
 // TestOldestUpstreamSettingIsInForce removes the setting in force, until none is left.
@@ -28,7 +29,7 @@ func TestOldestUpstreamSettingIsInForce(t *testing.T) {
 		setting(upstream.Backpressure, "b", early.Add(-time.Hour)),
 	)
 	want := []struct {
-		kind catalog.Kind
+		kind entity.Kind
 		name string
 	}{{upstream.Kind, "b"}, {upstream.Kind, "c"}, {upstream.Kind, "a-newer"}, {upstream.Backpressure, "b"}}
 	for _, w := range want {
@@ -37,7 +38,7 @@ func TestOldestUpstreamSettingIsInForce(t *testing.T) {
 			t.Fatalf("in force is %+v, want %s %s", got, w.kind, w.name)
 		}
 		affected := c.Apply([]catalog.Change{{Ref: got.Ref()}})
-		if !slices.Contains(affected, catalog.Dep{Kind: catalog.DepUpstreamSetting, Name: shop}) {
+		if !slices.Contains(affected, entity.DepUpstreamSetting.Of(shop)) {
 			t.Fatalf("removing %s affected %v", w.name, affected)
 		}
 	}
@@ -50,7 +51,7 @@ func TestOldestUpstreamSettingIsInForce(t *testing.T) {
 func TestExcludedSettingIsNotInForce(t *testing.T) {
 	old := setting(upstream.Kind, "old", early)
 	c := meshtest.Apply(old, setting(upstream.Kind, "new", early.Add(time.Hour)))
-	v := c.ViewWithout(map[catalog.Ref]struct{}{old.Ref(): {}})
+	v := c.ViewWithout(map[entity.Ref]struct{}{old.Ref(): {}})
 	if got := upstream.InForce(v, shop); got == nil || got.Name.Name != "new" {
 		t.Fatalf("without the oldest, %+v is in force", got)
 	}

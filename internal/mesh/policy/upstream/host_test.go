@@ -3,7 +3,7 @@ package upstream
 import (
 	"testing"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
 // TestServiceElsewhere checks which hosts are the DNS name of a Service, of any namespace.
@@ -12,9 +12,9 @@ func TestServiceElsewhere(t *testing.T) {
 		"web.bank.svc": true, "web.bank.svc.cluster.local": true, "web.bank.svc.example.com": false, "web.bank.svc.cluster.local.com": false,
 		"web.bank.pod": false, ".bank.svc": false, "web..svc": false, "web.bank": false, "web": false,
 	} {
-		want := catalog.Name{}
+		want := entity.Name{}
 		if named {
-			want = catalog.Name{Namespace: "bank", Name: "web"}
+			want = entity.Name{Namespace: "bank", Name: "web"}
 		}
 		if got, ok := serviceElsewhere(host); got != want || ok != named {
 			t.Errorf("%s is the Service %s, %t, want %s, %t", host, got, ok, want, named)

@@ -9,7 +9,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	policyv1alpha1 "github.com/openservicemesh/osm-operator/api/policy/v1alpha1"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 )
 
@@ -45,10 +45,10 @@ func Read(u *unstructured.Unstructured) (*Policy, []ingest.Problem) {
 }
 
 // settingHost reads the Service that the host names; it is empty for other hosts. Only an Egress uses settings of those.
-func settingHost(host, namespace string, found *ingest.Problems) (catalog.Name, bool) {
+func settingHost(host, namespace string, found *ingest.Problems) (entity.Name, bool) {
 	if host == "" {
 		found.Reject(ingest.ReasonInvalidName, "spec.host is empty, so this UpstreamTrafficSetting is not used: write <service>.%s.svc.cluster.local.", namespace)
-		return catalog.Name{}, false
+		return entity.Name{}, false
 	}
 	service, local := ingest.LocalService(host, namespace)
 	if local && strings.Contains(host, ".") {
@@ -57,19 +57,19 @@ func settingHost(host, namespace string, found *ingest.Problems) (catalog.Name, 
 	if elsewhere, named := serviceElsewhere(host); named {
 		found.Idle(ingest.ReasonNotUsed, "spec.host %.80q is a Service of the namespace %s, and this UpstreamTrafficSetting is in %s, so it applies only where an Egress names it: create it in the namespace %s.",
 			host, elsewhere.Namespace, namespace, elsewhere.Namespace)
-		return catalog.Name{}, true
+		return entity.Name{}, true
 	}
 	found.Idle(ingest.ReasonNotUsed, "spec.host %.80q is not the DNS name of a Service of the namespace %s, so this UpstreamTrafficSetting applies only where an Egress names it: for a Service, write <service>.%s.svc.cluster.local.", host, namespace, namespace)
-	return catalog.Name{}, true
+	return entity.Name{}, true
 }
 
 // serviceElsewhere returns the Service of a DNS name with the label svc.
-func serviceElsewhere(host string) (catalog.Name, bool) {
+func serviceElsewhere(host string) (entity.Name, bool) {
 	labels := strings.SplitN(host, ".", 4)
 	if len(labels) < 3 || labels[0] == "" || labels[1] == "" || labels[2] != "svc" || len(labels) == 4 && labels[3] != "cluster.local" {
-		return catalog.Name{}, false
+		return entity.Name{}, false
 	}
-	return catalog.Name{Namespace: labels[1], Name: labels[0]}, true
+	return entity.Name{Namespace: labels[1], Name: labels[0]}, true
 }
 
 func connectionSettings(spec *policyv1alpha1.ConnectionSettingsSpec, found *ingest.Problems) ConnectionSettings {
@@ -143,7 +143,7 @@ func ReadBackpressure(u *unstructured.Unstructured) (*Policy, []ingest.Problem) 
 	}
 	setting := &Policy{
 		Kind: Backpressure, Name: ingest.NameOf(u), Created: u.GetCreationTimestamp().UTC(),
-		Service: catalog.Name{Namespace: u.GetNamespace(), Name: u.GetLabels()[backpressureLabel]},
+		Service: entity.Name{Namespace: u.GetNamespace(), Name: u.GetLabels()[backpressureLabel]},
 		Connections: ConnectionSettings{
 			MaxConnections:           found.Count("spec.maxConnections", spec.MaxConnections, 0),
 			MaxPendingRequests:       found.Count("spec.maxPendingRequests", spec.MaxPendingRequests, 0),

@@ -12,7 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/utils/ptr"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/testing/ingesttest"
 )
 
@@ -20,7 +20,7 @@ import (
 func TestUpstreamTrafficSetting(t *testing.T) {
 	setting := func(change func(*Policy)) *Policy {
 		s := &Policy{
-			Kind: Kind, Name: ingesttest.Name, Created: ingesttest.Created, Service: catalog.Name{Namespace: "shop", Name: "web"},
+			Kind: Kind, Name: ingesttest.Name, Created: ingesttest.Created, Service: entity.Name{Namespace: "shop", Name: "web"},
 		}
 		if change != nil {
 			change(s)
@@ -28,7 +28,7 @@ func TestUpstreamTrafficSetting(t *testing.T) {
 		return s
 	}
 	const host = "host: web.shop.svc.cluster.local\n"
-	plain, outside := setting(nil), setting(func(s *Policy) { s.Service = catalog.Name{} })
+	plain, outside := setting(nil), setting(func(s *Policy) { s.Service = entity.Name{} })
 	for name, c := range map[string]struct {
 		spec     string
 		want     *Policy
@@ -165,7 +165,7 @@ func TestBackpressure(t *testing.T) {
 		return u
 	}
 	want := &Policy{
-		Kind: Backpressure, Name: ingesttest.Name, Created: ingesttest.Created, Service: catalog.Name{Namespace: "shop", Name: "web"},
+		Kind: Backpressure, Name: ingesttest.Name, Created: ingesttest.Created, Service: entity.Name{Namespace: "shop", Name: "web"},
 		Connections: ConnectionSettings{
 			MaxConnections: ptr.To[uint32](1), MaxRequests: ptr.To[uint32](2), MaxPendingRequests: ptr.To[uint32](3), MaxRetries: ptr.To[uint32](4), MaxRequestsPerConnection: ptr.To[uint32](5),
 		},
@@ -218,7 +218,7 @@ func FuzzReadBackpressure(f *testing.F) {
 
 func checkSetting(t *testing.T, setting *Policy) {
 	t.Helper()
-	if setting.Service != (catalog.Name{}) && (setting.Service.Namespace != setting.Name.Namespace || setting.Service.Name == "") {
+	if setting.Service != (entity.Name{}) && (setting.Service.Namespace != setting.Name.Namespace || setting.Service.Name == "") {
 		t.Errorf("a setting for a Service of another namespace: %+v", setting)
 	}
 	limits := []RateLimit{}

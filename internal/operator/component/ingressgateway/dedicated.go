@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/operator/component"
@@ -25,7 +26,7 @@ func dedicatedObjects(inputs component.Inputs, class *unstructured.Unstructured)
 	if entry, _ := ingest.GatewayClass(inputs.Mesh.Name)(class); entry != nil {
 		objects.Apply([]catalog.Change{catalog.Set(entry)})
 	}
-	byName := map[catalog.Name]*unstructured.Unstructured{}
+	byName := map[entity.Name]*unstructured.Unstructured{}
 	for _, object := range inputs.Gateways {
 		// The control plane reports a Gateway that cannot be read in its status.
 		if entry, _ := ingest.Gateway(object); entry != nil {

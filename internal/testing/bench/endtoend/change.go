@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/mesh"
 	"github.com/openservicemesh/osm-operator/internal/testing/objects"
@@ -192,13 +193,13 @@ func object(entry catalog.Entry) (client.Object, error) {
 		return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: e.Name, Labels: map[string]string{names.MonitoredByLabel: meshName}}}, nil
 	case *catalog.ServiceAccount:
 		return &corev1.ServiceAccount{ObjectMeta: objects.Meta(e.Name)}, nil
-	case *catalog.Service:
+	case *inventory.Service:
 		service := objects.Service(e)
 		return &service, nil
-	case *catalog.EndpointSlice:
+	case *inventory.EndpointSlice:
 		slice := objects.EndpointSlice(e)
 		return &slice, nil
-	case *catalog.Pod:
+	case *inventory.Instance:
 		pod := objects.Pod(e)
 		pod.Spec.Containers[0].Image, pod.Spec.InitContainers[0].Image = "app", "envoy"
 		pod.Status.Phase, pod.Status.PodIP = corev1.PodRunning, pod.Status.PodIPs[0].IP

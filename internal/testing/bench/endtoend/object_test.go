@@ -16,8 +16,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/mesh"
 	"github.com/openservicemesh/osm-operator/internal/testing/objects"
 )
@@ -28,7 +30,7 @@ func TestObjectsAreReadAsTheirEntries(t *testing.T) {
 	m.Routes = 1
 	// UIDs are assigned by the API server, these labels only name the revision, and the order of sources has no meaning.
 	ignored := cmp.Options{
-		cmpopts.IgnoreFields(catalog.Pod{}, "UID", "Labels"), cmpopts.IgnoreFields(catalog.ServiceAccount{}, "UID"), cmpopts.EquateEmpty(),
+		cmpopts.IgnoreFields(inventory.Instance{}, "UID", "Labels"), cmpopts.IgnoreFields(catalog.ServiceAccount{}, "UID"), cmpopts.EquateEmpty(),
 		cmpopts.EquateComparable(netip.Addr{}), cmpopts.SortSlices(func(a, b identity.ServiceAccount) bool { return a.Name < b.Name }),
 	}
 	for _, entry := range m.Entries() {
@@ -86,10 +88,10 @@ func TestRoutesAreInTheOrderOfTheirCreation(t *testing.T) {
 	m := mesh.New(mesh.Policy, 40)
 	m.Routes = 2
 	first := m.Next(mesh.Route).Changes[0].Entry.Ref().Name
-	second := catalog.Name{Namespace: first.Namespace, Name: strings.TrimSuffix(first.Name, "0") + "1"}
+	second := entity.Name{Namespace: first.Namespace, Name: strings.TrimSuffix(first.Name, "0") + "1"}
 	older := time.Date(2026, 11, 25, 20, 0, 0, 0, time.UTC)
 	var stored []metav1.PartialObjectMetadata
-	for name, created := range map[catalog.Name]time.Time{first: older.Add(time.Second), second: older} {
+	for name, created := range map[entity.Name]time.Time{first: older.Add(time.Second), second: older} {
 		meta := metav1.PartialObjectMetadata{ObjectMeta: objects.Meta(name)}
 		meta.CreationTimestamp = metav1.NewTime(created.Local())
 		stored = append(stored, meta)

@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
@@ -62,7 +64,7 @@ type Mesh struct {
 	// Routes is the number of HTTPRoutes of each service. Kind Route needs at least one.
 	Routes int
 	// Created is when an API server created each HTTPRoute. Of two routes with prefixes of one length, the older comes first.
-	Created map[catalog.Name]time.Time
+	Created map[entity.Name]time.Time
 
 	// shrunk are the services without one of their endpoints.
 	shrunk map[int]bool
@@ -85,16 +87,16 @@ func New(mode Mode, sidecars int) *Mesh {
 func (m *Mesh) Sidecars() int { return m.Services * PodsPerService }
 
 // Pod returns the pod of a sidecar. Sidecars 2i and 2i+1 belong to service i.
-func (m *Mesh) Pod(sidecar int) *catalog.Pod {
+func (m *Mesh) Pod(sidecar int) *inventory.Instance {
 	name := name(sidecar / PodsPerService)
 	pod := fmt.Sprintf("%s-%d", name.Name, sidecar%PodsPerService)
-	return &catalog.Pod{
-		Name:           catalog.Name{Namespace: name.Namespace, Name: pod},
+	return &inventory.Instance{
+		Name:           entity.Name{Namespace: name.Namespace, Name: pod},
 		UID:            fmt.Sprintf("00000000-0000-4000-8000-%012d", sidecar),
 		ServiceAccount: name.Name,
 		IPs:            []netip.Addr{address(10, sidecar)},
 		Labels:         map[string]string{"app": name.Name},
-		Workload:       catalog.Workload{Kind: "Pod", Name: pod},
+		Workload:       inventory.Workload{Kind: "Pod", Name: pod},
 		Injected:       true,
 		Revision:       Revision,
 		OnDemand:       m.Mode == OnDemand,
@@ -123,9 +125,9 @@ func (m *Mesh) Entries() []catalog.Entry {
 func (m *Mesh) service(i int) []catalog.Entry {
 	entries := []catalog.Entry{
 		&catalog.ServiceAccount{Name: name(i), UID: AccountUID(Account(i))},
-		&catalog.Service{
+		&inventory.Service{
 			Name: name(i), ClusterIPs: []netip.Addr{virtualAddress(i)}, Selector: map[string]string{"app": name(i).Name},
-			Ports: []catalog.Port{{Number: servicePort, TargetPort: containerPort, Protocol: catalog.ProtocolHTTP}},
+			Ports: []inventory.Port{{Number: servicePort, TargetPort: containerPort, Protocol: inventory.ProtocolHTTP}},
 		},
 		m.slice(i, PodsPerService),
 	}
@@ -142,14 +144,14 @@ func (m *Mesh) service(i int) []catalog.Entry {
 }
 
 // slice returns the initial endpoints of a service.
-func (m *Mesh) slice(i, endpoints int) *catalog.EndpointSlice {
-	slice := &catalog.EndpointSlice{
-		Name:    catalog.Name{Namespace: name(i).Namespace, Name: name(i).Name + "-slice"},
+func (m *Mesh) slice(i, endpoints int) *inventory.EndpointSlice {
+	slice := &inventory.EndpointSlice{
+		Name:    entity.Name{Namespace: name(i).Namespace, Name: name(i).Name + "-slice"},
 		Service: name(i), Ports: map[string]uint16{"": containerPort},
 	}
 	for n := range endpoints {
 		pod := m.Pod(i*PodsPerService + n)
-		slice.Endpoints = append(slice.Endpoints, catalog.Endpoint{Address: pod.IPs[0], Pod: pod.Name, Ready: true})
+		slice.Endpoints = append(slice.Endpoints, inventory.Endpoint{Address: pod.IPs[0], Pod: pod.Name, Ready: true})
 	}
 	return slice
 }
@@ -181,14 +183,14 @@ func rules(i, version int) *catalog.HTTPRouteGroup {
 }
 
 func rulesOf(i int) []catalog.TargetRule {
-	return []catalog.TargetRule{{Kind: catalog.KindHTTPRouteGroup, Name: name(i).Name}}
+	return []catalog.TargetRule{{Kind: entity.KindHTTPRouteGroup, Name: name(i).Name}}
 }
 
 // Account returns the identity of a service.
 func Account(i int) identity.ServiceAccount { return identity.ServiceAccount(name(i)) }
 
-func name(i int) catalog.Name {
-	return catalog.Name{Namespace: fmt.Sprintf("team-%d", i/perNamespace), Name: fmt.Sprintf("service-%d", i)}
+func name(i int) entity.Name {
+	return entity.Name{Namespace: fmt.Sprintf("team-%d", i/perNamespace), Name: fmt.Sprintf("service-%d", i)}
 }
 
 // serviceByte is the first byte of the virtual addresses.
@@ -246,9 +248,9 @@ type Change struct {
 	// Candidates are the only services whose sidecars the change can affect.
 	Candidates []int
 	// Endpoints is the service whose endpoints are the only difference; zero if there are others.
-	Endpoints catalog.Name
+	Endpoints entity.Name
 	// Added is the service that is the only addition for every candidate; zero for other kinds of changes.
-	Added catalog.Name
+	Added entity.Name
 }
 
 // Next returns the next change of a kind. Each must be applied once, in order.
@@ -297,7 +299,7 @@ func (m *Mesh) endpoint(i int) Change {
 func (m *Mesh) grant(i, round int) Change {
 	caller := (i + callers + 1 + round) % m.Services
 	target := &catalog.TrafficTarget{
-		Name:        catalog.Name{Namespace: name(i).Namespace, Name: fmt.Sprintf("grant-%d-%d", i, round)},
+		Name:        entity.Name{Namespace: name(i).Namespace, Name: fmt.Sprintf("grant-%d-%d", i, round)},
 		Destination: Account(i), Rules: rulesOf(i),
 	}
 	target.Sources = append(target.Sources, Account(caller))
@@ -384,7 +386,7 @@ func (m *Mesh) limits(i, version int) Change {
 func (m *Mesh) retry(i, version int) Change {
 	client := m.callersOf(i)[0]
 	r := &retry.Policy{
-		Name: name(i), Source: Account(client), Destinations: []catalog.Name{name(i)},
+		Name: name(i), Source: Account(client), Destinations: []entity.Name{name(i)},
 		Settings: retry.Settings{On: "5xx", Count: uint32(version + 1)},
 	}
 	return Change{Changes: []catalog.Change{catalog.Set(r)}, Candidates: []int{client}}

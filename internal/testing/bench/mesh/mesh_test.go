@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 // TestCandidates checks that a change affects only its candidates, and that the optimized comparison equals a full comparison.
@@ -125,7 +125,7 @@ func summary(differences map[int][]Resource) map[int][]string {
 func TestServicesDoNotShareAddresses(t *testing.T) {
 	seen := map[string]string{}
 	for _, entry := range New(Visible, 2000).Entries() {
-		s, ok := entry.(*catalog.Service)
+		s, ok := entry.(*inventory.Service)
 		if !ok {
 			continue
 		}

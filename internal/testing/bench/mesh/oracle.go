@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
@@ -83,11 +84,11 @@ func (o *Oracle) translate(s *scope.Scope) ([]Resource, error) {
 // Apply applies a change and returns, by service, the new or changed resources that its sidecars must receive. No change removes
 // resources.
 func (o *Oracle) Apply(c Change) (map[int][]Resource, error) {
-	if c.Endpoints != (catalog.Name{}) {
+	if c.Endpoints != (entity.Name{}) {
 		return o.applyEndpoints(c)
 	}
 	exact := c.Candidates
-	if c.Added != (catalog.Name{}) && o.mesh.Mode == Visible {
+	if c.Added != (entity.Name{}) && o.mesh.Mode == Visible {
 		exact = exact[:1] // where everybody sees everything, the destinations of one are those of all
 	}
 	before := map[int][]Resource{}

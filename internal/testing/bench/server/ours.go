@@ -24,6 +24,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/token"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/xds"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/mesh"
 )
@@ -143,7 +144,7 @@ func (t tokens) Authenticate(ctx context.Context, raw string) (xds.Peer, error) 
 		return xds.Peer{}, err
 	}
 	return xds.Peer{
-		Pod:    catalog.Name{Namespace: verified.Namespace, Name: verified.Pod},
+		Pod:    entity.Name{Namespace: verified.Namespace, Name: verified.Pod},
 		PodUID: verified.PodUID, ServiceAccountUID: verified.ServiceAccountUID, Expiry: verified.Expiry,
 		ServiceAccount: identity.ServiceAccount{Namespace: verified.Namespace, Name: verified.ServiceAccount},
 	}, nil
@@ -216,7 +217,7 @@ func NewInProcess(setup Setup, m *mesh.Mesh) (*InProcess, error) {
 
 // Barrier waits until all applied changes have been processed for the affected sidecars.
 func (p *InProcess) Barrier(ctx context.Context) {
-	_, _ = p.Store.Policy(ctx, catalog.Ref{}) // the query is answered after all earlier changes
+	_, _ = p.Store.Policy(ctx, entity.Ref{}) // the query is answered after all earlier changes
 }
 
 // Acknowledged reports whether every connected sidecar has acknowledged all resources.

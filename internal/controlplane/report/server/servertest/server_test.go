@@ -21,6 +21,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/quarantine"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/operator/operand"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/platform/report"
@@ -40,7 +41,7 @@ func (empty) Rejections() []quarantine.Rejection              { return nil }
 func (empty) LimitedPolicies() []status.LimitedPolicy         { return nil }
 func (empty) Traces() []status.Trace                          { return nil }
 func (empty) View(context.Context, func(*catalog.View)) error { return nil }
-func (empty) Policy(context.Context, catalog.Ref) (status.Policy, error) {
+func (empty) Policy(context.Context, entity.Ref) (status.Policy, error) {
 	return status.Policy{}, status.ErrUnknownPolicy
 }
 
