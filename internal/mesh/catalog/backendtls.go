@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
-	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 // BackendTLSPolicy makes sidecars encrypt requests to destinations outside the mesh, and to their own servers (gateway.networking.k8s.io).
@@ -120,7 +119,7 @@ func (v *View) BackendTLSOfService(service entity.Name, port uint16) *BackendTLS
 // portName returns the name of a port of a Service, which need not be part of the mesh; empty without one.
 func (v *View) portName(name entity.Name, number uint16) string {
 	v.deps.Add(entity.DepService.Of(name))
-	if service, found := get[*inventory.Service](v.catalog, entity.KindService, name); found {
+	if service := v.catalog.inventory.Service(name); service != nil {
 		for _, port := range service.Ports {
 			if port.Number == number {
 				return port.Name

@@ -122,7 +122,7 @@ func (v *View) EgressCredential(name entity.Name) *EgressCredential {
 func (v *View) EgressGatewayAddresses() []netip.Addr {
 	name := entity.Name{Namespace: v.Settings().Namespace, Name: names.EgressGateway}
 	v.deps.Add(entity.DepService.Of(name))
-	if service, ok := get[*inventory.Service](v.catalog, entity.KindService, name); ok {
+	if service := v.catalog.inventory.Service(name); service != nil {
 		return service.ClusterIPs
 	}
 	return nil
@@ -133,7 +133,7 @@ func (v *View) ForwardedHosts() ForwardedHosts {
 	name := entity.Name{Namespace: v.Settings().Namespace, Name: names.EgressGateway}
 	v.deps.Add(entity.DepService.Of(name))
 	hosts := ForwardedHosts{MeshNamespace: name.Namespace}
-	if service, ok := get[*inventory.Service](v.catalog, entity.KindService, name); ok {
+	if service := v.catalog.inventory.Service(name); service != nil {
 		hosts.Namespaces = service.AllowedNamespaces
 	}
 	return hosts

@@ -293,7 +293,7 @@ func (v *View) IngressGatewayPorts() map[uint16]uint16 {
 	name := entity.Name{Namespace: v.Settings().Namespace, Name: names.IngressGateway}
 	v.deps.Add(entity.DepService.Of(name))
 	ports := map[uint16]uint16{}
-	if service, ok := get[*inventory.Service](v.catalog, entity.KindService, name); ok {
+	if service := v.catalog.inventory.Service(name); service != nil {
 		for _, port := range service.Ports {
 			ports[port.Number] = port.TargetPort
 		}

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
-	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -18,8 +17,8 @@ func (v *View) ClusterIP(host string, ipv6 bool) (netip.Addr, bool) {
 		return netip.Addr{}, false
 	}
 	v.deps.Add(entity.DepService.Of(name))
-	service, ok := get[*inventory.Service](v.catalog, entity.KindService, name)
-	if !ok {
+	service := v.catalog.inventory.Service(name)
+	if service == nil {
 		return netip.Addr{}, false
 	}
 	// IPv4 addresses come first.

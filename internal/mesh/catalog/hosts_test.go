@@ -47,7 +47,7 @@ func TestClusterIP(t *testing.T) {
 func TestClusterIPRecordsTheService(t *testing.T) {
 	view := catalog.New().View()
 	view.ClusterIP("opa.opa.svc", true)
-	if want := (entity.DepService.Of(entity.Name{Namespace: "opa", Name: "opa"})); !slices.Contains(view.Deps(), want) {
+	if want := entity.DepService.Of(entity.Name{Namespace: "opa", Name: "opa"}); !slices.Contains(view.Deps(), want) {
 		t.Errorf("the dependencies are %v, want %v", view.Deps(), want)
 	}
 	view = catalog.New().View()
