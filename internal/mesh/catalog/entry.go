@@ -58,7 +58,8 @@ func (n *Namespace) Deps(list []entity.Dep) []entity.Dep {
 	own := entity.Name{Namespace: n.Name}
 	list = append(list,
 		entity.Dep{Kind: entity.DepServices}, entity.Dep{Kind: entity.DepEgressGateway},
-		entity.DepNamespaceServices.Of(own), entity.DepPermissive.Of(own), entity.DepRequiresEgressGateway.Of(own), entity.DepEscapedSlashes.Of(own), entity.DepMember.Of(own),
+		entity.DepNamespaceServices.Of(own), entity.DepPermissive.Of(own), entity.DepRequiresEgressGateway.Of(own),
+		entity.DepEscapedSlashes.Of(own), entity.DepMember.Of(own),
 	)
 	if n.Permissive != nil {
 		list = append(list, entity.Dep{Kind: entity.DepPermissiveOverrides})

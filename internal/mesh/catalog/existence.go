@@ -27,7 +27,8 @@ func (u *Unread) Deps(list []entity.Dep) []entity.Dep {
 // existenceOf returns the dependency on the existence of an object. It is false for kinds to which no policy refers by name.
 func existenceOf(r entity.Ref) (entity.Dep, bool) {
 	kinds := map[entity.Kind]entity.DepKind{
-		entity.KindService: entity.DepService, entity.KindServiceAccount: entity.DepAccount, entity.KindHTTPRouteGroup: entity.DepHTTPRouteGroup, entity.KindTCPRoute: entity.DepTCPRoute,
+		entity.KindService: entity.DepService, entity.KindServiceAccount: entity.DepAccount,
+		entity.KindHTTPRouteGroup: entity.DepHTTPRouteGroup, entity.KindTCPRoute: entity.DepTCPRoute,
 		entity.KindUpstreamTrafficSetting: entity.DepNamedUpstreamSetting, entity.KindExtensionService: entity.DepExtensionService,
 	}
 	kind, known := kinds[r.Kind]

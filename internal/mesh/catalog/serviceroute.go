@@ -63,7 +63,8 @@ func (v *View) RoutedFrom(backend entity.Name, clients string) []entity.Name {
 	for _, kind := range entity.RouteKinds() {
 		for _, route := range Find[*HTTPRoute](v, kind, entity.DepSplitsWith.Of(backend)) {
 			for _, parent := range route.Parents {
-				if namespace := parent.Service.Namespace; parent.Service != (entity.Name{}) && (route.Name.Namespace == namespace || route.Name.Namespace == clients) {
+				namespace := parent.Service.Namespace
+				if parent.Service != (entity.Name{}) && (route.Name.Namespace == namespace || route.Name.Namespace == clients) {
 					services = append(services, parent.Service)
 				}
 			}

@@ -52,7 +52,8 @@ func hostClusters(s *translation, port uint16, host authz.EgressHost) []*cluster
 		out = append(out, withEgressSettings(cluster, http, s.EgressUpstreams[host.Setting]))
 	}
 	if host.HTTPGateway != (entity.Name{}) && host.BackendTLS == nil {
-		out = append(out, toGatewayCluster(s, authz.GatewayDestination{Policy: host.HTTPGateway, Protocol: inventory.ProtocolHTTP, Host: host.Host, Port: port}))
+		destination := authz.GatewayDestination{Policy: host.HTTPGateway, Protocol: inventory.ProtocolHTTP, Host: host.Host, Port: port}
+		out = append(out, toGatewayCluster(s, destination))
 	}
 	if host.TLSGateway != (entity.Name{}) {
 		out = append(out, toGatewayCluster(s, authz.GatewayDestination{Policy: host.TLSGateway, Protocol: catalog.ProtocolHTTPS, Host: host.Host, Port: port}))
