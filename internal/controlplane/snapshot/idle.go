@@ -6,6 +6,49 @@ import "time"
 // affects such a scope drops it, so nothing is built for nobody.
 const idleTime = 30 * time.Second
 
+// spareIdle is how many idle scopes a namespace may have in addition to one for each of its pods. Whoever owns a pod chooses by its labels which scope it
+// has, so one pod could otherwise leave any number of them behind.
+const spareIdle = 8
+
+// idleScopes are the scopes without streams, with the time when the last one ended.
+type idleScopes struct {
+	since map[*scopeNode]time.Time
+	// count is the number in each namespace.
+	count map[string]int
+}
+
+func newIdleScopes() idleScopes {
+	return idleScopes{since: map[*scopeNode]time.Time{}, count: map[string]int{}}
+}
+
+func (i *idleScopes) add(n *scopeNode, now time.Time) {
+	i.remove(n)
+	i.since[n] = now
+	i.count[n.key.Identity.Namespace]++
+}
+
+func (i *idleScopes) remove(n *scopeNode) {
+	if _, idle := i.since[n]; !idle {
+		return
+	}
+	delete(i.since, n)
+	namespace := n.key.Identity.Namespace
+	if i.count[namespace]--; i.count[namespace] == 0 {
+		delete(i.count, namespace)
+	}
+}
+
+// oldest returns the scope of a namespace that has been idle for the longest time, or nil.
+func (i *idleScopes) oldest(namespace string) *scopeNode {
+	var oldest *scopeNode
+	for n, since := range i.since {
+		if n.key.Identity.Namespace == namespace && (oldest == nil || since.Before(i.since[oldest])) {
+			oldest = n
+		}
+	}
+	return oldest
+}
+
 // releaseStream removes a stream from its scope. The scope stays for a while.
 func (s *Store) releaseStream(n *scopeNode, stream *Stream) {
 	if delete(n.streams, stream); len(n.streams) > 0 {
@@ -16,13 +59,17 @@ func (s *Store) releaseStream(n *scopeNode, stream *Stream) {
 		s.releaseScope(n)
 		return
 	}
-	s.idle[n] = s.config.Now()
+	s.idle.add(n, s.config.Now())
+	namespace := n.key.Identity.Namespace
+	if s.idle.count[namespace] > spareIdle+s.catalog.PodsIn(namespace) {
+		s.releaseScope(s.idle.oldest(namespace))
+	}
 }
 
 // dropIdleScopes drops scopes that have had no stream for a while.
 func (s *Store) dropIdleScopes() {
 	limit := s.config.Now().Add(-idleTime)
-	for n, since := range s.idle {
+	for n, since := range s.idle.since {
 		if !since.After(limit) {
 			s.releaseScope(n)
 		}
@@ -32,7 +79,7 @@ func (s *Store) dropIdleScopes() {
 // makeRoom drops the large idle scopes of a namespace, and reports whether there were any.
 func (s *Store) makeRoom(namespace string) bool {
 	dropped := false
-	for n := range s.idle {
+	for n := range s.idle.since {
 		if n.key.Identity.Namespace == namespace && s.budgets.large[n] > 0 {
 			s.dropScope(n)
 			dropped = true

@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -27,7 +28,7 @@ func TestReconnectsBuildNothing(t *testing.T) {
 		h.advance(time.Second)
 	}
 	h.advance(idleTime)
-	if len(h.store.scopes)+len(h.store.idle)+len(h.store.identities) != 0 {
+	if len(h.store.scopes)+len(h.store.idle.since)+len(h.store.identities) != 0 {
 		t.Error("a scope without streams stays for ever")
 	}
 }
@@ -124,5 +125,34 @@ func TestRevisionsOfAPodAreOneScope(t *testing.T) {
 	}
 	if got := len(h.store.scopes); got != 1 {
 		t.Errorf("one pod has caused %d scopes, want 1", got)
+	}
+}
+
+// TestLabelsOfOnePodCauseFewScopes gives one pod many sets of labels, each of which selects other Services, and lets it connect with each of them.
+func TestLabelsOfOnePodCauseFewScopes(t *testing.T) {
+	pod := meshtest.Pod("evil", "p", "p", "p", "10.0.0.1")
+	entries := []catalog.Entry{&catalog.Settings{}, &catalog.Namespace{Name: "evil", Monitored: true}, pod, accountOf(pod)}
+	const services = 30
+	for i := range services {
+		name := fmt.Sprintf("s-%02d", i)
+		entries = append(entries, meshtest.Service("evil", name, name, fmt.Sprintf("10.96.0.%d", i+1), 80, inventory.ProtocolHTTP))
+	}
+	h := newSyncedHarness(entries...)
+	for i := range services {
+		changed := *pod
+		changed.Labels = map[string]string{"app": fmt.Sprintf("s-%02d", i)}
+		h.apply(&changed)
+		h.connect(t, &changed).Close()
+		h.advance(time.Millisecond)
+		if got := len(h.store.scopes); got > spareIdle+1 {
+			t.Fatalf("%d scopes exist for one pod, want at most %d", got, spareIdle+1)
+		}
+	}
+	if got := len(h.store.scopes); got != spareIdle+1 {
+		t.Errorf("%d scopes are left, want the last %d", got, spareIdle+1)
+	}
+	h.advance(idleTime)
+	if left := len(h.store.scopes) + len(h.store.idle.since) + len(h.store.idle.count); left > 0 {
+		t.Errorf("%d things are left after all scopes were dropped", left)
 	}
 }

@@ -74,7 +74,7 @@ func (s *Store) rebuildAll() {
 // scopeFor returns the node of a scope and builds it if there is none.
 func (s *Store) scopeFor(key scope.Key) *scopeNode {
 	if n, ok := s.scopes[key]; ok {
-		delete(s.idle, n) // the caller adds a stream
+		s.idle.remove(n) // the caller adds a stream
 		return n
 	}
 	n := &scopeNode{key: key, streams: map[*Stream]struct{}{}, identity: s.identityFor(key.Identity)}
@@ -90,7 +90,7 @@ func (s *Store) rebuildScope(n *scopeNode) {
 	if s.scopes[n.key] != n || s.running.postpone(n) {
 		return
 	}
-	if _, idle := s.idle[n]; idle {
+	if _, idle := s.idle.since[n]; idle {
 		s.dropScope(n)
 		return
 	}
@@ -223,7 +223,7 @@ func (s *Store) releaseScope(n *scopeNode) {
 // dropScope removes a scope. Refused scopes may have room afterwards.
 func (s *Store) dropScope(n *scopeNode) {
 	delete(s.scopes, n.key)
-	delete(s.idle, n)
+	s.idle.remove(n)
 	s.budgets.remove(n)
 	s.countRefused()
 	s.quarantine.CloseScope(n.key)

@@ -56,8 +56,8 @@ type Store struct {
 	trustDomains identity.TrustDomains
 	interner     *resource.Interner
 	scopes       map[scope.Key]*scopeNode
-	// idle has the scopes without streams, and since when they have none.
-	idle           map[*scopeNode]time.Time
+	// idle has the scopes without streams.
+	idle           idleScopes
 	endpoints      map[scope.EndpointsKey]*endpointsNode
 	identities     map[identity.ServiceAccount]*identityNode
 	streams        map[string][]*Stream // by pod UID, the oldest first
@@ -97,7 +97,7 @@ func NewStore(config Config) *Store {
 		trustDomains:     config.Certificates.TrustDomains(),
 		interner:         resource.NewInterner(),
 		scopes:           map[scope.Key]*scopeNode{},
-		idle:             map[*scopeNode]time.Time{},
+		idle:             newIdleScopes(),
 		endpoints:        map[scope.EndpointsKey]*endpointsNode{},
 		identities:       map[identity.ServiceAccount]*identityNode{},
 		streams:          map[string][]*Stream{},

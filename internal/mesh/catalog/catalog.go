@@ -111,6 +111,9 @@ func entriesNamed[E Entry](c *Catalog, kind entity.Kind, names map[entity.Name]s
 	return list
 }
 
+// PodsIn returns the number of pods of a namespace.
+func (c *Catalog) PodsIn(namespace string) int { return c.inventory.CountIn(namespace) }
+
 // Entries returns all entries of some kinds, sorted by kind and name.
 func (c *Catalog) Entries(kinds ...entity.Kind) []Entry {
 	var list []Entry
