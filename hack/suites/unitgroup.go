@@ -25,7 +25,7 @@ const (
 func (g unitGroup) folders() []string {
 	switch g {
 	case realTime:
-		return []string{"./internal/testing/limits", "./internal/testing/neighbour", "./internal/testing/pods", "./internal/testing/verdict"}
+		return []string{"./internal/testing/neighbour", "./internal/testing/pods", "./internal/testing/verdict"}
 	case sequential:
 		return []string{"./config", "./internal/packaging", "./internal/testing/bench/mesh", "./internal/testing/layout", "./internal/testing/words"}
 	}

@@ -23,8 +23,8 @@ type checklist struct {
 	placeholder, name string
 	// example matches the identifiers and texts that stand for the example.
 	example *regexp.Regexp
-	// folders may have files with the example, except the folders and files in without.
-	folders, without []string
+	// folders may have files with the example, except the folders and files in without. Of tests only those in tests have to change.
+	folders, without, tests []string
 }
 
 // Other retries have names of their own, except those of the Gateway API. The benchmark and the objects of a tenant have some kinds
@@ -35,6 +35,7 @@ var policyKind = checklist{
 		`newRetryPolicy|drawRetry|EnableRetryPolicy|"enableRetryPolicy"|code(No)?Retr(y|ies)[A-Za-z]+)$`),
 	[]string{"api", "controllers/controlplane", "internal/cli", "internal/controlplane", "internal/mesh", "internal/testing"},
 	[]string{"internal/mesh/policy/retry/doc.go", "internal/cli/translate", "internal/testing/bench", "internal/testing/tenant", "internal/mesh/ingest/routerule.go", "internal/mesh/envoy/routeretry.go", "internal/testing/objects/routes.go"},
+	[]string{"internal/testing/verdict/drawpolicies_test.go"},
 }
 
 // The MeshConfig names Jaeger too, because OSM had it there.
@@ -42,10 +43,10 @@ var component = checklist{
 	"### Add a component", "<component>", "jaeger",
 	regexp.MustCompile(`(?i)jaeger`),
 	[]string{"api/operator", "cmd", "controllers/operator", "internal/cli", "internal/operator", "internal/packaging"},
-	nil,
+	nil, nil,
 }
 
-var message = checklist{"### Add an analysis message", "<message>", "codeHostNetwork", regexp.MustCompile(`^codeHostNetwork$`), []string{"internal"}, nil}
+var message = checklist{"### Add an analysis message", "<message>", "codeHostNetwork", regexp.MustCompile(`^codeHostNetwork$`), []string{"internal"}, nil, nil}
 
 // TestContributingNamesTheFilesToChange verifies the checklists with the files of their examples. A file that names the example and is not in
 // the list is one more to change for each addition: derive it from the declaration of the kind or the component instead.
@@ -61,7 +62,7 @@ func TestContributingNamesTheFilesToChange(t *testing.T) {
 					if entry.IsDir() {
 						return fs.SkipDir
 					}
-				case isWritten(name) && (c.hasFolder(name) || namesExample(t, name, c.example)):
+				case (isWritten(name) || slices.Contains(c.tests, name)) && (c.hasFolder(name) || namesExample(t, name, c.example)):
 					named[name] = true
 				}
 				return nil

@@ -1,4 +1,4 @@
-package limits
+package verdict_test
 
 import (
 	"testing"
