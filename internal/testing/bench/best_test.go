@@ -1,7 +1,8 @@
-package main
+package bench
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"maps"
 	"os"
@@ -12,7 +13,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/mesh"
-	"github.com/openservicemesh/osm-operator/internal/testing/bench/server"
 )
 
 var update = flag.Bool("update", false, "record values that are better than the best so far")
@@ -24,19 +24,11 @@ const bestFile = "best.json"
 func TestGoldenCosts(t *testing.T) {
 	measured := map[string]float64{}
 	for _, mode := range mesh.Modes() {
-		few := map[mesh.Kind]int{}
+		few, small := map[mesh.Kind]int{}, shape{mode, 40}
 		for _, kind := range mesh.Kinds(mode) {
 			few[kind] = 4
 		}
-		a, err := newTestbed(shape{mode, 40}, few)
-		if err != nil {
-			t.Fatal(err)
-		}
-		result, err := a.measure(server.Ours)
-		if err != nil {
-			t.Fatal(err)
-		}
-		maps.Copy(measured, costs(result))
+		maps.Copy(measured, costs(small, newSession(t, small, few).measureAll()))
 	}
 	recorded := map[string]best{}
 	data, err := os.ReadFile(bestFile)
@@ -48,7 +40,8 @@ func TestGoldenCosts(t *testing.T) {
 		if gitErr != nil {
 			t.Fatal(gitErr)
 		}
-		if err := write(bestFile, record(measured, recorded, strings.TrimSpace(string(commit)))); err != nil {
+		text, err := json.MarshalIndent(record(measured, recorded, strings.TrimSpace(string(commit))), "", "  ")
+		if err := errors.Join(err, os.WriteFile(bestFile, append(text, '\n'), 0o644)); err != nil {
 			t.Fatal(err)
 		}
 		return

@@ -1,4 +1,4 @@
-// Package procusage reads what other processes use, for benchmarks.
+// Package procusage reads what other processes use, and keeps processes on cores, for benchmarks.
 //
-// Process IDs flow in. CPU time and memory flow out.
+// Process IDs and commands flow in. CPU time and memory flow out.
 package procusage

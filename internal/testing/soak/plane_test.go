@@ -29,7 +29,7 @@ const sidecars = 40
 
 // plane is a control plane with the credentials of its sidecars.
 type plane struct {
-	*server.InProcess
+	*server.ControlPlane
 	mesh    *mesh.Mesh
 	tokens  []string
 	address string
@@ -43,25 +43,13 @@ func start(t *testing.T) *plane {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, err := root.KeyPEM()
+	p := &plane{mesh: mesh.New(mesh.Policy, sidecars), tls: fleet.TLS(root, server.ServerName)}
+	setup, tokens, err := fleet.Credentials(root, p.mesh)
 	if err != nil {
 		t.Fatal(err)
 	}
-	signer, err := fleet.NewSigner()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &plane{mesh: mesh.New(mesh.Policy, sidecars)}
-	for i := range p.mesh.Sidecars() {
-		token, err := signer.Token(p.mesh, i)
-		if err != nil {
-			t.Fatal(err)
-		}
-		p.tokens = append(p.tokens, token)
-	}
-	p.tls = fleet.TLS(root, server.ServerName)
-	setup := server.Setup{RootCert: root.CertPEM(), RootKey: key, Keys: signer.Keys, Issuer: fleet.Issuer, Audience: fleet.Audience}
-	if p.InProcess, err = server.NewInProcess(setup, p.mesh); err != nil {
+	p.tokens = tokens
+	if p.ControlPlane, err = server.New(setup, p.mesh); err != nil {
 		t.Fatal(err)
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -26,7 +26,9 @@ import (
 	"google.golang.org/grpc/stats"
 
 	"github.com/openservicemesh/osm-operator/internal/certificate"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/mesh"
+	"github.com/openservicemesh/osm-operator/internal/testing/bench/server"
 	"github.com/openservicemesh/osm-operator/internal/testing/fakexds"
 )
 
@@ -349,45 +351,49 @@ func (f *Fleet) Missing() string {
 }
 
 const (
-	// Issuer is the issuer of the sidecars' tokens.
-	Issuer = "https://issuer.bench"
-	// Audience is the audience of the sidecars' tokens.
-	Audience = "bench"
-
+	issuer        = "https://issuer.bench"
+	audience      = "bench"
 	keyID         = "bench"
 	tokenLifetime = 12 * time.Hour
 )
 
-// Signer signs tokens as an API server does: RS256 with 2048 bits.
-type Signer struct {
-	signer jose.Signer
-	// Keys is the JSON Web Key Set for verification.
-	Keys []byte
-}
-
-// NewSigner generates a Signer with a new key.
-func NewSigner() (*Signer, error) {
+// Credentials returns the keys of a mesh with an authority, and a token for each of its sidecars. Tokens are signed as an API server does: RS256 with
+// 2048 bits.
+func Credentials(root *certificate.Root, m *mesh.Mesh) (server.Setup, []string, error) {
+	setup := server.Setup{RootCert: root.CertPEM(), Issuer: issuer, Audience: audience}
+	var err error
+	if setup.RootKey, err = root.KeyPEM(); err != nil {
+		return setup, nil, err
+	}
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
-		return nil, err
+		return setup, nil, err
 	}
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: jose.JSONWebKey{Key: key, KeyID: keyID}}, nil)
 	if err != nil {
-		return nil, err
+		return setup, nil, err
 	}
-	keys, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: keyID, Algorithm: "RS256", Use: "sig"}}})
-	return &Signer{signer, keys}, err
+	public := jose.JSONWebKey{Key: key.Public(), KeyID: keyID, Algorithm: "RS256", Use: "sig"}
+	if setup.Keys, err = json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{public}}); err != nil {
+		return setup, nil, err
+	}
+	tokens := make([]string, m.Sidecars())
+	for i := range tokens {
+		if tokens[i], err = token(signer, m.Pod(i)); err != nil {
+			return setup, nil, err
+		}
+	}
+	return setup, tokens, nil
 }
 
-// Token returns the service account token of a sidecar's pod.
-func (s *Signer) Token(m *mesh.Mesh, sidecar int) (string, error) {
-	pod := m.Pod(sidecar)
+// token returns the service account token of a pod.
+func token(signer jose.Signer, pod *catalog.Pod) (string, error) {
 	type named struct {
 		Name string `json:"name"`
 		UID  string `json:"uid"`
 	}
 	claims := jwt.Claims{
-		Issuer: Issuer, Audience: jwt.Audience{Audience},
+		Issuer: issuer, Audience: jwt.Audience{audience},
 		Subject: "system:serviceaccount:" + pod.Name.Namespace + ":" + pod.ServiceAccount,
 		Expiry:  jwt.NewNumericDate(time.Now().Add(tokenLifetime)),
 	}
@@ -396,5 +402,5 @@ func (s *Signer) Token(m *mesh.Mesh, sidecar int) (string, error) {
 		"pod":            named{pod.Name.Name, pod.UID},
 		"serviceaccount": named{pod.ServiceAccount, mesh.AccountUID(pod.Identity())},
 	}}
-	return jwt.Signed(s.signer).Claims(claims).Claims(bound).Serialize()
+	return jwt.Signed(signer).Claims(claims).Claims(bound).Serialize()
 }

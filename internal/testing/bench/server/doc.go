@@ -1,6 +1,5 @@
-// Package server is the measured process of the benchmark: a control plane that serves the sidecars of a generated mesh and
-// reports its resource usage.
+// Package server is the control plane of the benchmark and of tests over a long time: the snapshot store and the xDS server, from the catalog on, with
+// tokens, certificates and TLS.
 //
-// Its input is commands as lines of JSON, its output answers with CPU and memory usage. It can run this project's control plane,
-// or a broadcast without any logic.
+// A generated mesh and the keys of its sidecars flow in; responses to sidecars, and counts of what was read and renewed flow out.
 package server

@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"fmt"
@@ -33,12 +33,12 @@ func slack(key string, value float64) float64 {
 	return 0
 }
 
-// costs are the values of a result that do not depend on the machine: bytes, sidecars that a change touches, and allocations.
-func costs(r result) map[string]float64 {
+// costs are the values of a mesh that do not depend on the machine: bytes, sidecars that a change touches, and allocations.
+func costs(of shape, values map[metric]float64) map[string]float64 {
 	all := map[string]float64{}
-	add := func(m metric) { all[fmt.Sprintf("%s, %d sidecars, %s", r.Mode, r.Sidecars, m)] = r.Values[m] }
+	add := func(m metric) { all[fmt.Sprintf("%s, %d sidecars, %s", of.Mode, of.Sidecars, m)] = values[m] }
 	add(syncBytes)
-	for _, kind := range mesh.Kinds(r.Mode)[1:] {
+	for _, kind := range mesh.Kinds(of.Mode)[1:] {
 		for _, m := range []metric{changeBytes, changeTouched, changeAllocs} {
 			add(m.of(kind))
 		}

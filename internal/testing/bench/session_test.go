@@ -1,16 +1,22 @@
-package main
+package bench
 
 import (
 	"crypto/tls"
 	"fmt"
 	"math"
 	"slices"
+	"testing"
 	"time"
+
+	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/fleet"
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/mesh"
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/server"
+	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 )
 
 const (
@@ -26,126 +32,95 @@ const (
 	unnoticed = 50 * time.Millisecond
 )
 
-// testbed is one mesh with its sidecars, in which variants are measured in turn.
-type testbed struct {
-	shape shape
+// shape is a mode and a size of a mesh.
+type shape struct {
+	Mode     mesh.Mode
+	Sidecars int
+}
+
+// session measures the control plane in one mesh with its sidecars.
+type session struct {
+	testing.TB
 	// changes is the maximum number of changes of each kind.
 	changes map[mesh.Kind]int
-	setup   server.Setup
+	setup   setup
 	fleet   *fleet.Fleet
 	tls     *tls.Config
-}
-
-// newTestbed creates the sidecars of a mesh, their tokens and their authority.
-func newTestbed(of shape, changes map[mesh.Kind]int) (*testbed, error) {
-	root, err := certificate.NewRoot(certificate.KeySpec{}, time.Now())
-	if err != nil {
-		return nil, err
-	}
-	key, err := root.KeyPEM()
-	if err != nil {
-		return nil, err
-	}
-	signer, err := fleet.NewSigner()
-	if err != nil {
-		return nil, err
-	}
-	m := mesh.New(of.Mode, of.Sidecars)
-	tokens := make([]string, m.Sidecars())
-	for i := range tokens {
-		if tokens[i], err = signer.Token(m, i); err != nil {
-			return nil, err
-		}
-	}
-	return &testbed{
-		shape: of, changes: changes, fleet: fleet.New(m, tokens), tls: fleet.TLS(root, server.ServerName),
-		setup: server.Setup{
-			Mode: of.Mode, Sidecars: of.Sidecars, RootCert: root.CertPEM(), RootKey: key,
-			Keys: signer.Keys, Issuer: fleet.Issuer, Audience: fleet.Audience,
-		},
-	}, nil
-}
-
-// session measures one variant in a testbed.
-type session struct {
-	*testbed
-	variant server.Variant
 	child   *child
 	mesh    *mesh.Mesh
 	oracle  *mesh.Oracle
-	values  map[metric]float64
+	// values are in seconds, bytes or counts.
+	values map[metric]float64
 }
 
-// measure measures a variant.
-func (t *testbed) measure(v server.Variant) (result, error) {
-	s := t.session(v)
-	for _, step := range []func() error{s.firstSync, s.weigh, s.restart, s.measureChanges, s.stop} {
-		if err := step(); err != nil {
-			return result{}, fmt.Errorf("%s, %d sidecars, %s: %w", t.shape.Mode, t.shape.Sidecars, v, err)
-		}
+// newSession creates the sidecars of a mesh, their tokens and their authority. The test stops what it starts.
+func newSession(t testing.TB, of shape, changes map[mesh.Kind]int) *session {
+	t.Helper()
+	root, err := certificate.NewRoot(certificate.KeySpec{}, time.Now())
+	if err != nil {
+		t.Fatal(err)
 	}
-	return result{v, t.shape, s.values}, nil
-}
-
-// session returns the session of a variant before its start.
-func (t *testbed) session(v server.Variant) *session {
-	s := &session{testbed: t, variant: v, values: map[metric]float64{}, mesh: mesh.New(t.shape.Mode, t.shape.Sidecars)}
-	s.setup.Variant = v
-	s.oracle = mesh.NewOracle(s.mesh, t.setup.RootCert)
+	m := mesh.New(of.Mode, of.Sidecars)
+	keys, tokens, err := fleet.Credentials(root, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &session{
+		TB: t, changes: changes, setup: setup{keys, of}, fleet: fleet.New(m, tokens), tls: fleet.TLS(root, server.ServerName),
+		mesh: m, oracle: mesh.NewOracle(m, keys.RootCert), values: map[metric]float64{},
+	}
+	t.Cleanup(s.stop)
 	return s
 }
 
-func (s *session) start() (err error) {
-	s.child, err = startChild(s.setup)
-	return err
+// measureAll measures everything.
+func (s *session) measureAll() map[metric]float64 {
+	s.firstSync()
+	s.weigh()
+	s.restart()
+	s.measureChanges()
+	s.stop()
+	return s.values
 }
 
-func (s *session) stop() error {
-	s.fleet.Disconnect()
-	return s.child.end()
+func (s *session) stop() {
+	if s.child != nil {
+		s.fleet.Disconnect()
+		s.child.end(s)
+		s.child = nil
+	}
 }
 
 // firstSync measures the first sync of all sidecars. The server keeps running.
-func (s *session) firstSync() error {
-	if err := s.sync(); err != nil || s.variant != server.Broadcast {
-		return err
-	}
-	// The sidecars have decoded all resources now.
-	if err := s.stop(); err != nil {
-		return err
-	}
-	return s.sync()
+func (s *session) firstSync() {
+	s.sync()
+	s.stop() // the sidecars of this process have decoded all resources now
+	s.sync()
 }
 
-func (s *session) sync() error {
+func (s *session) sync() {
 	everything, err := s.oracle.Resources(0)
 	if err != nil {
-		return err
+		s.Fatal(err)
 	}
-	if err := s.start(); err != nil {
-		return err
-	}
+	s.child = startChild(s, s.setup)
 	s.fleet.Forget()
 	// The certificate is one additional resource.
 	w := s.fleet.ExpectAll(append(everything, mesh.Resource{ResourceKey: mesh.ResourceKey{TypeURL: mesh.SecretType}}))
-	begun, err := s.child.do(server.Command{Task: server.AwaitRequests})
-	if err != nil {
-		return err
-	}
+	begun := s.child.do(s, command{Task: awaitRequests})
 	s.fleet.Connect(s.child.address, s.tls)
-	ended, err := s.awaitAcknowledged(w)
+	ended := s.awaitAcknowledged(w)
 	s.values[syncWall], s.values[syncCPU] = span(begun.At, ended.At), span(begun.CPU, ended.CPU)
 	s.values[syncBytes] = float64(s.fleet.Traffic().Bytes)
-	return err
 }
 
 // timeout is how long sidecars may take to receive their resources.
-func (t *testbed) timeout() time.Duration {
-	return timeout + time.Duration(t.shape.Sidecars)*timeoutEach
+func (s *session) timeout() time.Duration {
+	return timeout + time.Duration(s.setup.Sidecars)*timeoutEach
 }
 
 // awaitAcknowledged waits until sidecars have the expected resources and the server has read their ACKs.
-func (s *session) awaitAcknowledged(w *fleet.Wait) (server.Answer, error) {
+func (s *session) awaitAcknowledged(w *fleet.Wait) answer {
 	limit := time.NewTimer(s.timeout())
 	defer limit.Stop()
 	check := time.NewTicker(time.Second)
@@ -153,90 +128,53 @@ func (s *session) awaitAcknowledged(w *fleet.Wait) (server.Answer, error) {
 	for {
 		select {
 		case <-w.Done():
-			return s.child.do(server.Command{Task: server.AwaitRequests, Requests: s.fleet.Traffic().Requests})
+			return s.child.do(s, command{Task: awaitRequests, Requests: s.fleet.Traffic().Requests})
 		case <-check.C:
 			if err := s.fleet.Err(); err != nil {
-				return server.Answer{}, err
+				s.Fatal(err)
 			}
 		case <-limit.C:
-			return server.Answer{}, fmt.Errorf("not all sidecars have their resources after %s: %s", s.timeout(), s.fleet.Missing())
+			s.Fatalf("not all sidecars have their resources after %s: %s", s.timeout(), s.fleet.Missing())
 		}
 	}
 }
 
-// weigh measures the memory of the server with all sidecars connected.
-func (s *session) weigh() error {
-	if s.variant == server.Broadcast {
-		return nil // its memory is not that of a control plane
-	}
-	if err := s.awaitReporting(); err != nil {
-		return err
-	}
-	answer, err := s.child.do(server.Command{Task: server.Weigh})
-	s.values[memory] = float64(answer.Memory)
-	return err
-}
-
-// awaitReporting waits until all sidecars have the second stream of real ones, for load reports. It needs memory too.
-func (s *session) awaitReporting() error {
-	for begun := time.Now(); !s.fleet.Traffic().Reporting; time.Sleep(quiet / 10) {
-		if time.Since(begun) > s.timeout() {
-			return fmt.Errorf("not all sidecars have a stream of load reports after %s", s.timeout())
-		}
-	}
-	return nil
+// weigh measures the memory of the server with all sidecars connected, and with the second stream of real ones, for load reports.
+func (s *session) weigh() {
+	eventually.True(s, s.timeout(), "all sidecars have a stream of load reports", func() bool { return s.fleet.Traffic().Reporting })
+	s.values[memory] = float64(s.child.do(s, command{Task: weigh}).Memory)
 }
 
 // restart replaces the server and reconnects all sidecars with their resources.
-func (s *session) restart() error {
-	if s.variant == server.Broadcast {
-		return nil // it does not support resource versions
-	}
-	if err := s.stop(); err != nil {
-		return err
-	}
-	if err := s.start(); err != nil {
-		return err
-	}
-	begun, err := s.child.do(server.Command{Task: server.AwaitRequests})
-	if err != nil {
-		return err
-	}
+func (s *session) restart() {
+	s.stop()
+	s.child = startChild(s, s.setup)
+	begun := s.child.do(s, command{Task: awaitRequests})
 	s.fleet.Connect(s.child.address, s.tls)
-	ended, err := s.untilIdle()
-	if err != nil {
-		return err
-	}
+	ended := s.untilIdle()
 	s.values[restartWall], s.values[restartCPU] = span(begun.At, ended.At), span(begun.CPU, ended.CPU)
 	s.values[restartShare] = float64(s.fleet.Traffic().Bytes) / s.values[syncBytes]
-	return nil
 }
 
 // untilIdle waits until all sidecars have sent their first requests and the server is idle. It returns the answer from the start
 // of the idle time.
-func (s *session) untilIdle() (server.Answer, error) {
-	idle, err := s.child.do(server.Command{Task: server.AwaitRequests})
-	if err != nil {
-		return idle, err
-	}
+func (s *session) untilIdle() answer {
+	idle := s.child.do(s, command{Task: awaitRequests})
 	for begun := time.Now(); ; {
 		time.Sleep(quiet / 10)
 		if err := s.fleet.Err(); err != nil {
-			return idle, err
+			s.Fatal(err)
 		}
 		if time.Since(begun) > s.timeout() {
-			return idle, fmt.Errorf("the server is not idle after %s", s.timeout())
+			s.Fatalf("the server is not idle after %s", s.timeout())
 		}
 		traffic := s.fleet.Traffic()
-		now, err := s.child.do(server.Command{Task: server.AwaitRequests, Requests: traffic.Requests})
-		if err != nil {
-			return idle, err
-		}
+		now := s.child.do(s, command{Task: awaitRequests, Requests: traffic.Requests})
 		busy := now.CPU-idle.CPU > (now.At-idle.At)/idleShare
 		if !traffic.Complete || busy || now.At < s.fleet.Traffic().Last {
 			idle = now
 		} else if now.At-idle.At > quiet.Nanoseconds() {
-			return idle, nil
+			return idle
 		}
 	}
 }
@@ -255,55 +193,59 @@ const (
 type sample map[metric]float64
 
 // measureChanges measures all kinds of changes.
-func (s *session) measureChanges() error {
-	for _, kind := range mesh.Kinds(s.shape.Mode) {
+func (s *session) measureChanges() {
+	for _, kind := range mesh.Kinds(s.setup.Mode) {
 		var samples []sample
 		for begun := time.Now(); len(samples) < s.changes[kind] && (len(samples) < minimum || time.Since(begun) < changesLimit); {
-			one, err := s.change(kind)
-			if err != nil {
-				return fmt.Errorf("%s: %w", kind, err)
-			}
-			samples = append(samples, one)
+			samples = append(samples, s.change(kind))
 		}
 		s.record(kind, samples)
 	}
-	return nil
 }
 
 // change makes one change and waits until all affected sidecars have acknowledged it.
-func (s *session) change(kind mesh.Kind) (sample, error) {
+func (s *session) change(kind mesh.Kind) sample {
 	differences, err := s.oracle.Apply(s.mesh.Next(kind))
 	if err != nil {
-		return nil, err
+		s.Fatalf("%s: %v", kind, err)
 	}
-	if _, err := s.child.do(server.Command{Task: server.Prepare, Kind: kind}); err != nil {
-		return nil, err
-	}
+	s.child.do(s, command{Task: prepare, Kind: kind})
 	w := s.fleet.Expect(differences)
 	before := s.fleet.Traffic()
-	begun, err := s.child.do(server.Command{Task: server.Go})
-	if err != nil {
-		return nil, err
-	}
-	acknowledged, err := s.awaitAcknowledged(w)
-	if err != nil {
-		return nil, err
-	}
+	begun := s.child.do(s, command{Task: apply})
+	acknowledged := s.awaitAcknowledged(w)
 	if len(differences) == 0 {
 		time.Sleep(unnoticed) // nobody tells when the server is done
 	}
 	time.Sleep(straggle)
 	after := s.fleet.Traffic()
-	ended, err := s.child.do(server.Command{Task: server.AwaitRequests, Requests: after.Requests})
-	if err != nil {
-		return nil, err
-	}
+	ended := s.child.do(s, command{Task: awaitRequests, Requests: after.Requests})
 	touched, needlessly := s.fleet.Touched(differences)
 	return sample{
 		changeP50: span(begun.At, acknowledged.At), changeCPU: span(begun.CPU, ended.CPU),
-		changeBytes: float64(after.Bytes - before.Bytes), changeAllocs: float64(ended.Mallocs - begun.Mallocs),
+		changeBytes: float64(after.Bytes - before.Bytes), changeNeeded: float64(neededBytes(differences)), changeAllocs: float64(ended.Mallocs - begun.Mallocs),
 		changeTouched: float64(touched), changeNothing: float64(needlessly),
-	}, nil
+	}
+}
+
+// neededBytes is the size of the responses that sidecars need for a change: one for each type, with short versions.
+func neededBytes(differences map[int][]mesh.Resource) int {
+	size := 0
+	for _, list := range differences {
+		responses := map[string]*discovery.DeltaDiscoveryResponse{}
+		for _, r := range list {
+			if responses[r.TypeURL] == nil {
+				responses[r.TypeURL] = &discovery.DeltaDiscoveryResponse{TypeUrl: r.TypeURL, Nonce: "1"}
+			}
+			responses[r.TypeURL].Resources = append(responses[r.TypeURL].Resources, &discovery.Resource{
+				Name: r.Name, Version: fmt.Sprintf("%016x", r.Hash), Resource: &anypb.Any{TypeUrl: r.TypeURL, Value: r.Value},
+			})
+		}
+		for _, response := range responses {
+			size += mesh.PodsPerService * proto.Size(response)
+		}
+	}
+	return size
 }
 
 // record adds samples to the result. The cost of changes without effect is subtracted from CPU time and allocations.
@@ -321,6 +263,7 @@ func (s *session) record(kind mesh.Kind, samples []sample) {
 		changeCPU:     median(columns[changeCPU]) - nothing,
 		changeMeanCPU: mean(columns[changeCPU]) - nothing,
 		changeBytes:   median(columns[changeBytes]),
+		changeNeeded:  median(columns[changeNeeded]),
 		changeTouched: median(columns[changeTouched]),
 		changeNothing: slices.Max(columns[changeNothing]),
 		changeAllocs:  median(columns[changeAllocs]) - s.values[changeAllocs.of(mesh.Nothing)],

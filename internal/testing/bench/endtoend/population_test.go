@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"golang.org/x/sync/errgroup"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -44,18 +43,18 @@ func (p population) deployment(pod int) types.NamespacedName {
 
 // create creates nodes, namespaces, Deployments and ready pods with sidecars. No injector runs, so the namespaces join the mesh at the end.
 func (p population) create(ctx context.Context) error {
-	if err := p.each(ctx, (p.pods+podsOfNode-1)/podsOfNode, func(ctx context.Context, i int) error { return p.node(ctx, i, true) }); err != nil {
+	if err := each(ctx, (p.pods+podsOfNode-1)/podsOfNode, func(ctx context.Context, i int) error { return p.node(ctx, i, true) }); err != nil {
 		return err
 	}
-	if err := p.each(ctx, p.namespaces, func(ctx context.Context, i int) error { return p.client.Create(ctx, p.namespace(i)) }); err != nil {
+	if err := each(ctx, p.namespaces, func(ctx context.Context, i int) error { return p.client.Create(ctx, p.namespace(i)) }); err != nil {
 		return err
 	}
-	if err := p.each(ctx, p.pods/podsOfDeployment, func(ctx context.Context, i int) error {
+	if err := each(ctx, p.pods/podsOfDeployment, func(ctx context.Context, i int) error {
 		return p.createDeployment(ctx, p.deployment(i*podsOfDeployment))
 	}); err != nil {
 		return err
 	}
-	if err := p.each(ctx, p.pods, func(ctx context.Context, i int) error {
+	if err := each(ctx, p.pods, func(ctx context.Context, i int) error {
 		pod := p.pod(i)
 		if err := p.client.Create(ctx, pod); err != nil {
 			return err
@@ -64,17 +63,7 @@ func (p population) create(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
-	return p.each(ctx, p.namespaces, func(ctx context.Context, i int) error { return p.join(ctx, i, true) })
-}
-
-// each runs f for each number below n, some at a time.
-func (p population) each(ctx context.Context, n int, f func(context.Context, int) error) error {
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(creators)
-	for i := range n {
-		group.Go(func() error { return f(ctx, i) })
-	}
-	return group.Wait()
+	return each(ctx, p.namespaces, func(ctx context.Context, i int) error { return p.join(ctx, i, true) })
 }
 
 // node creates a node or changes whether it is ready.

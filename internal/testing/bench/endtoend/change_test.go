@@ -25,116 +25,73 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/objects"
 )
 
-// changes makes changes of a kind, one after the other, and then waits until the control plane has written the status of all.
-func (b *bench) changes(ctx context.Context, kind mesh.Kind) (*Change, error) {
-	idle, err := b.idle(ctx)
-	if err != nil {
-		return nil, err
-	}
-	begun, err := b.controller.usage()
-	if err != nil {
-		return nil, err
-	}
+// makeChanges makes changes of a kind, one after the other, and then waits until the control plane has written the status of all.
+func (b *bench) makeChanges(ctx context.Context, kind mesh.Kind) change {
+	b.Helper()
+	written, share := b.idle(ctx)
+	begun := b.controller.usage()
 	before, sent := time.Now(), b.fleet.Traffic().Bytes
-	out := &Change{Kind: kind}
+	out := change{kind: kind}
 	pauses := rand.New(rand.NewPCG(1, 2)) // the same in each run
-	for range b.Changes {
+	for range endToEndChanges {
 		time.Sleep(minPause + time.Duration(pauses.Int64N(int64(maxPause-minPause))))
-		one, err := b.change(ctx, kind)
-		if err != nil {
-			return nil, err
-		}
-		out.Times, out.Delivered, out.Needless = append(out.Times, one.took), append(out.Delivered, one.delivered), max(out.Needless, one.needless)
+		b.makeChange(ctx, &out)
 	}
-	written, err := b.quiet(ctx)
-	if err != nil {
-		return nil, err
-	}
-	ended, err := b.controller.usage()
-	if err != nil {
-		return nil, err
-	}
-	n := time.Duration(b.Changes)
-	out.CPU = max(0, ended.CPU-begun.CPU-time.Duration(idle.share*float64(time.Since(before)))) / n
-	out.Bytes = float64(b.fleet.Traffic().Bytes-sent) / float64(n)
-	out.Status, out.Events = (written.status-idle.writes.status)/float64(n), (written.events-idle.writes.events)/float64(n)
-	slices.Sort(out.Times)
-	slices.Sort(out.Delivered)
-	return out, nil
+	now := b.quiet(ctx)
+	ended := b.controller.usage()
+	out.cpu = max(0, ended.CPU-begun.CPU-time.Duration(share*float64(time.Since(before)))) / endToEndChanges
+	out.bytes = float64(b.fleet.Traffic().Bytes-sent) / endToEndChanges
+	out.status, out.events = (now.status-written.status)/endToEndChanges, (now.events-written.events)/endToEndChanges
+	slices.Sort(out.times)
+	slices.Sort(out.delivered)
+	return out
 }
 
-// measured is one change: how long everything took, and the part after the API server had answered, and how many sidecars it updated without need.
-type measured struct {
-	took, delivered time.Duration
-	needless        int
-}
-
-// change makes one change.
-func (b *bench) change(ctx context.Context, kind mesh.Kind) (measured, error) {
-	next := b.mesh.Next(kind)
+// makeChange makes one change and adds how long everything took, the part after the API server had answered, and how many sidecars were updated without
+// need.
+func (b *bench) makeChange(ctx context.Context, out *change) {
+	b.Helper()
+	next := b.mesh.Next(out.kind)
 	differences, err := b.oracle.Apply(next)
-	if err != nil {
-		return measured{}, err
-	}
+	must(b.B, err)
 	var writes []write
 	for _, c := range next.Changes {
 		one, err := b.cluster.prepare(ctx, c.Entry)
-		if err != nil {
-			return measured{}, err
-		}
+		must(b.B, err)
 		writes = append(writes, one)
 	}
 	wait := b.fleet.Expect(differences)
 	begun := time.Now()
 	for _, one := range writes {
-		if err := one(ctx); err != nil {
-			return measured{}, err
-		}
+		must(b.B, one(ctx))
 	}
 	answered := time.Now()
-	if err := b.awaitResources(wait, changeLimit); err != nil {
-		return measured{}, err
-	}
-	m := measured{took: time.Since(begun), delivered: time.Since(answered)}
-	_, m.needless = b.fleet.Touched(differences)
-	return m, nil
+	b.awaitResources(wait, changeLimit)
+	out.times, out.delivered = append(out.times, time.Since(begun)), append(out.delivered, time.Since(answered))
+	_, needless := b.fleet.Touched(differences)
+	out.needless = max(out.needless, needless)
 }
 
-// idle is the state before changes.
-type idle struct {
-	writes writes
-	// share is the share of a core that the controller uses without changes.
-	share float64
-}
-
-// idle waits until the control plane writes nothing, and measures what it uses then.
-func (b *bench) idle(ctx context.Context) (idle, error) {
-	written, err := b.quiet(ctx)
-	if err != nil {
-		return idle{}, err
-	}
-	before, err := b.controller.usage()
-	if err != nil {
-		return idle{}, err
-	}
-	begun := time.Now()
+// idle waits until the control plane writes nothing. It returns what was written so far, and the share of a core that the controller uses without changes.
+func (b *bench) idle(ctx context.Context) (writes, float64) {
+	b.Helper()
+	written := b.quiet(ctx)
+	before, begun := b.controller.usage(), time.Now()
 	time.Sleep(quiet)
-	after, err := b.controller.usage()
-	return idle{written, float64(after.CPU-before.CPU) / float64(time.Since(begun))}, err
+	return written, float64(b.controller.usage().CPU-before.CPU) / float64(time.Since(begun))
 }
 
 // quiet waits until the control plane has written nothing for a while.
-func (b *bench) quiet(ctx context.Context) (writes, error) {
-	last, err := b.cluster.writes(ctx)
-	for err == nil {
+func (b *bench) quiet(ctx context.Context) writes {
+	b.Helper()
+	for last := b.cluster.writes(ctx); ; {
 		time.Sleep(quiet)
-		var now writes
-		if now, err = b.cluster.writes(ctx); now == last {
-			break
+		now := b.cluster.writes(ctx)
+		if now == last {
+			return now
 		}
 		last = now
 	}
-	return last, err
 }
 
 // requestsMetric counts the requests to the API server.
@@ -144,21 +101,16 @@ const requestsMetric = "apiserver_request_total"
 type writes struct{ status, events float64 }
 
 // writes returns how many requests have written the status of policies, and Events, so far, as the API server counts them.
-func (c *cluster) writes(ctx context.Context) (writes, error) {
+func (c *cluster) writes(ctx context.Context) writes {
+	c.Helper()
 	clients, err := kubernetes.NewForConfig(c.environment.Config)
-	if err != nil {
-		return writes{}, err
-	}
+	must(c.B, err)
 	stream, err := clients.Discovery().RESTClient().Get().AbsPath("/metrics").Stream(ctx)
-	if err != nil {
-		return writes{}, fmt.Errorf("the API server's metrics cannot be read: %w", err)
-	}
+	must(c.B, err)
 	defer stream.Close()
 	parser := expfmt.NewTextParser(model.UTF8Validation)
 	families, err := parser.TextToMetricFamilies(stream)
-	if err != nil {
-		return writes{}, err
-	}
+	must(c.B, err)
 	var sum writes
 	for _, metric := range families[requestsMetric].GetMetric() {
 		if !slices.Contains([]string{"POST", "PUT", "PATCH", "APPLY"}, label(metric, "verb")) {
@@ -171,7 +123,7 @@ func (c *cluster) writes(ctx context.Context) (writes, error) {
 			sum.status += metric.GetCounter().GetValue()
 		}
 	}
-	return sum, nil
+	return sum
 }
 
 func label(metric *dto.Metric, name string) string {

@@ -4,9 +4,9 @@ import (
 	"bufio"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
+	"testing"
 )
 
 // auditPolicy records the requests of the program that is measured.
@@ -21,20 +21,21 @@ rules:
 // audit is the log of an API server about the requests of the program that is measured.
 type audit struct{ log, policy string }
 
-func newAudit(dir string) (audit, error) {
-	a := audit{log: filepath.Join(dir, "audit.log"), policy: filepath.Join(dir, "audit-policy.yaml")}
-	return a, os.WriteFile(a.policy, []byte(auditPolicy), 0o600)
+func newAudit(b *testing.B) audit {
+	b.Helper()
+	a := audit{log: filepath.Join(b.TempDir(), "audit.log"), policy: filepath.Join(b.TempDir(), "audit-policy.yaml")}
+	must(b, os.WriteFile(a.policy, []byte(auditPolicy), 0o600))
+	return a
 }
 
 // requests counts the requests so far, except watches and those for Leases, which do not depend on events.
-func (a audit) requests() (int, error) {
+func (a audit) requests(b *testing.B) int {
+	b.Helper()
 	file, err := os.Open(a.log)
 	if errors.Is(err, os.ErrNotExist) {
-		return 0, nil // before the first request
+		return 0 // before the first request
 	}
-	if err != nil {
-		return 0, err
-	}
+	must(b, err)
 	defer file.Close()
 	count, lines := 0, bufio.NewScanner(file)
 	lines.Buffer(nil, 1<<20)
@@ -45,12 +46,11 @@ func (a audit) requests() (int, error) {
 				Resource string `json:"resource"`
 			} `json:"objectRef"`
 		}
-		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
-			return 0, fmt.Errorf("the log of the API server cannot be read: %w", err)
-		}
+		must(b, json.Unmarshal(lines.Bytes(), &line))
 		if line.Verb != "watch" && line.ObjectRef.Resource != "leases" {
 			count++
 		}
 	}
-	return count, lines.Err()
+	must(b, lines.Err())
+	return count
 }
