@@ -113,8 +113,8 @@ verdict-recorded: ## Test 20,000 pairs with new sidecars and the previous contro
 	ENVOY_BIN=$$($(HACK) ./images envoy-path | tail -n 1) $(HACK) ./verdict -pairs 20000
 
 .PHONY: bench
-bench: ## Measure the propagation of a change to sidecars, and its limits, in about two minutes
-	go run ./internal/testing/bench
+bench: ## Measure the propagation of a change to sidecars, and its limits, in about three minutes
+	go test -run '^$$' -bench 'Questions|Renewal|Mesh/policy|Mesh/(visible|ondemand)/^100$$' -benchtime 1x -timeout 30m ./internal/testing/largemesh ./internal/testing/bench
 
 .PHONY: bench-datapath
 bench-datapath: ## Measure what a pair of sidecars adds to requests, and the memory of a sidecar, in about twelve minutes
@@ -122,16 +122,15 @@ bench-datapath: ## Measure what a pair of sidecars adds to requests, and the mem
 
 .PHONY: bench-endtoend
 bench-endtoend: ## Measure changes from a real API server to the sidecars of the real osm-controller, in about five minutes; ROUTES=3000 measures those of HTTPRoutes
-	KUBEBUILDER_ASSETS=$$($(HACK) ./cluster assets | tail -n 1) go run ./internal/testing/bench -endtoend $(if $(ROUTES),-routes $(ROUTES))
+	KUBEBUILDER_ASSETS=$$($(HACK) ./cluster assets | tail -n 1) go test -run '^$$' -bench $(if $(ROUTES),Routes,Changes) -benchtime 1x -timeout 60m ./internal/testing/bench/endtoend $(if $(ROUTES),-routes $(ROUTES))
 
 .PHONY: bench-operator
 bench-operator: ## Measure what events of a mesh with 10,000 pods cost the real osm-operator, in about five minutes
-	KUBEBUILDER_ASSETS=$$($(HACK) ./cluster assets | tail -n 1) go run ./internal/testing/bench -operator
+	KUBEBUILDER_ASSETS=$$($(HACK) ./cluster assets | tail -n 1) go test -run '^$$' -bench Operator -benchtime 1x -timeout 60m ./internal/testing/bench/endtoend
 
 .PHONY: bench-check
-bench-check: bench-growth ## Run bench, and fail if a cost is worse than the best one recorded, or a ratio to a broadcast 30% worse
-	go test -count=1 -run GoldenCosts ./internal/testing/bench
-	go run ./internal/testing/bench -check
+bench-check: bench-growth ## Fail if a cost is worse than the best one recorded, or grows much more than linearly
+	go test -count=1 -run 'GoldenCosts|SmallMeshes' ./internal/testing/bench
 
 .PHONY: bench-growth
 bench-growth: ## Measure how costs grow with large policies, and fail if one grows much more than linearly, in about a minute

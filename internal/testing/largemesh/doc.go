@@ -1,5 +1,5 @@
-// Package largemesh provides a mesh with 1,000 services and 10,000 policies, as an API server lists it. It measures the time of commands
-// that evaluate it.
+// Package largemesh provides a mesh with 1,000 services and 10,000 policies, as an API server lists it. Its
+// benchmark measures the time of commands that evaluate it.
 //
-// Nothing flows in. Objects and durations flow out.
+// A number of services flows in. Objects flow out.
 package largemesh
