@@ -21,7 +21,6 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
-	"github.com/openservicemesh/osm-operator/internal/testing/fakepods"
 	"github.com/openservicemesh/osm-operator/internal/testing/pki"
 )
 
@@ -162,16 +161,16 @@ func playPods(t *testing.T, env *testscript.Env, authority *pki.Authority) error
 	if err != nil {
 		return err
 	}
-	front, err := fakepods.New(apiServer, filepath.Join(env.WorkDir, "pods"), map[string]tls.Certificate{strconv.Itoa(names.ReportPort): pair})
+	front, err := newFakePods(apiServer, filepath.Join(env.WorkDir, "pods"), map[string]tls.Certificate{strconv.Itoa(names.ReportPort): pair})
 	if err != nil {
 		return err
 	}
-	env.Defer(front.Close)
+	env.Defer(front.close)
 	if err := os.WriteFile(filepath.Join(env.WorkDir, "ca.crt"), authority.RootPEM, 0o600); err != nil {
 		return err
 	}
 	config := clientcmdapi.NewConfig()
-	config.Clusters["front"] = &clientcmdapi.Cluster{Server: front.URL, CertificateAuthorityData: front.CA}
+	config.Clusters["front"] = &clientcmdapi.Cluster{Server: front.url, CertificateAuthorityData: front.ca}
 	config.AuthInfos["administrator"] = &clientcmdapi.AuthInfo{Token: "administrator"}
 	config.Contexts["front"] = &clientcmdapi.Context{Cluster: "front", AuthInfo: "administrator"}
 	config.CurrentContext = "front"

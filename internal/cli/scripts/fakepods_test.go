@@ -1,4 +1,4 @@
-package fakepods
+package scripts_test
 
 import (
 	"crypto/tls"
@@ -21,12 +21,14 @@ import (
 	"k8s.io/streaming/pkg/httpstream/spdy"
 )
 
-// Front is a proxy in front of an API server.
-type Front struct {
-	// URL is the address of the proxy, with a TLS certificate of CA (PEM). Clients have all permissions, unless they drop them by
+// fakePods is a proxy in front of an API server without nodes. It forwards requests for the API server, and answers requests for ports of pods
+// (port-forward or the pod proxy) with the file <folder>/<namespace>/<pod>/<port>/<path>. A port without a folder is closed. Logs of
+// containers are the files <folder>/<namespace>/<pod>/logs/<container>; without one, the API server answers.
+type fakePods struct {
+	// url is the address of the proxy, with a TLS certificate of ca (PEM). Clients have all permissions, unless they drop them by
 	// impersonation.
-	URL string
-	CA  []byte
+	url string
+	ca  []byte
 
 	folder      string
 	certificate map[string]tls.Certificate
@@ -38,8 +40,8 @@ type Front struct {
 	ports map[string]*httptest.Server
 }
 
-// New starts a Front. Ports with an entry in certificates, such as "9094", use TLS with that certificate.
-func New(apiServer *rest.Config, folder string, certificates map[string]tls.Certificate) (*Front, error) {
+// newFakePods starts a proxy. Ports with an entry in certificates, such as "9094", use TLS with that certificate.
+func newFakePods(apiServer *rest.Config, folder string, certificates map[string]tls.Certificate) (*fakePods, error) {
 	transport, err := rest.TransportFor(apiServer)
 	if err != nil {
 		return nil, err
@@ -48,7 +50,7 @@ func New(apiServer *rest.Config, folder string, certificates map[string]tls.Cert
 	if err != nil {
 		return nil, fmt.Errorf("the address of the API server: %w", err)
 	}
-	f := &Front{folder: folder, certificate: certificates, ports: map[string]*httptest.Server{}}
+	f := &fakePods{folder: folder, certificate: certificates, ports: map[string]*httptest.Server{}}
 	f.behind = &httputil.ReverseProxy{
 		Transport: transport, FlushInterval: -1,
 		Rewrite: func(r *httputil.ProxyRequest) {
@@ -57,13 +59,13 @@ func New(apiServer *rest.Config, folder string, certificates map[string]tls.Cert
 		},
 	}
 	f.server = httptest.NewTLSServer(f)
-	f.URL = f.server.URL
-	f.CA = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: f.server.Certificate().Raw})
+	f.url = f.server.URL
+	f.ca = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: f.server.Certificate().Raw})
 	return f, nil
 }
 
-// Close closes all connections.
-func (f *Front) Close() {
+// close closes all connections.
+func (f *fakePods) close() {
 	f.server.CloseClientConnections()
 	f.server.Close()
 	f.mu.Lock()
@@ -82,7 +84,7 @@ var (
 )
 
 // ServeHTTP implements http.Handler.
-func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (f *fakePods) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if to := forwarding.FindStringSubmatch(r.URL.Path); to != nil {
 		f.forward(w, r, filepath.Join(f.folder, to[1], to[2]))
 		return
@@ -115,7 +117,7 @@ func serveFile(w http.ResponseWriter, port, path string) {
 }
 
 // port returns the address of the server for a port.
-func (f *Front) port(pod, number string) (string, error) {
+func (f *fakePods) port(pod, number string) (string, error) {
 	folder := filepath.Join(pod, number)
 	if _, err := os.Stat(folder); err != nil {
 		return "", fmt.Errorf("connect to port %s: connection refused", number)
@@ -140,7 +142,7 @@ const portForwardProtocol = "portforward.k8s.io"
 
 // forward serves port-forward over SPDY, as a kubelet does: each connection has a data stream and an error stream.
 // It rejects WebSockets, so clients fall back to SPDY.
-func (f *Front) forward(w http.ResponseWriter, r *http.Request, pod string) {
+func (f *fakePods) forward(w http.ResponseWriter, r *http.Request, pod string) {
 	if !httpstream.IsUpgradeRequest(r) || r.Header.Get("Upgrade") == "websocket" {
 		http.Error(w, "only SPDY is supported", http.StatusBadRequest)
 		return
@@ -165,7 +167,7 @@ func (f *Front) forward(w http.ResponseWriter, r *http.Request, pod string) {
 }
 
 // carry copies bytes between a stream and the port that it names.
-func (f *Front) carry(pod string, data, failure httpstream.Stream) {
+func (f *fakePods) carry(pod string, data, failure httpstream.Stream) {
 	defer func() { _ = data.Close(); _ = failure.Close() }()
 	address, err := f.port(pod, data.Headers().Get(corev1.PortHeader))
 	if err != nil {
