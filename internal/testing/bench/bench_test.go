@@ -63,8 +63,15 @@ func report(b *testing.B, mode mesh.Mode, values map[metric]float64) {
 		row := rows[0]
 		row.name, row.columns = string(kind), nil
 		for _, c := range []column{
-			{changeP50, "p50-ms", 1e3}, {changeP99, "p99-ms", 1e3}, {changeCPU, "CPU-ms", 1e3}, {changeMeanCPU, "mean-CPU-ms", 1e3}, {changeBytes, "B-sent", 1},
-			{changeNeeded, "B-needed", 1}, {changeTouched, "touched", 1}, {changeNothing, "needless", 1}, {changeAllocs, "allocs", 1},
+			{changeP50, "p50-ms", 1e3},
+			{changeP99, "p99-ms", 1e3},
+			{changeCPU, "CPU-ms", 1e3},
+			{changeMeanCPU, "mean-CPU-ms", 1e3},
+			{changeBytes, "B-sent", 1},
+			{changeNeeded, "B-needed", 1},
+			{changeTouched, "touched", 1},
+			{changeNothing, "needless", 1},
+			{changeAllocs, "allocs", 1},
 		} {
 			row.columns = append(row.columns, column{c.metric.of(kind), c.unit, c.factor})
 		}

@@ -39,7 +39,7 @@ func BenchmarkQuestions(b *testing.B) {
 				}
 			}
 			n := time.Duration(b.N)
-			b.ReportMetric(float64((processorTime() - used) / n), "CPU-ns/op")
+			b.ReportMetric(float64((processorTime()-used)/n), "CPU-ns/op")
 			if each := b.Elapsed() / n; each > limit {
 				b.Logf("missed: %s is longer than %s", each, limit)
 			}

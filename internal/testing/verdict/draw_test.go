@@ -14,7 +14,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
-	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest" //nolint:staticcheck // its words make meshes read like sentences
+	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
 // slot generates one object of the mesh. A nil object means that it does not exist.

@@ -8,8 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
-	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
-	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest" //nolint:staticcheck // its words make meshes read like sentences
+	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 	"github.com/openservicemesh/osm-operator/internal/testing/objects"
 	"github.com/openservicemesh/osm-operator/internal/testing/reference"
 )

@@ -7,9 +7,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
-	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
-	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
-	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest" //nolint:staticcheck // its words make meshes read like sentences
+	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
 // handwrittenPorts are the ports of handwritten EndpointSlices. The first differs from the target port of most Services, and 82 is missing.
