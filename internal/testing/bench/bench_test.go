@@ -98,7 +98,7 @@ const (
 func BenchmarkRenewal(b *testing.B) {
 	stayOnCore(b)
 	s := newSession(b, shape{mesh.Policy, renewedSidecars}, nil)
-	s.firstSync()
+	s.sync()
 	var idle, cpu, during []float64
 	for range idleChanges {
 		one := s.change(mesh.Endpoint)
