@@ -16,7 +16,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/explain"
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
 	"github.com/openservicemesh/osm-operator/internal/cli/plan"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
 )
 
@@ -120,7 +120,7 @@ func (m *mesh) explain(question string, allowed bool) func(context.Context) erro
 		}
 		answer, err := explain.Ask(ctx, explain.Mesh{
 			Name: "osm", Catalog: loaded.Catalog,
-			Exists: func(r catalog.Ref) bool { _, taken := loaded.Names[r]; return taken },
+			Exists: func(r entity.Ref) bool { _, taken := loaded.Names[r]; return taken },
 		}, q)
 		if err == nil && (answer.Allowed != allowed || !allowed && !answer.RemedySuffices) {
 			return fmt.Errorf("%s has the wrong answer: %+v", question, answer)

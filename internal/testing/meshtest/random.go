@@ -187,7 +187,7 @@ func drawSettings(t *rapid.T) *catalog.Settings {
 	return settings
 }
 
-// Name is shorthand for catalog.Name.
+// Name is shorthand for entity.Name.
 func Name(namespace, name string) entity.Name {
 	return entity.Name{Namespace: namespace, Name: name}
 }

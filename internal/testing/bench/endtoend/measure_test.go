@@ -19,6 +19,7 @@ import (
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/fleet"
@@ -137,10 +138,10 @@ func (b *bench) createMesh(ctx context.Context) {
 }
 
 // creationTimes returns when objects were created, as the control plane reads it.
-func creationTimes(list []metav1.PartialObjectMetadata) map[catalog.Name]time.Time {
-	times := map[catalog.Name]time.Time{}
+func creationTimes(list []metav1.PartialObjectMetadata) map[entity.Name]time.Time {
+	times := map[entity.Name]time.Time{}
 	for i := range list {
-		times[catalog.Name{Namespace: list[i].Namespace, Name: list[i].Name}] = list[i].CreationTimestamp.UTC()
+		times[entity.Name{Namespace: list[i].Namespace, Name: list[i].Name}] = list[i].CreationTimestamp.UTC()
 	}
 	return times
 }

@@ -26,7 +26,7 @@ import (
 	"google.golang.org/grpc/stats"
 
 	"github.com/openservicemesh/osm-operator/internal/certificate"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/mesh"
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/server"
 	"github.com/openservicemesh/osm-operator/internal/testing/fakexds"
@@ -387,7 +387,7 @@ func Credentials(root *certificate.Root, m *mesh.Mesh) (server.Setup, []string, 
 }
 
 // token returns the service account token of a pod.
-func token(signer jose.Signer, pod *catalog.Pod) (string, error) {
+func token(signer jose.Signer, pod *inventory.Instance) (string, error) {
 	type named struct {
 		Name string `json:"name"`
 		UID  string `json:"uid"`

@@ -126,7 +126,7 @@ func (c *ControlPlane) Requests() int64 {
 
 // Barrier waits until all applied changes have been processed for the affected sidecars.
 func (c *ControlPlane) Barrier(ctx context.Context) {
-	_, _ = c.Store.Policy(ctx, catalog.Ref{}) // the query is answered after all earlier changes
+	_, _ = c.Store.Policy(ctx, entity.Ref{}) // the query is answered after all earlier changes
 }
 
 // Acknowledged reports whether every connected sidecar has acknowledged all resources.
