@@ -20,8 +20,8 @@ import (
 	"github.com/openservicemesh/osm-operator/controllers/operator/mesh"
 	"github.com/openservicemesh/osm-operator/controllers/operator/plan"
 	"github.com/openservicemesh/osm-operator/controllers/operator/revision"
-	"github.com/openservicemesh/osm-operator/controllers/operator/rollout"
 	"github.com/openservicemesh/osm-operator/controllers/operator/trust"
+	"github.com/openservicemesh/osm-operator/controllers/operator/upgrade"
 	"github.com/openservicemesh/osm-operator/internal/certificate/vault"
 	"github.com/openservicemesh/osm-operator/internal/operator/adopt"
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
@@ -54,9 +54,9 @@ type Dependencies struct {
 	Vault      certificates.VaultSigner
 	// Tokens returns tokens of the operator's ServiceAccount for an audience.
 	Tokens     func(ctx context.Context, audience string) (string, error)
-	Prometheus rollout.Prometheus
+	Prometheus upgrade.Prometheus
 	// Pulls brings images to nodes.
-	Pulls rollout.Images
+	Pulls upgrade.Images
 	// Metrics counts what happens; nil counts nothing.
 	Metrics *metrics.Recorder
 	// Components are those of every mesh, and Images replace their default images, by the variables of component.Image.
@@ -79,14 +79,14 @@ type Dependencies struct {
 
 // DataPlane observes and restarts the workloads with sidecars.
 type DataPlane interface {
-	rollout.DataPlane
+	upgrade.DataPlane
 	restart.DataPlane
 	certificates.Sidecars
 }
 
 // Health observes control planes.
 type Health interface {
-	rollout.Health
+	upgrade.Health
 	certificates.Replicas
 }
 
@@ -156,7 +156,7 @@ type controllers struct {
 	adoption     *adoption.Reconciler
 	certificates *certificates.Reconciler
 	trust        *trust.Reconciler
-	rollout      *rollout.Reconciler
+	upgrade      *upgrade.Reconciler
 	revision     *revision.Reconciler
 	components   *components.Reconciler
 }
@@ -180,7 +180,7 @@ func newControllers(d Dependencies) controllers {
 			MountDelay: d.MountDelay, Jitter: rand.Float64, Vault: d.Vault, Tokens: d.Tokens,
 		},
 		trust: &trust.Reconciler{Cluster: c, Applier: d.applier(c.Client), Recorder: d.Recorder, Status: d.Status, Parallel: d.Parallel},
-		rollout: &rollout.Reconciler{
+		upgrade: &upgrade.Reconciler{
 			Cluster: c, Applier: d.applier(c.Client), Recorder: d.Recorder, Status: d.Status, DataPlane: d.DataPlane,
 			Restarter: d.restarter(), Images: d.Pulls, Health: d.Health, Prometheus: d.Prometheus, Metrics: d.Metrics,
 		},
@@ -220,7 +220,7 @@ func (d Dependencies) simulatedControllers(s plan.Simulation) []dryrun.Controlle
 		{Name: "Mesh", Requests: mesh, Reconcile: c.adoption.Reconcile},
 		{Name: "Mesh", Requests: mesh, Reconcile: c.certificates.Reconcile},
 		{Name: "Mesh", Requests: mesh, Reconcile: c.trust.Reconcile},
-		{Name: "Mesh", Requests: mesh, Reconcile: c.rollout.Reconcile},
+		{Name: "Mesh", Requests: mesh, Reconcile: c.upgrade.Reconcile},
 		{Name: "Mesh", Requests: mesh, Reconcile: c.components.Reconcile},
 		{Name: "MeshRevision", Requests: revisions, Reconcile: c.revision.Reconcile},
 	}

@@ -209,7 +209,7 @@ func addReconcilers(mgr ctrl.Manager, o Options, authorities func(context.Contex
 	d.DataPlane, d.Kinds, d.Gateways, d.Objects = plane, watches, watches, watches.Objects
 	c := newControllers(d)
 	reconcilers := []interface{ SetupWithManager(ctrl.Manager) error }{
-		&ownership.Reconciler{Cluster: d.Cluster}, c.mesh, c.adoption, c.certificates, c.trust, c.rollout, c.revision,
+		&ownership.Reconciler{Cluster: d.Cluster}, c.mesh, c.adoption, c.certificates, c.trust, c.upgrade, c.revision,
 		components.Controller{Reconciler: c.components, Watches: watches},
 		&plan.Reconciler{Cluster: d.Cluster, Status: d.Status, DataPlane: plane, Controllers: d.simulatedControllers},
 		&teardown.Reconciler{

@@ -14,54 +14,54 @@ import (
 
 // complete removes what is left of an Open Service Mesh whose Deployments are gone. The declared step decides whether it may: until Complete, somebody
 // may install that again.
-func (r *Reconciler) complete(ctx context.Context, s *scope) error {
-	if s.takeover.IsRemoval {
+func (r *Reconciler) complete(ctx context.Context, p *pass) error {
+	if p.takeover.IsRemoval {
 		// There is nothing to go back to.
-		return r.serve(ctx, s)
+		return r.serve(ctx, p)
 	}
-	isDeclared := s.takeover.Declared == v1alpha1.AdoptionComplete
-	if !isDeclared && !s.takeover.WantsInjection() {
-		s.blocked = fmt.Sprintf("the Open Service Mesh in namespace %s is gone, and nobody injects new pods: set spec.adoption.step to Complete", s.takeover.From)
+	isDeclared := p.takeover.Declared == v1alpha1.AdoptionComplete
+	if !isDeclared && !p.takeover.WantsInjection() {
+		p.blocked = fmt.Sprintf("the Open Service Mesh in namespace %s is gone, and nobody injects new pods: set spec.adoption.step to Complete", p.takeover.From)
 		return nil
 	}
-	own, err := r.renderOwn(ctx, s)
+	own, err := r.renderOwn(ctx, p)
 	switch {
 	case err != nil:
 		return err
 	case own == nil && isDeclared:
-		s.waiting = "waiting until the control plane of this mesh is ready"
+		p.waiting = "waiting until the control plane of this mesh is ready"
 		return nil
 	case own == nil:
 		return nil
 	case !isDeclared:
-		return r.handOverKinds(ctx, s, true, own)
+		return r.handOverKinds(ctx, p, true, own)
 	}
 	for _, kind := range []string{validating, mutating} {
-		if err := r.completeKind(ctx, s, r.handover(s, kind, true, own[kind])); err != nil {
+		if err := r.completeKind(ctx, p, r.handover(p, kind, true, own[kind])); err != nil {
 			return err
 		}
 	}
-	if s.takeover.InEffect != v1alpha1.AdoptionComplete { // it reads all definitions
-		if err := r.Conversions.RepairFor(ctx, s.mesh, r.Recorder); err != nil {
+	if p.takeover.InEffect != v1alpha1.AdoptionComplete { // it reads all definitions
+		if err := r.Conversions.RepairFor(ctx, p.mesh, r.Recorder); err != nil {
 			return err
 		}
 	}
-	if s.isHeld() {
+	if p.isHeld() {
 		return nil
 	}
-	if err := r.serve(ctx, s); err != nil {
+	if err := r.serve(ctx, p); err != nil {
 		return err
 	}
-	if s.step != v1alpha1.AdoptionComplete {
-		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "AdoptionStep", "Adopt Complete", "the Open Service Mesh in namespace %s is gone, and the takeover is complete", s.takeover.From)
+	if p.step != v1alpha1.AdoptionComplete {
+		r.Recorder.Eventf(p.mesh, nil, corev1.EventTypeNormal, "AdoptionStep", "Adopt Complete", "the Open Service Mesh in namespace %s is gone, and the takeover is complete", p.takeover.From)
 	}
-	s.step = v1alpha1.AdoptionComplete
+	p.step = v1alpha1.AdoptionComplete
 	return nil
 }
 
 // completeKind deletes the webhook configurations of the Open Service Mesh once those of this mesh are registered, and their records.
-func (r *Reconciler) completeKind(ctx context.Context, s *scope, h adopt.Handover) error {
-	live, err := r.configurations(ctx, s, h)
+func (r *Reconciler) completeKind(ctx context.Context, p *pass, h adopt.Handover) error {
+	live, err := r.configurations(ctx, p, h)
 	if err != nil {
 		return err
 	}
@@ -71,14 +71,14 @@ func (r *Reconciler) completeKind(ctx context.Context, s *scope, h adopt.Handove
 			return err
 		}
 		for _, step := range steps {
-			if err := r.take(ctx, s, h, step); err != nil {
+			if err := r.take(ctx, p, h, step); err != nil {
 				return err
 			}
 		}
-		if s.step != v1alpha1.AdoptionComplete {
-			s.step = v1alpha1.AdoptionRestarting // the rollout does not register them in the first step
+		if p.step != v1alpha1.AdoptionComplete {
+			p.step = v1alpha1.AdoptionRestarting // the rollout does not register them in the first step
 		}
-		s.waiting = "waiting until the webhooks of this mesh are registered"
+		p.waiting = "waiting until the webhooks of this mesh are registered"
 		return nil
 	}
 	for _, object := range live {
@@ -87,7 +87,7 @@ func (r *Reconciler) completeKind(ctx context.Context, s *scope, h adopt.Handove
 			if err := apply.Delete(ctx, r.Client, object); err != nil {
 				return err
 			}
-			r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "Adopted", "Delete "+object.GetName(),
+			r.Recorder.Eventf(p.mesh, nil, corev1.EventTypeNormal, "Adopted", "Delete "+object.GetName(),
 				"deleted the %s %s, which the Open Service Mesh has left", h.Kind, object.GetName())
 		case object.GetAnnotations()[adopt.ReplacedAnnotation] != "":
 			patch := client.MergeFromWithOptions(object, client.MergeFromWithOptimisticLock{})

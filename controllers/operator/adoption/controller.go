@@ -54,8 +54,8 @@ type Reconciler struct {
 	Conversions *adopt.Conversions
 }
 
-// scope is the shared state of one reconciliation.
-type scope struct {
+// pass is the shared state of one reconciliation.
+type pass struct {
 	mesh     *v1alpha1.Mesh
 	desired  desired.Mesh
 	takeover *adopt.Takeover
@@ -120,32 +120,32 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if err := r.Client.Get(ctx, request.NamespacedName, mesh); err != nil {
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
-	s := &scope{mesh: mesh, desired: r.Desired(mesh), takeover: adopt.TakeoverOf(mesh)}
-	if s.takeover == nil {
-		return reconcile.Result{}, r.removeStatus(ctx, s)
+	p := &pass{mesh: mesh, desired: r.Desired(mesh), takeover: adopt.TakeoverOf(mesh)}
+	if p.takeover == nil {
+		return reconcile.Result{}, r.removeStatus(ctx, p)
 	}
-	s.step = s.takeover.InEffect
-	failed := r.observe(ctx, s)
+	p.step = p.takeover.InEffect
+	failed := r.observe(ctx, p)
 	if mode := observe.ModeOf(mesh); failed == nil && mode != observe.Maintain {
-		failed = r.proceed(ctx, s)
+		failed = r.proceed(ctx, p)
 	}
-	if s.finished && failed == nil {
-		return reconcile.Result{}, r.removeStatus(ctx, s)
+	if p.finished && failed == nil {
+		return reconcile.Result{}, r.removeStatus(ctx, p)
 	}
-	if err := errors.Join(failed, r.writeStatus(ctx, s, failed)); err != nil {
+	if err := errors.Join(failed, r.writeStatus(ctx, p, failed)); err != nil {
 		return reconcile.Result{}, err
 	}
 	return reconcile.Result{RequeueAfter: pollInterval}, nil
 }
 
 // observe reads the Open Service Mesh, and counts the sidecars.
-func (r *Reconciler) observe(ctx context.Context, s *scope) error {
+func (r *Reconciler) observe(ctx context.Context, p *pass) error {
 	var err error
-	if s.osm, err = adopt.ReadRunning(ctx, r.Live, s.takeover.From); err != nil {
+	if p.osm, err = adopt.ReadRunning(ctx, r.Live, p.takeover.From); err != nil {
 		return err
 	}
-	s.serves = adopt.IsRedirected(s.mesh)
-	workloads, err := r.DataPlane.Workloads(ctx, s.mesh.Name)
+	p.serves = adopt.IsRedirected(p.mesh)
+	workloads, err := r.DataPlane.Workloads(ctx, p.mesh.Name)
 	if err != nil {
 		return err
 	}
@@ -153,10 +153,10 @@ func (r *Reconciler) observe(ctx context.Context, s *scope) error {
 		for revision, n := range w.Sidecars {
 			switch {
 			case revision == "" && n > 0:
-				s.earlier += n
-				s.remaining = append(s.remaining, w.Ref)
-			case desired.IsRevisionOf(s.mesh.Name, revision):
-				s.own += n
+				p.earlier += n
+				p.remaining = append(p.remaining, w.Ref)
+			case desired.IsRevisionOf(p.mesh.Name, revision):
+				p.own += n
 			}
 		}
 	}
@@ -164,58 +164,58 @@ func (r *Reconciler) observe(ctx context.Context, s *scope) error {
 }
 
 // proceed takes the next step of a takeover.
-func (r *Reconciler) proceed(ctx context.Context, s *scope) error {
+func (r *Reconciler) proceed(ctx context.Context, p *pass) error {
 	switch {
-	case s.takeover.IsWithdrawn && !s.takeover.IsRemoval:
-		return r.withdraw(ctx, s)
-	case !s.osm.Exists && s.takeover.InEffect != "":
-		return r.complete(ctx, s)
+	case p.takeover.IsWithdrawn && !p.takeover.IsRemoval:
+		return r.withdraw(ctx, p)
+	case !p.osm.Exists && p.takeover.InEffect != "":
+		return r.complete(ctx, p)
 	}
-	if s.blocked = s.osm.Mismatch(s.desired); s.blocked != "" {
+	if p.blocked = p.osm.Mismatch(p.desired); p.blocked != "" {
 		return nil
 	}
-	if err := r.prepare(ctx, s); err != nil || s.isHeld() {
+	if err := r.prepare(ctx, p); err != nil || p.isHeld() {
 		return err
 	}
-	if s.step == "" {
-		s.step = v1alpha1.AdoptionPrepared // the installation waits for it
+	if p.step == "" {
+		p.step = v1alpha1.AdoptionPrepared // the installation waits for it
 	}
 	// Who injects and who serves the sidecars of the Open Service Mesh are independent of each other.
-	err := r.handOver(ctx, s)
-	if err == nil && !s.isHeld() {
-		r.advance(s)
+	err := r.handOver(ctx, p)
+	if err == nil && !p.isHeld() {
+		r.advance(p)
 	}
-	return errors.Join(err, r.serve(ctx, s))
+	return errors.Join(err, r.serve(ctx, p))
 }
 
 // isHeld reports whether the takeover waits for something.
-func (s *scope) isHeld() bool { return s.waiting != "" || s.blocked != "" }
+func (p *pass) isHeld() bool { return p.waiting != "" || p.blocked != "" }
 
 // advance puts the declared step into effect, after what it needs has been done. The last one needs that the Open Service Mesh is removed.
-func (r *Reconciler) advance(s *scope) {
-	next := s.takeover.Declared
-	if s.takeover.IsRemoval {
+func (r *Reconciler) advance(p *pass) {
+	next := p.takeover.Declared
+	if p.takeover.IsRemoval {
 		next = v1alpha1.AdoptionPrepared
 	}
 	if next == v1alpha1.AdoptionComplete {
 		next = v1alpha1.AdoptionRestarting
 	}
-	if s.step != next {
-		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "AdoptionStep", "Adopt "+string(next), "the takeover from the Open Service Mesh in namespace %s is in the step %s", s.takeover.From, next)
+	if p.step != next {
+		r.Recorder.Eventf(p.mesh, nil, corev1.EventTypeNormal, "AdoptionStep", "Adopt "+string(next), "the takeover from the Open Service Mesh in namespace %s is in the step %s", p.takeover.From, next)
 	}
-	s.step = next
+	p.step = next
 }
 
 // withdraw ends a takeover whose spec.adoption was removed. While the Open Service Mesh runs, everything stays as it is.
-func (r *Reconciler) withdraw(ctx context.Context, s *scope) error {
-	if s.osm.Exists {
-		s.blocked = "spec.adoption was removed while the Open Service Mesh in namespace " + s.takeover.From + " runs, so nothing is changed: declare it again, and set step to Complete before you remove it"
+func (r *Reconciler) withdraw(ctx context.Context, p *pass) error {
+	if p.osm.Exists {
+		p.blocked = "spec.adoption was removed while the Open Service Mesh in namespace " + p.takeover.From + " runs, so nothing is changed: declare it again, and set step to Complete before you remove it"
 		return nil
 	}
-	s.takeover.Declared = v1alpha1.AdoptionComplete
-	if err := r.complete(ctx, s); err != nil || s.step != v1alpha1.AdoptionComplete {
+	p.takeover.Declared = v1alpha1.AdoptionComplete
+	if err := r.complete(ctx, p); err != nil || p.step != v1alpha1.AdoptionComplete {
 		return err
 	}
-	s.finished = true
-	return r.MeshConfigs.EndAdoption(ctx, s.mesh)
+	p.finished = true
+	return r.MeshConfigs.EndAdoption(ctx, p.mesh)
 }

@@ -20,20 +20,20 @@ import (
 )
 
 // prepare copies what both control planes must have in common into the namespace of the mesh.
-func (r *Reconciler) prepare(ctx context.Context, s *scope) error {
-	if s.takeover.IsRemoval {
+func (r *Reconciler) prepare(ctx context.Context, p *pass) error {
+	if p.takeover.IsRemoval {
 		return nil
 	}
-	namespace, err := r.Namespace(ctx, s.desired.Namespace)
+	namespace, err := r.Namespace(ctx, p.desired.Namespace)
 	if err != nil {
 		return err
 	}
 	if namespace == nil || namespace.DeletionTimestamp != nil {
-		s.waiting = "waiting for the namespace " + s.desired.Namespace
+		p.waiting = "waiting for the namespace " + p.desired.Namespace
 		return nil
 	}
-	for _, step := range []func(context.Context, *scope) error{r.protectDefinitions, r.copyAuthority, r.copySettings} {
-		if err := step(ctx, s); err != nil || s.isHeld() {
+	for _, step := range []func(context.Context, *pass) error{r.protectDefinitions, r.copyAuthority, r.copySettings} {
+		if err := step(ctx, p); err != nil || p.isHeld() {
 			return err
 		}
 	}
@@ -41,10 +41,10 @@ func (r *Reconciler) prepare(ctx context.Context, s *scope) error {
 }
 
 // protectDefinitions keeps the bootstrap of the Open Service Mesh from restoring its own CRDs over those of this project.
-func (r *Reconciler) protectDefinitions(ctx context.Context, s *scope) error {
+func (r *Reconciler) protectDefinitions(ctx context.Context, p *pass) error {
 	changed, err := adopt.ReleaseDefinitions(ctx, r.Live, r.Client, fieldManager)
 	if len(changed) > 0 {
-		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "Adopted", "ReleaseDefinitions",
+		r.Recorder.Eventf(p.mesh, nil, corev1.EventTypeNormal, "Adopted", "ReleaseDefinitions",
 			"removed the label by which the Open Service Mesh restores its definitions: %s", strings.Join(changed, ", "))
 	}
 	if err != nil {
@@ -55,33 +55,33 @@ func (r *Reconciler) protectDefinitions(ctx context.Context, s *scope) error {
 		return fmt.Errorf("the definition of MeshConfigs cannot be read: %w", err)
 	}
 	if !adopt.IsOwnDefinition(definition) {
-		s.blocked = "the definitions of the Open Service Mesh have replaced those of the operator: install the operator again, for example with " +
+		p.blocked = "the definitions of the Open Service Mesh have replaced those of the operator: install the operator again, for example with " +
 			"`kubectl apply --server-side --force-conflicts -f dist/install.yaml`"
 	}
 	return nil
 }
 
 // copyAuthority keeps a copy of the certificate authority, so that sidecars of both meshes accept each other.
-func (r *Reconciler) copyAuthority(ctx context.Context, s *scope) error {
-	source, err := r.readAuthority(ctx, s)
+func (r *Reconciler) copyAuthority(ctx context.Context, p *pass) error {
+	source, err := r.readAuthority(ctx, p)
 	if err != nil || source == nil {
 		return err
 	}
 	data := map[string][]byte{names.CABundleCert: source.Data[names.CABundleCert], names.CABundleKey: source.Data[names.CABundleKey]}
 	if len(data[names.CABundleCert]) == 0 || len(data[names.CABundleKey]) == 0 {
-		s.blocked = fmt.Sprintf("the Secret %s/%s has no certificate authority with its key", source.Namespace, source.Name)
+		p.blocked = fmt.Sprintf("the Secret %s/%s has no certificate authority with its key", source.Namespace, source.Name)
 		return nil
 	}
-	live, err := r.Secrets.Get(ctx, s.desired.Namespace, names.CABundleSecret)
+	live, err := r.Secrets.Get(ctx, p.desired.Namespace, names.CABundleSecret)
 	switch {
 	case err != nil:
 		return err
 	case live == nil:
-		return r.createAuthority(ctx, s, data)
+		return r.createAuthority(ctx, p, data)
 	case bytes.Equal(live.Data[names.CABundleCert], data[names.CABundleCert]) && bytes.Equal(live.Data[names.CABundleKey], data[names.CABundleKey]):
 		return nil
-	case live.Labels[names.MeshLabel] != s.mesh.Name:
-		s.blocked = fmt.Sprintf("the Secret %s/%s has another certificate authority than the Open Service Mesh: delete it, and the operator copies that of the Open Service Mesh",
+	case live.Labels[names.MeshLabel] != p.mesh.Name:
+		p.blocked = fmt.Sprintf("the Secret %s/%s has another certificate authority than the Open Service Mesh: delete it, and the operator copies that of the Open Service Mesh",
 			live.Namespace, live.Name)
 		return nil
 	}
@@ -90,35 +90,35 @@ func (r *Reconciler) copyAuthority(ctx context.Context, s *scope) error {
 	if err := r.Client.Patch(ctx, changed, client.MergeFrom(live), client.FieldOwner(fieldManager)); err != nil {
 		return fmt.Errorf("the copy of the certificate authority in Secret %s/%s cannot be updated: %w", live.Namespace, live.Name, err)
 	}
-	r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "Adopted", "CopyAuthority", "the certificate authority of the Open Service Mesh has changed, and the mesh follows it")
+	r.Recorder.Eventf(p.mesh, nil, corev1.EventTypeNormal, "Adopted", "CopyAuthority", "the certificate authority of the Open Service Mesh has changed, and the mesh follows it")
 	return nil
 }
 
 // createAuthority creates the copy of the certificate authority.
-func (r *Reconciler) createAuthority(ctx context.Context, s *scope, data map[string][]byte) error {
+func (r *Reconciler) createAuthority(ctx context.Context, p *pass, data map[string][]byte) error {
 	secret := &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Namespace: s.desired.Namespace, Name: names.CABundleSecret, Labels: operand.Labels(s.mesh.Name, "")},
+		ObjectMeta: metav1.ObjectMeta{Namespace: p.desired.Namespace, Name: names.CABundleSecret, Labels: operand.Labels(p.mesh.Name, "")},
 		Data:       data,
 	}
 	if err := r.Client.Create(ctx, secret, client.FieldOwner(fieldManager)); err != nil {
 		return fmt.Errorf("the certificate authority cannot be copied into Secret %s/%s: %w", secret.Namespace, secret.Name, err)
 	}
-	r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "Adopted", "CopyAuthority", "copied the certificate authority of the Open Service Mesh into Secret %s/%s", secret.Namespace, secret.Name)
+	r.Recorder.Eventf(p.mesh, nil, corev1.EventTypeNormal, "Adopted", "CopyAuthority", "copied the certificate authority of the Open Service Mesh into Secret %s/%s", secret.Namespace, secret.Name)
 	return nil
 }
 
-// readAuthority reads the authority of the Open Service Mesh; nil if it cannot be used, which the scope explains.
-func (r *Reconciler) readAuthority(ctx context.Context, s *scope) (*corev1.Secret, error) {
+// readAuthority reads the authority of the Open Service Mesh; nil if it cannot be used, which the pass explains.
+func (r *Reconciler) readAuthority(ctx context.Context, p *pass) (*corev1.Secret, error) {
 	secret := &corev1.Secret{}
-	err := r.Live.Get(ctx, client.ObjectKey{Namespace: s.takeover.From, Name: s.osm.CASecret}, secret)
+	err := r.Live.Get(ctx, client.ObjectKey{Namespace: p.takeover.From, Name: p.osm.CASecret}, secret)
 	switch {
 	case apierrors.IsForbidden(err):
-		s.blocked = fmt.Sprintf("the operator may not read the Secret %s/%s with the certificate authority: run `kubectl -n %s create role osm-authority-reader --verb=get --resource=secrets "+
+		p.blocked = fmt.Sprintf("the operator may not read the Secret %s/%s with the certificate authority: run `kubectl -n %s create role osm-authority-reader --verb=get --resource=secrets "+
 			"--resource-name=%s` and `kubectl -n %s create rolebinding osm-authority-reader --role=osm-authority-reader --serviceaccount=%s:%s`",
-			s.takeover.From, s.osm.CASecret, s.takeover.From, s.osm.CASecret, s.takeover.From, r.OperatorNamespace, names.Operator)
+			p.takeover.From, p.osm.CASecret, p.takeover.From, p.osm.CASecret, p.takeover.From, r.OperatorNamespace, names.Operator)
 		return nil, nil
 	case apierrors.IsNotFound(err):
-		s.blocked = fmt.Sprintf("the Secret %s/%s with the certificate authority of the Open Service Mesh does not exist", s.takeover.From, s.osm.CASecret)
+		p.blocked = fmt.Sprintf("the Secret %s/%s with the certificate authority of the Open Service Mesh does not exist", p.takeover.From, p.osm.CASecret)
 		return nil, nil
 	case err != nil:
 		return nil, fmt.Errorf("the certificate authority of the Open Service Mesh cannot be read: %w", err)
@@ -127,21 +127,21 @@ func (r *Reconciler) readAuthority(ctx context.Context, s *scope) (*corev1.Secre
 }
 
 // copySettings keeps a copy of the spec of the MeshConfig, so that both control planes have the same settings.
-func (r *Reconciler) copySettings(ctx context.Context, s *scope) error {
+func (r *Reconciler) copySettings(ctx context.Context, p *pass) error {
 	source := &unstructured.Unstructured{}
 	source.SetGroupVersionKind(configv1alpha2.GroupVersion.WithKind("MeshConfig"))
-	err := r.Live.Get(ctx, client.ObjectKey{Namespace: s.takeover.From, Name: names.MeshConfig}, source)
+	err := r.Live.Get(ctx, client.ObjectKey{Namespace: p.takeover.From, Name: names.MeshConfig}, source)
 	if apierrors.IsNotFound(err) {
-		s.blocked = fmt.Sprintf("the MeshConfig %s/%s of the Open Service Mesh does not exist", s.takeover.From, names.MeshConfig)
+		p.blocked = fmt.Sprintf("the MeshConfig %s/%s of the Open Service Mesh does not exist", p.takeover.From, names.MeshConfig)
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("the MeshConfig of the Open Service Mesh cannot be read: %w", err)
 	}
-	changed, err := r.MeshConfigs.Follow(ctx, s.mesh, s.takeover.From, source)
+	changed, err := r.MeshConfigs.Follow(ctx, p.mesh, p.takeover.From, source)
 	if changed {
-		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "Adopted", "CopySettings", "copied the settings of MeshConfig %s/%s into MeshConfig %s/%s",
-			s.takeover.From, names.MeshConfig, s.desired.Namespace, names.MeshConfig)
+		r.Recorder.Eventf(p.mesh, nil, corev1.EventTypeNormal, "Adopted", "CopySettings", "copied the settings of MeshConfig %s/%s into MeshConfig %s/%s",
+			p.takeover.From, names.MeshConfig, p.desired.Namespace, names.MeshConfig)
 	}
 	return err
 }

@@ -32,43 +32,43 @@ const (
 )
 
 // serve leads the Service of the Open Service Mesh to the controllers of this mesh, or back.
-func (r *Reconciler) serve(ctx context.Context, s *scope) error {
+func (r *Reconciler) serve(ctx context.Context, p *pass) error {
 	service := &corev1.Service{}
-	err := r.Live.Get(ctx, client.ObjectKey{Namespace: s.takeover.From, Name: names.Controller}, service)
+	err := r.Live.Get(ctx, client.ObjectKey{Namespace: p.takeover.From, Name: names.Controller}, service)
 	if client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("the Service %s/%s cannot be read: %w", s.takeover.From, names.Controller, err)
+		return fmt.Errorf("the Service %s/%s cannot be read: %w", p.takeover.From, names.Controller, err)
 	}
 	exists := err == nil
-	if !s.takeover.ServeSidecars {
-		return r.giveBackService(ctx, s, service, exists)
+	if !p.takeover.ServeSidecars {
+		return r.giveBackService(ctx, p, service, exists)
 	}
-	addresses, err := r.controllers(ctx, s)
+	addresses, err := r.controllers(ctx, p)
 	if err != nil {
 		return err
 	}
 	if len(addresses) == 0 {
-		s.serving = "waiting until a controller of this mesh is ready before the Service of the Open Service Mesh leads to it"
+		p.serving = "waiting until a controller of this mesh is ready before the Service of the Open Service Mesh leads to it"
 		return nil
 	}
 	port := adsPort
 	if exists {
-		for _, p := range service.Spec.Ports {
-			if p.Port == names.ADSPort {
-				port = p.Name
+		for _, served := range service.Spec.Ports {
+			if served.Port == names.ADSPort {
+				port = served.Name
 			}
 		}
 	}
-	if err := r.applySlices(ctx, s, port, addresses); err != nil {
+	if err := r.applySlices(ctx, p, port, addresses); err != nil {
 		return err
 	}
 	switch {
 	case !exists:
-		err = r.createService(ctx, s)
-	case service.Labels[names.MeshLabel] == s.mesh.Name || service.Spec.Selector[nobodyLabel] == s.mesh.Name:
+		err = r.createService(ctx, p)
+	case service.Labels[names.MeshLabel] == p.mesh.Name || service.Spec.Selector[nobodyLabel] == p.mesh.Name:
 	default:
-		err = r.takeService(ctx, s, service)
+		err = r.takeService(ctx, p, service)
 	}
-	s.serves = s.serves || err == nil
+	p.serves = p.serves || err == nil
 	return err
 }
 
@@ -78,27 +78,27 @@ type selectorRecord struct {
 }
 
 // takeService replaces the selector of the Service by one that selects no pod, and records it. Its address and its ports stay.
-func (r *Reconciler) takeService(ctx context.Context, s *scope, live *corev1.Service) error {
+func (r *Reconciler) takeService(ctx context.Context, p *pass, live *corev1.Service) error {
 	changed := live.DeepCopy()
 	record, err := json.Marshal(selectorRecord{live.Spec.Selector})
 	if err != nil {
 		return err
 	}
 	metav1.SetMetaDataAnnotation(&changed.ObjectMeta, adopt.ReplacedAnnotation, string(record))
-	changed.Spec.Selector = map[string]string{nobodyLabel: s.mesh.Name}
+	changed.Spec.Selector = map[string]string{nobodyLabel: p.mesh.Name}
 	if err := r.Client.Patch(ctx, changed, client.MergeFromWithOptions(live, client.MergeFromWithOptimisticLock{}),
 		client.FieldOwner(fieldManager)); err != nil {
 		return fmt.Errorf("the Service %s/%s cannot be led to this mesh: %w", live.Namespace, live.Name, err)
 	}
-	r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "Adopted", "TakeService",
+	r.Recorder.Eventf(p.mesh, nil, corev1.EventTypeNormal, "Adopted", "TakeService",
 		"the Service %s/%s leads to the controllers of this mesh", live.Namespace, live.Name)
 	return nil
 }
 
 // createService creates the Service again after it was removed with the Open Service Mesh. Sidecars of that know no other name.
-func (r *Reconciler) createService(ctx context.Context, s *scope) error {
+func (r *Reconciler) createService(ctx context.Context, p *pass) error {
 	service := &corev1.Service{
-		ObjectMeta: metav1.ObjectMeta{Namespace: s.takeover.From, Name: names.Controller, Labels: operand.Labels(s.mesh.Name, "")},
+		ObjectMeta: metav1.ObjectMeta{Namespace: p.takeover.From, Name: names.Controller, Labels: operand.Labels(p.mesh.Name, "")},
 		Spec:       corev1.ServiceSpec{Ports: []corev1.ServicePort{{Name: adsPort, Port: names.ADSPort}}},
 	}
 	if err := r.Client.Create(ctx, service, client.FieldOwner(fieldManager)); err != nil {
@@ -108,8 +108,8 @@ func (r *Reconciler) createService(ctx context.Context, s *scope) error {
 }
 
 // giveBackService restores the selector of the Service, and then removes the endpoints of this mesh, so that it is never without any.
-func (r *Reconciler) giveBackService(ctx context.Context, s *scope, service *corev1.Service, exists bool) error {
-	if exists && service.Labels[names.MeshLabel] == s.mesh.Name {
+func (r *Reconciler) giveBackService(ctx context.Context, p *pass, service *corev1.Service, exists bool) error {
+	if exists && service.Labels[names.MeshLabel] == p.mesh.Name {
 		if err := apply.Delete(ctx, r.Client, service); err != nil {
 			return err
 		}
@@ -126,26 +126,26 @@ func (r *Reconciler) giveBackService(ctx context.Context, s *scope, service *cor
 			client.FieldOwner(fieldManager)); err != nil {
 			return fmt.Errorf("the Service %s/%s cannot be led back to the Open Service Mesh: %w", service.Namespace, service.Name, err)
 		}
-		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "Adopted", "GiveBackService", "the Service %s/%s leads to the Open Service Mesh again",
+		r.Recorder.Eventf(p.mesh, nil, corev1.EventTypeNormal, "Adopted", "GiveBackService", "the Service %s/%s leads to the Open Service Mesh again",
 			service.Namespace, service.Name)
-		s.serving = "waiting until the Service of the Open Service Mesh has its own endpoints"
+		p.serving = "waiting until the Service of the Open Service Mesh has its own endpoints"
 		return nil
 	}
-	if !s.serves {
+	if !p.serves {
 		return nil
 	}
-	if err := r.applySlices(ctx, s, "", nil); err != nil {
+	if err := r.applySlices(ctx, p, "", nil); err != nil {
 		return err
 	}
-	s.serves = false
+	p.serves = false
 	return nil
 }
 
 // controllers returns the addresses of the ready controllers of the mesh, sorted.
-func (r *Reconciler) controllers(ctx context.Context, s *scope) ([]netip.Addr, error) {
+func (r *Reconciler) controllers(ctx context.Context, p *pass) ([]netip.Addr, error) {
 	var pods corev1.PodList
-	selected := client.MatchingLabels{names.MeshLabel: s.mesh.Name, names.AppLabel: names.Controller}
-	if err := r.Client.List(ctx, &pods, client.InNamespace(s.desired.Namespace), selected); err != nil {
+	selected := client.MatchingLabels{names.MeshLabel: p.mesh.Name, names.AppLabel: names.Controller}
+	if err := r.Client.List(ctx, &pods, client.InNamespace(p.desired.Namespace), selected); err != nil {
 		return nil, fmt.Errorf("the controllers of the mesh cannot be listed: %w", err)
 	}
 	var addresses []netip.Addr
@@ -167,7 +167,7 @@ func isReady(pod *corev1.Pod) bool {
 }
 
 // applySlices keeps one EndpointSlice for each family of addresses, and none for a family without any.
-func (r *Reconciler) applySlices(ctx context.Context, s *scope, port string, addresses []netip.Addr) error {
+func (r *Reconciler) applySlices(ctx context.Context, p *pass, port string, addresses []netip.Addr) error {
 	families := map[discoveryv1.AddressType][]discoveryv1.Endpoint{discoveryv1.AddressTypeIPv4: nil, discoveryv1.AddressTypeIPv6: nil}
 	for _, address := range addresses {
 		family := discoveryv1.AddressTypeIPv6
@@ -181,8 +181,8 @@ func (r *Reconciler) applySlices(ctx context.Context, s *scope, port string, add
 	for _, family := range []discoveryv1.AddressType{discoveryv1.AddressTypeIPv4, discoveryv1.AddressTypeIPv6} {
 		desired := &discoveryv1.EndpointSlice{
 			ObjectMeta: metav1.ObjectMeta{
-				Namespace: s.takeover.From, Name: names.Controller + sliceSuffix + "-" + strings.ToLower(string(family)),
-				Labels: operand.Labels(s.mesh.Name, ""),
+				Namespace: p.takeover.From, Name: names.Controller + sliceSuffix + "-" + strings.ToLower(string(family)),
+				Labels: operand.Labels(p.mesh.Name, ""),
 			},
 			AddressType: family, Endpoints: families[family],
 			Ports: []discoveryv1.EndpointPort{{Name: &port, Port: ptr.To[int32](names.ADSPort), Protocol: ptr.To(corev1.ProtocolTCP)}},

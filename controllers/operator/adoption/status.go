@@ -14,90 +14,90 @@ import (
 )
 
 // writeStatus writes the progress of a takeover. failed is why it did not go on.
-func (r *Reconciler) writeStatus(ctx context.Context, s *scope, failed error) error {
-	updated := s.mesh.Status.DeepCopy()
+func (r *Reconciler) writeStatus(ctx context.Context, p *pass, failed error) error {
+	updated := p.mesh.Status.DeepCopy()
 	updated.Adoption = &v1alpha1.AdoptionStatus{
-		From: s.takeover.From, Step: string(s.step), Version: s.osm.Version, EarlierSidecars: int32(s.earlier), Sidecars: int32(s.own),
+		From: p.takeover.From, Step: string(p.step), Version: p.osm.Version, EarlierSidecars: int32(p.earlier), Sidecars: int32(p.own),
 	}
-	if s.serves {
+	if p.serves {
 		updated.Adoption.Service = string(v1alpha1.AdoptionServiceRedirect)
 	}
-	reason, message := s.explain(failed)
-	conditions.NewEditor(&updated.Conditions, s.mesh.Generation, r.Now()).SetOrRemove(true, v1alpha1.ConditionAdopting, reason, message)
-	_, err := r.Status.Write(ctx, status.Adoption, s.mesh, updated)
+	reason, message := p.explain(failed)
+	conditions.NewEditor(&updated.Conditions, p.mesh.Generation, r.Now()).SetOrRemove(true, v1alpha1.ConditionAdopting, reason, message)
+	_, err := r.Status.Write(ctx, status.Adoption, p.mesh, updated)
 	return err
 }
 
 // removeStatus removes the progress from a Mesh that takes nothing over, or no longer.
-func (r *Reconciler) removeStatus(ctx context.Context, s *scope) error {
-	updated := s.mesh.Status.DeepCopy()
+func (r *Reconciler) removeStatus(ctx context.Context, p *pass) error {
+	updated := p.mesh.Status.DeepCopy()
 	updated.Adoption = nil
-	conditions.NewEditor(&updated.Conditions, s.mesh.Generation, r.Now()).SetOrRemove(false, v1alpha1.ConditionAdopting, "", "")
-	_, err := r.Status.Write(ctx, status.Adoption, s.mesh, updated)
+	conditions.NewEditor(&updated.Conditions, p.mesh.Generation, r.Now()).SetOrRemove(false, v1alpha1.ConditionAdopting, "", "")
+	_, err := r.Status.Write(ctx, status.Adoption, p.mesh, updated)
 	return err
 }
 
 // explain returns the reason and the message of the condition.
-func (s *scope) explain(failed error) (reason, message string) {
+func (p *pass) explain(failed error) (reason, message string) {
 	var sentences []string
 	switch {
 	case failed != nil:
 		reason, sentences = v1alpha1.ReasonAdoptionBlocked, append(sentences, failed.Error())
-	case s.blocked != "":
-		reason, sentences = v1alpha1.ReasonAdoptionBlocked, append(sentences, s.blocked)
-	case s.step == "":
+	case p.blocked != "":
+		reason, sentences = v1alpha1.ReasonAdoptionBlocked, append(sentences, p.blocked)
+	case p.step == "":
 		reason, sentences = v1alpha1.ReasonAdoptionPreparing, append(sentences, "copying the certificate authority and the settings of the Open Service Mesh")
-	case s.isChanging():
-		reason, sentences = v1alpha1.ReasonAdoptionChanging, append(sentences, fmt.Sprintf("moving from the step %s to %s", s.step, s.target()))
+	case p.isChanging():
+		reason, sentences = v1alpha1.ReasonAdoptionChanging, append(sentences, fmt.Sprintf("moving from the step %s to %s", p.step, p.target()))
 	default:
-		reason, sentences = string(s.step), append(sentences, s.next())
+		reason, sentences = string(p.step), append(sentences, p.next())
 	}
-	if s.waiting != "" {
-		sentences = append(sentences, s.waiting)
+	if p.waiting != "" {
+		sentences = append(sentences, p.waiting)
 	}
-	if s.serving != "" {
-		sentences = append(sentences, s.serving)
+	if p.serving != "" {
+		sentences = append(sentences, p.serving)
 	}
-	if observe.ModeOf(s.mesh) == observe.Maintain {
+	if observe.ModeOf(p.mesh) == observe.Maintain {
 		sentences = append(sentences, "the takeover does not go on, because the Mesh is paused or only planned")
 	}
-	sentences = append(sentences, fmt.Sprintf("pods with sidecars of the Open Service Mesh: %d, with sidecars of this mesh: %d", s.earlier, s.own))
+	sentences = append(sentences, fmt.Sprintf("pods with sidecars of the Open Service Mesh: %d, with sidecars of this mesh: %d", p.earlier, p.own))
 	return reason, strings.Join(sentences, "; ")
 }
 
 // target is the step to move to.
-func (s *scope) target() v1alpha1.AdoptionStep {
-	if s.takeover.IsRemoval {
+func (p *pass) target() v1alpha1.AdoptionStep {
+	if p.takeover.IsRemoval {
 		return v1alpha1.AdoptionPrepared
 	}
-	return s.takeover.Declared
+	return p.takeover.Declared
 }
 
 // isChanging reports whether the declared step is not in effect. Complete takes effect when the Open Service Mesh is removed.
-func (s *scope) isChanging() bool {
-	return s.step != s.target() && s.target() != v1alpha1.AdoptionComplete
+func (p *pass) isChanging() bool {
+	return p.step != p.target() && p.target() != v1alpha1.AdoptionComplete
 }
 
 // next is what comes after the step in effect.
-func (s *scope) next() string {
+func (p *pass) next() string {
 	switch {
-	case s.step == v1alpha1.AdoptionComplete:
+	case p.step == v1alpha1.AdoptionComplete:
 		return "the takeover is complete: remove spec.adoption"
-	case !s.osm.Exists:
+	case !p.osm.Exists:
 		return "the Open Service Mesh is removed: set spec.adoption.step to Complete"
-	case s.takeover.Declared == v1alpha1.AdoptionComplete && s.earlier > 0 && !s.serves:
-		return fmt.Sprintf("restart or delete the workloads with sidecars of the Open Service Mesh before you remove that: %s", refs(s.remaining))
-	case s.takeover.Declared == v1alpha1.AdoptionComplete:
-		return "nothing needs the Open Service Mesh any more: remove it with " + s.osm.Removal()
-	case s.step == v1alpha1.AdoptionPrepared && s.own > 0:
+	case p.takeover.Declared == v1alpha1.AdoptionComplete && p.earlier > 0 && !p.serves:
+		return fmt.Sprintf("restart or delete the workloads with sidecars of the Open Service Mesh before you remove that: %s", refs(p.remaining))
+	case p.takeover.Declared == v1alpha1.AdoptionComplete:
+		return "nothing needs the Open Service Mesh any more: remove it with " + p.osm.Removal()
+	case p.step == v1alpha1.AdoptionPrepared && p.own > 0:
 		return "the Open Service Mesh injects new pods again, and workloads with sidecars of this mesh restart for its sidecars: see the condition " + v1alpha1.ConditionDataPlaneUpToDate
-	case s.step == v1alpha1.AdoptionPrepared && s.serves:
+	case p.step == v1alpha1.AdoptionPrepared && p.serves:
 		return "the control plane runs and serves sidecars of the Open Service Mesh: set spec.adoption.step to Injecting to inject new pods"
-	case s.step == v1alpha1.AdoptionPrepared:
+	case p.step == v1alpha1.AdoptionPrepared:
 		return "the control plane runs and serves nobody: set spec.adoption.step to Injecting to inject new pods"
-	case s.step == v1alpha1.AdoptionInjecting:
+	case p.step == v1alpha1.AdoptionInjecting:
 		return "this mesh injects new pods: set spec.adoption.step to Restarting to restart workloads with sidecars of the Open Service Mesh"
-	case s.earlier > 0:
+	case p.earlier > 0:
 		return "workloads with sidecars of the Open Service Mesh restart: see the condition " + v1alpha1.ConditionDataPlaneUpToDate
 	}
 	return "no sidecar of the Open Service Mesh is left: set spec.adoption.step to Complete"

@@ -26,30 +26,30 @@ const (
 )
 
 // handOver lets the webhooks of this mesh or those of the Open Service Mesh answer, as the declared step says.
-func (r *Reconciler) handOver(ctx context.Context, s *scope) error {
-	forward := s.takeover.WantsInjection()
-	if !forward && (s.takeover.InEffect == v1alpha1.AdoptionPrepared || s.takeover.InEffect == "") {
+func (r *Reconciler) handOver(ctx context.Context, p *pass) error {
+	forward := p.takeover.WantsInjection()
+	if !forward && (p.takeover.InEffect == v1alpha1.AdoptionPrepared || p.takeover.InEffect == "") {
 		// What an operator of an earlier step has written late is still taken back.
-		return r.handOverKinds(ctx, s, false, nil)
+		return r.handOverKinds(ctx, p, false, nil)
 	}
-	if !forward && !s.osm.Injects {
-		s.blocked = fmt.Sprintf("the Open Service Mesh cannot inject pods, so this mesh goes on to do so: no pod of the Deployment %s/%s is available", s.takeover.From, names.Injector)
+	if !forward && !p.osm.Injects {
+		p.blocked = fmt.Sprintf("the Open Service Mesh cannot inject pods, so this mesh goes on to do so: no pod of the Deployment %s/%s is available", p.takeover.From, names.Injector)
 		return nil
 	}
-	own, err := r.renderOwn(ctx, s)
+	own, err := r.renderOwn(ctx, p)
 	if err != nil {
 		return err
 	}
 	if forward && own == nil {
-		s.waiting = "waiting until the control plane of this mesh is ready"
+		p.waiting = "waiting until the control plane of this mesh is ready"
 		return nil
 	}
-	return r.handOverKinds(ctx, s, forward, own)
+	return r.handOverKinds(ctx, p, forward, own)
 }
 
 // renderOwn renders the webhook configurations of the mesh by their kinds; nil while nothing would answer them.
-func (r *Reconciler) renderOwn(ctx context.Context, s *scope) (map[string]*unstructured.Unstructured, error) {
-	revisions, err := r.Revisions(ctx, s.mesh.Name)
+func (r *Reconciler) renderOwn(ctx context.Context, p *pass) (map[string]*unstructured.Unstructured, error) {
+	revisions, err := r.Revisions(ctx, p.mesh.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -57,11 +57,11 @@ func (r *Reconciler) renderOwn(ctx context.Context, s *scope) (map[string]*unstr
 	if active == nil || active.Status.Injector.Ready == 0 || active.Status.Controller.Ready == 0 {
 		return nil, nil
 	}
-	namespace, err := r.Namespace(ctx, s.desired.Namespace)
+	namespace, err := r.Namespace(ctx, p.desired.Namespace)
 	if err != nil || namespace == nil {
 		return nil, err
 	}
-	bundles, err := webhooks.ReadBundles(ctx, r.Secrets, s.desired.Namespace)
+	bundles, err := webhooks.ReadBundles(ctx, r.Secrets, p.desired.Namespace)
 	if err != nil || len(bundles) == 0 {
 		return nil, err
 	}
@@ -77,28 +77,28 @@ func (r *Reconciler) renderOwn(ctx context.Context, s *scope) (map[string]*unstr
 }
 
 // handOverKinds takes the next step of each webhook configuration of both kinds. Another reconciliation takes those after it.
-func (r *Reconciler) handOverKinds(ctx context.Context, s *scope, forward bool, own map[string]*unstructured.Unstructured) error {
+func (r *Reconciler) handOverKinds(ctx context.Context, p *pass, forward bool, own map[string]*unstructured.Unstructured) error {
 	var failed []error
 	for _, kind := range []string{validating, mutating} {
-		failed = append(failed, r.handOverKind(ctx, s, r.handover(s, kind, forward, own[kind])))
+		failed = append(failed, r.handOverKind(ctx, p, r.handover(p, kind, forward, own[kind])))
 	}
 	return errors.Join(failed...)
 }
 
 // handover is the change of one kind.
-func (r *Reconciler) handover(s *scope, kind string, forward bool, own *unstructured.Unstructured) adopt.Handover {
+func (r *Reconciler) handover(p *pass, kind string, forward bool, own *unstructured.Unstructured) adopt.Handover {
 	h := adopt.Handover{
-		Mesh: s.mesh.Name, Namespace: s.desired.Namespace, From: s.takeover.From, Kind: kind, Own: own,
-		OwnName: names.MutatingWebhook(s.mesh.Name), Forward: forward,
+		Mesh: p.mesh.Name, Namespace: p.desired.Namespace, From: p.takeover.From, Kind: kind, Own: own,
+		OwnName: names.MutatingWebhook(p.mesh.Name), Forward: forward,
 	}
 	if kind == validating {
-		h.OwnName, h.Optional = names.ValidatingWebhook(s.mesh.Name), true
+		h.OwnName, h.Optional = names.ValidatingWebhook(p.mesh.Name), true
 	}
 	return h
 }
 
-func (r *Reconciler) handOverKind(ctx context.Context, s *scope, h adopt.Handover) error {
-	live, err := r.configurations(ctx, s, h)
+func (r *Reconciler) handOverKind(ctx context.Context, p *pass, h adopt.Handover) error {
+	live, err := r.configurations(ctx, p, h)
 	if err != nil {
 		return err
 	}
@@ -107,7 +107,7 @@ func (r *Reconciler) handOverKind(ctx context.Context, s *scope, h adopt.Handove
 		return err
 	}
 	for _, step := range steps {
-		if err := r.take(ctx, s, h, step); err != nil {
+		if err := r.take(ctx, p, h, step); err != nil {
 			return err
 		}
 	}
@@ -115,7 +115,7 @@ func (r *Reconciler) handOverKind(ctx context.Context, s *scope, h adopt.Handove
 }
 
 // configurations reads the webhook configurations of one kind that concern a takeover. The cache has those of this mesh only.
-func (r *Reconciler) configurations(ctx context.Context, s *scope, h adopt.Handover) ([]*unstructured.Unstructured, error) {
+func (r *Reconciler) configurations(ctx context.Context, p *pass, h adopt.Handover) ([]*unstructured.Unstructured, error) {
 	list := &unstructured.UnstructuredList{}
 	list.SetGroupVersionKind(admissionv1.SchemeGroupVersion.WithKind(h.Kind + "List"))
 	if err := r.Live.List(ctx, list, client.MatchingLabels{names.NameLabel: names.AppName}); err != nil {
@@ -133,7 +133,7 @@ func (r *Reconciler) configurations(ctx context.Context, s *scope, h adopt.Hando
 }
 
 // take takes one step.
-func (r *Reconciler) take(ctx context.Context, s *scope, h adopt.Handover, step adopt.Step) error {
+func (r *Reconciler) take(ctx context.Context, p *pass, h adopt.Handover, step adopt.Step) error {
 	switch step.Action {
 	case adopt.Change:
 		patch := client.MergeFromWithOptions(step.Before, client.MergeFromWithOptimisticLock{})
@@ -141,21 +141,21 @@ func (r *Reconciler) take(ctx context.Context, s *scope, h adopt.Handover, step 
 			return fmt.Errorf("the %s %s cannot be changed: %w", h.Kind, step.Before.GetName(), err)
 		}
 		// Reading what follows from the change takes another reconciliation.
-		s.waiting = "changing the webhooks"
-		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "Adopted", "Change "+step.Before.GetName(), "%s %s: %s", h.Kind,
+		p.waiting = "changing the webhooks"
+		r.Recorder.Eventf(p.mesh, nil, corev1.EventTypeNormal, "Adopted", "Change "+step.Before.GetName(), "%s %s: %s", h.Kind,
 			step.Before.GetName(), describe(h, step.After))
 	case adopt.Remove:
-		s.waiting = "changing the webhooks"
+		p.waiting = "changing the webhooks"
 		if err := apply.Delete(ctx, r.Client, step.Before); err != nil {
 			return err
 		}
-		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "Adopted", "Delete "+step.Before.GetName(), "deleted the %s %s of this mesh: the Open Service Mesh has its own", h.Kind, step.Before.GetName())
+		r.Recorder.Eventf(p.mesh, nil, corev1.EventTypeNormal, "Adopted", "Delete "+step.Before.GetName(), "deleted the %s %s of this mesh: the Open Service Mesh has its own", h.Kind, step.Before.GetName())
 	case adopt.Lost:
-		s.blocked = fmt.Sprintf("it is not known what the %s %s of the Open Service Mesh was, because its annotation %s is gone: run "+
+		p.blocked = fmt.Sprintf("it is not known what the %s %s of the Open Service Mesh was, because its annotation %s is gone: run "+
 			"`kubectl -n %s rollout restart deployment %s %s`, and the Open Service Mesh writes it again",
-			h.Kind, step.Before.GetName(), adopt.ReplacedAnnotation, s.takeover.From, names.Injector, names.Controller)
+			h.Kind, step.Before.GetName(), adopt.ReplacedAnnotation, p.takeover.From, names.Injector, names.Controller)
 	case adopt.Foreign:
-		s.blocked = fmt.Sprintf("the %s %s belongs neither to this mesh nor to the Open Service Mesh in namespace %s: delete it", h.Kind, step.Before.GetName(), s.takeover.From)
+		p.blocked = fmt.Sprintf("the %s %s belongs neither to this mesh nor to the Open Service Mesh in namespace %s: delete it", h.Kind, step.Before.GetName(), p.takeover.From)
 	case adopt.Keep:
 	}
 	return nil

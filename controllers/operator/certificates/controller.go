@@ -53,8 +53,8 @@ type Reconciler struct {
 	MountDelay time.Duration
 }
 
-// scope is the shared state of the steps of one reconciliation.
-type scope struct {
+// pass is the shared state of the steps of one reconciliation.
+type pass struct {
 	enqueue.Schedule
 	mesh    *v1alpha1.Mesh
 	desired desired.Mesh
@@ -112,46 +112,46 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
 	desired := r.Desired(mesh)
-	s := &scope{mesh: mesh, desired: desired, issuedDomain: desired.TrustDomain, bundles: webhooks.Bundles{}, serving: map[string]time.Time{}}
+	p := &pass{mesh: mesh, desired: desired, issuedDomain: desired.TrustDomain, bundles: webhooks.Bundles{}, serving: map[string]time.Time{}}
 	maintained, err := r.NeedsMaintenance(ctx, mesh)
 	if err == nil && maintained {
-		err = r.renew(ctx, s)
+		err = r.renew(ctx, p)
 	}
-	if err := errors.Join(err, r.writeCondition(ctx, s, maintained, err), r.writeStates(ctx, s)); err != nil {
+	if err := errors.Join(err, r.writeCondition(ctx, p, maintained, err), r.writeStates(ctx, p)); err != nil {
 		return reconcile.Result{}, err
 	}
-	return reconcile.Result{RequeueAfter: s.Requeue}, nil
+	return reconcile.Result{RequeueAfter: p.Requeue}, nil
 }
 
 // renew brings all certificates of a mesh up to date, in the order in which they depend on each other.
-func (r *Reconciler) renew(ctx context.Context, s *scope) error {
+func (r *Reconciler) renew(ctx context.Context, p *pass) error {
 	var err error
-	if s.namespace, err = r.Namespace(ctx, s.desired.Namespace); err != nil {
+	if p.namespace, err = r.Namespace(ctx, p.desired.Namespace); err != nil {
 		return err
 	}
-	if s.revisions, err = r.Revisions(ctx, s.mesh.Name); err != nil {
+	if p.revisions, err = r.Revisions(ctx, p.mesh.Name); err != nil {
 		return err
 	}
-	if s.bundles, err = webhooks.ReadBundles(ctx, r.Secrets, s.desired.Namespace); err != nil {
+	if p.bundles, err = webhooks.ReadBundles(ctx, r.Secrets, p.desired.Namespace); err != nil {
 		return err
 	}
-	for _, step := range []func(context.Context, *scope) error{
+	for _, step := range []func(context.Context, *pass) error{
 		r.reconcileRoot, r.observeIssuance, r.observeSharing, r.reconcileServing, r.reconcileCanary, r.widenTrust, r.reconcileGateway, r.collectWarnings,
 	} {
-		if err := step(ctx, s); err != nil {
+		if err := step(ctx, p); err != nil {
 			return err
 		}
 	}
-	return s.problem
+	return p.problem
 }
 
 // reconcileServing keeps the certificates of the mesh's own webhooks. Both are signed by the root of the mesh, so a new certificate
 // needs no new trust as long as the root stays.
-func (r *Reconciler) reconcileServing(ctx context.Context, s *scope) error {
+func (r *Reconciler) reconcileServing(ctx context.Context, p *pass) error {
 	for _, served := range []struct{ secret, service string }{
 		{secrets.InjectorCert, names.Injector}, {secrets.ValidatorCert, names.Validator},
 	} {
-		if err := r.renewServing(ctx, s, served.secret, served.service+"."+s.desired.Namespace+".svc"); err != nil {
+		if err := r.renewServing(ctx, p, served.secret, served.service+"."+p.desired.Namespace+".svc"); err != nil {
 			return err
 		}
 	}
@@ -159,29 +159,29 @@ func (r *Reconciler) reconcileServing(ctx context.Context, s *scope) error {
 }
 
 // reconcileCanary keeps the certificate of the canary's injector, and deletes it after the last canary.
-func (r *Reconciler) reconcileCanary(ctx context.Context, s *scope) error {
-	canary := observe.NextCanary(s.mesh, s.desired, s.revisions)
+func (r *Reconciler) reconcileCanary(ctx context.Context, p *pass) error {
+	canary := observe.NextCanary(p.mesh, p.desired, p.revisions)
 	if canary != "" {
-		service := names.WithSuffix(names.Injector, names.CanarySuffix(s.mesh.Name, canary))
-		return r.renewServing(ctx, s, secrets.CanaryCert, service+"."+s.desired.Namespace+".svc")
+		service := names.WithSuffix(names.Injector, names.CanarySuffix(p.mesh.Name, canary))
+		return r.renewServing(ctx, p, secrets.CanaryCert, service+"."+p.desired.Namespace+".svc")
 	}
-	injection, err := webhooks.LiveInjection(ctx, r.Client, s.mesh.Name)
-	if err != nil || injection.Revision != "" || observe.ModeOf(s.mesh) != observe.Apply {
+	injection, err := webhooks.LiveInjection(ctx, r.Client, p.mesh.Name)
+	if err != nil || injection.Revision != "" || observe.ModeOf(p.mesh) != observe.Apply {
 		return err
 	}
-	secret, err := r.Secrets.Get(ctx, s.desired.Namespace, secrets.CanaryCert)
-	if err != nil || secret == nil || secret.Labels[names.MeshLabel] != s.mesh.Name {
+	secret, err := r.Secrets.Get(ctx, p.desired.Namespace, secrets.CanaryCert)
+	if err != nil || secret == nil || secret.Labels[names.MeshLabel] != p.mesh.Name {
 		return err
 	}
-	delete(s.bundles, secrets.CanaryCert)
-	delete(s.serving, secrets.CanaryCert)
+	delete(p.bundles, secrets.CanaryCert)
+	delete(p.serving, secrets.CanaryCert)
 	return apply.Delete(ctx, r.Client, secret)
 }
 
 // writeCondition writes CertificatesReady. A mesh without certificates that is paused, planned or being removed has no such condition.
-func (r *Reconciler) writeCondition(ctx context.Context, s *scope, maintained bool, failed error) error {
-	desired := s.mesh.Status.DeepCopy()
-	editor := conditions.NewEditor(&desired.Conditions, s.mesh.Generation, r.Now())
+func (r *Reconciler) writeCondition(ctx context.Context, p *pass, maintained bool, failed error) error {
+	desired := p.mesh.Status.DeepCopy()
+	editor := conditions.NewEditor(&desired.Conditions, p.mesh.Generation, r.Now())
 	switch {
 	case failed != nil:
 		editor.Set(v1alpha1.ConditionCertificatesReady, conditions.Assessment{
@@ -190,34 +190,34 @@ func (r *Reconciler) writeCondition(ctx context.Context, s *scope, maintained bo
 		})
 	case maintained:
 		message := "all certificates exist and are valid"
-		for _, note := range s.notes {
+		for _, note := range p.notes {
 			message += "; " + note
 		}
 		editor.Set(v1alpha1.ConditionCertificatesReady, conditions.Assessment{
 			State:  conditions.Ready,
 			Reason: v1alpha1.ReasonCertificatesValid, Message: message,
 		})
-	case observe.ModeOf(s.mesh) == observe.Apply:
-		editor.Set(v1alpha1.ConditionCertificatesReady, observe.Waiting(fmt.Sprintf("waiting until the Mesh is accepted and the namespace %s is ready", s.desired.Namespace)))
+	case observe.ModeOf(p.mesh) == observe.Apply:
+		editor.Set(v1alpha1.ConditionCertificatesReady, observe.Waiting(fmt.Sprintf("waiting until the Mesh is accepted and the namespace %s is ready", p.desired.Namespace)))
 	default:
 		editor.SetOrRemove(false, v1alpha1.ConditionCertificatesReady, "", "")
 	}
-	if s.rotation != nil {
-		editor.SetOrRemove(true, v1alpha1.ConditionRotatingAuthority, string(s.rotation.Phase), rotationMessage(*s.rotation))
+	if p.rotation != nil {
+		editor.SetOrRemove(true, v1alpha1.ConditionRotatingAuthority, string(p.rotation.Phase), rotationMessage(*p.rotation))
 	} else if failed == nil {
 		editor.SetOrRemove(false, v1alpha1.ConditionRotatingAuthority, "", "")
 	}
-	if d := s.delegation; d != nil && d.reason != "" {
+	if d := p.delegation; d != nil && d.reason != "" {
 		editor.SetStatus(v1alpha1.ConditionCertificatesDelegated, metav1.ConditionFalse, d.reason, d.message)
 	} else if d != nil {
 		editor.SetStatus(v1alpha1.ConditionCertificatesDelegated, metav1.ConditionTrue, v1alpha1.ReasonIssued, d.by+" issues the certificate authority")
 	} else if failed == nil {
 		editor.SetOrRemove(false, v1alpha1.ConditionCertificatesDelegated, "", "")
 	}
-	if failed == nil || s.shared != "" {
-		editor.SetOrRemove(s.shared != "", v1alpha1.ConditionIssuerShared, v1alpha1.ReasonNoApproverPolicy, s.shared)
+	if failed == nil || p.shared != "" {
+		editor.SetOrRemove(p.shared != "", v1alpha1.ConditionIssuerShared, v1alpha1.ReasonNoApproverPolicy, p.shared)
 	}
-	if g := s.gateway; g != nil && g.problem != nil {
+	if g := p.gateway; g != nil && g.problem != nil {
 		editor.SetStatus(v1alpha1.ConditionIngressCertificateReady, metav1.ConditionFalse, v1alpha1.ReasonCertificatesFailed, g.problem.Error())
 	} else if g != nil {
 		editor.SetStatus(v1alpha1.ConditionIngressCertificateReady, metav1.ConditionTrue, v1alpha1.ReasonCertificatesValid, g.describe())
@@ -225,8 +225,8 @@ func (r *Reconciler) writeCondition(ctx context.Context, s *scope, maintained bo
 		editor.SetOrRemove(false, v1alpha1.ConditionIngressCertificateReady, "", "")
 	}
 	if maintained && failed == nil {
-		desired.Certificates = s.summarize()
+		desired.Certificates = p.summarize()
 	}
-	_, err := r.Status.Write(ctx, status.Certificates, s.mesh, desired)
+	_, err := r.Status.Write(ctx, status.Certificates, p.mesh, desired)
 	return err
 }

@@ -24,20 +24,20 @@ const (
 
 // declareRoot replaces the desired certificate authority when the Mesh declares another value for it: by the earlier one if the value is
 // that of the earlier one, and by a new one otherwise. A new authority has the value from the start.
-func (r *Reconciler) declareRoot(ctx context.Context, s *scope) error {
-	secret, err := r.Secrets.Get(ctx, s.desired.Namespace, names.CABundleSecret)
-	if err != nil || secret == nil || secret.Annotations[rootAnnotation] == s.desired.RotateRoot {
+func (r *Reconciler) declareRoot(ctx context.Context, p *pass) error {
+	secret, err := r.Secrets.Get(ctx, p.desired.Namespace, names.CABundleSecret)
+	if err != nil || secret == nil || secret.Annotations[rootAnnotation] == p.desired.RotateRoot {
 		return err
 	}
 	earlier, hasEarlier := secret.Annotations[earlierAnnotation]
-	goesBack := hasEarlier && earlier == s.desired.RotateRoot
-	if s.desired.RotateRoot == "" && !goesBack {
+	goesBack := hasEarlier && earlier == p.desired.RotateRoot
+	if p.desired.RotateRoot == "" && !goesBack {
 		// A value that is removed later declares nothing.
 		return nil
 	}
 	next := ownContent(secret, earlierPrefix)
 	if !goesBack {
-		if next, err = r.newContent(s); err != nil {
+		if next, err = r.newContent(p); err != nil {
 			return err
 		}
 	}
@@ -51,18 +51,18 @@ func (r *Reconciler) declareRoot(ctx context.Context, s *scope) error {
 		changed.Data[key] = value
 	}
 	setAnnotation(changed, earlierAnnotation, secret.Annotations[rootAnnotation])
-	setAnnotation(changed, rootAnnotation, s.desired.RotateRoot)
+	setAnnotation(changed, rootAnnotation, p.desired.RotateRoot)
 	if err := r.patchDesired(ctx, secret, changed); err != nil {
 		return err
 	}
-	r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "AuthorityDeclared", "DeclareAuthority",
-		"replaced the certificate authority in Secret %s/%s for spec.certificates.rotateRoot %q", secret.Namespace, secret.Name, s.desired.RotateRoot)
+	r.Recorder.Eventf(p.mesh, nil, corev1.EventTypeNormal, "AuthorityDeclared", "DeclareAuthority",
+		"replaced the certificate authority in Secret %s/%s for spec.certificates.rotateRoot %q", secret.Namespace, secret.Name, p.desired.RotateRoot)
 	return nil
 }
 
 // forgetEarlier removes the earlier authority after a rotation.
-func (r *Reconciler) forgetEarlier(ctx context.Context, s *scope) error {
-	secret, err := r.Secrets.Get(ctx, s.desired.Namespace, names.CABundleSecret)
+func (r *Reconciler) forgetEarlier(ctx context.Context, p *pass) error {
+	secret, err := r.Secrets.Get(ctx, p.desired.Namespace, names.CABundleSecret)
 	if err != nil || secret == nil {
 		return err
 	}
@@ -84,8 +84,8 @@ func (r *Reconciler) patchDesired(ctx context.Context, before, after *corev1.Sec
 }
 
 // newContent is the content of a Secret with a new root.
-func (r *Reconciler) newContent(s *scope) (map[string][]byte, error) {
-	root, err := certificate.NewRoot(rootKey(s.desired.Key), r.Now())
+func (r *Reconciler) newContent(p *pass) (map[string][]byte, error) {
+	root, err := certificate.NewRoot(rootKey(p.desired.Key), r.Now())
 	if err != nil {
 		return nil, err
 	}

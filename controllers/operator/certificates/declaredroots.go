@@ -52,10 +52,10 @@ func hasInUse(list []declared) bool {
 }
 
 // readDeclared reads the MeshRootCertificates in the namespace of the mesh, oldest first.
-func (r *Reconciler) readDeclared(ctx context.Context, s *scope) error {
+func (r *Reconciler) readDeclared(ctx context.Context, p *pass) error {
 	var list configv1alpha2.MeshRootCertificateList
-	if err := r.Client.List(ctx, &list, client.InNamespace(s.desired.Namespace)); err != nil {
-		return fmt.Errorf("the MeshRootCertificates of namespace %s cannot be listed: %w", s.desired.Namespace, err)
+	if err := r.Client.List(ctx, &list, client.InNamespace(p.desired.Namespace)); err != nil {
+		return fmt.Errorf("the MeshRootCertificates of namespace %s cannot be listed: %w", p.desired.Namespace, err)
 	}
 	slices.SortFunc(list.Items, func(a, b configv1alpha2.MeshRootCertificate) int {
 		return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), cmp.Compare(a.Name, b.Name))
@@ -63,15 +63,15 @@ func (r *Reconciler) readDeclared(ctx context.Context, s *scope) error {
 	for i := range list.Items {
 		object := &list.Items[i]
 		if object.DeletionTimestamp == nil {
-			s.declared = append(s.declared, declared{object: object, status: object.Status.DeepCopy()})
+			p.declared = append(p.declared, declared{object: object, status: object.Status.DeepCopy()})
 		}
 	}
 	used := 0
-	for i := range s.declared {
-		d := &s.declared[i]
+	for i := range p.declared {
+		d := &p.declared[i]
 		switch {
 		case d.role() == configv1alpha2.RoleInactive:
-		case s.desired.DeclaresAuthority:
+		case p.desired.DeclaresAuthority:
 			d.problem = errors.New("the Mesh sets spec.certificates.provider or spec.certificates.rotateRoot, which takes precedence: remove them there to use this root")
 		case used == maxInUse:
 			d.problem = fmt.Errorf("%d older MeshRootCertificates are active or passive already: make one of them inactive", maxInUse)
@@ -85,44 +85,44 @@ func (r *Reconciler) readDeclared(ctx context.Context, s *scope) error {
 
 // declaredRoot returns the authority that the MeshRootCertificates declare: one issues, and all of them are trusted. While one cannot be
 // used, nothing is withdrawn.
-func (r *Reconciler) declaredRoot(ctx context.Context, s *scope) (*certificate.Root, error) {
-	for i := range s.declared {
-		if d := &s.declared[i]; d.inUse {
-			d.root, d.problem = r.readDeclaredRoot(ctx, s, d)
+func (r *Reconciler) declaredRoot(ctx context.Context, p *pass) (*certificate.Root, error) {
+	for i := range p.declared {
+		if d := &p.declared[i]; d.inUse {
+			d.root, d.problem = r.readDeclaredRoot(ctx, p, d)
 		}
 	}
-	s.problem = problem(s.declared)
-	desired := s.root
-	issuing := chooseIssuing(s.declared)
-	s.declareDomains(issuing)
+	p.problem = problem(p.declared)
+	desired := p.root
+	issuing := chooseIssuing(p.declared)
+	p.declareDomains(issuing)
 	if issuing != nil {
-		issuing.issues, s.delegation = true, issuing.delegation
+		issuing.issues, p.delegation = true, issuing.delegation
 		if issuing.root != nil {
 			desired = issuing.root
 		}
 	}
 	switch {
-	case desired == nil && s.problem != nil:
-		return nil, s.problem
+	case desired == nil && p.problem != nil:
+		return nil, p.problem
 	case desired == nil:
-		return r.builtInRoot(ctx, s)
+		return r.builtInRoot(ctx, p)
 	}
-	return desired.Trusting(s.declaredTrust(desired)), nil
+	return desired.Trusting(p.declaredTrust(desired)), nil
 }
 
 // declaredTrust returns the certificates of all roots that are declared, beginning with the issuing one.
-func (s *scope) declaredTrust(desired *certificate.Root) []*x509.Certificate {
+func (p *pass) declaredTrust(desired *certificate.Root) []*x509.Certificate {
 	trusted := desired.Trusted()
 	isComplete := true
-	for i := range s.declared {
-		d := &s.declared[i]
+	for i := range p.declared {
+		d := &p.declared[i]
 		if d.root != nil {
 			trusted = append(trusted, d.root.Trusted()...)
 		}
 		isComplete = isComplete && (d.root != nil || !d.inUse)
 	}
-	if s.root != nil && !isComplete {
-		trusted = append(trusted, s.root.Trusted()...)
+	if p.root != nil && !isComplete {
+		trusted = append(trusted, p.root.Trusted()...)
 	}
 	return distinct(trusted)
 }
@@ -167,30 +167,30 @@ func distinct(list []*x509.Certificate) []*x509.Certificate {
 }
 
 // readDeclaredRoot reads the authority of a MeshRootCertificate.
-func (r *Reconciler) readDeclaredRoot(ctx context.Context, s *scope, d *declared) (*certificate.Root, error) {
+func (r *Reconciler) readDeclaredRoot(ctx context.Context, p *pass, d *declared) (*certificate.Root, error) {
 	spec := d.object.Spec
-	if err := s.checkDeclaredDomain(d); err != nil {
+	if err := p.checkDeclaredDomain(d); err != nil {
 		return nil, err
 	}
 	switch {
 	case spec.Provider.Tresor != nil:
-		return r.secretRoot(ctx, s, spec.Provider.Tresor.CA.SecretRef)
+		return r.secretRoot(ctx, p, spec.Provider.Tresor.CA.SecretRef)
 	case spec.Provider.CertManager != nil:
-		return r.issuedDeclaredRoot(ctx, s, d, r.certManager(declaredIssuer(*spec.Provider.CertManager)))
+		return r.issuedDeclaredRoot(ctx, p, d, r.certManager(declaredIssuer(*spec.Provider.CertManager)))
 	case spec.Provider.Vault != nil:
-		request, err := vaultOfRoot(*spec.Provider.Vault, s.desired.Namespace)
+		request, err := vaultOfRoot(*spec.Provider.Vault, p.desired.Namespace)
 		if err != nil {
 			return nil, err
 		}
-		return r.issuedDeclaredRoot(ctx, s, d, r.vault(request))
+		return r.issuedDeclaredRoot(ctx, p, d, r.vault(request))
 	}
 	return nil, errors.New("it has no provider")
 }
 
 // issuedDeclaredRoot reads the authority that an external issuer has issued for a MeshRootCertificate.
-func (r *Reconciler) issuedDeclaredRoot(ctx context.Context, s *scope, d *declared, request authorityRequest) (*certificate.Root, error) {
-	d.status.Secret = freeSecret(s.declared, d)
-	root, delegation, err := r.issuedRoot(ctx, s, d.status.Secret, request)
+func (r *Reconciler) issuedDeclaredRoot(ctx context.Context, p *pass, d *declared, request authorityRequest) (*certificate.Root, error) {
+	d.status.Secret = freeSecret(p.declared, d)
+	root, delegation, err := r.issuedRoot(ctx, p, d.status.Secret, request)
 	d.delegation = &delegation
 	return root, err
 }
@@ -217,25 +217,25 @@ func declaredIssuer(p configv1alpha2.CertManagerProvider) cmmeta.IssuerReference
 
 // secretRoot reads the root in a Secret that a MeshRootCertificate names, and creates it once, as OSM does, if it has one of the names that an admission
 // policy permits. Only Secrets of the mesh can be named: whoever may write a MeshRootCertificate must not be able to use the Secrets of other namespaces.
-func (r *Reconciler) secretRoot(ctx context.Context, s *scope, reference corev1.SecretReference) (*certificate.Root, error) {
+func (r *Reconciler) secretRoot(ctx context.Context, p *pass, reference corev1.SecretReference) (*certificate.Root, error) {
 	switch {
 	case reference.Name == "":
 		return nil, errors.New("spec.provider.tresor.ca.secretRef.name is empty: name the Secret of the root")
-	case reference.Namespace != "" && reference.Namespace != s.desired.Namespace:
-		return nil, fmt.Errorf("the Secret %s/%s is in another namespace: copy it to the namespace %s of the mesh", reference.Namespace, reference.Name, s.desired.Namespace)
+	case reference.Namespace != "" && reference.Namespace != p.desired.Namespace:
+		return nil, fmt.Errorf("the Secret %s/%s is in another namespace: copy it to the namespace %s of the mesh", reference.Namespace, reference.Name, p.desired.Namespace)
 	case reference.Name == names.CABundleSecret:
-		return r.builtInRoot(ctx, s)
+		return r.builtInRoot(ctx, p)
 	}
-	s.RequeueAfter(delegationInterval)
-	secret, err := r.readSecret(ctx, client.ObjectKey{Namespace: s.desired.Namespace, Name: reference.Name})
+	p.RequeueAfter(delegationInterval)
+	secret, err := r.readSecret(ctx, client.ObjectKey{Namespace: p.desired.Namespace, Name: reference.Name})
 	switch {
 	case err == nil:
 	case !apierrors.IsNotFound(err):
 		return nil, err
 	case reference.Name == names.FirstCABundleSecret || reference.Name == names.SecondCABundleSecret:
-		return r.createRoot(ctx, s, reference.Name)
+		return r.createRoot(ctx, p, reference.Name)
 	default:
-		return nil, fmt.Errorf("the Secret %s/%s does not exist: create it with %s and %s, or name %s or %s, which are created with a new root", s.desired.Namespace,
+		return nil, fmt.Errorf("the Secret %s/%s does not exist: create it with %s and %s, or name %s or %s, which are created with a new root", p.desired.Namespace,
 			reference.Name, names.CABundleCert, names.CABundleKey, names.FirstCABundleSecret, names.SecondCABundleSecret)
 	}
 	root, err := certificate.Decode(secret.Data)

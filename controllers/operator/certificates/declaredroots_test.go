@@ -67,14 +67,14 @@ func newReconciler(t *testing.T, objects ...client.Object) *Reconciler {
 	}
 }
 
-// scopeOf returns a scope of a mesh that has an active root.
-func scopeOf(active *certificate.Root) *scope {
+// passOf returns a pass of a mesh that has an active root.
+func passOf(active *certificate.Root) *pass {
 	mesh := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm", UID: "1"}}
 	desired := desired.StateOf(mesh, "v0.1.0")
 	if active != nil {
 		active = active.In(identity.OneTrustDomain(desired.TrustDomain))
 	}
-	return &scope{mesh: mesh, desired: desired, issuedDomain: desired.TrustDomain, root: active}
+	return &pass{mesh: mesh, desired: desired, issuedDomain: desired.TrustDomain, root: active}
 }
 
 // mrc returns a MeshRootCertificate of a Secret. Later numbers are younger.
@@ -184,8 +184,8 @@ func TestDeclaredRoots(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r, s := newReconciler(t, append(slices.Clone(bundles), test.declared...)...), scopeOf(test.active)
-			got, err := r.desiredRoot(t.Context(), s)
+			r, p := newReconciler(t, append(slices.Clone(bundles), test.declared...)...), passOf(test.active)
+			got, err := r.desiredRoot(t.Context(), p)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -196,10 +196,10 @@ func TestDeclaredRoots(t *testing.T) {
 			if got.Generation() != test.issuer.Generation() || !slices.Equal(got.Anchors(), want) {
 				t.Errorf("%s issues and %v are trusted, want %s and %v", got.Generation(), got.Anchors(), test.issuer.Generation(), want)
 			}
-			if problem := errors.Join(s.problem, errors.New("")).Error(); !strings.Contains(problem, test.problem) || (s.problem == nil) != (test.problem == "") {
-				t.Errorf("the problem is %v, want %q", s.problem, test.problem)
+			if problem := errors.Join(p.problem, errors.New("")).Error(); !strings.Contains(problem, test.problem) || (p.problem == nil) != (test.problem == "") {
+				t.Errorf("the problem is %v, want %q", p.problem, test.problem)
 			}
-			if err := r.writeStates(t.Context(), s); err != nil {
+			if err := r.writeStates(t.Context(), p); err != nil {
 				t.Fatal(err)
 			}
 			for name, state := range test.states {
@@ -232,12 +232,12 @@ func TestStatesDuringARotation(t *testing.T) {
 		"it ended": {b, "", "active", "inactive"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := &scope{root: test.active}
+			p := &pass{root: test.active}
 			if test.phase != "" {
-				s.rotation = &rotation.Decision{Phase: test.phase}
+				p.rotation = &rotation.Decision{Phase: test.phase}
 			}
 			for d, want := range map[*declared]string{issuing: test.issuing, withdrawn: test.withdrawn} {
-				if got, done := s.stateOf(d); got != want || done != (test.phase == "") {
+				if got, done := p.stateOf(d); got != want || done != (test.phase == "") {
 					t.Errorf("%s is %s (done: %t), want %s", d.object.Name, got, done, want)
 				}
 			}
@@ -254,15 +254,15 @@ func TestDeclaredIssuersHaveTheirOwnSecrets(t *testing.T) {
 	old, next := delegatedMRC(1, configv1alpha2.RoleInactive, "old"), delegatedMRC(2, configv1alpha2.RoleActive, "next")
 	next.Status.Secret = names.SecondDeclaredCA
 	r := newReconciler(t, old, next, issued(names.FirstDeclaredCA, first), issued(names.SecondDeclaredCA, second))
-	s := scopeOf(validRoot(t))
-	got, err := r.desiredRoot(t.Context(), s)
+	p := passOf(validRoot(t))
+	got, err := r.desiredRoot(t.Context(), p)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if string(got.CertPEM()) != string(second.CertPEM()) {
 		t.Error("the mesh does not use the authority of the issuer that is active")
 	}
-	if s.requests(names.FirstDeclaredCA) || !s.requests(names.SecondDeclaredCA) {
+	if p.requests(names.FirstDeclaredCA) || !p.requests(names.SecondDeclaredCA) {
 		t.Error("the Secret of the inactive issuer is requested, or that of the active one is not")
 	}
 	request := certmanager.Reference(namespace, names.SecondDeclaredCA)
@@ -274,11 +274,11 @@ func TestDeclaredIssuersHaveTheirOwnSecrets(t *testing.T) {
 // A root that does not exist is created once, as in OSM.
 func TestMissingRootIsCreated(t *testing.T) {
 	r := newReconciler(t, mrc(1, configv1alpha2.RoleActive, names.FirstCABundleSecret))
-	first, err := r.desiredRoot(t.Context(), scopeOf(nil))
+	first, err := r.desiredRoot(t.Context(), passOf(nil))
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := r.desiredRoot(t.Context(), scopeOf(first))
+	again, err := r.desiredRoot(t.Context(), passOf(first))
 	if err != nil || again.Generation() != first.Generation() {
 		t.Errorf("the second root is %v, %v, want %s", again.Generation(), err, first.Generation())
 	}
@@ -287,7 +287,7 @@ func TestMissingRootIsCreated(t *testing.T) {
 // An admission policy denies the creation of others.
 func TestMissingRootOfAnotherNameIsNotCreated(t *testing.T) {
 	r := newReconciler(t, mrc(1, configv1alpha2.RoleActive, "ours"))
-	_, err := r.desiredRoot(t.Context(), scopeOf(nil))
+	_, err := r.desiredRoot(t.Context(), passOf(nil))
 	if err == nil || !strings.Contains(err.Error(), "the Secret "+namespace+"/ours does not exist: create it with ca.crt and private.key") {
 		t.Errorf("the error of a root that does not exist is %v", err)
 	}
@@ -297,13 +297,13 @@ func TestMissingRootOfAnotherNameIsNotCreated(t *testing.T) {
 func TestMeshTakesPrecedenceOverDeclaredRoots(t *testing.T) {
 	a, b := validRoot(t), validRoot(t)
 	r := newReconciler(t, rootSecret(t, names.CABundleSecret, a), rootSecret(t, "b", b), mrc(1, configv1alpha2.RoleActive, "b"))
-	s := scopeOf(a)
-	s.desired.DeclaresAuthority = true
-	got, err := r.desiredRoot(t.Context(), s)
+	p := passOf(a)
+	p.desired.DeclaresAuthority = true
+	got, err := r.desiredRoot(t.Context(), p)
 	if err != nil || got.Generation() != a.Generation() {
 		t.Errorf("the root is %v, %v, want that of the Mesh", got, err)
 	}
-	if d := s.declared[0]; d.problem == nil || !strings.Contains(d.problem.Error(), "which takes precedence") {
+	if d := p.declared[0]; d.problem == nil || !strings.Contains(d.problem.Error(), "which takes precedence") {
 		t.Errorf("the problem is %v", d.problem)
 	}
 }

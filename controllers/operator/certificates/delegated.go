@@ -35,7 +35,7 @@ type delegation struct {
 }
 
 // authorityRequest requests an authority in a Secret of the mesh, and returns why it is not issued.
-type authorityRequest func(ctx context.Context, s *scope, secret string) (delegation, error)
+type authorityRequest func(ctx context.Context, p *pass, secret string) (delegation, error)
 
 // delegationDelay is when an issuer is tried again. Several clusters may share one, and must not try it at the same time after an outage.
 func (r *Reconciler) delegationDelay() time.Duration {
@@ -43,31 +43,31 @@ func (r *Reconciler) delegationDelay() time.Duration {
 }
 
 // delegatedRoot reads the authority of an external issuer. Until there is one, the mesh keeps what it has, or the built-in one.
-func (r *Reconciler) delegatedRoot(ctx context.Context, s *scope, name string, request authorityRequest) (*certificate.Root, error) {
-	issued, problem, err := r.issuedRoot(ctx, s, name, request)
+func (r *Reconciler) delegatedRoot(ctx context.Context, p *pass, name string, request authorityRequest) (*certificate.Root, error) {
+	issued, problem, err := r.issuedRoot(ctx, p, name, request)
 	if err != nil {
 		return nil, err
 	}
-	s.delegation = &problem
+	p.delegation = &problem
 	switch {
 	case issued != nil:
-		return s.issuingWorkloads(issued), nil
-	case s.root != nil:
-		problem.message += fmt.Sprintf("; the mesh keeps its certificate authority until %s", s.root.NotAfter().UTC().Format(time.RFC3339))
-		return s.root, nil
+		return p.issuingWorkloads(issued), nil
+	case p.root != nil:
+		problem.message += fmt.Sprintf("; the mesh keeps its certificate authority until %s", p.root.NotAfter().UTC().Format(time.RFC3339))
+		return p.root, nil
 	}
 	problem.message += "; the mesh uses a built-in certificate authority"
-	return r.builtInRoot(ctx, s)
+	return r.builtInRoot(ctx, p)
 }
 
 // issuedRoot requests an authority, and reads what has been issued last; nil if nothing has.
-func (r *Reconciler) issuedRoot(ctx context.Context, s *scope, name string, request authorityRequest) (*certificate.Root, delegation, error) {
-	s.RequeueAfter(r.delegationDelay())
-	problem, err := request(ctx, s, name)
+func (r *Reconciler) issuedRoot(ctx context.Context, p *pass, name string, request authorityRequest) (*certificate.Root, delegation, error) {
+	p.RequeueAfter(r.delegationDelay())
+	problem, err := request(ctx, p, name)
 	if err != nil {
 		return nil, problem, err
 	}
-	secret, err := r.Secrets.Get(ctx, s.desired.Namespace, name)
+	secret, err := r.Secrets.Get(ctx, p.desired.Namespace, name)
 	if err != nil || secret == nil {
 		return nil, problem, err
 	}
@@ -84,10 +84,10 @@ func (r *Reconciler) issuedRoot(ctx context.Context, s *scope, name string, requ
 
 // certManager returns a request that applies a Certificate of an issuer of cert-manager.
 func (r *Reconciler) certManager(issuer cmmeta.IssuerReference) authorityRequest {
-	return func(ctx context.Context, s *scope, name string) (delegation, error) {
+	return func(ctx context.Context, p *pass, name string) (delegation, error) {
 		desired, err := certmanager.Certificate(certmanager.Request{
-			Mesh: s.mesh.Name, Namespace: s.desired.Namespace, Name: name, Issuer: issuer,
-			Key: rootKey(s.desired.Key), Labels: operand.Labels(s.mesh.Name, ""),
+			Mesh: p.mesh.Name, Namespace: p.desired.Namespace, Name: name, Issuer: issuer,
+			Key: rootKey(p.desired.Key), Labels: operand.Labels(p.mesh.Name, ""),
 		})
 		if err != nil {
 			return delegation{}, err
@@ -143,39 +143,39 @@ func issuerReference(issuer v1alpha1.IssuerReference) cmmeta.IssuerReference {
 }
 
 // endDelegations deletes the Certificates and Secrets of authorities that the mesh does not request any more.
-func (r *Reconciler) endDelegations(ctx context.Context, s *scope) error {
+func (r *Reconciler) endDelegations(ctx context.Context, p *pass) error {
 	var errs []error
 	for _, name := range secrets.Issued() {
-		if !s.requests(name) {
-			errs = append(errs, r.endDelegation(ctx, s, name))
+		if !p.requests(name) {
+			errs = append(errs, r.endDelegation(ctx, p, name))
 		}
 	}
 	return errors.Join(errs...)
 }
 
 // requests reports whether the mesh requests the authority in a Secret.
-func (s *scope) requests(name string) bool {
+func (p *pass) requests(name string) bool {
 	switch name {
 	case names.DelegatedCA:
-		return s.desired.Provider == v1alpha1.ProviderCertManager
+		return p.desired.Provider == v1alpha1.ProviderCertManager
 	case names.VaultCA:
-		return s.desired.Provider == v1alpha1.ProviderVault
+		return p.desired.Provider == v1alpha1.ProviderVault
 	}
-	return slices.ContainsFunc(s.declared, func(d declared) bool { return d.inUse && d.status.Secret == name })
+	return slices.ContainsFunc(p.declared, func(d declared) bool { return d.inUse && d.status.Secret == name })
 }
 
 // endDelegation deletes a Certificate and its Secret. The Secret is missing if cert-manager never issued the Certificate.
-func (r *Reconciler) endDelegation(ctx context.Context, s *scope, name string) error {
-	secret, err := r.Secrets.Get(ctx, s.desired.Namespace, name)
+func (r *Reconciler) endDelegation(ctx context.Context, p *pass, name string) error {
+	secret, err := r.Secrets.Get(ctx, p.desired.Namespace, name)
 	if err != nil {
 		return err
 	}
-	hasSecret := secret != nil && secret.Labels[names.MeshLabel] == s.mesh.Name
-	ended := s.delegation == nil && meta.FindStatusCondition(s.mesh.Status.Conditions, v1alpha1.ConditionCertificatesDelegated) != nil
+	hasSecret := secret != nil && secret.Labels[names.MeshLabel] == p.mesh.Name
+	ended := p.delegation == nil && meta.FindStatusCondition(p.mesh.Status.Conditions, v1alpha1.ConditionCertificatesDelegated) != nil
 	if !hasSecret && !ended {
 		return nil
 	}
-	object := certmanager.Reference(s.desired.Namespace, name)
+	object := certmanager.Reference(p.desired.Namespace, name)
 	if err := r.Client.Delete(ctx, object); err != nil && !isNotServed(err) {
 		return fmt.Errorf("the Certificate %s/%s cannot be deleted: %w", object.GetNamespace(), object.GetName(), err)
 	}
@@ -187,43 +187,43 @@ func (r *Reconciler) endDelegation(ctx context.Context, s *scope, name string) e
 
 // issuingWorkloads returns the authority of cert-manager with the issuer of workload certificates, if that is not the authority itself. Both
 // lead to the same root.
-func (s *scope) issuingWorkloads(authority *certificate.Root) *certificate.Root {
-	if s.desired.Provider != v1alpha1.ProviderCertManager || !s.desired.RequestsCertificates {
+func (p *pass) issuingWorkloads(authority *certificate.Root) *certificate.Root {
+	if p.desired.Provider != v1alpha1.ProviderCertManager || !p.desired.RequestsCertificates {
 		return authority
 	}
-	issuer := issuerReference(s.desired.Issuer)
+	issuer := issuerReference(p.desired.Issuer)
 	return authority.IssuedBy(&certificate.ExternalIssuer{Name: issuer.Name, Kind: issuer.Kind, Group: issuer.Group})
 }
 
 // changeWorkloadIssuer changes who issues the certificates of workloads, below the same root.
-func (r *Reconciler) changeWorkloadIssuer(ctx context.Context, s *scope, issuer *certificate.ExternalIssuer) error {
-	changed := s.root.IssuedBy(issuer)
-	if certificate.SameExternalIssuer(changed, s.root) {
+func (r *Reconciler) changeWorkloadIssuer(ctx context.Context, p *pass, issuer *certificate.ExternalIssuer) error {
+	changed := p.root.IssuedBy(issuer)
+	if certificate.SameExternalIssuer(changed, p.root) {
 		return nil
 	}
-	s.root = changed
-	if err := r.writeActive(ctx, s); err != nil {
+	p.root = changed
+	if err := r.writeActive(ctx, p); err != nil {
 		return err
 	}
 	note := "the certificate authority of the mesh issues the certificates of workloads from now on"
 	if issuer != nil {
 		note = fmt.Sprintf("the certificates of workloads are requested of the %s %s from now on", issuer.Kind, issuer.Name)
 	}
-	r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "WorkloadIssuerChanged", "ChangeWorkloadIssuer", "%s", note)
+	r.Recorder.Eventf(p.mesh, nil, corev1.EventTypeNormal, "WorkloadIssuerChanged", "ChangeWorkloadIssuer", "%s", note)
 	return nil
 }
 
 // observeIssuance reports certificates of workloads that cert-manager does not issue.
-func (r *Reconciler) observeIssuance(ctx context.Context, s *scope) error {
-	if s.root.ExternalIssuer() == nil || s.delegation == nil || s.delegation.reason != "" {
+func (r *Reconciler) observeIssuance(ctx context.Context, p *pass) error {
+	if p.root.ExternalIssuer() == nil || p.delegation == nil || p.delegation.reason != "" {
 		return nil
 	}
-	replicas, err := r.replicas(ctx, s)
+	replicas, err := r.replicas(ctx, p)
 	if err != nil {
 		return err
 	}
 	if message := describeFailure(replicas); message != "" {
-		s.delegation.reason, s.delegation.message = v1alpha1.ReasonNotIssued, message
+		p.delegation.reason, p.delegation.message = v1alpha1.ReasonNotIssued, message
 	}
 	return nil
 }

@@ -39,14 +39,14 @@ func TestExpiringAuthorityIsNoted(t *testing.T) {
 		"of an issuer, late":         {root: issued, after: 80 * day, delegation: &delegation{}, want: "see the condition CertificatesDelegated", next: 10 * day},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := scopeOf(test.root)
-			s.delegation = test.delegation
-			s.noteExpiry(time.Now().Add(test.after))
-			if text := strings.Join(s.notes, "; "); !strings.Contains(text, test.want) || (text == "") != (test.want == "") {
+			p := passOf(test.root)
+			p.delegation = test.delegation
+			p.noteExpiry(time.Now().Add(test.after))
+			if text := strings.Join(p.notes, "; "); !strings.Contains(text, test.want) || (text == "") != (test.want == "") {
 				t.Errorf("the notes are %q, want %q", text, test.want)
 			}
-			if late := s.Requeue - test.next; late < -time.Hour || late > time.Hour {
-				t.Errorf("the next reconciliation is in %s, want %s", s.Requeue, test.next)
+			if late := p.Requeue - test.next; late < -time.Hour || late > time.Hour {
+				t.Errorf("the next reconciliation is in %s, want %s", p.Requeue, test.next)
 			}
 		})
 	}

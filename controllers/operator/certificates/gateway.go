@@ -37,20 +37,20 @@ func (g *gateway) describe() string {
 }
 
 // reconcileGateway keeps the certificate of the ingress gateway in the Secret that the MeshConfig names. A problem with it stops nothing else.
-func (r *Reconciler) reconcileGateway(ctx context.Context, s *scope) error {
+func (r *Reconciler) reconcileGateway(ctx context.Context, p *pass) error {
 	config := &configv1alpha2.MeshConfig{}
-	err := r.Client.Get(ctx, client.ObjectKey{Namespace: s.desired.Namespace, Name: names.MeshConfig}, config)
+	err := r.Client.Get(ctx, client.ObjectKey{Namespace: p.desired.Namespace, Name: names.MeshConfig}, config)
 	if client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("the MeshConfig of namespace %s cannot be read: %w", s.desired.Namespace, err)
+		return fmt.Errorf("the MeshConfig of namespace %s cannot be read: %w", p.desired.Namespace, err)
 	}
 	spec := config.Spec.Certificate.IngressGateway
 	var earlier *v1alpha1.GatewayCertificate
-	if s.mesh.Status.Certificates != nil {
-		earlier = s.mesh.Status.Certificates.IngressGateway
+	if p.mesh.Status.Certificates != nil {
+		earlier = p.mesh.Status.Certificates.IngressGateway
 	}
 	if earlier != nil && (spec == nil || gatewayKey(spec) != client.ObjectKey{Namespace: earlier.Namespace, Name: earlier.Name}) {
-		if err := r.deleteGateway(ctx, s, *earlier); err != nil {
-			s.gateway = &gateway{earlier, err}
+		if err := r.deleteGateway(ctx, p, *earlier); err != nil {
+			p.gateway = &gateway{earlier, err}
 			return nil
 		}
 		earlier = nil
@@ -59,21 +59,21 @@ func (r *Reconciler) reconcileGateway(ctx context.Context, s *scope) error {
 		return nil
 	}
 	// The Secret stays known after a problem, so that it can be deleted later.
-	s.gateway = &gateway{summary: earlier}
-	s.RequeueAfter(gatewayInterval)
-	request, err := r.gatewayRequest(ctx, s, spec)
+	p.gateway = &gateway{summary: earlier}
+	p.RequeueAfter(gatewayInterval)
+	request, err := r.gatewayRequest(ctx, p, spec)
 	if err == nil {
 		var summary *v1alpha1.GatewayCertificate
-		if summary, err = r.renewGateway(ctx, s, request); err == nil {
-			s.gateway.summary = summary
+		if summary, err = r.renewGateway(ctx, p, request); err == nil {
+			p.gateway.summary = summary
 		}
 	}
 	if apierrors.IsConflict(err) {
 		return err
 	}
-	s.gateway.problem = err
+	p.gateway.problem = err
 	if errors.As(err, &memberNameError{}) && earlier != nil {
-		r.withdrawGateway(ctx, s, *earlier)
+		r.withdrawGateway(ctx, p, *earlier)
 	}
 	return nil
 }
@@ -90,7 +90,7 @@ type gatewayRequest struct {
 }
 
 // gatewayRequest validates what the MeshConfig declares.
-func (r *Reconciler) gatewayRequest(ctx context.Context, s *scope, spec *configv1alpha2.IngressGatewayCertSpec) (gatewayRequest, error) {
+func (r *Reconciler) gatewayRequest(ctx context.Context, p *pass, spec *configv1alpha2.IngressGatewayCertSpec) (gatewayRequest, error) {
 	request := gatewayRequest{key: gatewayKey(spec), lifetime: defaultGatewayLifetime}
 	switch {
 	case request.key.Name == "" || request.key.Namespace == "":
@@ -102,11 +102,11 @@ func (r *Reconciler) gatewayRequest(ctx context.Context, s *scope, spec *configv
 		request.lifetime = max(d, certificate.MinLifetime)
 	}
 	request.dnsName = spec.SubjectAltNames[0]
-	return request, r.checkGatewayName(ctx, s, request.dnsName)
+	return request, r.checkGatewayName(ctx, p, request.dnsName)
 }
 
 // renewGateway issues the certificate again if it is missing, damaged, due for renewal or of another issuer, and keeps the trust next to it.
-func (r *Reconciler) renewGateway(ctx context.Context, s *scope, request gatewayRequest) (*v1alpha1.GatewayCertificate, error) {
+func (r *Reconciler) renewGateway(ctx context.Context, p *pass, request gatewayRequest) (*v1alpha1.GatewayCertificate, error) {
 	live := &corev1.Secret{}
 	err := r.Live.Get(ctx, request.key, live)
 	switch {
@@ -114,33 +114,33 @@ func (r *Reconciler) renewGateway(ctx context.Context, s *scope, request gateway
 		live = nil
 	case err != nil:
 		return nil, gatewayError(request.key, "read", err)
-	case live.Labels[names.MeshLabel] != s.mesh.Name:
+	case live.Labels[names.MeshLabel] != p.mesh.Name:
 		return nil, fmt.Errorf("the Secret %s exists and was not created for this mesh: delete it, or name another one in spec.certificate.ingressGateway of the MeshConfig", request.key)
 	}
-	data, end, problem := s.verifyGateway(live, request, r.Now())
+	data, end, problem := p.verifyGateway(live, request, r.Now())
 	if problem != nil {
-		issued, err := certificate.NewIssuer(s.root, certificate.KeySpec{}, r.Now).Client(request.dnsName, request.lifetime)
+		issued, err := certificate.NewIssuer(p.root, certificate.KeySpec{}, r.Now).Client(request.dnsName, request.lifetime)
 		if err != nil {
 			return nil, err
 		}
 		data, end = map[string][]byte{corev1.TLSCertKey: issued.ChainPEM, corev1.TLSPrivateKeyKey: issued.KeyPEM}, issued.NotAfter
 	}
-	if end.Before(s.root.NotAfter()) {
-		s.RequeueAfter(gatewayRenewal(end, request.lifetime).Sub(r.Now()))
+	if end.Before(p.root.NotAfter()) {
+		p.RequeueAfter(gatewayRenewal(end, request.lifetime).Sub(r.Now()))
 	}
 	summary := &v1alpha1.GatewayCertificate{Namespace: request.key.Namespace, Name: request.key.Name, NotAfter: secondsOf(end)}
-	data[names.CABundleCert] = s.root.CertPEM()
-	if problem == nil && isLabelled(live, s.mesh) && bytes.Equal(live.Data[names.CABundleCert], data[names.CABundleCert]) {
+	data[names.CABundleCert] = p.root.CertPEM()
+	if problem == nil && isLabelled(live, p.mesh) && bytes.Equal(live.Data[names.CABundleCert], data[names.CABundleCert]) {
 		return summary, nil
 	}
-	if recorded, err := r.recordGateway(ctx, s, summary); err != nil || !recorded {
+	if recorded, err := r.recordGateway(ctx, p, summary); err != nil || !recorded {
 		return nil, err
 	}
 	if problem != nil {
-		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "CertificateRenewed", "Renew "+request.key.Name, "issued the certificate of the ingress gateway in Secret %s: %v", request.key, problem)
+		r.Recorder.Eventf(p.mesh, nil, corev1.EventTypeNormal, "CertificateRenewed", "Renew "+request.key.Name, "issued the certificate of the ingress gateway in Secret %s: %v", request.key, problem)
 	}
 	// The form is that of OSM.
-	if err := r.applySecret(ctx, s, request.key, corev1.SecretTypeTLS, nil, data); err != nil {
+	if err := r.applySecret(ctx, p, request.key, corev1.SecretTypeTLS, nil, data); err != nil {
 		return summary, gatewayError(request.key, "written", err)
 	}
 	return summary, nil
@@ -148,14 +148,14 @@ func (r *Reconciler) renewGateway(ctx context.Context, s *scope, request gateway
 
 // recordGateway writes the name of a Secret to the status before the Secret exists: without a record it would never be deleted. It returns
 // false before the first status of the mesh, which is an event.
-func (r *Reconciler) recordGateway(ctx context.Context, s *scope, summary *v1alpha1.GatewayCertificate) (bool, error) {
-	if earlier := s.gateway.summary; earlier != nil && earlier.Namespace == summary.Namespace && earlier.Name == summary.Name {
+func (r *Reconciler) recordGateway(ctx context.Context, p *pass, summary *v1alpha1.GatewayCertificate) (bool, error) {
+	if earlier := p.gateway.summary; earlier != nil && earlier.Namespace == summary.Namespace && earlier.Name == summary.Name {
 		return true, nil
 	}
-	s.gateway.summary = summary
-	desired := s.mesh.Status.DeepCopy()
-	desired.Certificates = s.summarize()
-	written, err := r.Status.Write(ctx, status.Certificates, s.mesh, desired)
+	p.gateway.summary = summary
+	desired := p.mesh.Status.DeepCopy()
+	desired.Certificates = p.summarize()
+	written, err := r.Status.Write(ctx, status.Certificates, p.mesh, desired)
 	return written != nil, err
 }
 
@@ -166,7 +166,7 @@ const defaultGatewayLifetime = 24 * time.Hour
 func gatewayRenewal(end time.Time, lifetime time.Duration) time.Time { return end.Add(-lifetime / 3) }
 
 // verifyGateway returns the certificate and key of a Secret and their expiry, or why a new one must be issued.
-func (s *scope) verifyGateway(live *corev1.Secret, request gatewayRequest, now time.Time) (map[string][]byte, time.Time, error) {
+func (p *pass) verifyGateway(live *corev1.Secret, request gatewayRequest, now time.Time) (map[string][]byte, time.Time, error) {
 	if live == nil {
 		return nil, time.Time{}, errors.New("there was none")
 	}
@@ -174,13 +174,13 @@ func (s *scope) verifyGateway(live *corev1.Secret, request gatewayRequest, now t
 	switch {
 	case err != nil:
 		return nil, time.Time{}, fmt.Errorf("the earlier one was damaged: %w", err)
-	case !s.root.Issued(pair.Leaf):
+	case !p.root.Issued(pair.Leaf):
 		return nil, time.Time{}, errors.New("the mesh has another certificate authority")
 	case len(pair.Leaf.DNSNames) != 1 || pair.Leaf.DNSNames[0] != request.dnsName:
 		return nil, time.Time{}, errors.New("the declared name has changed")
 	case pair.Leaf.NotAfter.After(now.Add(request.lifetime)):
 		return nil, time.Time{}, errors.New("the declared lifetime is shorter now")
-	case !now.Before(gatewayRenewal(pair.Leaf.NotAfter, request.lifetime)) && pair.Leaf.NotAfter.Before(s.root.NotAfter()):
+	case !now.Before(gatewayRenewal(pair.Leaf.NotAfter, request.lifetime)) && pair.Leaf.NotAfter.Before(p.root.NotAfter()):
 		return nil, time.Time{}, fmt.Errorf("the earlier one ends at %s", pair.Leaf.NotAfter.UTC().Format(time.RFC3339))
 	}
 	kept := map[string][]byte{corev1.TLSCertKey: live.Data[corev1.TLSCertKey], corev1.TLSPrivateKeyKey: live.Data[corev1.TLSPrivateKeyKey]}
@@ -189,20 +189,20 @@ func (s *scope) verifyGateway(live *corev1.Secret, request gatewayRequest, now t
 
 // withdrawGateway deletes the Secret after the namespace in the name of the certificate joined the mesh. The certificate would prove the identity of a
 // workload there.
-func (r *Reconciler) withdrawGateway(ctx context.Context, s *scope, earlier v1alpha1.GatewayCertificate) {
-	if err := r.deleteGateway(ctx, s, earlier); err != nil {
-		s.gateway.problem = errors.Join(s.gateway.problem, err)
+func (r *Reconciler) withdrawGateway(ctx context.Context, p *pass, earlier v1alpha1.GatewayCertificate) {
+	if err := r.deleteGateway(ctx, p, earlier); err != nil {
+		p.gateway.problem = errors.Join(p.gateway.problem, err)
 		return
 	}
-	s.gateway.summary = nil
+	p.gateway.summary = nil
 }
 
 // deleteGateway deletes the Secret of an earlier declaration.
-func (r *Reconciler) deleteGateway(ctx context.Context, s *scope, earlier v1alpha1.GatewayCertificate) error {
+func (r *Reconciler) deleteGateway(ctx context.Context, p *pass, earlier v1alpha1.GatewayCertificate) error {
 	live := &corev1.Secret{}
 	key := client.ObjectKey{Namespace: earlier.Namespace, Name: earlier.Name}
 	err := r.Live.Get(ctx, key, live)
-	if apierrors.IsNotFound(err) || err == nil && live.Labels[names.MeshLabel] != s.mesh.Name {
+	if apierrors.IsNotFound(err) || err == nil && live.Labels[names.MeshLabel] != p.mesh.Name {
 		return nil
 	}
 	if err == nil {

@@ -33,8 +33,8 @@ func TestGatewaySecretIsRecordedBeforeItExists(t *testing.T) {
 	}
 	for name, problem := range map[string]error{"recorded": nil, "not recorded": errors.New("the API server is away")} {
 		t.Run(name, func(t *testing.T) {
-			r, s := newReconciler(t, config), scopeOf(root)
-			s.mesh.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonReady}}
+			r, p := newReconciler(t, config), passOf(root)
+			p.mesh.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonReady}}
 			var steps []string
 			c := interceptor.NewClient(r.Client.(client.WithWatch), interceptor.Funcs{
 				SubResourceApply: func(context.Context, client.Client, string, runtime.ApplyConfiguration, ...client.SubResourceApplyOption) error {
@@ -47,15 +47,15 @@ func TestGatewaySecretIsRecordedBeforeItExists(t *testing.T) {
 				},
 			})
 			r.Client, r.Status, r.Applier = c, status.NewWriter(c), apply.New(c, r.Recorder)
-			if err := r.reconcileGateway(t.Context(), s); err != nil {
+			if err := r.reconcileGateway(t.Context(), p); err != nil {
 				t.Fatal(err)
 			}
 			want := []string{"status", "Secret"}
 			if problem != nil {
 				want = want[:1]
 			}
-			if len(steps) != len(want) || steps[0] != want[0] || !errors.Is(s.gateway.problem, problem) {
-				t.Errorf("the writes are %v, want %v; the problem is %v", steps, want, s.gateway.problem)
+			if len(steps) != len(want) || steps[0] != want[0] || !errors.Is(p.gateway.problem, problem) {
+				t.Errorf("the writes are %v, want %v; the problem is %v", steps, want, p.gateway.problem)
 			}
 		})
 	}

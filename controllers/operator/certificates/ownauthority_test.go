@@ -25,7 +25,7 @@ func TestOwnIntermediateWithItsChain(t *testing.T) {
 		certificate.TrustKey: corporate.CertPEM(), certificate.ChainKey: data[corev1.TLSCertKey], certificate.SignerKey: data[corev1.TLSPrivateKeyKey],
 	}}
 	r := newReconciler(t, bundle)
-	got, err := r.desiredRoot(t.Context(), scopeOf(validRoot(t)))
+	got, err := r.desiredRoot(t.Context(), passOf(validRoot(t)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,13 +56,13 @@ func TestThreat8SecretsOfOtherNamespacesAreNotRead(t *testing.T) {
 		},
 	})
 	r.Client, r.Live, r.Secrets = guarded, guarded, uncached{guarded}
-	s := scopeOf(active)
-	root, err := r.desiredRoot(t.Context(), s)
+	p := passOf(active)
+	root, err := r.desiredRoot(t.Context(), p)
 	if err != nil || root.Generation() != active.Generation() {
 		t.Fatalf("the root is %v, %v, want the present one", root, err)
 	}
-	for i := range s.declared {
-		if d := s.declared[i]; d.problem == nil || !strings.Contains(d.problem.Error(), "is in another namespace") {
+	for i := range p.declared {
+		if d := p.declared[i]; d.problem == nil || !strings.Contains(d.problem.Error(), "is in another namespace") {
 			t.Errorf("the problem of %s is %v", d.object.Name, d.problem)
 		}
 	}

@@ -71,11 +71,11 @@ func rotatingReconciler(t *testing.T, active *certificate.Root, accounts int, ob
 	return r
 }
 
-// rotatingScope returns a scope whose control planes report.
-func rotatingScope(active *certificate.Root) *scope {
-	s := scopeOf(active)
-	s.revisions = []v1alpha1.MeshRevision{{Spec: v1alpha1.MeshRevisionSpec{Role: v1alpha1.RoleActive}}}
-	return s
+// rotatingPass returns a pass whose control planes report.
+func rotatingPass(active *certificate.Root) *pass {
+	p := passOf(active)
+	p.revisions = []v1alpha1.MeshRevision{{Spec: v1alpha1.MeshRevisionSpec{Role: v1alpha1.RoleActive}}}
+	return p
 }
 
 // Before anything is signed or distributed, the status lists each sidecar that would break, by its pod, with the reason: at most 100, and the number
@@ -83,14 +83,14 @@ func rotatingScope(active *certificate.Root) *scope {
 func TestPreflightListsEachSidecarThatWouldBreak(t *testing.T) {
 	active := corporateRoot(t, func(*x509.Certificate) {})
 	desired := corporateRoot(t, func(c *x509.Certificate) { c.ExcludedDNSDomains = []string{"bank.cluster.local"} })
-	r, s := rotatingReconciler(t, active, 120), rotatingScope(active)
-	if err := r.rotate(t.Context(), s, s.root, desired); err != nil {
+	r, p := rotatingReconciler(t, active, 120), rotatingPass(active)
+	if err := r.rotate(t.Context(), p, p.root, desired); err != nil {
 		t.Fatal(err)
 	}
-	if s.rotation == nil || s.rotation.Phase != rotation.AuthorityRejected || s.root.Generation() != active.Generation() || len(s.root.Anchors()) != 1 {
-		t.Fatalf("the decision is %+v, %s issues and %v are trusted", s.rotation, s.root.Generation(), s.root.Anchors())
+	if p.rotation == nil || p.rotation.Phase != rotation.AuthorityRejected || p.root.Generation() != active.Generation() || len(p.root.Anchors()) != 1 {
+		t.Fatalf("the decision is %+v, %s issues and %v are trusted", p.rotation, p.root.Generation(), p.root.Anchors())
 	}
-	blockers := s.summarize().Blockers
+	blockers := p.summarize().Blockers
 	if len(blockers) != v1alpha1.MaxBlockers || blockers[v1alpha1.MaxBlockers-1] != "21 more" {
 		t.Fatalf("%d blockers, the last is %q", len(blockers), blockers[len(blockers)-1])
 	}
@@ -100,7 +100,7 @@ func TestPreflightListsEachSidecarThatWouldBreak(t *testing.T) {
 	if all := strings.Join(blockers, "\n"); strings.Contains(all, "shop/web") {
 		t.Errorf("a sidecar that would not break is listed:\n%s", all)
 	}
-	if message := rotationMessage(*s.rotation); !strings.HasPrefix(message, "the mesh keeps its certificate authority, because") {
+	if message := rotationMessage(*p.rotation); !strings.HasPrefix(message, "the mesh keeps its certificate authority, because") {
 		t.Errorf("the message is %q", message)
 	}
 }
@@ -119,15 +119,15 @@ func TestPreflightOfARenewedAuthority(t *testing.T) {
 		return root.In(identity.OneTrustDomain("cluster.local"))
 	}
 	active, renewed := authority(), authority()
-	r, s := rotatingReconciler(t, active, 1), rotatingScope(active)
-	if err := r.rotate(t.Context(), s, s.root, renewed); err != nil {
+	r, p := rotatingReconciler(t, active, 1), rotatingPass(active)
+	if err := r.rotate(t.Context(), p, p.root, renewed); err != nil {
 		t.Fatal(err)
 	}
-	if s.rotation.Phase != rotation.AuthorityRejected || s.root.Generation() != active.Generation() {
-		t.Errorf("the phase is %s, %s issues", s.rotation.Phase, s.root.Generation())
+	if p.rotation.Phase != rotation.AuthorityRejected || p.root.Generation() != active.Generation() {
+		t.Errorf("the phase is %s, %s issues", p.rotation.Phase, p.root.Generation())
 	}
 	// Both webhooks, the control plane and two sidecars.
-	if got := s.summarize().Blockers; len(got) != 5 || !strings.Contains(got[0], "the webhook "+names.MutatingWebhook("osm")) || !strings.Contains(got[1], names.ValidatingWebhook("osm")) {
+	if got := p.summarize().Blockers; len(got) != 5 || !strings.Contains(got[0], "the webhook "+names.MutatingWebhook("osm")) || !strings.Contains(got[1], names.ValidatingWebhook("osm")) {
 		t.Errorf("the blockers are %q", got)
 	}
 }
@@ -140,12 +140,12 @@ func TestWebhookThatIsNotUpdatedHoldsTheRotation(t *testing.T) {
 		ObjectMeta: metav1.ObjectMeta{Name: names.MutatingWebhook("osm"), Annotations: map[string]string{names.DriftAnnotation: names.DriftIgnore}},
 		Webhooks:   []admissionv1.MutatingWebhook{{Name: "osm-inject.k8s.io", ClientConfig: admissionv1.WebhookClientConfig{CABundle: old.CertPEM()}}},
 	}
-	r, s := rotatingReconciler(t, both, 0, hook), rotatingScope(both)
-	if err := r.rotate(t.Context(), s, s.root, next); err != nil {
+	r, p := rotatingReconciler(t, both, 0, hook), rotatingPass(both)
+	if err := r.rotate(t.Context(), p, p.root, next); err != nil {
 		t.Fatal(err)
 	}
-	if s.rotation.Phase != rotation.WaitingForTrust || len(s.rotation.Waiting) != 1 || !strings.Contains(s.rotation.Waiting[0], "drift=ignore keeps the operator from updating it") {
-		t.Fatalf("the decision is %+v", s.rotation)
+	if p.rotation.Phase != rotation.WaitingForTrust || len(p.rotation.Waiting) != 1 || !strings.Contains(p.rotation.Waiting[0], "drift=ignore keeps the operator from updating it") {
+		t.Fatalf("the decision is %+v", p.rotation)
 	}
 	hook.Webhooks[0].ClientConfig.CABundle = both.CertPEM()
 	live := &admissionv1.MutatingWebhookConfiguration{}
@@ -156,7 +156,7 @@ func TestWebhookThatIsNotUpdatedHoldsTheRotation(t *testing.T) {
 	if err := r.Client.Update(t.Context(), live); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.rotate(t.Context(), s, s.root, next); err != nil || s.rotation.Phase != rotation.Switching {
-		t.Errorf("the phase is %s after the webhook was updated by hand, %v", s.rotation.Phase, err)
+	if err := r.rotate(t.Context(), p, p.root, next); err != nil || p.rotation.Phase != rotation.Switching {
+		t.Errorf("the phase is %s after the webhook was updated by hand, %v", p.rotation.Phase, err)
 	}
 }

@@ -27,7 +27,7 @@ func TestRotationThatWaitsIsReported(t *testing.T) {
 	now := noon
 	r := &Reconciler{Cluster: &observe.Cluster{Now: func() time.Time { return now }}, Recorder: recorder}
 	for ; now.Before(noon.Add(3*time.Hour + time.Minute)); now = now.Add(rotationInterval) {
-		r.remind(&scope{mesh: mesh}, rotation.Decision{Phase: rotation.WaitingForTrust, Waiting: waiting})
+		r.remind(&pass{mesh: mesh}, rotation.Decision{Phase: rotation.WaitingForTrust, Waiting: waiting})
 	}
 	if n := len(recorder.Events); n != 3 {
 		t.Fatalf("%d Events in three hours, want 3", n)

@@ -22,71 +22,71 @@ import (
 )
 
 // reconcileRoot moves the mesh towards its desired certificate authority. While that one cannot be used, the active one serves.
-func (r *Reconciler) reconcileRoot(ctx context.Context, s *scope) error {
-	active, err := r.Root(ctx, s.desired.Namespace)
+func (r *Reconciler) reconcileRoot(ctx context.Context, p *pass) error {
+	active, err := r.Root(ctx, p.desired.Namespace)
 	if err != nil {
 		return err
 	}
 	if active != nil {
-		active = s.withDomains(active)
+		active = p.withDomains(active)
 	}
-	s.root = active
-	desired, err := r.desiredRoot(ctx, s)
+	p.root = active
+	desired, err := r.desiredRoot(ctx, p)
 	if err == nil {
-		desired, err = s.inDesiredDomains(desired)
+		desired, err = p.inDesiredDomains(desired)
 	}
 	switch {
 	case active == nil && err != nil:
 		return err
 	case active == nil:
-		s.root = desired
-		return r.writeActive(ctx, s)
+		p.root = desired
+		return r.writeActive(ctx, p)
 	case err != nil:
-		s.problem = err
+		p.problem = err
 		return nil
 	}
-	if err := r.rotate(ctx, s, active, desired); err != nil {
+	if err := r.rotate(ctx, p, active, desired); err != nil {
 		// The states of the roots are unknown.
-		s.declared = nil
+		p.declared = nil
 		return err
 	}
 	return nil
 }
 
 // desiredRoot reads the desired certificate authority from its provider.
-func (r *Reconciler) desiredRoot(ctx context.Context, s *scope) (*certificate.Root, error) {
-	if err := r.readDeclared(ctx, s); err != nil {
+func (r *Reconciler) desiredRoot(ctx context.Context, p *pass) (*certificate.Root, error) {
+	if err := r.readDeclared(ctx, p); err != nil {
 		return nil, err
 	}
 	switch {
-	case hasInUse(s.declared) && !s.desired.DeclaresAuthority:
-		return r.declaredRoot(ctx, s)
-	case s.desired.Provider == v1alpha1.ProviderCertManager:
-		return r.delegatedRoot(ctx, s, names.DelegatedCA, r.certManager(issuerReference(s.desired.Issuer)))
-	case s.desired.Provider == v1alpha1.ProviderVault:
-		return r.delegatedRoot(ctx, s, names.VaultCA, r.vault(vaultOfMesh(s.desired.Vault, s.desired.Namespace)))
+	case hasInUse(p.declared) && !p.desired.DeclaresAuthority:
+		return r.declaredRoot(ctx, p)
+	case p.desired.Provider == v1alpha1.ProviderCertManager:
+		return r.delegatedRoot(ctx, p, names.DelegatedCA, r.certManager(issuerReference(p.desired.Issuer)))
+	case p.desired.Provider == v1alpha1.ProviderVault:
+		return r.delegatedRoot(ctx, p, names.VaultCA, r.vault(vaultOfMesh(p.desired.Vault, p.desired.Namespace)))
 	}
-	return r.builtInRoot(ctx, s)
+	return r.builtInRoot(ctx, p)
 }
 
 // builtInRoot reads the built-in certificate authority, and creates it once. A Secret that exists is used as it is, whoever made it.
-func (r *Reconciler) builtInRoot(ctx context.Context, s *scope) (*certificate.Root, error) {
-	if err := r.declareRoot(ctx, s); err != nil {
+func (r *Reconciler) builtInRoot(ctx context.Context, p *pass) (*certificate.Root, error) {
+	if err := r.declareRoot(ctx, p); err != nil {
 		return nil, err
 	}
-	root, err := r.DesiredRoot(ctx, s.desired.Namespace)
+	root, err := r.DesiredRoot(ctx, p.desired.Namespace)
 	if err != nil || root != nil {
 		return root, err
 	}
-	if adopt.FollowsAuthority(s.mesh) {
+	if adopt.FollowsAuthority(p.mesh) {
 		return nil, errors.New("the certificate authority of the Open Service Mesh has not been copied yet: see the condition " + v1alpha1.ConditionAdopting)
 	}
-	return r.createRoot(ctx, s, names.CABundleSecret)
+	return r.createRoot(ctx, p, names.CABundleSecret)
 }
 
 // createRoot creates a new root in a Secret. Create never overwrites, so two operators cannot replace each other's root.
-func (r *Reconciler) createRoot(ctx context.Context, s *scope, name string) (*certificate.Root, error) {
-	content, err := r.newContent(s)
+func (r *Reconciler) createRoot(ctx context.Context, p *pass, name string) (*certificate.Root, error) {
+	content, err := r.newContent(p)
 	if err != nil {
 		return nil, err
 	}
@@ -96,21 +96,21 @@ func (r *Reconciler) createRoot(ctx context.Context, s *scope, name string) (*ce
 	}
 	secret := &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: s.desired.Namespace, Name: name, Labels: operand.Labels(s.mesh.Name, ""),
+			Namespace: p.desired.Namespace, Name: name, Labels: operand.Labels(p.mesh.Name, ""),
 		},
 		Data: content,
 	}
-	if s.desired.RotateRoot != "" {
-		setAnnotation(secret, rootAnnotation, s.desired.RotateRoot)
+	if p.desired.RotateRoot != "" {
+		setAnnotation(secret, rootAnnotation, p.desired.RotateRoot)
 	}
 	if err := r.Client.Create(ctx, secret, client.FieldOwner(apply.FieldManager)); err != nil {
 		return nil, fmt.Errorf("the Secret %s/%s for the certificate authority cannot be created: %w", secret.Namespace, secret.Name, err)
 	}
-	if s.root != nil && name == names.CABundleSecret && !hasInUse(s.declared) {
-		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeWarning, "AuthorityReplaced", "ReplaceAuthority",
+	if p.root != nil && name == names.CABundleSecret && !hasInUse(p.declared) {
+		r.Recorder.Eventf(p.mesh, nil, corev1.EventTypeWarning, "AuthorityReplaced", "ReplaceAuthority",
 			"the Secret %s/%s was gone: a new certificate authority was created, and the mesh moves to it step by step", secret.Namespace, secret.Name)
 	}
-	r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "Created", "CreateAuthority", "created the certificate authority in Secret %s/%s",
+	r.Recorder.Eventf(p.mesh, nil, corev1.EventTypeNormal, "Created", "CreateAuthority", "created the certificate authority in Secret %s/%s",
 		secret.Namespace, secret.Name)
 	return root, nil
 }
@@ -121,8 +121,8 @@ func rootKey(key v1alpha1.KeySpec) certificate.KeySpec {
 }
 
 // collectWarnings notes an authority that ends soon, and the other meshes that have the same root.
-func (r *Reconciler) collectWarnings(ctx context.Context, s *scope) error {
-	s.noteExpiry(r.Now())
+func (r *Reconciler) collectWarnings(ctx context.Context, p *pass) error {
+	p.noteExpiry(r.Now())
 	var meshes v1alpha1.MeshList
 	if err := r.Client.List(ctx, &meshes); err != nil {
 		return fmt.Errorf("the other Meshes cannot be listed: %w", err)
@@ -130,22 +130,22 @@ func (r *Reconciler) collectWarnings(ctx context.Context, s *scope) error {
 	var sharing []string
 	for i := range meshes.Items {
 		other := r.Desired(&meshes.Items[i])
-		if other.Name == s.mesh.Name || other.Namespace == s.desired.Namespace {
+		if other.Name == p.mesh.Name || other.Namespace == p.desired.Namespace {
 			continue
 		}
 		secret, err := r.Secrets.Get(ctx, other.Namespace, names.CABundleSecret)
 		if err != nil {
 			return err
 		}
-		if secret != nil && bytes.Equal(bytes.TrimSpace(secret.Data[names.CABundleCert]), bytes.TrimSpace(s.root.CertPEM())) {
+		if secret != nil && bytes.Equal(bytes.TrimSpace(secret.Data[names.CABundleCert]), bytes.TrimSpace(p.root.CertPEM())) {
 			sharing = append(sharing, other.Name)
 		}
 	}
 	if len(sharing) > 0 {
 		slices.Sort(sharing)
-		s.notes = append(s.notes, fmt.Sprintf(
+		p.notes = append(p.notes, fmt.Sprintf(
 			"the certificate authority is that of the mesh %s too, so workloads of each can prove themselves to the other: where no access is meant, delete the Secret %s/%s of one of them, and restart its workloads",
-			strings.Join(sharing, " and "), s.desired.Namespace, names.CABundleSecret))
+			strings.Join(sharing, " and "), p.desired.Namespace, names.CABundleSecret))
 	}
 	return nil
 }

@@ -21,11 +21,11 @@ import (
 )
 
 // writeStates writes the status of all MeshRootCertificates.
-func (r *Reconciler) writeStates(ctx context.Context, s *scope) error {
+func (r *Reconciler) writeStates(ctx context.Context, p *pass) error {
 	var errs []error
-	for i := range s.declared {
-		d := &s.declared[i]
-		s.describeState(d, r.Now())
+	for i := range p.declared {
+		d := &p.declared[i]
+		p.describeState(d, r.Now())
 		if equality.Semantic.DeepEqual(*d.status, d.object.Status) {
 			continue
 		}
@@ -39,7 +39,7 @@ func (r *Reconciler) writeStates(ctx context.Context, s *scope) error {
 }
 
 // describeState computes the status of a MeshRootCertificate from the active authority.
-func (s *scope) describeState(d *declared, now time.Time) {
+func (p *pass) describeState(d *declared, now time.Time) {
 	if d.root != nil {
 		d.status.Root = d.root.Anchor()
 	}
@@ -47,7 +47,7 @@ func (s *scope) describeState(d *declared, now time.Time) {
 		d.status.Secret = ""
 	}
 	var done bool
-	d.status.State, done = s.stateOf(d)
+	d.status.State, done = p.stateOf(d)
 	editor := conditions.NewEditor(&d.status.Conditions, d.object.Generation, now)
 	switch {
 	case d.problem != nil:
@@ -71,9 +71,9 @@ func (s *scope) describeState(d *declared, now time.Time) {
 }
 
 // stateOf returns the state of a MeshRootCertificate, and whether its role is in effect.
-func (s *scope) stateOf(d *declared) (state string, done bool) {
-	isIssuer := d.root != nil && s.root != nil && s.root.Generation() == d.root.Generation()
-	isTrusted := s.root != nil && slices.Contains(s.root.Anchors(), cmp.Or(d.status.Root, "none"))
+func (p *pass) stateOf(d *declared) (state string, done bool) {
+	isIssuer := d.root != nil && p.root != nil && p.root.Generation() == d.root.Generation()
+	isTrusted := p.root != nil && slices.Contains(p.root.Anchors(), cmp.Or(d.status.Root, "none"))
 	switch {
 	case d.problem != nil:
 		return configv1alpha2.StateError, false
@@ -81,33 +81,33 @@ func (s *scope) stateOf(d *declared) (state string, done bool) {
 		return configv1alpha2.StateValidatingRollback, false
 	case !d.inUse:
 		return configv1alpha2.StateInactive, true
-	case d.issues && isIssuer && s.rotation == nil:
+	case d.issues && isIssuer && p.rotation == nil:
 		return configv1alpha2.StateActive, true
 	case d.issues && isIssuer:
 		return configv1alpha2.StateIssuingRollout, false
 	case !d.issues && isIssuer:
 		return configv1alpha2.StateIssuingRollback, false
 	}
-	return configv1alpha2.StateValidatingRollout, isTrusted && !d.issues && s.rotation == nil
+	return configv1alpha2.StateValidatingRollout, isTrusted && !d.issues && p.rotation == nil
 }
 
 // changedAnnotation is when the active certificate authority was changed last, in RFC 3339. Pods have it some time later.
 const changedAnnotation = "operator.openservicemesh.io/changed-at"
 
-// writeActive makes the root of the scope the active certificate authority.
-func (r *Reconciler) writeActive(ctx context.Context, s *scope) error {
-	content, err := s.root.Encode()
+// writeActive makes the root of the pass the active certificate authority.
+func (r *Reconciler) writeActive(ctx context.Context, p *pass) error {
+	content, err := p.root.Encode()
 	if err != nil {
 		return err
 	}
-	return r.applyActive(ctx, s, content, r.Now())
+	return r.applyActive(ctx, p, content, r.Now())
 }
 
 // applyActive writes the Secret of the active certificate authority.
-func (r *Reconciler) applyActive(ctx context.Context, s *scope, content map[string][]byte, changed time.Time) error {
-	key := client.ObjectKey{Namespace: s.desired.Namespace, Name: names.ActiveCASecret}
+func (r *Reconciler) applyActive(ctx context.Context, p *pass, content map[string][]byte, changed time.Time) error {
+	key := client.ObjectKey{Namespace: p.desired.Namespace, Name: names.ActiveCASecret}
 	annotations := map[string]string{changedAnnotation: changed.UTC().Format(time.RFC3339)}
-	if err := r.applySecret(ctx, s, key, corev1.SecretTypeOpaque, annotations, content); err != nil {
+	if err := r.applySecret(ctx, p, key, corev1.SecretTypeOpaque, annotations, content); err != nil {
 		return fmt.Errorf("the active certificate authority in Secret %s cannot be written: %w", key, err)
 	}
 	return nil
@@ -115,17 +115,17 @@ func (r *Reconciler) applyActive(ctx context.Context, s *scope, content map[stri
 
 // restoreActive restores the labels of the active certificate authority, and returns when it was changed last. A time
 // that is missing or damaged counts as now.
-func (r *Reconciler) restoreActive(ctx context.Context, s *scope) (time.Time, error) {
-	live, err := r.Secrets.Get(ctx, s.desired.Namespace, names.ActiveCASecret)
+func (r *Reconciler) restoreActive(ctx context.Context, p *pass) (time.Time, error) {
+	live, err := r.Secrets.Get(ctx, p.desired.Namespace, names.ActiveCASecret)
 	if err != nil || live == nil {
 		return time.Time{}, err
 	}
 	changed, err := time.Parse(time.RFC3339, live.Annotations[changedAnnotation])
-	if err == nil && isLabelled(live, s.mesh) {
+	if err == nil && isLabelled(live, p.mesh) {
 		return changed, nil
 	}
 	if err != nil {
 		changed = r.Now()
 	}
-	return changed, r.applyActive(ctx, s, live.Data, changed)
+	return changed, r.applyActive(ctx, p, live.Data, changed)
 }

@@ -44,9 +44,9 @@ type Sidecars interface {
 	RunningSidecars(ctx context.Context, mesh string) ([]preflight.Sidecar, error)
 }
 
-// rotate performs the next step from the active certificate authority to the desired one, and sets the root of the scope if that changes.
-func (r *Reconciler) rotate(ctx context.Context, s *scope, active, desired *certificate.Root) error {
-	changed, err := r.restoreActive(ctx, s)
+// rotate performs the next step from the active certificate authority to the desired one, and sets the root of the pass if that changes.
+func (r *Reconciler) rotate(ctx context.Context, p *pass, active, desired *certificate.Root) error {
+	changed, err := r.restoreActive(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -56,38 +56,38 @@ func (r *Reconciler) rotate(ctx context.Context, s *scope, active, desired *cert
 	}
 	decision := rotation.Decide(o)
 	if decision.Phase != rotation.Idle {
-		if err := r.observeTrust(ctx, s, &o); err != nil {
+		if err := r.observeTrust(ctx, p, &o); err != nil {
 			return err
 		}
-		o.Except(s.desired.RotateWithout)
-		if o.Rejected, err = r.rejected(ctx, s, desired); err != nil {
+		o.Except(p.desired.RotateWithout)
+		if o.Rejected, err = r.rejected(ctx, p, desired); err != nil {
 			return err
 		}
 		decision = rotation.Decide(o)
 	}
 	if decision.Phase == rotation.Idle {
-		if err := r.changeWorkloadIssuer(ctx, s, desired.ExternalIssuer()); err != nil {
+		if err := r.changeWorkloadIssuer(ctx, p, desired.ExternalIssuer()); err != nil {
 			return err
 		}
-		return errors.Join(r.forgetEarlier(ctx, s), r.endDelegations(ctx, s))
+		return errors.Join(r.forgetEarlier(ctx, p), r.endDelegations(ctx, p))
 	}
-	s.rotation = &decision
-	s.RequeueAfter(rotationInterval)
+	p.rotation = &decision
+	p.RequeueAfter(rotationInterval)
 	if len(decision.Waiting) > 0 {
-		r.remind(s, decision)
+		r.remind(p, decision)
 		return nil
 	}
-	s.root = chooseIssuer(decision.Next, active, desired)
-	if err := r.writeActive(ctx, s); err != nil {
+	p.root = chooseIssuer(decision.Next, active, desired)
+	if err := r.writeActive(ctx, p); err != nil {
 		return err
 	}
-	r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "AuthorityRotated", "RotateAuthority", "%s", describeStep(active, s.root))
+	r.Recorder.Eventf(p.mesh, nil, corev1.EventTypeNormal, "AuthorityRotated", "RotateAuthority", "%s", describeStep(active, p.root))
 	return nil
 }
 
 // remind records an Event about a rotation that waits, every reminderInterval. It is stateless: it counts from the start of the rotation.
-func (r *Reconciler) remind(s *scope, decision rotation.Decision) {
-	rotating := meta.FindStatusCondition(s.mesh.Status.Conditions, v1alpha1.ConditionRotatingAuthority)
+func (r *Reconciler) remind(p *pass, decision rotation.Decision) {
+	rotating := meta.FindStatusCondition(p.mesh.Status.Conditions, v1alpha1.ConditionRotatingAuthority)
 	if rotating == nil {
 		return
 	}
@@ -95,7 +95,7 @@ func (r *Reconciler) remind(s *scope, decision rotation.Decision) {
 	if elapsed < reminderInterval || elapsed%reminderInterval >= rotationInterval {
 		return
 	}
-	r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeWarning, "RotationWaits", "RotateAuthority", "the rotation of the certificate authority has taken %s and waits: %s",
+	r.Recorder.Eventf(p.mesh, nil, corev1.EventTypeWarning, "RotationWaits", "RotateAuthority", "the rotation of the certificate authority has taken %s and waits: %s",
 		elapsed.Truncate(time.Hour), strings.Join(decision.Summary(maxReminded), "; "))
 }
 
@@ -120,34 +120,34 @@ func chooseIssuer(next rotation.Authority, active, desired *certificate.Root) *c
 }
 
 // observeTrust observes who has the active certificate authority.
-func (r *Reconciler) observeTrust(ctx context.Context, s *scope, o *rotation.Observed) error {
+func (r *Reconciler) observeTrust(ctx context.Context, p *pass, o *rotation.Observed) error {
 	var err error
-	if o.Namespaces, err = r.namespacesWithout(ctx, s, o.Active.Trusted); err != nil {
+	if o.Namespaces, err = r.namespacesWithout(ctx, p, o.Active.Trusted); err != nil {
 		return err
 	}
-	if o.Webhooks, err = preflight.WebhooksWithout(ctx, r.Client, s.mesh.Name, o.Active.Trusted); err != nil {
+	if o.Webhooks, err = preflight.WebhooksWithout(ctx, r.Client, p.mesh.Name, o.Active.Trusted); err != nil {
 		return err
 	}
-	sidecars, err := r.Sidecars.RunningSidecars(ctx, s.mesh.Name)
+	sidecars, err := r.Sidecars.RunningSidecars(ctx, p.mesh.Name)
 	if err != nil {
 		return err
 	}
 	for _, sidecar := range sidecars {
 		o.Sidecars = append(o.Sidecars, sidecar.Name)
 	}
-	o.Replicas, err = r.replicas(ctx, s)
+	o.Replicas, err = r.replicas(ctx, p)
 	return err
 }
 
 // replicas observes the replicas of all control planes.
-func (r *Reconciler) replicas(ctx context.Context, s *scope) ([]rotation.Replica, error) {
+func (r *Reconciler) replicas(ctx context.Context, p *pass) ([]rotation.Replica, error) {
 	var all []rotation.Replica
-	for i := range s.revisions {
-		revision := &s.revisions[i]
+	for i := range p.revisions {
+		revision := &p.revisions[i]
 		if !observe.RunsActive(revision.Spec.Role) && !observe.RunsCanary(revision.Spec.Role) || revision.DeletionTimestamp != nil {
 			continue
 		}
-		replicas, err := r.Replicas.Replicas(ctx, health.TargetOf(revision, s.root.CertPEM()))
+		replicas, err := r.Replicas.Replicas(ctx, health.TargetOf(revision, p.root.CertPEM()))
 		if err != nil {
 			return nil, err
 		}
@@ -157,18 +157,18 @@ func (r *Reconciler) replicas(ctx context.Context, s *scope) ([]rotation.Replica
 }
 
 // namespacesWithout lists the namespaces whose trust ConfigMap lacks certificates.
-func (r *Reconciler) namespacesWithout(ctx context.Context, s *scope, trusted []string) ([]string, error) {
-	members, err := r.Members(ctx, s.mesh.Name)
+func (r *Reconciler) namespacesWithout(ctx context.Context, p *pass, trusted []string) ([]string, error) {
+	members, err := r.Members(ctx, p.mesh.Name)
 	if err != nil {
 		return nil, err
 	}
-	desired := []string{s.desired.Namespace}
+	desired := []string{p.desired.Namespace}
 	for i := range members {
 		if members[i].DeletionTimestamp == nil {
 			desired = append(desired, members[i].Name)
 		}
 	}
-	return preflight.NamespacesWithout(ctx, r.Client, s.mesh.Name, desired, trusted)
+	return preflight.NamespacesWithout(ctx, r.Client, p.mesh.Name, desired, trusted)
 }
 
 // rotationMessage describes a rotation in progress.
@@ -207,12 +207,12 @@ func describeChange(what string, before, after []string) []string {
 }
 
 // rejected lists the sidecars and webhooks whose certificates peers would reject if an authority issued them.
-func (r *Reconciler) rejected(ctx context.Context, s *scope, desired *certificate.Root) ([]string, error) {
-	sidecars, err := r.Sidecars.RunningSidecars(ctx, s.mesh.Name)
+func (r *Reconciler) rejected(ctx context.Context, p *pass, desired *certificate.Root) ([]string, error) {
+	sidecars, err := r.Sidecars.RunningSidecars(ctx, p.mesh.Name)
 	if err != nil {
 		return nil, err
 	}
 	return preflight.Check(desired.Path(), preflight.Mesh{
-		Namespace: s.desired.Namespace, TrustDomain: desired.TrustDomains().Issued, Sidecars: sidecars, Webhooks: preflight.WebhooksOf(s.mesh.Name),
+		Namespace: p.desired.Namespace, TrustDomain: desired.TrustDomains().Issued, Sidecars: sidecars, Webhooks: preflight.WebhooksOf(p.mesh.Name),
 	}, r.Now())
 }

@@ -27,39 +27,39 @@ const (
 )
 
 // renewServing keeps one serving certificate in its Secret.
-func (r *Reconciler) renewServing(ctx context.Context, s *scope, name, host string) error {
-	live, err := r.Secrets.Get(ctx, s.desired.Namespace, name)
+func (r *Reconciler) renewServing(ctx context.Context, p *pass, name, host string) error {
+	live, err := r.Secrets.Get(ctx, p.desired.Namespace, name)
 	if err != nil {
 		return err
 	}
 	if live != nil {
-		end, problem := verifyServing(live, s.root, host, r.Now())
+		end, problem := verifyServing(live, p.root, host, r.Now())
 		if problem == nil {
-			s.serving[name] = end
-			s.bundles[name] = servingTrust(live, s.root, r.Now().Add(-r.MountDelay))
-			s.RequeueAfter(renewalDelay(end, s.root, r.Now()))
-			if !bytes.Equal(s.bundles[name], s.root.CertPEM()) {
-				s.RequeueAfter(r.MountDelay)
+			p.serving[name] = end
+			p.bundles[name] = servingTrust(live, p.root, r.Now().Add(-r.MountDelay))
+			p.RequeueAfter(renewalDelay(end, p.root, r.Now()))
+			if !bytes.Equal(p.bundles[name], p.root.CertPEM()) {
+				p.RequeueAfter(r.MountDelay)
 			}
-			return r.restoreServing(ctx, s, live)
+			return r.restoreServing(ctx, p, live)
 		}
-		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "CertificateRenewed", "Renew "+name, "renewing the certificate in Secret %s/%s: %v",
+		r.Recorder.Eventf(p.mesh, nil, corev1.EventTypeNormal, "CertificateRenewed", "Renew "+name, "renewing the certificate in Secret %s/%s: %v",
 			live.Namespace, name, problem)
 	}
-	issued, err := certificate.NewIssuer(s.root, certificate.KeySpec{}, r.Now).Server([]string{host}, servingLifetime)
+	issued, err := certificate.NewIssuer(p.root, certificate.KeySpec{}, r.Now).Server([]string{host}, servingLifetime)
 	if err != nil {
 		return err
 	}
-	s.serving[name] = issued.NotAfter
-	s.bundles[name] = trustBoth(s.root, live)
+	p.serving[name] = issued.NotAfter
+	p.bundles[name] = trustBoth(p.root, live)
 	if live != nil {
 		// The API server must trust the new certificate before the pods serve it.
-		if err := r.widenTrust(ctx, s); err != nil {
+		if err := r.widenTrust(ctx, p); err != nil {
 			return err
 		}
 	}
-	s.RequeueAfter(renewalDelay(issued.NotAfter, s.root, r.Now()))
-	return r.writeServing(ctx, s, name, issued)
+	p.RequeueAfter(renewalDelay(issued.NotAfter, p.root, r.Now()))
+	return r.writeServing(ctx, p, name, issued)
 }
 
 // renewalDelay is how long a certificate with an expiry is kept; 0 means as long as its issuer, whose replacement is an event.
@@ -116,10 +116,10 @@ func servingTrust(live *corev1.Secret, root *certificate.Root, before time.Time)
 }
 
 // writeServing writes a certificate into its Secret.
-func (r *Reconciler) writeServing(ctx context.Context, s *scope, name string, issued certificate.Certificate) error {
-	data := map[string][]byte{corev1.TLSCertKey: issued.ChainPEM, corev1.TLSPrivateKeyKey: issued.KeyPEM, names.CABundleCert: s.bundles[name]}
-	key := client.ObjectKey{Namespace: s.desired.Namespace, Name: name}
-	if err := r.applySecret(ctx, s, key, corev1.SecretTypeTLS, nil, data); err != nil {
+func (r *Reconciler) writeServing(ctx context.Context, p *pass, name string, issued certificate.Certificate) error {
+	data := map[string][]byte{corev1.TLSCertKey: issued.ChainPEM, corev1.TLSPrivateKeyKey: issued.KeyPEM, names.CABundleCert: p.bundles[name]}
+	key := client.ObjectKey{Namespace: p.desired.Namespace, Name: name}
+	if err := r.applySecret(ctx, p, key, corev1.SecretTypeTLS, nil, data); err != nil {
 		return fmt.Errorf("the certificate in Secret %s cannot be written: %w", key, err)
 	}
 	return nil
@@ -127,7 +127,7 @@ func (r *Reconciler) writeServing(ctx context.Context, s *scope, name string, is
 
 // applySecret writes a Secret of the mesh. A hash of a private key must not be left in an annotation.
 func (r *Reconciler) applySecret(
-	ctx context.Context, s *scope, key client.ObjectKey, kind corev1.SecretType, annotations map[string]string, content map[string][]byte,
+	ctx context.Context, p *pass, key client.ObjectKey, kind corev1.SecretType, annotations map[string]string, content map[string][]byte,
 ) error {
 	data := map[string]any{}
 	for name, value := range content {
@@ -136,17 +136,17 @@ func (r *Reconciler) applySecret(
 	secret := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "Secret", "type": string(kind), "data": data}}
 	secret.SetNamespace(key.Namespace)
 	secret.SetName(key.Name)
-	secret.SetLabels(operand.Labels(s.mesh.Name, ""))
+	secret.SetLabels(operand.Labels(p.mesh.Name, ""))
 	secret.SetAnnotations(annotations)
 	return r.Applier.ApplyUnconditionally(ctx, secret)
 }
 
 // restoreServing restores the trust of a Secret with a good certificate, and the labels, by which the Secret is found when the mesh is removed.
-func (r *Reconciler) restoreServing(ctx context.Context, s *scope, live *corev1.Secret) error {
-	if isLabelled(live, s.mesh) && bytes.Equal(live.Data[names.CABundleCert], s.bundles[live.Name]) {
+func (r *Reconciler) restoreServing(ctx context.Context, p *pass, live *corev1.Secret) error {
+	if isLabelled(live, p.mesh) && bytes.Equal(live.Data[names.CABundleCert], p.bundles[live.Name]) {
 		return nil
 	}
-	return r.writeServing(ctx, s, live.Name, certificate.Certificate{ChainPEM: live.Data[corev1.TLSCertKey], KeyPEM: live.Data[corev1.TLSPrivateKeyKey]})
+	return r.writeServing(ctx, p, live.Name, certificate.Certificate{ChainPEM: live.Data[corev1.TLSCertKey], KeyPEM: live.Data[corev1.TLSPrivateKeyKey]})
 }
 
 // isLabelled is true when a Secret has the labels of what was made for a mesh.

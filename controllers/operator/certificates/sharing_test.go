@@ -64,14 +64,14 @@ func TestSharedIssuersAreReported(t *testing.T) {
 		"a ClusterIssuer of another project":  {v1alpha1.ProviderCertManager, v1alpha1.IssuerReference{Name: "a", Kind: ptr.To("AWSPCAClusterIssuer")}, nil, policyReader{}, "the AWSPCAClusterIssuer a"},
 		"a namespaced one of another project": {v1alpha1.ProviderCertManager, v1alpha1.IssuerReference{Name: "a", Kind: ptr.To("AWSPCAIssuer")}, nil, policyReader{}, ""},
 	} {
-		r, s := newReconciler(t), scopeOf(validRoot(t))
+		r, p := newReconciler(t), passOf(validRoot(t))
 		r.Live = test.policies
-		s.desired.Provider, s.desired.Issuer, s.declared = test.provider, test.issuer, test.declared
-		if err := r.observeSharing(t.Context(), s); err != nil {
+		p.desired.Provider, p.desired.Issuer, p.declared = test.provider, test.issuer, test.declared
+		if err := r.observeSharing(t.Context(), p); err != nil {
 			t.Fatal(err)
 		}
-		if (s.shared == "") != (test.want == "") || !strings.Contains(s.shared, test.want) {
-			t.Errorf("%s: %q, want %q", name, s.shared, test.want)
+		if (p.shared == "") != (test.want == "") || !strings.Contains(p.shared, test.want) {
+			t.Errorf("%s: %q, want %q", name, p.shared, test.want)
 		}
 	}
 }

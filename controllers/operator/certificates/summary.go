@@ -14,26 +14,26 @@ import (
 )
 
 // summarize describes the certificates that exist after a reconciliation.
-func (s *scope) summarize() *v1alpha1.CertificatesStatus {
-	summary := &v1alpha1.CertificatesStatus{Issuer: summaryOf(s.root.DescribeIssuer()), Root: s.root.Anchor(), TrustDomain: s.root.TrustDomains().Issued}
-	if accepted := s.root.TrustDomains(); len(accepted.Clients) > 1 || len(accepted.Servers) > 1 {
+func (p *pass) summarize() *v1alpha1.CertificatesStatus {
+	summary := &v1alpha1.CertificatesStatus{Issuer: summaryOf(p.root.DescribeIssuer()), Root: p.root.Anchor(), TrustDomain: p.root.TrustDomains().Issued}
+	if accepted := p.root.TrustDomains(); len(accepted.Clients) > 1 || len(accepted.Servers) > 1 {
 		summary.AcceptedTrustDomains = identity.MergeTrustDomains(accepted.Clients, accepted.Servers)
 	}
-	for _, trusted := range s.root.DescribeTrusted() {
+	for _, trusted := range p.root.DescribeTrusted() {
 		summary.Roots = append(summary.Roots, summaryOf(trusted))
 	}
-	if issuer := s.root.ExternalIssuer(); issuer != nil {
+	if issuer := p.root.ExternalIssuer(); issuer != nil {
 		summary.WorkloadIssuer = issuer.Kind + " " + issuer.Name
 	}
-	for secret, end := range s.serving {
+	for secret, end := range p.serving {
 		summary.Webhooks = append(summary.Webhooks, v1alpha1.WebhookCertificate{Secret: secret, NotAfter: secondsOf(end)})
 	}
 	slices.SortFunc(summary.Webhooks, func(a, b v1alpha1.WebhookCertificate) int { return cmp.Compare(a.Secret, b.Secret) })
-	if s.gateway != nil {
-		summary.IngressGateway = s.gateway.summary
+	if p.gateway != nil {
+		summary.IngressGateway = p.gateway.summary
 	}
-	if s.rotation != nil {
-		summary.Blockers = s.rotation.Summary(v1alpha1.MaxBlockers - 1)
+	if p.rotation != nil {
+		summary.Blockers = p.rotation.Summary(v1alpha1.MaxBlockers - 1)
 	}
 	return summary
 }
@@ -49,18 +49,18 @@ func secondsOf(t time.Time) metav1.Time { return metav1.NewTime(t.UTC().Truncate
 const expiryNotice = 30 * 24 * time.Hour
 
 // noteExpiry notes an authority that ends soon and is not replaced by itself.
-func (s *scope) noteExpiry(now time.Time) {
-	first, notice := firstEnd(s.root)
+func (p *pass) noteExpiry(now time.Time) {
+	first, notice := firstEnd(p.root)
 	until := first.NotAfter.Add(-notice).Sub(now)
 	if until > 0 {
-		s.RequeueAfter(until)
+		p.RequeueAfter(until)
 		return
 	}
 	if left := first.NotAfter.Sub(now); left > 0 {
-		s.RequeueAfter(left) // it becomes a problem
+		p.RequeueAfter(left) // it becomes a problem
 	}
-	s.notes = append(s.notes, fmt.Sprintf("the certificate authority %s (%s) expires at %s, and all calls with mTLS fail then: %s",
-		first.Fingerprint, first.Subject, first.NotAfter.UTC().Format(time.RFC3339), s.expiryRemedy()))
+	p.notes = append(p.notes, fmt.Sprintf("the certificate authority %s (%s) expires at %s, and all calls with mTLS fail then: %s",
+		first.Fingerprint, first.Subject, first.NotAfter.UTC().Format(time.RFC3339), p.expiryRemedy()))
 }
 
 // firstEnd returns the issuing certificate or its root, whichever ends first, and how long before its end it should have been replaced. Issuers replace
@@ -76,13 +76,13 @@ func firstEnd(root *certificate.Root) (certificate.Description, time.Duration) {
 }
 
 // expiryRemedy is what to do about an authority that ends.
-func (s *scope) expiryRemedy() string {
+func (p *pass) expiryRemedy() string {
 	switch {
-	case s.rotation != nil:
+	case p.rotation != nil:
 		return "the mesh is moving to another one, see the condition " + v1alpha1.ConditionRotatingAuthority
-	case hasInUse(s.declared):
+	case hasInUse(p.declared):
 		return "create another MeshRootCertificate"
-	case s.delegation != nil:
+	case p.delegation != nil:
 		return "its issuer should have replaced it, see the condition " + v1alpha1.ConditionCertificatesDelegated
 	}
 	return "set spec.certificates.rotateRoot of the Mesh to another value"

@@ -16,23 +16,23 @@ import (
 
 // withDomains returns the active authority with its trust domains. A Secret in OSM's form has none: the control
 // planes have the trust domain as a parameter.
-func (s *scope) withDomains(active *certificate.Root) *certificate.Root {
+func (p *pass) withDomains(active *certificate.Root) *certificate.Root {
 	if !active.TrustDomains().IsZero() {
 		return active
 	}
-	domain := s.desired.TrustDomain
-	if revision := observe.ActiveRevision(s.revisions); revision != nil {
+	domain := p.desired.TrustDomain
+	if revision := observe.ActiveRevision(p.revisions); revision != nil {
 		domain = revision.Spec.TrustDomain
 	}
 	return active.In(identity.OneTrustDomain(domain))
 }
 
 // inDesiredDomains returns the desired authority in the trust domains that the Mesh and its MeshRootCertificates declare.
-func (s *scope) inDesiredDomains(desired *certificate.Root) (*certificate.Root, error) {
-	domains := identity.AcceptedTrustDomains(s.issuedDomain, s.acceptedDomains...)
+func (p *pass) inDesiredDomains(desired *certificate.Root) (*certificate.Root, error) {
+	domains := identity.AcceptedTrustDomains(p.issuedDomain, p.acceptedDomains...)
 	known := domains.Known
-	if s.root != nil {
-		known = identity.MergeTrustDomains(known, s.root.TrustDomains().Known)
+	if p.root != nil {
+		known = identity.MergeTrustDomains(known, p.root.TrustDomains().Known)
 	}
 	for _, domain := range domains.Clients {
 		if err := checkTrustDomain(domain, known); err != nil {
@@ -55,35 +55,35 @@ func checkTrustDomain(domain string, known []string) error {
 func (d *declared) domain(ofMesh string) string { return cmp.Or(d.object.Spec.TrustDomain, ofMesh) }
 
 // checkDeclaredDomain reports why the mesh cannot use the trust domain of a MeshRootCertificate.
-func (s *scope) checkDeclaredDomain(d *declared) error {
-	domain := d.domain(s.desired.TrustDomain)
-	if domain != s.desired.TrustDomain && s.desired.DeclaresTrustDomain {
-		return fmt.Errorf("its trust domain is %s, and spec.certificates.trustDomain of the Mesh is %s, which takes precedence: remove it there to use this one", domain, s.desired.TrustDomain)
+func (p *pass) checkDeclaredDomain(d *declared) error {
+	domain := d.domain(p.desired.TrustDomain)
+	if domain != p.desired.TrustDomain && p.desired.DeclaresTrustDomain {
+		return fmt.Errorf("its trust domain is %s, and spec.certificates.trustDomain of the Mesh is %s, which takes precedence: remove it there to use this one", domain, p.desired.TrustDomain)
 	}
-	if s.root == nil {
+	if p.root == nil {
 		return nil
 	}
-	return checkTrustDomain(domain, s.root.TrustDomains().Known)
+	return checkTrustDomain(domain, p.root.TrustDomains().Known)
 }
 
 // declareDomains sets the desired trust domains from the MeshRootCertificates. While one cannot be used, nothing is withdrawn.
-func (s *scope) declareDomains(issuing *declared) {
+func (p *pass) declareDomains(issuing *declared) {
 	isIncomplete := issuing == nil
-	for i := range s.declared {
-		d := &s.declared[i]
+	for i := range p.declared {
+		d := &p.declared[i]
 		if d.root != nil {
-			s.acceptedDomains = append(s.acceptedDomains, d.domain(s.desired.TrustDomain))
+			p.acceptedDomains = append(p.acceptedDomains, d.domain(p.desired.TrustDomain))
 		}
 		isIncomplete = isIncomplete || d.inUse && d.root == nil
 	}
-	if s.root != nil && isIncomplete {
-		s.acceptedDomains = append(s.acceptedDomains, s.root.TrustDomains().Clients...)
+	if p.root != nil && isIncomplete {
+		p.acceptedDomains = append(p.acceptedDomains, p.root.TrustDomains().Clients...)
 	}
 	switch {
 	case issuing != nil && issuing.root != nil:
-		s.issuedDomain = issuing.domain(s.desired.TrustDomain)
-	case s.root != nil:
-		s.issuedDomain = s.root.TrustDomains().Issued
+		p.issuedDomain = issuing.domain(p.desired.TrustDomain)
+	case p.root != nil:
+		p.issuedDomain = p.root.TrustDomains().Issued
 	}
 }
 
@@ -95,13 +95,13 @@ func (e memberNameError) Error() string {
 }
 
 // checkGatewayName rejects a name whose certificate would prove the identity of a workload in the mesh, or of its control plane.
-func (r *Reconciler) checkGatewayName(ctx context.Context, s *scope, name string) error {
+func (r *Reconciler) checkGatewayName(ctx context.Context, p *pass, name string) error {
 	const field = "spec.certificate.ingressGateway.subjectAltNames of the MeshConfig"
 	if problems := validation.IsDNS1123Subdomain(name); len(problems) > 0 {
 		return fmt.Errorf("%s: %q is not a DNS name: %s", field, name, problems[0])
 	}
-	for _, domain := range identity.MergeTrustDomains(s.root.TrustDomains().Known, []string{s.desired.TrustDomain}) {
-		if err := r.checkGatewayNameIn(ctx, s, name, domain); err != nil {
+	for _, domain := range identity.MergeTrustDomains(p.root.TrustDomains().Known, []string{p.desired.TrustDomain}) {
+		if err := r.checkGatewayNameIn(ctx, p, name, domain); err != nil {
 			return fmt.Errorf("%s: the name %q %w", field, name, err)
 		}
 	}
@@ -109,7 +109,7 @@ func (r *Reconciler) checkGatewayName(ctx context.Context, s *scope, name string
 }
 
 // checkGatewayNameIn reports why a name is reserved in a trust domain.
-func (r *Reconciler) checkGatewayNameIn(ctx context.Context, s *scope, name, domain string) error {
+func (r *Reconciler) checkGatewayNameIn(ctx context.Context, p *pass, name, domain string) error {
 	if !strings.HasSuffix(name, "."+domain) {
 		return nil
 	}
@@ -121,7 +121,7 @@ func (r *Reconciler) checkGatewayNameIn(ctx context.Context, s *scope, name, dom
 	if err != nil {
 		return err
 	}
-	if namespace != nil && namespace.Labels[names.MonitoredByLabel] == s.mesh.Name {
+	if namespace != nil && namespace.Labels[names.MonitoredByLabel] == p.mesh.Name {
 		return memberNameError{account}
 	}
 	return nil

@@ -35,12 +35,12 @@ func TestDeclaredTrustDomains(t *testing.T) {
 		"nothing is withdrawn for one that cannot be used": {[]client.Object{of(1, inactive, first, "cluster.local"), broken}, identity.OneTrustDomain("cluster.local")},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r, s := newReconciler(t, append([]client.Object{rootSecret(t, first, a), rootSecret(t, second, b)}, test.declared...)...), scopeOf(a)
-			desired, err := r.desiredRoot(t.Context(), s)
+			r, p := newReconciler(t, append([]client.Object{rootSecret(t, first, a), rootSecret(t, second, b)}, test.declared...)...), passOf(a)
+			desired, err := r.desiredRoot(t.Context(), p)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if desired, err = s.inDesiredDomains(desired); err != nil || !desired.TrustDomains().Equal(test.want) {
+			if desired, err = p.inDesiredDomains(desired); err != nil || !desired.TrustDomains().Equal(test.want) {
 				t.Errorf("got %+v, %v, want %+v", desired.TrustDomains(), err, test.want)
 			}
 		})
@@ -52,23 +52,23 @@ func TestTrustDomainOfTheMeshTakesPrecedence(t *testing.T) {
 	other := mrc(2, configv1alpha2.RoleActive, "b")
 	other.Spec.TrustDomain = "new.example"
 	r := newReconciler(t, rootSecret(t, names.CABundleSecret, a), rootSecret(t, "b", b), mrc(1, configv1alpha2.RoleActive, names.CABundleSecret), other)
-	s := scopeOf(a)
-	s.desired.DeclaresTrustDomain = true
-	if _, err := r.desiredRoot(t.Context(), s); err != nil {
+	p := passOf(a)
+	p.desired.DeclaresTrustDomain = true
+	if _, err := r.desiredRoot(t.Context(), p); err != nil {
 		t.Fatal(err)
 	}
-	if d := s.declared[1]; d.problem == nil || !strings.Contains(d.problem.Error(), "takes precedence") || s.issuedDomain != "cluster.local" {
-		t.Errorf("the problem is %v, and the trust domain %s", d.problem, s.issuedDomain)
+	if d := p.declared[1]; d.problem == nil || !strings.Contains(d.problem.Error(), "takes precedence") || p.issuedDomain != "cluster.local" {
+		t.Errorf("the problem is %v, and the trust domain %s", d.problem, p.issuedDomain)
 	}
 }
 
 // A Secret in OSM's form has no trust domains: those of the active control plane count.
 func TestTrustDomainOfASecretInTheFormOfOSM(t *testing.T) {
-	s := scopeOf(nil)
-	s.desired.TrustDomain = "new.example"
+	p := passOf(nil)
+	p.desired.TrustDomain = "new.example"
 	revision := v1alpha1.MeshRevision{Spec: v1alpha1.MeshRevisionSpec{Role: v1alpha1.RoleActive, TrustDomain: "old.example"}}
-	s.revisions = []v1alpha1.MeshRevision{revision}
-	if got := s.withDomains(validRoot(t)).TrustDomains(); !got.Equal(identity.OneTrustDomain("old.example")) {
+	p.revisions = []v1alpha1.MeshRevision{revision}
+	if got := p.withDomains(validRoot(t)).TrustDomains(); !got.Equal(identity.OneTrustDomain("old.example")) {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -77,16 +77,16 @@ func TestTrustDomainOfASecretInTheFormOfOSM(t *testing.T) {
 func TestAmbiguousTrustDomainIsRejected(t *testing.T) {
 	moved := identity.OneTrustDomain("b.example")
 	moved.Known = []string{"a.example", "b.example"}
-	s := scopeOf(nil)
-	s.root = validRoot(t).In(moved)
+	p := passOf(nil)
+	p.root = validRoot(t).In(moved)
 	for _, domain := range []string{"x.b.example", "x.a.example", "example"} {
-		s.issuedDomain = domain
-		if _, err := s.inDesiredDomains(s.root); err == nil || !strings.Contains(err.Error(), "subdomain") {
+		p.issuedDomain = domain
+		if _, err := p.inDesiredDomains(p.root); err == nil || !strings.Contains(err.Error(), "subdomain") {
 			t.Errorf("%s after %v: %v", domain, moved.Known, err)
 		}
 	}
-	s.issuedDomain = "c.example"
-	if _, err := s.inDesiredDomains(s.root); err != nil {
+	p.issuedDomain = "c.example"
+	if _, err := p.inDesiredDomains(p.root); err != nil {
 		t.Error(err)
 	}
 }

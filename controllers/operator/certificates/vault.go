@@ -76,19 +76,19 @@ func vaultOfRoot(spec configv1alpha2.VaultProvider, namespace string) (vaultRequ
 
 // vault returns a request that has an authority signed by a Vault if there is none yet, or if it must be renewed.
 func (r *Reconciler) vault(request vaultRequest) authorityRequest {
-	return func(ctx context.Context, s *scope, name string) (delegation, error) {
-		current, err := r.Secrets.Get(ctx, s.desired.Namespace, name)
+	return func(ctx context.Context, p *pass, name string) (delegation, error) {
+		current, err := r.Secrets.Get(ctx, p.desired.Namespace, name)
 		if err != nil {
 			return delegation{}, err
 		}
-		hash, err := request.hash(s.desired.Key)
+		hash, err := request.hash(p.desired.Key)
 		if err != nil {
 			return delegation{}, err
 		}
 		if current != nil && current.Annotations[requestAnnotation] == hash && !r.isDue(current) {
 			return delegation{by: "Vault"}, nil
 		}
-		if err := r.signAtVault(ctx, s, name, request, hash); err != nil {
+		if err := r.signAtVault(ctx, p, name, request, hash); err != nil {
 			return delegation{"Vault", v1alpha1.ReasonNotIssued, err.Error()}, nil
 		}
 		return delegation{by: "Vault"}, nil
@@ -112,13 +112,13 @@ func (r *Reconciler) isDue(secret *corev1.Secret) bool {
 }
 
 // signAtVault generates a key, has its certificate signed, and writes both into a Secret.
-func (r *Reconciler) signAtVault(ctx context.Context, s *scope, name string, request vaultRequest, hash string) error {
+func (r *Reconciler) signAtVault(ctx context.Context, p *pass, name string, request vaultRequest, hash string) error {
 	server, err := r.authenticate(ctx, request)
 	if err != nil {
 		return err
 	}
-	commonName := "mesh " + s.mesh.Name
-	csr, privateKey, err := certificate.NewRequest(rootKey(s.desired.Key), commonName)
+	commonName := "mesh " + p.mesh.Name
+	csr, privateKey, err := certificate.NewRequest(rootKey(p.desired.Key), commonName)
 	if err != nil {
 		return err
 	}
@@ -130,15 +130,15 @@ func (r *Reconciler) signAtVault(ctx context.Context, s *scope, name string, req
 	data := map[string][]byte{names.CABundleCert: issued.Roots, corev1.TLSCertKey: issued.Chain, corev1.TLSPrivateKeyKey: privateKey}
 	// An authority that peers would reject must not replace a working one.
 	checked := &corev1.Secret{Data: data}
-	checked.Namespace, checked.Name = s.desired.Namespace, name
+	checked.Namespace, checked.Name = p.desired.Namespace, name
 	if _, err := certmanager.Authority(checked, r.Now()); err != nil {
 		return err
 	}
 	key := client.ObjectKeyFromObject(checked)
-	if err := r.applySecret(ctx, s, key, corev1.SecretTypeTLS, map[string]string{requestAnnotation: hash}, data); err != nil {
+	if err := r.applySecret(ctx, p, key, corev1.SecretTypeTLS, map[string]string{requestAnnotation: hash}, data); err != nil {
 		return fmt.Errorf("the certificate authority in Secret %s cannot be written: %w", key, err)
 	}
-	r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "AuthorityIssued", "SignAtVault", "the Vault at %s has signed a certificate authority, in Secret %s/%s", server.Address, s.desired.Namespace, name)
+	r.Recorder.Eventf(p.mesh, nil, corev1.EventTypeNormal, "AuthorityIssued", "SignAtVault", "the Vault at %s has signed a certificate authority, in Secret %s/%s", server.Address, p.desired.Namespace, name)
 	return nil
 }
 

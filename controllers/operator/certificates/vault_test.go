@@ -37,8 +37,8 @@ func (f *fakeVault) Sign(_ context.Context, server vault.Server, request []byte,
 	return vault.Issued{Chain: f.root.SignRequest(f.t, request), Roots: f.root.CertPEM()}, nil
 }
 
-// vaultScope returns a reconciler and a scope of a mesh whose authority a Vault signs.
-func vaultScope(t *testing.T, spec v1alpha1.VaultSpec) (*Reconciler, *fakeVault, func() *scope) {
+// vaultPass returns a reconciler and a pass of a mesh whose authority a Vault signs.
+func vaultPass(t *testing.T, spec v1alpha1.VaultSpec) (*Reconciler, *fakeVault, func() *pass) {
 	t.Helper()
 	token := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "osm-vault-token"}, Data: map[string][]byte{"token": []byte("s.secret\n")}}
 	r := newReconciler(t, token)
@@ -49,12 +49,12 @@ func vaultScope(t *testing.T, spec v1alpha1.VaultSpec) (*Reconciler, *fakeVault,
 	mesh := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm", UID: "1"}}
 	mesh.Spec.Certificates = &v1alpha1.CertificatesSpec{Provider: ptr.To(v1alpha1.ProviderVault), Vault: &spec}
 	active := validRoot(t)
-	return r, signer, func() *scope { return &scope{mesh: mesh, desired: desired.StateOf(mesh, "v0.1.0"), root: active} }
+	return r, signer, func() *pass { return &pass{mesh: mesh, desired: desired.StateOf(mesh, "v0.1.0"), root: active} }
 }
 
 // A Vault signs once, again at two thirds of the lifetime, and its last authority is used while it is sealed.
 func TestVaultSignsTheAuthority(t *testing.T) {
-	r, signer, next := vaultScope(t, v1alpha1.VaultSpec{Address: "https://vault:8200", TokenSecretRef: &v1alpha1.SecretKeyReference{Name: "osm-vault-token", Key: "token"}})
+	r, signer, next := vaultPass(t, v1alpha1.VaultSpec{Address: "https://vault:8200", TokenSecretRef: &v1alpha1.SecretKeyReference{Name: "osm-vault-token", Key: "token"}})
 	read := func() (*certificate.Root, *delegation) {
 		t.Helper()
 		s := next()
@@ -93,7 +93,7 @@ func TestVaultSignsTheAuthority(t *testing.T) {
 
 // Clusters that share a Vault do not try it again at the same time.
 func TestRetriesOfIssuersAreSpread(t *testing.T) {
-	r, signer, next := vaultScope(t, v1alpha1.VaultSpec{Address: "https://vault:8200", Kubernetes: &v1alpha1.VaultKubernetesAuth{Role: "mesh"}})
+	r, signer, next := vaultPass(t, v1alpha1.VaultSpec{Address: "https://vault:8200", Kubernetes: &v1alpha1.VaultKubernetesAuth{Role: "mesh"}})
 	signer.sealed = true
 	for jitter, want := range map[float64]time.Duration{0: 15 * time.Second, 0.5: 22500 * time.Millisecond} {
 		r.Jitter = func() float64 { return jitter }
@@ -105,7 +105,7 @@ func TestRetriesOfIssuersAreSpread(t *testing.T) {
 }
 
 func TestVaultAuthenticatesTheOperator(t *testing.T) {
-	r, signer, next := vaultScope(t, v1alpha1.VaultSpec{Address: "https://vault:8200", Mount: ptr.To("pki_mesh"), Kubernetes: &v1alpha1.VaultKubernetesAuth{Role: "mesh"}})
+	r, signer, next := vaultPass(t, v1alpha1.VaultSpec{Address: "https://vault:8200", Mount: ptr.To("pki_mesh"), Kubernetes: &v1alpha1.VaultKubernetesAuth{Role: "mesh"}})
 	if _, err := r.desiredRoot(t.Context(), next()); err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +117,7 @@ func TestVaultAuthenticatesTheOperator(t *testing.T) {
 
 // A MeshRootCertificate has the defaults of OSM, and uses no Secret of another namespace.
 func TestVaultOfAMeshRootCertificate(t *testing.T) {
-	r, signer, next := vaultScope(t, v1alpha1.VaultSpec{})
+	r, signer, next := vaultPass(t, v1alpha1.VaultSpec{})
 	root := mrc(1, configv1alpha2.RoleActive, "of-vault")
 	reference := configv1alpha2.VaultTokenReference{Name: "osm-vault-token", Key: "token", Namespace: namespace}
 	root.Spec.Provider = configv1alpha2.RootProvider{Vault: &configv1alpha2.VaultProvider{Host: "vault.vault", Role: "openservicemesh", Token: configv1alpha2.VaultToken{SecretKeyRef: reference}}}

@@ -13,20 +13,20 @@ import (
 )
 
 // widenTrust makes registered webhooks trust the certificates of their servers. While the root changes, the bundles hold both roots.
-func (r *Reconciler) widenTrust(ctx context.Context, s *scope) error {
-	active := observe.ActiveRevision(s.revisions)
-	if active == nil || len(s.bundles[secrets.InjectorCert]) == 0 || len(s.bundles[secrets.ValidatorCert]) == 0 {
+func (r *Reconciler) widenTrust(ctx context.Context, p *pass) error {
+	active := observe.ActiveRevision(p.revisions)
+	if active == nil || len(p.bundles[secrets.InjectorCert]) == 0 || len(p.bundles[secrets.ValidatorCert]) == 0 {
 		return nil
 	}
-	narrow, err := r.narrowWebhooks(ctx, s, active, r.Client)
+	narrow, err := r.narrowWebhooks(ctx, p, active, r.Client)
 	if err != nil || len(narrow) == 0 {
 		return err
 	}
 	// The webhooks are written as a whole, with the canary. One that a cache still knows, or does not know yet, would be restored or lost.
-	if narrow, err = r.narrowWebhooks(ctx, s, active, r.Live); err != nil {
+	if narrow, err = r.narrowWebhooks(ctx, p, active, r.Live); err != nil {
 		return err
 	}
-	session := r.Applier.For(s.mesh)
+	session := r.Applier.For(p.mesh)
 	for _, object := range narrow {
 		if _, err := session.Apply(ctx, object); err != nil {
 			return err
@@ -36,12 +36,12 @@ func (r *Reconciler) widenTrust(ctx context.Context, s *scope) error {
 }
 
 // narrowWebhooks renders the webhooks that a reader knows as registered, and that do not trust the certificates of their servers.
-func (r *Reconciler) narrowWebhooks(ctx context.Context, s *scope, active *v1alpha1.MeshRevision, reader client.Reader) ([]*unstructured.Unstructured, error) {
-	injection, err := webhooks.LiveInjection(ctx, reader, s.mesh.Name)
+func (r *Reconciler) narrowWebhooks(ctx context.Context, p *pass, active *v1alpha1.MeshRevision, reader client.Reader) ([]*unstructured.Unstructured, error) {
+	injection, err := webhooks.LiveInjection(ctx, reader, p.mesh.Name)
 	if err != nil {
 		return nil, err
 	}
-	objects, err := webhooks.Render(r.Cluster, active, s.namespace, injection, s.bundles)
+	objects, err := webhooks.Render(r.Cluster, active, p.namespace, injection, p.bundles)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +51,7 @@ func (r *Reconciler) narrowWebhooks(ctx context.Context, s *scope, active *v1alp
 		if err != nil {
 			return nil, err
 		}
-		if live != nil && !webhooks.Trusts(live, s.bundles) {
+		if live != nil && !webhooks.Trusts(live, p.bundles) {
 			narrow = append(narrow, object)
 		}
 	}

@@ -79,8 +79,8 @@ func TestTrustIsWidenedWithTheCanaryOfTheAPIServer(t *testing.T) {
 				Cluster: &observe.Cluster{Client: lagging, Live: cluster, Catalogue: catalogue, OperatorNamespace: names.OperatorNamespace, Now: noon},
 				Applier: apply.New(cluster, &events.FakeRecorder{}),
 			}
-			s := &scope{mesh: &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm", UID: "2"}}, namespace: namespace, bundles: bundles, revisions: []v1alpha1.MeshRevision{revision("osm-v0-5-0")}}
-			if err := r.widenTrust(t.Context(), s); err != nil {
+			p := &pass{mesh: &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm", UID: "2"}}, namespace: namespace, bundles: bundles, revisions: []v1alpha1.MeshRevision{revision("osm-v0-5-0")}}
+			if err := r.widenTrust(t.Context(), p); err != nil {
 				t.Fatal(err)
 			}
 			after := webhook(false)

@@ -50,8 +50,8 @@ type Reconciler struct {
 	Metrics *metrics.Recorder
 }
 
-// scope is the shared state of the phases of one reconciliation. Each phase may read what earlier ones wrote.
-type scope struct {
+// pass is the shared state of the phases of one reconciliation. Each phase may read what earlier ones wrote.
+type pass struct {
 	enqueue.Schedule
 	mesh    *v1alpha1.Mesh
 	desired desired.Mesh
@@ -91,29 +91,29 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		}
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
-	s := &scope{mesh: mesh, desired: r.Desired(mesh), session: r.Applier.For(mesh), status: mesh.Status.DeepCopy()}
+	p := &pass{mesh: mesh, desired: r.Desired(mesh), session: r.Applier.For(mesh), status: mesh.Status.DeepCopy()}
 	var failed error
 	if observe.ModeOf(mesh) == observe.Apply {
 		if added, err := r.ensureFinalizer(ctx, mesh); added || err != nil {
 			// The change of the Mesh is the next event.
 			return reconcile.Result{}, err
 		}
-		failed = r.prepare(ctx, s)
+		failed = r.prepare(ctx, p)
 	}
-	if err := r.writeStatus(ctx, s, failed); err != nil {
+	if err := r.writeStatus(ctx, p, failed); err != nil {
 		return reconcile.Result{}, errors.Join(failed, err)
 	}
 	switch {
 	case isWaiting(failed):
 		// What it waits for comes as an event.
-		return reconcile.Result{RequeueAfter: s.Requeue}, nil
-	case observe.IsStalledError(failed) && s.Requeue == 0:
+		return reconcile.Result{RequeueAfter: p.Requeue}, nil
+	case observe.IsStalledError(failed) && p.Requeue == 0:
 		// The next change of the Mesh, or of what it collides with, comes as an event.
 		return reconcile.Result{}, reconcile.TerminalError(failed)
 	case failed != nil && !observe.IsStalledError(failed):
 		return reconcile.Result{}, failed
 	}
-	return reconcile.Result{RequeueAfter: s.Requeue}, nil
+	return reconcile.Result{RequeueAfter: p.Requeue}, nil
 }
 
 // waitingError ends the preparation until another controller has done something.
@@ -128,12 +128,12 @@ func isWaiting(err error) bool {
 }
 
 // phase is one step of the preparation.
-type phase func(context.Context, *scope) error
+type phase func(context.Context, *pass) error
 
 // prepare runs the phases up to the first failure. The definitions and the MeshConfig do not need each other.
-func (r *Reconciler) prepare(ctx context.Context, s *scope) error {
+func (r *Reconciler) prepare(ctx context.Context, p *pass) error {
 	for _, run := range []phase{r.validate, r.reconcileNamespace, r.awaitAdoption, independently(r.reconcileDefinitions, r.reconcileMeshConfig)} {
-		if err := run(ctx, s); err != nil {
+		if err := run(ctx, p); err != nil {
 			return err
 		}
 	}
@@ -142,10 +142,10 @@ func (r *Reconciler) prepare(ctx context.Context, s *scope) error {
 
 // independently runs phases of which none needs another. The error is stalled only if a retry helps none of them.
 func independently(phases ...phase) phase {
-	return func(ctx context.Context, s *scope) error {
+	return func(ctx context.Context, p *pass) error {
 		var failed, stalled []error
 		for _, run := range phases {
-			if err := run(ctx, s); observe.IsStalledError(err) {
+			if err := run(ctx, p); observe.IsStalledError(err) {
 				stalled = append(stalled, err)
 			} else if err != nil {
 				failed = append(failed, err)
@@ -160,13 +160,13 @@ func independently(phases ...phase) phase {
 }
 
 // reconcileMeshConfig keeps the MeshConfig, and assesses it, also after its fields or its backup were rejected.
-func (r *Reconciler) reconcileMeshConfig(ctx context.Context, s *scope) error {
-	live, failed := r.MeshConfigs.Reconcile(ctx, s.session, s.mesh)
+func (r *Reconciler) reconcileMeshConfig(ctx context.Context, p *pass) error {
+	live, failed := r.MeshConfigs.Reconcile(ctx, p.session, p.mesh)
 	if live == nil {
 		return failed
 	}
 	assessment, err := r.MeshConfigs.WriteAccepted(ctx, live)
-	s.configuration = &assessment
+	p.configuration = &assessment
 	return errors.Join(failed, err)
 }
 

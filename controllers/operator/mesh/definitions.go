@@ -31,26 +31,26 @@ const (
 
 // reconcileDefinitions installs the kinds of the Service Mesh Interface where they are absent or were left by an OSM, and keeps those it
 // installed. Others may belong to another mesh; they are used as they are.
-func (r *Reconciler) reconcileDefinitions(ctx context.Context, s *scope) error {
+func (r *Reconciler) reconcileDefinitions(ctx context.Context, p *pass) error {
 	var failed []error
 	for _, definition := range r.Definitions {
-		failed = append(failed, r.reconcileDefinition(ctx, s, definition.DeepCopy()))
+		failed = append(failed, r.reconcileDefinition(ctx, p, definition.DeepCopy()))
 	}
 	return errors.Join(failed...)
 }
 
-func (r *Reconciler) reconcileDefinition(ctx context.Context, s *scope, definition *unstructured.Unstructured) error {
+func (r *Reconciler) reconcileDefinition(ctx context.Context, p *pass, definition *unstructured.Unstructured) error {
 	foreign, err := r.foreignDefinition(ctx, definition)
 	if err != nil {
 		return err
 	}
 	if foreign == nil {
-		_, err := s.session.Apply(ctx, definition)
+		_, err := p.session.Apply(ctx, definition)
 		return err
 	}
-	taken, err := r.adoptDefinition(ctx, s, definition, foreign)
+	taken, err := r.adoptDefinition(ctx, p, definition, foreign)
 	if err == nil && !taken {
-		s.notes = append(s.notes, missingVersions(definition, foreign)...)
+		p.notes = append(p.notes, missingVersions(definition, foreign)...)
 	}
 	return err
 }
@@ -129,23 +129,23 @@ const pollForeign = 30 * time.Second
 
 // checkForeign rejects a Mesh that would take over a running OSM, and makes what a removed one has left readable. What is not the operator's is
 // not watched, so the API server is asked, and only until the control plane of the mesh exists.
-func (r *Reconciler) checkForeign(ctx context.Context, s *scope) error {
-	installed, err := r.IsDeployed(ctx, s.mesh.Name, s.desired.Namespace)
+func (r *Reconciler) checkForeign(ctx context.Context, p *pass) error {
+	installed, err := r.IsDeployed(ctx, p.mesh.Name, p.desired.Namespace)
 	if err != nil || installed {
 		return err
 	}
-	found, err := adopt.FindConflict(ctx, r.Live, s.mesh.Name, s.desired.Namespace, adoptedNamespace(s.mesh))
+	found, err := adopt.FindConflict(ctx, r.Live, p.mesh.Name, p.desired.Namespace, adoptedNamespace(p.mesh))
 	if err != nil {
 		return err
 	}
 	if found != nil {
-		s.RequeueAfter(pollForeign)
+		p.RequeueAfter(pollForeign)
 		return &observe.StalledError{Reason: v1alpha1.ReasonNamespaceClaimed, Message: found.Conflict()}
 	}
-	if err := r.checkWebhook(ctx, s); err != nil {
+	if err := r.checkWebhook(ctx, p); err != nil {
 		return err
 	}
-	return r.Conversions.RepairFor(ctx, s.mesh, r.Recorder)
+	return r.Conversions.RepairFor(ctx, p.mesh, r.Recorder)
 }
 
 // adoptedNamespace is the namespace of the Open Service Mesh that a Mesh takes over while that runs; empty for none.
@@ -157,60 +157,60 @@ func adoptedNamespace(mesh *v1alpha1.Mesh) string {
 }
 
 // awaitAdoption keeps a mesh that takes over an Open Service Mesh from being installed before it has the authority and the settings of that.
-func (r *Reconciler) awaitAdoption(ctx context.Context, s *scope) error {
-	t := adopt.TakeoverOf(s.mesh)
+func (r *Reconciler) awaitAdoption(ctx context.Context, p *pass) error {
+	t := adopt.TakeoverOf(p.mesh)
 	if t == nil || t.InEffect != "" {
 		return nil
 	}
-	deployed, err := r.IsDeployed(ctx, s.mesh.Name, s.desired.Namespace)
+	deployed, err := r.IsDeployed(ctx, p.mesh.Name, p.desired.Namespace)
 	if err != nil || deployed {
 		return err
 	}
-	adopting := meta.FindStatusCondition(s.mesh.Status.Conditions, v1alpha1.ConditionAdopting)
-	if adopting != nil && adopting.ObservedGeneration == s.mesh.Generation && adopting.Reason == v1alpha1.ReasonAdoptionBlocked {
+	adopting := meta.FindStatusCondition(p.mesh.Status.Conditions, v1alpha1.ConditionAdopting)
+	if adopting != nil && adopting.ObservedGeneration == p.mesh.Generation && adopting.Reason == v1alpha1.ReasonAdoptionBlocked {
 		return &observe.StalledError{Reason: v1alpha1.ReasonAdoptionBlocked, Message: adopting.Message}
 	}
 	return &waitingError{"waiting for the certificate authority and the settings of the Open Service Mesh in namespace " + t.From}
 }
 
 // checkWebhook rejects a mesh whose name an injector elsewhere answers for.
-func (r *Reconciler) checkWebhook(ctx context.Context, s *scope) error {
+func (r *Reconciler) checkWebhook(ctx context.Context, p *pass) error {
 	webhook := &admissionv1.MutatingWebhookConfiguration{}
-	err := r.Live.Get(ctx, client.ObjectKey{Name: names.MutatingWebhook(s.mesh.Name)}, webhook)
+	err := r.Live.Get(ctx, client.ObjectKey{Name: names.MutatingWebhook(p.mesh.Name)}, webhook)
 	if apierrors.IsNotFound(err) {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("the webhook configuration %s cannot be read: %w", names.MutatingWebhook(s.mesh.Name), err)
+		return fmt.Errorf("the webhook configuration %s cannot be read: %w", names.MutatingWebhook(p.mesh.Name), err)
 	}
-	if webhook.Labels[names.MeshLabel] == s.mesh.Name {
+	if webhook.Labels[names.MeshLabel] == p.mesh.Name {
 		return nil
 	}
-	answered, err := adopt.IsServed(ctx, r.Live, webhook, s.desired.Namespace, adoptedNamespace(s.mesh))
+	answered, err := adopt.IsServed(ctx, r.Live, webhook, p.desired.Namespace, adoptedNamespace(p.mesh))
 	if err != nil || !answered {
 		return err
 	}
-	s.RequeueAfter(pollForeign)
+	p.RequeueAfter(pollForeign)
 	return &observe.StalledError{Reason: v1alpha1.ReasonNamespaceClaimed, Message: fmt.Sprintf(
 		"the MutatingWebhookConfiguration %s exists, was not made for this Mesh, and is answered by another injector: remove that mesh first, or choose another name for this one", webhook.Name)}
 }
 
 // adoptDefinition lets the operator keep a definition that an OSM has left, so that all versions are served which control planes
 // read. As long as any OSM runs in the cluster, it is that one's, unless the mesh takes that over: the versions that it reads are served too.
-func (r *Reconciler) adoptDefinition(ctx context.Context, s *scope, ours *unstructured.Unstructured,
+func (r *Reconciler) adoptDefinition(ctx context.Context, p *pass, ours *unstructured.Unstructured,
 	theirs *apiextensionsv1.CustomResourceDefinition,
 ) (bool, error) {
 	if !adopt.IsFromOSM(theirs) {
 		return false, nil
 	}
 	running, err := adopt.List(ctx, r.Live)
-	adopted := adoptedNamespace(s.mesh)
+	adopted := adoptedNamespace(p.mesh)
 	if err != nil || slices.ContainsFunc(running, func(i adopt.Installation) bool { return i.Namespace != adopted }) {
 		return false, err
 	}
 	if _, _, err := r.Applier.ApplyWithoutEvents(ctx, ours); err != nil {
 		return false, err
 	}
-	r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "Adopted", "Adopt "+theirs.Name, "took over the definition %s of an Open Service Mesh", theirs.Name)
+	r.Recorder.Eventf(p.mesh, nil, corev1.EventTypeNormal, "Adopted", "Adopt "+theirs.Name, "took over the definition %s of an Open Service Mesh", theirs.Name)
 	return true, nil
 }

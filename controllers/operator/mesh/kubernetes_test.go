@@ -43,7 +43,7 @@ func TestOldKubernetesIsRejected(t *testing.T) {
 		{"v1.28.15", true}, {"v1.29.14", true}, {"v1.30.0", false}, {"v1.36.3", false}, {"v1.31.2-gke.100", false}, {"v1.27.9+k3s1", true}, {"unknown", false},
 	} {
 		t.Run(test.version, func(t *testing.T) {
-			err := reconcilerFor(t, &apiServer{version: test.version}).checkCluster(&scope{})
+			err := reconcilerFor(t, &apiServer{version: test.version}).checkCluster(&pass{})
 			if observe.IsStalledError(err) != test.rejected {
 				t.Errorf("checkCluster = %v", err)
 			}
@@ -58,20 +58,20 @@ func TestOldKubernetesIsRejected(t *testing.T) {
 func TestUpgradedKubernetesIsAccepted(t *testing.T) {
 	server := &apiServer{version: "v1.29.14"}
 	r := reconcilerFor(t, server)
-	s := &scope{}
-	if err := r.checkCluster(s); !observe.IsStalledError(err) || s.Requeue != pollKubernetes {
-		t.Errorf("%v, observed again after %s; want a rejection, and %s", err, s.Requeue, pollKubernetes)
+	p := &pass{}
+	if err := r.checkCluster(p); !observe.IsStalledError(err) || p.Requeue != pollKubernetes {
+		t.Errorf("%v, observed again after %s; want a rejection, and %s", err, p.Requeue, pollKubernetes)
 	}
 	server.away = true
-	if err := r.checkCluster(&scope{}); err == nil || observe.IsStalledError(err) {
+	if err := r.checkCluster(&pass{}); err == nil || observe.IsStalledError(err) {
 		t.Errorf("error %v without an API server, want one that is retried", err)
 	}
 	server.away, server.version = false, "v1.30.1"
 	before := server.requests
 	for range 3 {
-		s := &scope{}
-		if err := r.checkCluster(s); err != nil || s.Requeue != 0 {
-			t.Errorf("after the upgrade: %v, observed again after %s", err, s.Requeue)
+		p := &pass{}
+		if err := r.checkCluster(p); err != nil || p.Requeue != 0 {
+			t.Errorf("after the upgrade: %v, observed again after %s", err, p.Requeue)
 		}
 	}
 	if n := server.requests - before; n != 1 {

@@ -31,19 +31,19 @@ const namespaceRetry = 200 * time.Millisecond
 const pruneAnnotation = "argocd.argoproj.io/sync-options"
 
 // reconcileNamespace creates the namespace of the mesh. One that exists is used as it is, and stays when the mesh is removed.
-func (r *Reconciler) reconcileNamespace(ctx context.Context, s *scope) error {
-	namespace, err := r.Namespace(ctx, s.desired.Namespace)
+func (r *Reconciler) reconcileNamespace(ctx context.Context, p *pass) error {
+	namespace, err := r.Namespace(ctx, p.desired.Namespace)
 	if err != nil {
 		return err
 	}
 	if namespace == nil {
-		return r.createNamespace(ctx, s)
+		return r.createNamespace(ctx, p)
 	}
 	if namespace.DeletionTimestamp == nil {
 		return nil
 	}
 	// The servers of the webhooks end with the namespace, which may take long to be deleted. No pod shall wait for them.
-	if _, err := apply.DeleteLabelled(ctx, r.Client, s.mesh.Name, &admissionv1.MutatingWebhookConfigurationList{},
+	if _, err := apply.DeleteLabelled(ctx, r.Client, p.mesh.Name, &admissionv1.MutatingWebhookConfigurationList{},
 		&admissionv1.ValidatingWebhookConfigurationList{}); err != nil {
 		return err
 	}
@@ -52,19 +52,19 @@ func (r *Reconciler) reconcileNamespace(ctx context.Context, s *scope) error {
 
 // createNamespace creates the namespace; its label marks it as made for this mesh. A namespace that somebody else created at the
 // same time, and that the cache does not hold yet, is used as it is.
-func (r *Reconciler) createNamespace(ctx context.Context, s *scope) error {
+func (r *Reconciler) createNamespace(ctx context.Context, p *pass) error {
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
-		Name: s.desired.Namespace, Labels: operand.Labels(s.mesh.Name, ""), Annotations: map[string]string{pruneAnnotation: "Prune=false"},
+		Name: p.desired.Namespace, Labels: operand.Labels(p.mesh.Name, ""), Annotations: map[string]string{pruneAnnotation: "Prune=false"},
 	}}
 	err := r.Client.Create(ctx, namespace, client.FieldOwner(apply.FieldManager))
 	if apierrors.IsAlreadyExists(err) {
-		s.RequeueAfter(namespaceRetry)
+		p.RequeueAfter(namespaceRetry)
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("the namespace %s cannot be created: %w", namespace.Name, err)
 	}
-	r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "Created", "CreateNamespace", "created Namespace %s", namespace.Name)
+	r.Recorder.Eventf(p.mesh, nil, corev1.EventTypeNormal, "Created", "CreateNamespace", "created Namespace %s", namespace.Name)
 	return nil
 }
 
@@ -110,11 +110,11 @@ func isSupported(cluster string) bool {
 }
 
 // validate finds what must be changed by somebody before the mesh can be installed.
-func (r *Reconciler) validate(ctx context.Context, s *scope) error {
-	if err := r.checkCluster(s); err != nil {
+func (r *Reconciler) validate(ctx context.Context, p *pass) error {
+	if err := r.checkCluster(p); err != nil {
 		return err
 	}
-	release, err := r.Catalogue.Release(s.desired.Version)
+	release, err := r.Catalogue.Release(p.desired.Version)
 	var unknown *operand.UnknownVersionError
 	if errors.As(err, &unknown) {
 		return &observe.StalledError{Reason: v1alpha1.ReasonUnknownVersion, Message: "spec.version: " + err.Error()}
@@ -122,30 +122,30 @@ func (r *Reconciler) validate(ctx context.Context, s *scope) error {
 	if err != nil {
 		return err
 	}
-	if missing := desired.Images(s.mesh, release.Images).Missing(); len(missing) > 0 {
+	if missing := desired.Images(p.mesh, release.Images).Missing(); len(missing) > 0 {
 		return &observe.StalledError{Reason: v1alpha1.ReasonInvalidSpec, Message: fmt.Sprintf(
 			"the operator does not know the images of version %s (%s): set the RELATED_IMAGE variables in its Deployment, or spec.controlPlane.images",
-			s.desired.Version, strings.Join(missing, ", "))}
+			p.desired.Version, strings.Join(missing, ", "))}
 	}
-	if s.desired.Namespace == r.OperatorNamespace {
+	if p.desired.Namespace == r.OperatorNamespace {
 		return &observe.StalledError{Reason: v1alpha1.ReasonInvalidSpec, Message: fmt.Sprintf(
-			"spec.namespace %s is where the operator runs: give the mesh a namespace of its own, for example %s", s.desired.Namespace, names.DefaultNamespace)}
+			"spec.namespace %s is where the operator runs: give the mesh a namespace of its own, for example %s", p.desired.Namespace, names.DefaultNamespace)}
 	}
-	if claimed, err := r.Claimed(ctx, s.mesh); err != nil {
+	if claimed, err := r.Claimed(ctx, p.mesh); err != nil {
 		return err
 	} else if claimed != nil {
 		return claimed
 	}
-	return r.checkForeign(ctx, s)
+	return r.checkForeign(ctx, p)
 }
 
 // checkCluster rejects clusters that are too old. Nothing reports their upgrade, so they are observed again.
-func (r *Reconciler) checkCluster(s *scope) error {
+func (r *Reconciler) checkCluster(p *pass) error {
 	outdated, err := r.Kubernetes.Outdated()
 	if err != nil || outdated == "" {
 		return err
 	}
-	s.RequeueAfter(pollKubernetes)
+	p.RequeueAfter(pollKubernetes)
 	return &observe.StalledError{Reason: v1alpha1.ReasonUnsupportedKubernetes, Message: fmt.Sprintf(
 		"this cluster runs Kubernetes %s, and version %s or later is required: upgrade the cluster", outdated, names.OldestKubernetes)}
 }

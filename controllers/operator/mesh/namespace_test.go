@@ -19,32 +19,32 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
-// namespaceReconciler returns a reconciler whose cache may lack namespaces, and its scope.
-func namespaceReconciler(funcs interceptor.Funcs, objects ...client.Object) (*Reconciler, *scope) {
+// namespaceReconciler returns a reconciler whose cache may lack namespaces, and its pass.
+func namespaceReconciler(funcs interceptor.Funcs, objects ...client.Object) (*Reconciler, *pass) {
 	c := fake.NewClientBuilder().WithObjects(objects...).WithInterceptorFuncs(funcs).Build()
 	mesh := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm"}}
-	return &Reconciler{Cluster: &observe.Cluster{Client: c}, Recorder: events.NewFakeRecorder(10)}, &scope{mesh: mesh, desired: desired.Mesh{Name: "osm", Namespace: "osm-system"}}
+	return &Reconciler{Cluster: &observe.Cluster{Client: c}, Recorder: events.NewFakeRecorder(10)}, &pass{mesh: mesh, desired: desired.Mesh{Name: "osm", Namespace: "osm-system"}}
 }
 
 // A Namespace and a Mesh that are applied together arrive in the cache at different times.
 func TestNamespaceThatTheCacheLacksIsUsed(t *testing.T) {
-	r, s := namespaceReconciler(interceptor.Funcs{
+	r, p := namespaceReconciler(interceptor.Funcs{
 		Get: func(_ context.Context, _ client.WithWatch, key client.ObjectKey, _ client.Object, _ ...client.GetOption) error {
 			return apierrors.NewNotFound(schema.GroupResource{Resource: "namespaces"}, key.Name)
 		},
 	}, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "osm-system"}})
-	if err := r.reconcileNamespace(t.Context(), s); err != nil {
+	if err := r.reconcileNamespace(t.Context(), p); err != nil {
 		t.Errorf("the namespace exists: %v", err)
 	}
-	if s.Requeue == 0 {
+	if p.Requeue == 0 {
 		t.Error("nothing observes the namespace again")
 	}
 }
 
 // Argo CD prunes an object that has the instance label of an Application and no owner, because it takes the object for a part of it.
 func TestArgoCDDoesNotPruneTheNamespace(t *testing.T) {
-	r, s := namespaceReconciler(interceptor.Funcs{})
-	if err := r.reconcileNamespace(t.Context(), s); err != nil {
+	r, p := namespaceReconciler(interceptor.Funcs{})
+	if err := r.reconcileNamespace(t.Context(), p); err != nil {
 		t.Fatal(err)
 	}
 	namespace, err := r.Namespace(t.Context(), "osm-system")

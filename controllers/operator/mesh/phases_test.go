@@ -54,7 +54,7 @@ func TestRejectedDefinitionStopsNoOther(t *testing.T) {
 	}
 	mesh := &v1alpha1.Mesh{}
 	mesh.Name = names.Controller
-	err := r.reconcileDefinitions(t.Context(), &scope{mesh: mesh, session: r.Applier.For(mesh)})
+	err := r.reconcileDefinitions(t.Context(), &pass{mesh: mesh, session: r.Applier.For(mesh)})
 	if err == nil || !strings.Contains(err.Error(), "b.example.com") || !strings.Contains(err.Error(), "denied by policy") {
 		t.Errorf("error %v, want the rejected definition and the answer", err)
 	}
@@ -85,11 +85,11 @@ func TestRejectedBackupIsNoReasonToIgnoreTheMeshConfig(t *testing.T) {
 	cluster := &observe.Cluster{Client: c, Live: c, Catalogue: &operand.Catalogue{}, Now: time.Now}
 	recorder := events.NewFakeRecorder(10)
 	r := &Reconciler{Cluster: cluster, MeshConfigs: &meshconfig.Reconciler{Cluster: cluster, Applier: apply.New(c, recorder), Recorder: recorder}}
-	s := &scope{mesh: mesh, session: r.MeshConfigs.Applier.For(mesh)}
-	if err := r.reconcileMeshConfig(t.Context(), s); err == nil || !strings.Contains(err.Error(), "exceeded quota") {
+	p := &pass{mesh: mesh, session: r.MeshConfigs.Applier.For(mesh)}
+	if err := r.reconcileMeshConfig(t.Context(), p); err == nil || !strings.Contains(err.Error(), "exceeded quota") {
 		t.Errorf("error %v, want the answer about the backup", err)
 	}
-	if s.configuration == nil {
+	if p.configuration == nil {
 		t.Error("the MeshConfig is not assessed")
 	}
 }
@@ -110,9 +110,9 @@ func TestIndependently(t *testing.T) {
 	} {
 		ran := 0
 		end := func(err error) phase {
-			return func(context.Context, *scope) error { ran++; return err }
+			return func(context.Context, *pass) error { ran++; return err }
 		}
-		err := independently(end(c.first), end(c.second))(t.Context(), &scope{})
+		err := independently(end(c.first), end(c.second))(t.Context(), &pass{})
 		if ran != 2 || (err == nil) != (len(c.texts) == 0) || observe.IsStalledError(err) != c.stalled {
 			t.Errorf("%s: %d phases ran, error %v", name, ran, err)
 		}

@@ -24,48 +24,48 @@ import (
 
 // writeStatus writes the mesh controller's part of the status, whatever the phases achieved, and the summary of all parts. failed is why
 // the phases ended early.
-func (r *Reconciler) writeStatus(ctx context.Context, s *scope, failed error) error {
-	members, err := r.Members(ctx, s.mesh.Name)
+func (r *Reconciler) writeStatus(ctx context.Context, p *pass, failed error) error {
+	members, err := r.Members(ctx, p.mesh.Name)
 	if err != nil {
 		return err
 	}
-	s.status.ObservedGeneration = s.mesh.Generation
-	s.status.Namespace, s.status.DesiredVersion = s.desired.Namespace, s.desired.Version
-	s.status.Namespaces = int32(len(members))
-	if err := r.setConditions(ctx, s, failed); err != nil {
+	p.status.ObservedGeneration = p.mesh.Generation
+	p.status.Namespace, p.status.DesiredVersion = p.desired.Namespace, p.desired.Version
+	p.status.Namespaces = int32(len(members))
+	if err := r.setConditions(ctx, p, failed); err != nil {
 		return err
 	}
-	view := s.mesh.DeepCopy()
-	view.Status = *s.status
-	s.status.Phase, _ = metrics.PhaseOf(view)
-	summarise(view, s.desired.Namespace, r.Now()).write(s.status)
-	written, err := r.Status.Write(ctx, status.Mesh, s.mesh, s.status)
+	view := p.mesh.DeepCopy()
+	view.Status = *p.status
+	p.status.Phase, _ = metrics.PhaseOf(view)
+	summarise(view, p.desired.Namespace, r.Now()).write(p.status)
+	written, err := r.Status.Write(ctx, status.Mesh, p.mesh, p.status)
 	if err != nil || written == nil {
 		return err
 	}
-	r.Metrics.RecordStatus(s.mesh, written, r.Now())
-	r.recordTransition(s.mesh, written)
+	r.Metrics.RecordStatus(p.mesh, written, r.Now())
+	r.recordTransition(p.mesh, written)
 	return nil
 }
 
 // setConditions sets the conditions of the mesh controller's own questions.
-func (r *Reconciler) setConditions(ctx context.Context, s *scope, failed error) error {
-	editor := conditions.NewEditor(&s.status.Conditions, s.mesh.Generation, r.Now())
-	editor.SetOrRemove(observe.IsPaused(s.mesh), v1alpha1.ConditionPaused, v1alpha1.ReasonPaused, pausedMessage(s.mesh))
-	if observe.ModeOf(s.mesh) != observe.Apply {
+func (r *Reconciler) setConditions(ctx context.Context, p *pass, failed error) error {
+	editor := conditions.NewEditor(&p.status.Conditions, p.mesh.Generation, r.Now())
+	editor.SetOrRemove(observe.IsPaused(p.mesh), v1alpha1.ConditionPaused, v1alpha1.ReasonPaused, pausedMessage(p.mesh))
+	if observe.ModeOf(p.mesh) != observe.Apply {
 		// Nothing is being installed, and the MeshConfig is not assessed.
 		editor.SetOrRemove(false, v1alpha1.ConditionInstalled, "", "")
 		editor.SetOrRemove(false, v1alpha1.ConditionConfigurationAccepted, "", "")
 		return nil
 	}
-	installed, err := r.assessInstalled(ctx, s, failed)
+	installed, err := r.assessInstalled(ctx, p, failed)
 	if err != nil {
 		return err
 	}
 	editor.Set(v1alpha1.ConditionInstalled, installed)
 	configuration := observe.Waiting("the MeshConfig has not been read yet")
-	if s.configuration != nil {
-		configuration = *s.configuration
+	if p.configuration != nil {
+		configuration = *p.configuration
 	}
 	editor.Set(v1alpha1.ConditionConfigurationAccepted, configuration)
 	return nil
@@ -83,7 +83,7 @@ func pausedMessage(mesh *v1alpha1.Mesh) string {
 }
 
 // assessInstalled reports what has been applied, and which webhooks are still missing.
-func (r *Reconciler) assessInstalled(ctx context.Context, s *scope, failed error) (conditions.Assessment, error) {
+func (r *Reconciler) assessInstalled(ctx context.Context, p *pass, failed error) (conditions.Assessment, error) {
 	var stalled *observe.StalledError
 	switch {
 	case errors.As(failed, &stalled):
@@ -93,14 +93,14 @@ func (r *Reconciler) assessInstalled(ctx context.Context, s *scope, failed error
 	case failed != nil:
 		return conditions.Assessment{State: conditions.Failing, Reason: v1alpha1.ReasonApplyFailed, Message: failed.Error()}, nil
 	}
-	if !adopt.MayRegister(s.mesh) {
-		applied := "everything is applied; the webhooks of the Open Service Mesh in namespace " + adoptedNamespace(s.mesh) + " answer"
+	if !adopt.MayRegister(p.mesh) {
+		applied := "everything is applied; the webhooks of the Open Service Mesh in namespace " + adoptedNamespace(p.mesh) + " answer"
 		return conditions.Assessment{
 			State: conditions.Ready, Reason: v1alpha1.ReasonApplied,
-			Message: strings.Join(append([]string{applied}, s.notes...), "; "),
+			Message: strings.Join(append([]string{applied}, p.notes...), "; "),
 		}, nil
 	}
-	missing, err := webhooks.Missing(ctx, r.Cluster, s.mesh.Name)
+	missing, err := webhooks.Missing(ctx, r.Cluster, p.mesh.Name)
 	if err != nil {
 		return conditions.Assessment{}, err
 	}
@@ -108,8 +108,8 @@ func (r *Reconciler) assessInstalled(ctx context.Context, s *scope, failed error
 	for _, webhook := range missing {
 		notes = append(notes, webhook+" is registered as soon as its pods are ready")
 	}
-	notes = append(notes, s.notes...)
-	if ignored := s.session.IgnoredObjects(); ignored != "" {
+	notes = append(notes, p.notes...)
+	if ignored := p.session.IgnoredObjects(); ignored != "" {
 		notes = append(notes, ignored)
 	}
 	if len(missing) > 0 {

@@ -16,8 +16,8 @@ import (
 
 // goBack gives a mesh that is being taken over back to the Open Service Mesh before anything is deleted: its webhooks and its Service first, then the
 // workloads with sidecars of this mesh. It reports whether that is still going on. Without a running Open Service Mesh there is nothing to go back to.
-func (r *Reconciler) goBack(ctx context.Context, s *scope) (conditions.Assessment, bool, error) {
-	t := adopt.TakeoverOf(s.mesh)
+func (r *Reconciler) goBack(ctx context.Context, p *pass) (conditions.Assessment, bool, error) {
+	t := adopt.TakeoverOf(p.mesh)
 	if t == nil {
 		return conditions.Assessment{}, false, nil
 	}
@@ -25,41 +25,41 @@ func (r *Reconciler) goBack(ctx context.Context, s *scope) (conditions.Assessmen
 	if err != nil || !osm.Exists {
 		return conditions.Assessment{}, false, err
 	}
-	s.osm = &osm
-	if s.removal != nil && s.removal.Phase == v1alpha1.RemovalDeleting {
+	p.osm = &osm
+	if p.removal != nil && p.removal.Phase == v1alpha1.RemovalDeleting {
 		return conditions.Assessment{}, false, nil
 	}
-	if t.InEffect != "" && t.InEffect != v1alpha1.AdoptionPrepared || adopt.IsRedirected(s.mesh) {
+	if t.InEffect != "" && t.InEffect != v1alpha1.AdoptionPrepared || adopt.IsRedirected(p.mesh) {
 		message := fmt.Sprintf("going back to the Open Service Mesh in namespace %s", t.From)
-		if adopting := meta.FindStatusCondition(s.mesh.Status.Conditions, v1alpha1.ConditionAdopting); adopting != nil {
+		if adopting := meta.FindStatusCondition(p.mesh.Status.Conditions, v1alpha1.ConditionAdopting); adopting != nil {
 			message += ": " + adopting.Message
 		}
-		return r.setPhase(s, v1alpha1.RemovalWaiting, v1alpha1.ReasonWaitingForSidecars, 0, message), true, nil
+		return r.setPhase(p, v1alpha1.RemovalWaiting, v1alpha1.ReasonWaitingForSidecars, 0, message), true, nil
 	}
-	if !restartsSidecars(s.mesh) {
+	if !restartsSidecars(p.mesh) {
 		return conditions.Assessment{}, false, nil
 	}
-	remaining, err := r.remainingSidecars(ctx, s)
+	remaining, err := r.remainingSidecars(ctx, p)
 	if err != nil || len(remaining) == 0 {
 		return conditions.Assessment{}, false, err
 	}
-	return r.restartBack(ctx, s, remaining)
+	return r.restartBack(ctx, p, remaining)
 }
 
 // restartBack restarts the next workloads with sidecars of this mesh, whose new pods the Open Service Mesh injects.
-func (r *Reconciler) restartBack(ctx context.Context, s *scope, remaining []rollout.Ref) (conditions.Assessment, bool, error) {
-	workloads, err := r.DataPlane.WorkloadsForTeardown(ctx, s.mesh.Name, adopt.BackTarget)
+func (r *Reconciler) restartBack(ctx context.Context, p *pass, remaining []rollout.Ref) (conditions.Assessment, bool, error) {
+	workloads, err := r.DataPlane.WorkloadsForTeardown(ctx, p.mesh.Name, adopt.BackTarget)
 	if err != nil {
 		return conditions.Assessment{}, false, err
 	}
-	limits := desired.Limits(s.mesh)
-	limits.Manual, limits.Denied = false, r.Restarter.Denied(ctx, s.mesh)
+	limits := desired.Limits(p.mesh)
+	limits.Manual, limits.Denied = false, r.Restarter.Denied(ctx, p.mesh)
 	ordering := adopt.Ordering{Reader: r.Client, Calls: r.DataPlane}
-	if limits.Order, err = ordering.Order(ctx, s.mesh, s.desired.Namespace, workloads); err != nil {
+	if limits.Order, err = ordering.Order(ctx, p.mesh, p.desired.Namespace, workloads); err != nil {
 		return conditions.Assessment{}, false, err
 	}
 	wave := rollout.NextWave(rollout.NameSidecars(workloads, "", adopt.BackTarget), adopt.BackTarget, limits, r.Now())
-	_, err = r.Restarter.Run(ctx, s.mesh, wave, "GoBack", func(ref rollout.Ref) string {
+	_, err = r.Restarter.Run(ctx, p.mesh, wave, "GoBack", func(ref rollout.Ref) string {
 		return fmt.Sprintf("restarted %s for the sidecars of the Open Service Mesh", ref)
 	})
 	if err != nil {
@@ -72,5 +72,5 @@ func (r *Reconciler) restartBack(ctx context.Context, s *scope, remaining []roll
 	if doing := restart.Describe(wave); doing != "" {
 		message += "; " + doing
 	}
-	return r.setPhase(s, v1alpha1.RemovalRestarting, reason, len(remaining), message), true, nil
+	return r.setPhase(p, v1alpha1.RemovalRestarting, reason, len(remaining), message), true, nil
 }

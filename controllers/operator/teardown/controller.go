@@ -74,8 +74,8 @@ type Reconciler struct {
 	Metrics *metrics.Recorder
 }
 
-// scope is the shared state of the steps of one reconciliation.
-type scope struct {
+// pass is the shared state of the steps of one reconciliation.
+type pass struct {
 	mesh    *v1alpha1.Mesh
 	desired desired.Mesh
 	// removal is how far the removal is.
@@ -115,15 +115,15 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if observe.ModeOf(mesh) != observe.Remove || !controllerutil.ContainsFinalizer(mesh, observe.Finalizer) {
 		return reconcile.Result{}, nil
 	}
-	s := &scope{mesh: mesh, desired: r.Desired(mesh), removal: mesh.Status.Removal.DeepCopy()}
-	assessment, err := r.removeNext(ctx, s)
+	p := &pass{mesh: mesh, desired: r.Desired(mesh), removal: mesh.Status.Removal.DeepCopy()}
+	assessment, err := r.removeNext(ctx, p)
 	if err != nil {
 		assessment = conditions.Assessment{State: conditions.Failing, Reason: v1alpha1.ReasonDeleteFailed, Message: err.Error()}
 	} else if assessment == nothingLeft {
 		r.Restarter.Forget(mesh.UID)
 		return reconcile.Result{}, r.releaseFinalizer(ctx, mesh)
 	}
-	if err := errors.Join(err, r.writeStatus(ctx, s, assessment)); err != nil {
+	if err := errors.Join(err, r.writeStatus(ctx, p, assessment)); err != nil {
 		return reconcile.Result{}, err
 	}
 	switch assessment.Reason {
@@ -139,63 +139,63 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 var nothingLeft = conditions.Assessment{State: conditions.Ready}
 
 // removeNext takes the first step that is not done yet, and returns what it waits for.
-func (r *Reconciler) removeNext(ctx context.Context, s *scope) (conditions.Assessment, error) {
-	if assessment, goingBack, err := r.goBack(ctx, s); err != nil || goingBack {
+func (r *Reconciler) removeNext(ctx context.Context, p *pass) (conditions.Assessment, error) {
+	if assessment, goingBack, err := r.goBack(ctx, p); err != nil || goingBack {
 		return assessment, err
 	}
-	remaining, err := r.remainingSidecars(ctx, s)
+	remaining, err := r.remainingSidecars(ctx, p)
 	if err != nil {
 		return conditions.Assessment{}, err
 	}
-	if err := r.deleteWebhooksWithoutServers(ctx, s); err != nil {
+	if err := r.deleteWebhooksWithoutServers(ctx, p); err != nil {
 		return conditions.Assessment{}, err
 	}
 	switch {
-	case len(remaining) > 0 && restartsSidecars(s.mesh) && s.osm == nil:
-		return r.removeSidecars(ctx, s, remaining)
+	case len(remaining) > 0 && restartsSidecars(p.mesh) && p.osm == nil:
+		return r.removeSidecars(ctx, p, remaining)
 	case len(remaining) > 0:
-		return r.setPhase(s, v1alpha1.RemovalWaiting, v1alpha1.ReasonWaitingForSidecars, len(remaining), remainingMessage(remaining)), nil
+		return r.setPhase(p, v1alpha1.RemovalWaiting, v1alpha1.ReasonWaitingForSidecars, len(remaining), remainingMessage(remaining)), nil
 	}
 	for _, step := range r.deletions() {
-		s.held = nil
-		left, err := step.run(ctx, s)
+		p.held = nil
+		left, err := step.run(ctx, p)
 		if err != nil {
 			return conditions.Assessment{}, err
 		}
 		if left > 0 {
-			return r.setPhase(s, v1alpha1.RemovalDeleting, v1alpha1.ReasonDeleting, 0, describeDeletion(step.what, s.held)), nil
+			return r.setPhase(p, v1alpha1.RemovalDeleting, v1alpha1.ReasonDeleting, 0, describeDeletion(step.what, p.held)), nil
 		}
 	}
 	return nothingLeft, nil
 }
 
 // setPhase notes how far the removal is.
-func (r *Reconciler) setPhase(s *scope, phase v1alpha1.RemovalPhase, reason string, sidecars int, message string) conditions.Assessment {
-	s.removal = &v1alpha1.RemovalStatus{
-		Phase: phase, StartTime: metav1.NewTime(r.phaseStart(s, phase)), Sidecars: int32(sidecars), Message: message,
+func (r *Reconciler) setPhase(p *pass, phase v1alpha1.RemovalPhase, reason string, sidecars int, message string) conditions.Assessment {
+	p.removal = &v1alpha1.RemovalStatus{
+		Phase: phase, StartTime: metav1.NewTime(r.phaseStart(p, phase)), Sidecars: int32(sidecars), Message: message,
 	}
 	return conditions.Assessment{State: conditions.Progressing, Reason: reason, Message: message}
 }
 
 // phaseStart is when a phase of the removal began, which is now when the status is in another phase.
-func (r *Reconciler) phaseStart(s *scope, phase v1alpha1.RemovalPhase) time.Time {
-	if before := s.mesh.Status.Removal; before != nil && before.Phase == phase {
+func (r *Reconciler) phaseStart(p *pass, phase v1alpha1.RemovalPhase) time.Time {
+	if before := p.mesh.Status.Removal; before != nil && before.Phase == phase {
 		return before.StartTime.Time
 	}
 	return r.Now().Truncate(time.Second)
 }
 
 // writeStatus writes how far the removal is.
-func (r *Reconciler) writeStatus(ctx context.Context, s *scope, assessment conditions.Assessment) error {
-	desired := s.mesh.Status.DeepCopy()
-	desired.Removal = s.removal
-	conditions.NewEditor(&desired.Conditions, s.mesh.Generation, r.Now()).Set(v1alpha1.ConditionRemoved, assessment)
-	written, err := r.Status.Write(ctx, status.Teardown, s.mesh, desired)
+func (r *Reconciler) writeStatus(ctx context.Context, p *pass, assessment conditions.Assessment) error {
+	desired := p.mesh.Status.DeepCopy()
+	desired.Removal = p.removal
+	conditions.NewEditor(&desired.Conditions, p.mesh.Generation, r.Now()).Set(v1alpha1.ConditionRemoved, assessment)
+	written, err := r.Status.Write(ctx, status.Teardown, p.mesh, desired)
 	if err != nil || written == nil {
 		return err
 	}
-	r.Metrics.RecordStatus(s.mesh, written, r.Now())
-	status.RecordPhase(r.Recorder, s.mesh, written)
+	r.Metrics.RecordStatus(p.mesh, written, r.Now())
+	status.RecordPhase(r.Recorder, p.mesh, written)
 	return nil
 }
 

@@ -28,16 +28,16 @@ import (
 // deletion deletes one part of a mesh, and returns how much of it was left.
 type deletion struct {
 	what string
-	run  func(context.Context, *scope) (int, error)
+	run  func(context.Context, *pass) (int, error)
 }
 
 // deletions are in order: webhooks first, so that no pod waits for a server that is gone, and the certificate authority last, so that
 // nothing before it is without one.
 func (r *Reconciler) deletions() []deletion {
-	lists := func(lists ...client.ObjectList) func(context.Context, *scope) (int, error) {
-		return func(ctx context.Context, s *scope) (int, error) {
-			left, err := apply.DeleteLabelled(ctx, r.Client, s.mesh.Name, lists...)
-			s.held = left.Held
+	lists := func(lists ...client.ObjectList) func(context.Context, *pass) (int, error) {
+		return func(ctx context.Context, p *pass) (int, error) {
+			left, err := apply.DeleteLabelled(ctx, r.Client, p.mesh.Name, lists...)
+			p.held = left.Held
 			return left.Count, err
 		}
 	}
@@ -60,18 +60,18 @@ func (r *Reconciler) deletions() []deletion {
 }
 
 // endPulls removes what an upgrade in place has left, if it was interrupted.
-func (r *Reconciler) endPulls(ctx context.Context, s *scope) (int, error) {
-	return 0, r.Images.End(ctx, s.mesh, s.desired.Namespace)
+func (r *Reconciler) endPulls(ctx context.Context, p *pass) (int, error) {
+	return 0, r.Images.End(ctx, p.mesh, p.desired.Namespace)
 }
 
 // remainingComponents counts the components that another controller removes, with what their objects wait for.
-func remainingComponents(_ context.Context, s *scope) (int, error) {
-	for _, c := range s.mesh.Status.Components {
+func remainingComponents(_ context.Context, p *pass) (int, error) {
+	for _, c := range p.mesh.Status.Components {
 		if c.Reason == v1alpha1.ReasonDeleting && c.Message != "" {
-			s.held = append(s.held, c.Name+": "+c.Message)
+			p.held = append(p.held, c.Name+": "+c.Message)
 		}
 	}
-	return len(s.mesh.Status.Components), nil
+	return len(p.mesh.Status.Components), nil
 }
 
 // maxHeld is how many objects the message of a removal names.
@@ -92,35 +92,35 @@ func describeDeletion(what string, held []string) string {
 
 // deleteWebhooksWithoutServers deletes the webhooks of a mesh whose namespace is gone or being deleted, so that no pod waits for their
 // servers.
-func (r *Reconciler) deleteWebhooksWithoutServers(ctx context.Context, s *scope) error {
-	namespace, err := r.Namespace(ctx, s.desired.Namespace)
+func (r *Reconciler) deleteWebhooksWithoutServers(ctx context.Context, p *pass) error {
+	namespace, err := r.Namespace(ctx, p.desired.Namespace)
 	if err != nil || namespace != nil && namespace.DeletionTimestamp == nil {
 		return err
 	}
-	_, err = apply.DeleteLabelled(ctx, r.Client, s.mesh.Name, &admissionv1.MutatingWebhookConfigurationList{},
+	_, err = apply.DeleteLabelled(ctx, r.Client, p.mesh.Name, &admissionv1.MutatingWebhookConfigurationList{},
 		&admissionv1.ValidatingWebhookConfigurationList{})
 	return err
 }
 
 // endTeardownMode removes the teardown mode from a MeshConfig that stays.
-func (r *Reconciler) endTeardownMode(ctx context.Context, s *scope) (int, error) {
+func (r *Reconciler) endTeardownMode(ctx context.Context, p *pass) (int, error) {
 	live := &configv1alpha2.MeshConfig{}
-	if err := r.Live.Get(ctx, client.ObjectKey{Namespace: s.desired.Namespace, Name: names.MeshConfig}, live); err != nil {
+	if err := r.Live.Get(ctx, client.ObjectKey{Namespace: p.desired.Namespace, Name: names.MeshConfig}, live); err != nil {
 		return 0, client.IgnoreNotFound(err)
 	}
-	return 0, r.MeshConfigs.EndTeardown(ctx, s.mesh, live)
+	return 0, r.MeshConfigs.EndTeardown(ctx, p.mesh, live)
 }
 
 // deleteSecrets deletes Secrets that were made for the mesh.
-func (r *Reconciler) deleteSecrets(desired ...string) func(context.Context, *scope) (int, error) {
-	return func(ctx context.Context, s *scope) (int, error) {
+func (r *Reconciler) deleteSecrets(desired ...string) func(context.Context, *pass) (int, error) {
+	return func(ctx context.Context, p *pass) (int, error) {
 		left := 0
 		for _, name := range desired {
-			secret, err := r.Secrets.Get(ctx, s.desired.Namespace, name)
+			secret, err := r.Secrets.Get(ctx, p.desired.Namespace, name)
 			if err != nil {
 				return left, err
 			}
-			if secret == nil || secret.Labels[names.MeshLabel] != s.mesh.Name {
+			if secret == nil || secret.Labels[names.MeshLabel] != p.mesh.Name {
 				continue
 			}
 			left++
@@ -142,49 +142,49 @@ func deletesNamespace(mesh *v1alpha1.Mesh) bool {
 
 // removeNamespace deletes the namespace of the mesh if the Mesh requests it, the operator created it, and it contains no other object.
 // It does not wait for the end of the deletion, which takes as long as the last pod.
-func (r *Reconciler) removeNamespace(ctx context.Context, s *scope) (int, error) {
+func (r *Reconciler) removeNamespace(ctx context.Context, p *pass) (int, error) {
 	namespace := &corev1.Namespace{}
-	if err := r.Client.Get(ctx, client.ObjectKey{Name: s.desired.Namespace}, namespace); err != nil {
+	if err := r.Client.Get(ctx, client.ObjectKey{Name: p.desired.Namespace}, namespace); err != nil {
 		return 0, client.IgnoreNotFound(err)
 	}
-	if namespace.Labels[names.MeshLabel] != s.mesh.Name || namespace.DeletionTimestamp != nil {
+	if namespace.Labels[names.MeshLabel] != p.mesh.Name || namespace.DeletionTimestamp != nil {
 		return 0, nil
 	}
-	if !deletesNamespace(s.mesh) {
-		r.keepNamespace(s, "spec.removal.namespace is Retain")
+	if !deletesNamespace(p.mesh) {
+		r.keepNamespace(p, "spec.removal.namespace is Retain")
 		return 0, nil
 	}
-	foreign, err := r.foreignObject(ctx, s)
+	foreign, err := r.foreignObject(ctx, p)
 	switch {
 	case apierrors.IsForbidden(err):
-		r.keepNamespace(s, fmt.Sprintf("the operator may not list all its objects, bind the ClusterRole %s to it first: %v", namespaceReader, err))
+		r.keepNamespace(p, fmt.Sprintf("the operator may not list all its objects, bind the ClusterRole %s to it first: %v", namespaceReader, err))
 		return 0, nil
 	case err != nil:
 		return 0, fmt.Errorf("namespace %s cannot be deleted, because its objects are not known: correct this, or set spec.removal.namespace to Retain: %w", namespace.Name, err)
 	case foreign != "":
-		r.keepNamespace(s, "it has "+foreign+", which was not made for this mesh")
+		r.keepNamespace(p, "it has "+foreign+", which was not made for this mesh")
 		return 0, nil
 	}
 	return 0, apply.Delete(ctx, r.Client, namespace)
 }
 
 // keepNamespace records why the namespace of the mesh remains.
-func (r *Reconciler) keepNamespace(s *scope, reason string) {
-	r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "NamespaceKept", "Remove", "kept namespace %s: %s", s.desired.Namespace, reason)
+func (r *Reconciler) keepNamespace(p *pass, reason string) {
+	r.Recorder.Eventf(p.mesh, nil, corev1.EventTypeNormal, "NamespaceKept", "Remove", "kept namespace %s: %s", p.desired.Namespace, reason)
 }
 
 // deleteCertificates deletes the Certificates of certificate authorities. Otherwise cert-manager would issue their Secrets again. Those that
 // cert-manager has never issued have no Secret.
-func (r *Reconciler) deleteCertificates(ctx context.Context, s *scope) (int, error) {
+func (r *Reconciler) deleteCertificates(ctx context.Context, p *pass) (int, error) {
 	for _, name := range secrets.Issued() {
-		certificate := certmanager.Reference(s.desired.Namespace, name)
+		certificate := certmanager.Reference(p.desired.Namespace, name)
 		err := r.Live.Get(ctx, client.ObjectKeyFromObject(certificate), certificate)
 		switch {
 		case meta.IsNoMatchError(err) || apierrors.IsNotFound(err):
 			continue
 		case err != nil:
-			return 0, fmt.Errorf("the Certificate %s/%s cannot be read: %w", s.desired.Namespace, name, err)
-		case certificate.GetLabels()[names.MeshLabel] != s.mesh.Name:
+			return 0, fmt.Errorf("the Certificate %s/%s cannot be read: %w", p.desired.Namespace, name, err)
+		case certificate.GetLabels()[names.MeshLabel] != p.mesh.Name:
 			continue
 		}
 		if err := apply.Delete(ctx, r.Client, certificate); err != nil {
@@ -196,21 +196,21 @@ func (r *Reconciler) deleteCertificates(ctx context.Context, s *scope) (int, err
 
 // deleteGatewayCertificate deletes the Secret of the ingress gateway, whose name the MeshConfig declares. The removal goes on if the operator has
 // no permission for it any more.
-func (r *Reconciler) deleteGatewayCertificate(ctx context.Context, s *scope) (int, error) {
-	if s.mesh.Status.Certificates == nil || s.mesh.Status.Certificates.IngressGateway == nil {
+func (r *Reconciler) deleteGatewayCertificate(ctx context.Context, p *pass) (int, error) {
+	if p.mesh.Status.Certificates == nil || p.mesh.Status.Certificates.IngressGateway == nil {
 		return 0, nil
 	}
-	declared := s.mesh.Status.Certificates.IngressGateway
+	declared := p.mesh.Status.Certificates.IngressGateway
 	secret := &corev1.Secret{}
 	err := r.Live.Get(ctx, client.ObjectKey{Namespace: declared.Namespace, Name: declared.Name}, secret)
-	if err == nil && secret.Labels[names.MeshLabel] != s.mesh.Name {
+	if err == nil && secret.Labels[names.MeshLabel] != p.mesh.Name {
 		return 0, nil
 	}
 	if err == nil {
 		err = apply.Delete(ctx, r.Client, secret)
 	}
 	if apierrors.IsForbidden(err) {
-		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeWarning, "CertificateKept", "Remove", "kept Secret %s/%s: %v", declared.Namespace, declared.Name, err)
+		r.Recorder.Eventf(p.mesh, nil, corev1.EventTypeWarning, "CertificateKept", "Remove", "kept Secret %s/%s: %v", declared.Namespace, declared.Name, err)
 		return 0, nil
 	}
 	if client.IgnoreNotFound(err) != nil {

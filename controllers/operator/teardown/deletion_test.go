@@ -27,9 +27,9 @@ func TestDeletionNamesWhatKeepsIt(t *testing.T) {
 	mesh.Status.Components = []v1alpha1.ComponentStatus{
 		{Name: "jaeger", Reason: v1alpha1.ReasonDeleting, Message: "being removed, waiting for Service osm-system/jaeger (finalizer a)"}, {Name: "services", Ready: true, Reason: "Ready"},
 	}
-	s := &scope{mesh: mesh}
-	n, err := remainingComponents(t.Context(), s)
-	if got := describeDeletion("the components", s.held); err != nil || n != 2 || !strings.Contains(got, "jaeger: being removed, waiting for Service osm-system/jaeger (finalizer a)") {
+	p := &pass{mesh: mesh}
+	n, err := remainingComponents(t.Context(), p)
+	if got := describeDeletion("the components", p.held); err != nil || n != 2 || !strings.Contains(got, "jaeger: being removed, waiting for Service osm-system/jaeger (finalizer a)") {
 		t.Errorf("%d components remain, and the message is %q (%v)", n, got, err)
 	}
 }

@@ -27,13 +27,13 @@ const foreignPage = 500
 
 // foreignObject returns an object in the namespace of the mesh that was not made for it, or nothing. It lists all kinds, and fails if one
 // of them cannot be listed.
-func (r *Reconciler) foreignObject(ctx context.Context, s *scope) (string, error) {
+func (r *Reconciler) foreignObject(ctx context.Context, p *pass) (string, error) {
 	kinds, err := r.listableKinds()
 	if err != nil {
 		return "", err
 	}
 	for _, kind := range kinds {
-		found, err := r.foreignObjectOf(ctx, s, kind)
+		found, err := r.foreignObjectOf(ctx, p, kind)
 		if err != nil || found != "" {
 			return found, err
 		}
@@ -66,16 +66,16 @@ func (r *Reconciler) listableKinds() ([]schema.GroupVersionKind, error) {
 }
 
 // foreignObjectOf is foreignObject for one kind.
-func (r *Reconciler) foreignObjectOf(ctx context.Context, s *scope, kind schema.GroupVersionKind) (string, error) {
+func (r *Reconciler) foreignObjectOf(ctx context.Context, p *pass, kind schema.GroupVersionKind) (string, error) {
 	for token := ""; ; {
 		list := &metav1.PartialObjectMetadataList{}
 		list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
-		err := r.Live.List(ctx, list, client.InNamespace(s.desired.Namespace), client.Limit(foreignPage), client.Continue(token))
+		err := r.Live.List(ctx, list, client.InNamespace(p.desired.Namespace), client.Limit(foreignPage), client.Continue(token))
 		if err != nil {
 			return "", fmt.Errorf("objects of kind %s cannot be listed: %w", kind.GroupKind(), err)
 		}
 		for i := range list.Items {
-			if item := &list.Items[i]; item.Labels[names.MeshLabel] != s.mesh.Name && !isImplicit(kind, item) {
+			if item := &list.Items[i]; item.Labels[names.MeshLabel] != p.mesh.Name && !isImplicit(kind, item) {
 				return strings.ToLower(kind.Kind) + " " + item.Name, nil
 			}
 		}
@@ -105,15 +105,15 @@ func isImplicit(kind schema.GroupVersionKind, object *metav1.PartialObjectMetada
 
 // remainingSidecars lists the workloads of the pods that need the control plane. The cache may lack a pod, so the first deletion requires that the
 // API server lists none either.
-func (r *Reconciler) remainingSidecars(ctx context.Context, s *scope) ([]rollout.Ref, error) {
-	if s.osm != nil {
-		return r.DataPlane.LiveOwnSidecarPods(ctx, s.mesh.Name)
+func (r *Reconciler) remainingSidecars(ctx context.Context, p *pass) ([]rollout.Ref, error) {
+	if p.osm != nil {
+		return r.DataPlane.LiveOwnSidecarPods(ctx, p.mesh.Name)
 	}
-	remaining, err := r.DataPlane.SidecarPods(ctx, s.mesh.Name)
-	if err != nil || len(remaining) > 0 || s.removal != nil && s.removal.Phase == v1alpha1.RemovalDeleting {
+	remaining, err := r.DataPlane.SidecarPods(ctx, p.mesh.Name)
+	if err != nil || len(remaining) > 0 || p.removal != nil && p.removal.Phase == v1alpha1.RemovalDeleting {
 		return remaining, err
 	}
-	return r.DataPlane.LiveSidecarPods(ctx, s.mesh.Name)
+	return r.DataPlane.LiveSidecarPods(ctx, p.mesh.Name)
 }
 
 // remainingMessage describes what to do about sidecars.

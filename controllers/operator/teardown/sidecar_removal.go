@@ -43,29 +43,29 @@ func restartTarget(mesh *v1alpha1.Mesh) string {
 // removeSidecars removes the sidecars from workloads. While the mesh uses mutual TLS, pods with and without a sidecar cannot call each
 // other. So before the first pod loses its sidecar, all sidecars first accept every caller, then pass all traffic through unchanged. From
 // then on it makes no difference which pods have a sidecar. New pods get one until then.
-func (r *Reconciler) removeSidecars(ctx context.Context, s *scope, remaining []rollout.Ref) (conditions.Assessment, error) {
-	workloads, err := r.DataPlane.WorkloadsForTeardown(ctx, s.mesh.Name, restartTarget(s.mesh))
+func (r *Reconciler) removeSidecars(ctx context.Context, p *pass, remaining []rollout.Ref) (conditions.Assessment, error) {
+	workloads, err := r.DataPlane.WorkloadsForTeardown(ctx, p.mesh.Name, restartTarget(p.mesh))
 	if err != nil {
 		return conditions.Assessment{}, err
 	}
-	s.workloads = workloads
+	p.workloads = workloads
 	for _, step := range []struct {
 		phase v1alpha1.RemovalPhase
-		run   func(context.Context, *scope) (string, error)
+		run   func(context.Context, *pass) (string, error)
 	}{
 		{v1alpha1.RemovalOpening, r.acceptAllCallers},
 		{v1alpha1.RemovalTransparent, r.passThrough},
 		{v1alpha1.RemovalInjectionOff, r.stopInjection},
 	} {
-		waiting, err := step.run(ctx, s)
+		waiting, err := step.run(ctx, p)
 		if err != nil {
 			return conditions.Assessment{}, err
 		}
 		if waiting != "" {
-			return r.setPhase(s, step.phase, v1alpha1.ReasonRemovingSidecars, len(remaining), countSidecars(remaining)+"; "+waiting), nil
+			return r.setPhase(p, step.phase, v1alpha1.ReasonRemovingSidecars, len(remaining), countSidecars(remaining)+"; "+waiting), nil
 		}
 	}
-	wave, err := r.restartWithout(ctx, s)
+	wave, err := r.restartWithout(ctx, p)
 	if err != nil {
 		return conditions.Assessment{}, err
 	}
@@ -76,29 +76,29 @@ func (r *Reconciler) removeSidecars(ctx context.Context, s *scope, remaining []r
 	if doing := restart.Describe(wave); doing != "" {
 		message += "; " + doing
 	}
-	return r.setPhase(s, v1alpha1.RemovalRestarting, reason, len(remaining), message), nil
+	return r.setPhase(p, v1alpha1.RemovalRestarting, reason, len(remaining), message), nil
 }
 
 // acceptAllCallers makes all sidecars accept every caller.
-func (r *Reconciler) acceptAllCallers(ctx context.Context, s *scope) (string, error) {
-	return r.setTeardownMode(ctx, s, v1alpha1.RemovalOpening, names.TeardownOpen)
+func (r *Reconciler) acceptAllCallers(ctx context.Context, p *pass) (string, error) {
+	return r.setTeardownMode(ctx, p, v1alpha1.RemovalOpening, names.TeardownOpen)
 }
 
 // passThrough makes all sidecars pass all traffic through unchanged.
-func (r *Reconciler) passThrough(ctx context.Context, s *scope) (string, error) {
-	return r.setTeardownMode(ctx, s, v1alpha1.RemovalTransparent, names.TeardownPassthrough)
+func (r *Reconciler) passThrough(ctx context.Context, p *pass) (string, error) {
+	return r.setTeardownMode(ctx, p, v1alpha1.RemovalTransparent, names.TeardownPassthrough)
 }
 
 // stopInjection deletes the injector's webhook, and waits until every API server has noticed.
-func (r *Reconciler) stopInjection(ctx context.Context, s *scope) (string, error) {
-	left, err := apply.DeleteLabelled(ctx, r.Client, s.mesh.Name, &admissionv1.MutatingWebhookConfigurationList{})
+func (r *Reconciler) stopInjection(ctx context.Context, p *pass) (string, error) {
+	left, err := apply.DeleteLabelled(ctx, r.Client, p.mesh.Name, &admissionv1.MutatingWebhookConfigurationList{})
 	if err != nil {
 		return "", err
 	}
-	if s.mesh.Status.Removal != nil && s.mesh.Status.Removal.Phase == v1alpha1.RemovalRestarting {
+	if p.mesh.Status.Removal != nil && p.mesh.Status.Removal.Phase == v1alpha1.RemovalRestarting {
 		return "", nil
 	}
-	if left.Count > 0 || r.Now().Sub(r.phaseStart(s, v1alpha1.RemovalInjectionOff)) < propagationDelay {
+	if left.Count > 0 || r.Now().Sub(r.phaseStart(p, v1alpha1.RemovalInjectionOff)) < propagationDelay {
 		return "turning injection off", nil
 	}
 	return "", nil
@@ -106,25 +106,25 @@ func (r *Reconciler) stopInjection(ctx context.Context, s *scope) (string, error
 
 // restartWithout restarts the next workloads, whose new pods get no sidecar. spec.removal asks for these restarts, also when upgrades
 // leave restarts to people.
-func (r *Reconciler) restartWithout(ctx context.Context, s *scope) (rollout.Wave, error) {
-	limits, target := desired.Limits(s.mesh), restartTarget(s.mesh)
-	limits.Manual, limits.Denied = false, r.Restarter.Denied(ctx, s.mesh)
-	wave := rollout.NextWave(s.workloads, target, limits, r.Now())
-	_, err := r.Restarter.Run(ctx, s.mesh, wave, "RemoveSidecar", func(ref rollout.Ref) string {
+func (r *Reconciler) restartWithout(ctx context.Context, p *pass) (rollout.Wave, error) {
+	limits, target := desired.Limits(p.mesh), restartTarget(p.mesh)
+	limits.Manual, limits.Denied = false, r.Restarter.Denied(ctx, p.mesh)
+	wave := rollout.NextWave(p.workloads, target, limits, r.Now())
+	_, err := r.Restarter.Run(ctx, p.mesh, wave, "RemoveSidecar", func(ref rollout.Ref) string {
 		return fmt.Sprintf("restarted %s without a sidecar", ref)
 	})
 	return wave, err
 }
 
 // isPassingThrough is true when new pods get no sidecar, and all existing sidecars pass traffic through.
-func (r *Reconciler) isPassingThrough(ctx context.Context, s *scope, said string) (bool, error) {
+func (r *Reconciler) isPassingThrough(ctx context.Context, p *pass, said string) (bool, error) {
 	if said != names.TeardownPassthrough {
 		return false, nil
 	}
-	if before := s.mesh.Status.Removal; before != nil && (before.Phase == v1alpha1.RemovalInjectionOff || before.Phase == v1alpha1.RemovalRestarting) {
+	if before := p.mesh.Status.Removal; before != nil && (before.Phase == v1alpha1.RemovalInjectionOff || before.Phase == v1alpha1.RemovalRestarting) {
 		return true, nil
 	}
-	err := r.Client.Get(ctx, client.ObjectKey{Name: names.MutatingWebhook(s.mesh.Name)}, &admissionv1.MutatingWebhookConfiguration{})
+	err := r.Client.Get(ctx, client.ObjectKey{Name: names.MutatingWebhook(p.mesh.Name)}, &admissionv1.MutatingWebhookConfiguration{})
 	if client.IgnoreNotFound(err) != nil {
 		return false, fmt.Errorf("the webhook of the injector cannot be read: %w", err)
 	}
@@ -136,13 +136,13 @@ var teardownModes = []string{names.TeardownOpen, names.TeardownPassthrough}
 
 // setTeardownMode sets the mode for the control planes of the mesh, by an annotation of the MeshConfig, and waits until all sidecars act on
 // it. It returns what it waits for: nothing when they do, when there is no control plane, or after the timeout.
-func (r *Reconciler) setTeardownMode(ctx context.Context, s *scope, phase v1alpha1.RemovalPhase, mode string) (string, error) {
-	config, err := r.liveMeshConfig(ctx, s)
+func (r *Reconciler) setTeardownMode(ctx context.Context, p *pass, phase v1alpha1.RemovalPhase, mode string) (string, error) {
+	config, err := r.liveMeshConfig(ctx, p)
 	if err != nil || config == nil {
 		return "", err
 	}
 	current := config.Annotations[names.TeardownAnnotation]
-	if over, err := r.isPassingThrough(ctx, s, current); over || err != nil {
+	if over, err := r.isPassingThrough(ctx, p, current); over || err != nil {
 		return "", err
 	}
 	switch step := slices.Index(teardownModes, current) - slices.Index(teardownModes, mode); {
@@ -153,17 +153,17 @@ func (r *Reconciler) setTeardownMode(ctx context.Context, s *scope, phase v1alph
 			return "", err
 		}
 	}
-	return r.acknowledged(ctx, s, phase)
+	return r.acknowledged(ctx, p, phase)
 }
 
 // liveMeshConfig is the MeshConfig that carries the mode. One that somebody has deleted is created again. There is none when the namespace is
 // gone or being deleted, and the control planes with it.
-func (r *Reconciler) liveMeshConfig(ctx context.Context, s *scope) (*configv1alpha2.MeshConfig, error) {
+func (r *Reconciler) liveMeshConfig(ctx context.Context, p *pass) (*configv1alpha2.MeshConfig, error) {
 	namespace := &corev1.Namespace{}
-	if err := r.Client.Get(ctx, client.ObjectKey{Name: s.desired.Namespace}, namespace); err != nil || namespace.DeletionTimestamp != nil {
+	if err := r.Client.Get(ctx, client.ObjectKey{Name: p.desired.Namespace}, namespace); err != nil || namespace.DeletionTimestamp != nil {
 		return nil, client.IgnoreNotFound(err)
 	}
-	live, err := r.MeshConfigs.GetOrCreate(ctx, s.mesh)
+	live, err := r.MeshConfigs.GetOrCreate(ctx, p.mesh)
 	if err != nil {
 		return nil, fmt.Errorf("the MeshConfig, which carries the mode of the teardown, cannot be read or created: %w", err)
 	}
@@ -172,41 +172,41 @@ func (r *Reconciler) liveMeshConfig(ctx context.Context, s *scope) (*configv1alp
 
 // acknowledged returns what is missing until every sidecar acts on the mode; nothing when all do, or after the timeout of a step of an upgrade.
 // Calls of sidecars that have not acknowledged by then may fail.
-func (r *Reconciler) acknowledged(ctx context.Context, s *scope, phase v1alpha1.RemovalPhase) (string, error) {
+func (r *Reconciler) acknowledged(ctx context.Context, p *pass, phase v1alpha1.RemovalPhase) (string, error) {
 	purpose := "all sidecars are being configured to accept pods without one"
 	if phase == v1alpha1.RemovalTransparent {
 		purpose = "all sidecars are being configured to pass all traffic through"
 	}
-	waited := r.Now().Sub(r.phaseStart(s, phase))
+	waited := r.Now().Sub(r.phaseStart(p, phase))
 	if waited < propagationDelay {
 		return purpose, nil
 	}
-	missing, err := r.unacknowledged(ctx, s)
+	missing, err := r.unacknowledged(ctx, p)
 	if err != nil || missing == "" {
 		return "", err
 	}
-	if limit := desired.Bounds(s.mesh).Timeout; waited > limit {
-		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeWarning, "SidecarsNotConfigured", "Configure "+string(phase), "after %s the removal goes on without some sidecars, whose calls may fail until they are gone: %s", limit.Round(time.Second), missing)
+	if limit := desired.Bounds(p.mesh).Timeout; waited > limit {
+		r.Recorder.Eventf(p.mesh, nil, corev1.EventTypeWarning, "SidecarsNotConfigured", "Configure "+string(phase), "after %s the removal goes on without some sidecars, whose calls may fail until they are gone: %s", limit.Round(time.Second), missing)
 		return "", nil
 	}
 	return purpose + ", and " + missing, nil
 }
 
 // unacknowledged returns which sidecars are not known to have acknowledged the mode; empty when all have.
-func (r *Reconciler) unacknowledged(ctx context.Context, s *scope) (string, error) {
+func (r *Reconciler) unacknowledged(ctx context.Context, p *pass) (string, error) {
 	expected := 0
-	for _, w := range s.workloads {
+	for _, w := range p.workloads {
 		if w.Ready {
 			for _, n := range w.Sidecars {
 				expected += n
 			}
 		}
 	}
-	root, err := r.Root(ctx, s.desired.Namespace)
+	root, err := r.Root(ctx, p.desired.Namespace)
 	if err != nil || root == nil {
 		return "the control plane cannot be asked how far they are, because the certificate authority is gone", nil
 	}
-	revisions, err := r.Revisions(ctx, s.mesh.Name)
+	revisions, err := r.Revisions(ctx, p.mesh.Name)
 	if err != nil {
 		return "", err
 	}

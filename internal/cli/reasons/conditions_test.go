@@ -39,7 +39,7 @@ func TestReasonsOfUpgradingAreDocumented(t *testing.T) {
 			row = condition.Good + condition.Otherwise
 		}
 	}
-	code := readText(t, "../../../controllers/operator/rollout/conditions.go")
+	code := readText(t, "../../../controllers/operator/upgrade/conditions.go")
 	code = code[strings.Index(code, "func setUpgrading"):strings.Index(code, "// assessDataPlane")]
 	used := regexp.MustCompile(`v1alpha1\.Reason(\w+)`).FindAllStringSubmatch(code, -1)
 	if len(used) < 8 {

@@ -1,4 +1,4 @@
-package rollout
+package upgrade
 
 import (
 	"context"
@@ -13,9 +13,9 @@ import (
 
 // recordRestarts stores the container restarts of the control plane from before the current step, once for each step. Nodes restart pods now
 // and then, and an upgrade can last for days. The restarts of a pod that was created in the step all belong to the step.
-func (r *Reconciler) recordRestarts(ctx context.Context, s *scope, restarts []health.PodRestarts) error {
-	start := metav1.NewTime(s.stepStart().Truncate(time.Second))
-	if stored := s.current.Status.Restarts; stored != nil && stored.StepTime.Equal(&start) {
+func (r *Reconciler) recordRestarts(ctx context.Context, p *pass, restarts []health.PodRestarts) error {
+	start := metav1.NewTime(p.stepStart().Truncate(time.Second))
+	if stored := p.current.Status.Restarts; stored != nil && stored.StepTime.Equal(&start) {
 		return nil
 	}
 	before := &v1alpha1.StepRestarts{StepTime: start}
@@ -24,7 +24,7 @@ func (r *Reconciler) recordRestarts(ctx context.Context, s *scope, restarts []he
 			before.Pods = append(before.Pods, v1alpha1.PodRestarts{UID: pod.UID, Count: int32(pod.Count)})
 		}
 	}
-	return r.recordOnRevision(ctx, s.current, func(status *v1alpha1.MeshRevisionStatus) { status.Restarts = before })
+	return r.recordOnRevision(ctx, p.current, func(status *v1alpha1.MeshRevisionStatus) { status.Restarts = before })
 }
 
 // restartsInStep counts the container restarts since the step began.

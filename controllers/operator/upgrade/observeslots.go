@@ -1,4 +1,4 @@
-package rollout
+package upgrade
 
 import (
 	"context"
@@ -14,12 +14,12 @@ import (
 
 // observeSlots adds which slots of pods serve, if that matters for what is next. The control plane that runs the mesh reports it. While it does not
 // answer, no slot is known to serve, and nothing is done about pods with two slots.
-func (r *Reconciler) observeSlots(ctx context.Context, s *scope) error {
-	limits, active := s.situation.Limits, s.situation.Active
-	if active == "" || !rollout.NeedsRoles(s.situation.Workloads, active, limits) && !rollout.NeedsRoles(s.situation.Workloads, s.situation.Desired, limits) {
+func (r *Reconciler) observeSlots(ctx context.Context, p *pass) error {
+	limits, active := p.situation.Limits, p.situation.Active
+	if active == "" || !rollout.NeedsRoles(p.situation.Workloads, active, limits) && !rollout.NeedsRoles(p.situation.Workloads, p.situation.Desired, limits) {
 		return nil
 	}
-	if active == s.situation.Desired && s.isUpgrading() {
+	if active == p.situation.Desired && p.isUpgrading() {
 		return nil // the gates read it
 	}
 	revision := &v1alpha1.MeshRevision{}
@@ -34,13 +34,13 @@ func (r *Reconciler) observeSlots(ctx context.Context, s *scope) error {
 	if err != nil {
 		return err
 	}
-	s.setRoles(reading)
+	p.setRoles(reading)
 	return nil
 }
 
 // setRoles adds which slots serve by a report.
-func (s *scope) setRoles(reading health.Observation) {
+func (p *pass) setRoles(reading health.Observation) {
 	if reading.Proxies != nil {
-		s.situation.Workloads = rollout.WithRoles(s.situation.Workloads, reading.Proxies.Roles)
+		p.situation.Workloads = rollout.WithRoles(p.situation.Workloads, reading.Proxies.Roles)
 	}
 }

@@ -1,4 +1,4 @@
-package rollout
+package upgrade
 
 import (
 	"context"
@@ -21,51 +21,51 @@ import (
 )
 
 // writeStatus writes the rollout's part of the status, whatever the steps achieved. failed is why they ended early.
-func (r *Reconciler) writeStatus(ctx context.Context, s *scope, failed error) error {
-	updated := s.mesh.Status.DeepCopy()
-	if err := r.observeRevisions(ctx, s, updated); err != nil {
+func (r *Reconciler) writeStatus(ctx context.Context, p *pass, failed error) error {
+	updated := p.mesh.Status.DeepCopy()
+	if err := r.observeRevisions(ctx, p, updated); err != nil {
 		return err
 	}
-	switch mode := observe.ModeOf(s.mesh); {
-	case s.plan.Phase != "":
-		recordAbandoned(updated, s.desired.Version, r.Now())
-		s.setUpgrade(updated, r.Now())
-		recordHistory(s, updated)
+	switch mode := observe.ModeOf(p.mesh); {
+	case p.plan.Phase != "":
+		recordAbandoned(updated, p.desired.Version, r.Now())
+		p.setUpgrade(updated, r.Now())
+		recordHistory(p, updated)
 	case mode == observe.Remove:
 		updated.Upgrade = nil
 	default:
 		// Without a plan the upgrade is as it was.
 	}
-	if s.plan.Phase == "" {
-		if err := r.observeWorkloads(ctx, s); err != nil {
+	if p.plan.Phase == "" {
+		if err := r.observeWorkloads(ctx, p); err != nil {
 			return err
 		}
 	}
-	updated.Proxies = countProxies(s)
-	r.setConditions(s, updated, failed)
-	written, err := r.Status.Write(ctx, status.Rollout, s.mesh, updated)
+	updated.Proxies = countProxies(p)
+	r.setConditions(p, updated, failed)
+	written, err := r.Status.Write(ctx, status.Rollout, p.mesh, updated)
 	if err != nil || written == nil {
 		return err
 	}
-	r.Metrics.RecordStatus(s.mesh, written, r.Now())
-	status.RecordPhase(r.Recorder, s.mesh, written)
+	r.Metrics.RecordStatus(p.mesh, written, r.Now())
+	status.RecordPhase(r.Recorder, p.mesh, written)
 	return nil
 }
 
 // observeRevisions lists the revisions in the status, with what they are now.
-func (r *Reconciler) observeRevisions(ctx context.Context, s *scope, updated *v1alpha1.MeshStatus) error {
-	revisions, err := r.Revisions(ctx, s.mesh.Name)
+func (r *Reconciler) observeRevisions(ctx context.Context, p *pass, updated *v1alpha1.MeshStatus) error {
+	revisions, err := r.Revisions(ctx, p.mesh.Name)
 	if err != nil {
 		return err
 	}
-	s.current = observe.FindRevision(revisions, desired.RevisionName(s.desired.Name, s.desired.Version))
-	if s.plan.Active == "" {
-		s.active = observe.ActiveRevision(revisions)
-	} else if active := observe.FindRevision(revisions, s.plan.Active); active != nil {
-		s.active = active
+	p.current = observe.FindRevision(revisions, desired.RevisionName(p.desired.Name, p.desired.Version))
+	if p.plan.Active == "" {
+		p.active = observe.ActiveRevision(revisions)
+	} else if active := observe.FindRevision(revisions, p.plan.Active); active != nil {
+		p.active = active
 	}
-	if s.active != nil && observe.AssessRevision(s.active).State == conditions.Ready {
-		updated.Version = s.active.Spec.Version
+	if p.active != nil && observe.AssessRevision(p.active).State == conditions.Ready {
+		updated.Version = p.active.Spec.Version
 	}
 	updated.Revisions = nil
 	for i := range revisions {
@@ -80,34 +80,34 @@ func (r *Reconciler) observeRevisions(ctx context.Context, s *scope, updated *v1
 
 // observeWorkloads observes the sidecars of a mesh that no plan was computed for. All sidecars of a mesh that is being removed are
 // outdated.
-func (r *Reconciler) observeWorkloads(ctx context.Context, s *scope) error {
+func (r *Reconciler) observeWorkloads(ctx context.Context, p *pass) error {
 	var err error
-	if s.situation.Workloads, err = r.DataPlane.Workloads(ctx, s.mesh.Name); err != nil {
+	if p.situation.Workloads, err = r.DataPlane.Workloads(ctx, p.mesh.Name); err != nil {
 		return err
 	}
-	if s.active == nil || observe.ModeOf(s.mesh) == observe.Remove {
+	if p.active == nil || observe.ModeOf(p.mesh) == observe.Remove {
 		return nil
 	}
-	s.situation.Active, s.plan.Active = s.active.Name, s.active.Name
-	s.situation.Limits = desired.Limits(s.mesh)
-	if adopt.RestartsBack(s.mesh) {
-		s.situation.Workloads = rollout.NameSidecars(s.situation.Workloads, "", adopt.BackTarget)
+	p.situation.Active, p.plan.Active = p.active.Name, p.active.Name
+	p.situation.Limits = desired.Limits(p.mesh)
+	if adopt.RestartsBack(p.mesh) {
+		p.situation.Workloads = rollout.NameSidecars(p.situation.Workloads, "", adopt.BackTarget)
 	}
-	if s.situation.Limits.Slots, err = r.SlotTargets(ctx, s.mesh, []v1alpha1.MeshRevision{*s.active}); err != nil {
+	if p.situation.Limits.Slots, err = r.SlotTargets(ctx, p.mesh, []v1alpha1.MeshRevision{*p.active}); err != nil {
 		return err
 	}
-	return r.observeSlots(ctx, s)
+	return r.observeSlots(ctx, p)
 }
 
 // setUpgrade writes the phase of the plan.
-func (s *scope) setUpgrade(updated *v1alpha1.MeshStatus, now time.Time) {
+func (p *pass) setUpgrade(updated *v1alpha1.MeshStatus, now time.Time) {
 	before := updated.Upgrade
 	updated.Upgrade = nil
-	if s.plan.Phase == rollout.Idle {
+	if p.plan.Phase == rollout.Idle {
 		return
 	}
 	updated.Upgrade = &v1alpha1.UpgradeStatus{
-		From: s.from(), To: s.desired.Version, Phase: v1alpha1.UpgradePhase(s.plan.Phase), StartTime: metav1.NewTime(now), Message: s.progress(),
+		From: p.from(), To: p.desired.Version, Phase: v1alpha1.UpgradePhase(p.plan.Phase), StartTime: metav1.NewTime(now), Message: p.progress(),
 	}
 	if before != nil && before.Phase == updated.Upgrade.Phase && before.To == updated.Upgrade.To {
 		updated.Upgrade.StartTime = before.StartTime
@@ -139,19 +139,19 @@ func recordAbandoned(status *v1alpha1.MeshStatus, desired string, now time.Time)
 
 // recordHistory adds an upgrade that has ended to the history. The revision records the end, so that an operator
 // that is killed in between loses nothing.
-func recordHistory(s *scope, status *v1alpha1.MeshStatus) {
-	if s.current == nil {
+func recordHistory(p *pass, status *v1alpha1.MeshStatus) {
+	if p.current == nil {
 		return
 	}
-	start := s.current.CreationTimestamp
-	if s.current.Status.Baseline != nil {
-		start = s.current.Status.Baseline.Time
+	start := p.current.CreationTimestamp
+	if p.current.Status.Baseline != nil {
+		start = p.current.Status.Baseline.Time
 	}
-	entry := v1alpha1.HistoryEntry{Version: s.desired.Version, From: s.from(), StartTime: &start}
-	switch revision := s.current.Status; {
+	entry := v1alpha1.HistoryEntry{Version: p.desired.Version, From: p.from(), StartTime: &start}
+	switch revision := p.current.Status; {
 	case revision.VerificationTime != nil:
 		entry.Result, entry.CompletionTime = v1alpha1.ResultSucceeded, *revision.VerificationTime
-	case s.plan.Phase == rollout.RolledBack && revision.Rejected != nil:
+	case p.plan.Phase == rollout.RolledBack && revision.Rejected != nil:
 		entry.Result, entry.CompletionTime, entry.Reason = v1alpha1.ResultRolledBack, revision.Rejected.Time, revision.Rejected.Reason
 	default:
 		return
@@ -171,20 +171,20 @@ func addToHistory(status *v1alpha1.MeshStatus, entry v1alpha1.HistoryEntry) {
 }
 
 // from is the version that the mesh comes from.
-func (s *scope) from() string {
+func (p *pass) from() string {
 	switch {
-	case s.current != nil && s.current.Status.Baseline != nil:
-		return s.current.Status.Baseline.From
-	case s.active != nil && s.active.Spec.Version != s.desired.Version:
-		return s.active.Spec.Version
+	case p.current != nil && p.current.Status.Baseline != nil:
+		return p.current.Status.Baseline.From
+	case p.active != nil && p.active.Spec.Version != p.desired.Version:
+		return p.active.Spec.Version
 	}
 	return ""
 }
 
 // progress is what an upgrade waits for, and what it does about workloads.
-func (s *scope) progress() string {
+func (p *pass) progress() string {
 	var sentences []string
-	for _, sentence := range []string{s.plan.Waiting, restart.Describe(s.plan.Wave)} {
+	for _, sentence := range []string{p.plan.Waiting, restart.Describe(p.plan.Wave)} {
 		if sentence != "" {
 			sentences = append(sentences, sentence)
 		}
@@ -193,14 +193,14 @@ func (s *scope) progress() string {
 }
 
 // countProxies counts the sidecars of the mesh. Only those of workloads without a rollout in progress are certainly ready.
-func countProxies(s *scope) *v1alpha1.ProxyCounts {
-	byRevision, outdated := dataplane.CountSidecars(s.situation.Workloads, s.situation.Limits, s.target)
+func countProxies(p *pass) *v1alpha1.ProxyCounts {
+	byRevision, outdated := dataplane.CountSidecars(p.situation.Workloads, p.situation.Limits, p.target)
 	if n := byRevision[adopt.BackTarget]; n > 0 {
 		byRevision[""] += n
 		delete(byRevision, adopt.BackTarget)
 	}
 	counts := &v1alpha1.ProxyCounts{Outdated: int32(outdated)}
-	for _, w := range s.situation.Workloads {
+	for _, w := range p.situation.Workloads {
 		if w.Ready {
 			for _, n := range w.Sidecars {
 				counts.Ready += int32(n)

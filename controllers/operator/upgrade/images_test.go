@@ -1,4 +1,4 @@
-package rollout
+package upgrade
 
 import (
 	"testing"
@@ -37,8 +37,8 @@ func TestMeshKeepsItsImagesWhenTheOperatorIsUpdated(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := &Reconciler{Cluster: &observe.Cluster{Catalogue: catalogue}}
-		s := &scope{desired: desired.Mesh{Version: "v0.3.0"}, release: &operand.Release{Images: recorded}, current: c.current}
-		if got := r.imagesFor(s).Controller; got != c.want {
+		p := &pass{desired: desired.Mesh{Version: "v0.3.0"}, release: &operand.Release{Images: recorded}, current: c.current}
+		if got := r.imagesFor(p).Controller; got != c.want {
 			t.Errorf("%s: the controller is %s, want %s", name, got, c.want)
 		}
 	}

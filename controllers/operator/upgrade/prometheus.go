@@ -1,4 +1,4 @@
-package rollout
+package upgrade
 
 import (
 	"context"
@@ -29,20 +29,20 @@ type Prometheus interface {
 
 // addPrometheus adds what the Prometheus server of a Mesh reports to an observation, if there is one. Prometheus stores the error rate
 // before the step, so it is queried for that too.
-func (r *Reconciler) addPrometheus(ctx context.Context, s *scope, o rollout.Observation) rollout.Observation {
-	declared, optional := gateServer(s.mesh)
+func (r *Reconciler) addPrometheus(ctx context.Context, p *pass, o rollout.Observation) rollout.Observation {
+	declared, optional := gateServer(p.mesh)
 	if declared == nil {
 		return o
 	}
 	asked := &rollout.Prometheus{Address: declared.Address, Optional: optional}
 	o.Prometheus = asked
-	token, err := r.token(ctx, s)
+	token, err := r.token(ctx, p)
 	if err != nil {
 		asked.Reason = err.Error()
 		return o
 	}
 	target := prometheus.Target{Address: asked.Address, Roots: []byte(ptr.Deref(declared.CABundle, "")), Token: token}
-	query, err := r.query(ctx, s, declared)
+	query, err := r.query(ctx, p, declared)
 	if err != nil {
 		asked.Reason = err.Error()
 		return o
@@ -52,7 +52,7 @@ func (r *Reconciler) addPrometheus(ctx context.Context, s *scope, o rollout.Obse
 		asked.Reason = err.Error()
 		return o
 	}
-	if baseline := s.current.Status.Baseline; baseline != nil {
+	if baseline := p.current.Status.Baseline; baseline != nil {
 		asked.Baseline, err = r.Prometheus.ErrorRate(ctx, target, query, baseline.Time.Time)
 		if err != nil && !errors.Is(err, prometheus.ErrNoData) {
 			asked.Reason = err.Error()
@@ -77,9 +77,9 @@ func gateServer(mesh *v1alpha1.Mesh) (server *v1alpha1.PrometheusSpec, optional 
 }
 
 // token returns the bearer token for the server, or "" without a Secret.
-func (r *Reconciler) token(ctx context.Context, s *scope) (string, error) {
+func (r *Reconciler) token(ctx context.Context, p *pass) (string, error) {
 	secret := &corev1.Secret{}
-	key := client.ObjectKey{Namespace: s.desired.Namespace, Name: names.PrometheusTokenSecret}
+	key := client.ObjectKey{Namespace: p.desired.Namespace, Name: names.PrometheusTokenSecret}
 	if err := r.Live.Get(ctx, key, secret); err != nil {
 		if apierrors.IsNotFound(err) {
 			return "", nil
@@ -95,11 +95,11 @@ func (r *Reconciler) token(ctx context.Context, s *scope) (string, error) {
 
 // query is what a Prometheus is asked: by default about all namespaces of the mesh, and those where its sidecars are. The ones without
 // sidecars count because all pods of a namespace may be being replaced at the moment, and then its failures must not be overlooked.
-func (r *Reconciler) query(ctx context.Context, s *scope, declared *v1alpha1.PrometheusSpec) (string, error) {
+func (r *Reconciler) query(ctx context.Context, p *pass, declared *v1alpha1.PrometheusSpec) (string, error) {
 	if declared.Query != nil {
 		return *declared.Query, nil
 	}
-	members, err := r.Members(ctx, s.mesh.Name)
+	members, err := r.Members(ctx, p.mesh.Name)
 	if err != nil {
 		return "", err
 	}
@@ -107,7 +107,7 @@ func (r *Reconciler) query(ctx context.Context, s *scope, declared *v1alpha1.Pro
 	for i := range members {
 		namespaces[members[i].Name] = true
 	}
-	for _, w := range s.situation.Workloads {
+	for _, w := range p.situation.Workloads {
 		namespaces[w.Ref.Namespace] = true
 	}
 	return prometheus.Query(slices.Collect(maps.Keys(namespaces))), nil

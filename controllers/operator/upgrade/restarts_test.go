@@ -1,4 +1,4 @@
-package rollout
+package upgrade
 
 import (
 	"testing"
@@ -18,13 +18,13 @@ func TestRestartsCountFromTheStartOfTheStep(t *testing.T) {
 	role := metav1.NewTime(noon)
 	revision := &v1alpha1.MeshRevision{ObjectMeta: metav1.ObjectMeta{Name: "new"}, Status: v1alpha1.MeshRevisionStatus{RoleStartTime: &role}}
 	r := reconcilerAt(t, at(60), revision)
-	s := &scope{current: revision}
-	s.situation.Desired = "new"
+	p := &pass{current: revision}
+	p.situation.Desired = "new"
 	pods := func(old, young int) []health.PodRestarts {
 		return []health.PodRestarts{{UID: "old", Created: at(-30), Count: old}, {UID: "young", Created: at(5), Count: young}}
 	}
 	restarted := func(minutes int) {
-		s.situation.Workloads = []rollout.Workload{{Restart: rollout.Restart{Revision: "new", At: at(minutes)}}}
+		p.situation.Workloads = []rollout.Workload{{Restart: rollout.Restart{Revision: "new", At: at(minutes)}}}
 	}
 	for _, step := range []struct {
 		name   string
@@ -39,10 +39,10 @@ func TestRestartsCountFromTheStartOfTheStep(t *testing.T) {
 		{"the pods were replaced", func() {}, []health.PodRestarts{{UID: "other", Created: at(20), Count: 2}}, 2},
 	} {
 		step.begin()
-		if err := r.recordRestarts(t.Context(), s, step.before); err != nil {
+		if err := r.recordRestarts(t.Context(), p, step.before); err != nil {
 			t.Fatal(err)
 		}
-		if got := restartsInStep(s.current, step.before); got != step.want {
+		if got := restartsInStep(p.current, step.before); got != step.want {
 			t.Errorf("%s: %d restarts, want %d", step.name, got, step.want)
 		}
 	}

@@ -1,4 +1,4 @@
-package rollout
+package upgrade
 
 import (
 	"context"
@@ -27,25 +27,25 @@ import (
 
 // reconcileRevisions keeps the MeshRevision of the desired version, and assigns every revision its role. The revision controller deploys
 // them.
-func (r *Reconciler) reconcileRevisions(ctx context.Context, s *scope) error {
-	if err := r.recordConclusions(ctx, s); err != nil {
+func (r *Reconciler) reconcileRevisions(ctx context.Context, p *pass) error {
+	if err := r.recordConclusions(ctx, p); err != nil {
 		return err
 	}
-	revisions, err := r.Revisions(ctx, s.mesh.Name)
+	revisions, err := r.Revisions(ctx, p.mesh.Name)
 	if err != nil {
 		return err
 	}
 	// A revision stops being active before another begins: two revisions must not write the same objects.
 	for _, active := range []bool{false, true} {
 		for i := range revisions {
-			if role := roleIn(s.plan, revisions[i].Name); revisions[i].Name != s.situation.Desired && observe.RunsActive(role) == active {
+			if role := roleIn(p.plan, revisions[i].Name); revisions[i].Name != p.situation.Desired && observe.RunsActive(role) == active {
 				if err := r.assignRole(ctx, &revisions[i], role); err != nil {
 					return err
 				}
 			}
 		}
-		if role := roleIn(s.plan, s.situation.Desired); observe.RunsActive(role) == active {
-			if err := r.applyRevision(ctx, s, role); err != nil {
+		if role := roleIn(p.plan, p.situation.Desired); observe.RunsActive(role) == active {
+			if err := r.applyRevision(ctx, p, role); err != nil {
 				return err
 			}
 		}
@@ -80,17 +80,17 @@ func (r *Reconciler) assignRole(ctx context.Context, revision *v1alpha1.MeshRevi
 }
 
 // applyRevision applies the MeshRevision of the desired version.
-func (r *Reconciler) applyRevision(ctx context.Context, s *scope, role v1alpha1.Role) error {
-	desired := desired.Revision(s.mesh, s.desired, r.imagesFor(s))
+func (r *Reconciler) applyRevision(ctx context.Context, p *pass, role v1alpha1.Role) error {
+	desired := desired.Revision(p.mesh, p.desired, r.imagesFor(p))
 	desired.Spec.Role = role
-	s.bridge = bridgeOf(s.mesh, s.current, r.Now())
-	desired.Spec.BridgeUntil = bridgeUntil(s.bridge)
-	if !adopt.WritesStatus(s.mesh) {
+	p.bridge = bridgeOf(p.mesh, p.current, r.Now())
+	desired.Spec.BridgeUntil = bridgeUntil(p.bridge)
+	if !adopt.WritesStatus(p.mesh) {
 		desired.Spec.PolicyStatus = ptr.To(v1alpha1.PolicyStatusOmit)
 	}
-	if s.current != nil {
+	if p.current != nil {
 		// Its sidecars know the control plane by this trust domain.
-		desired.Spec.TrustDomain = s.current.Spec.TrustDomain
+		desired.Spec.TrustDomain = p.current.Spec.TrustDomain
 	}
 	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(desired)
 	if err != nil {
@@ -100,35 +100,35 @@ func (r *Reconciler) applyRevision(ctx context.Context, s *scope, role v1alpha1.
 	delete(content, "status")
 	object := &unstructured.Unstructured{Object: content}
 	unstructured.RemoveNestedField(object.Object, "metadata", "creationTimestamp")
-	outcome, err := s.session.Apply(ctx, object)
-	s.applied = s.applied || outcome != apply.Unchanged
+	outcome, err := p.session.Apply(ctx, object)
+	p.applied = p.applied || outcome != apply.Unchanged
 	return err
 }
 
 // imagesFor are the images of the desired version. While the operator was of that version, its variables chose the registry. After an update
 // of the operator they are about another version, and the mesh keeps the images that it runs.
-func (r *Reconciler) imagesFor(s *scope) operand.Images {
-	if s.current == nil || s.desired.Version == r.Catalogue.Current() {
-		return s.release.Images
+func (r *Reconciler) imagesFor(p *pass) operand.Images {
+	if p.current == nil || p.desired.Version == r.Catalogue.Current() {
+		return p.release.Images
 	}
-	used := s.current.Spec.Images
-	return s.release.Images.Keep(operand.Images{Controller: used.Controller, Injector: used.Injector, Init: used.Init, Sidecar: used.Sidecar})
+	used := p.current.Spec.Images
+	return p.release.Images.Keep(operand.Images{Controller: used.Controller, Injector: used.Injector, Init: used.Init, Sidecar: used.Sidecar})
 }
 
 // recordConclusions records on the desired revision that it passed, or why it was given up.
-func (r *Reconciler) recordConclusions(ctx context.Context, s *scope) error {
+func (r *Reconciler) recordConclusions(ctx context.Context, p *pass) error {
 	now := metav1.NewTime(r.Now().Truncate(time.Second))
 	switch {
-	case s.current == nil:
+	case p.current == nil:
 		return nil
-	case s.plan.Verify:
-		return r.recordOnRevision(ctx, s.current, func(status *v1alpha1.MeshRevisionStatus) { status.VerificationTime, status.Rejected = &now, nil })
-	case s.plan.Reject != "":
-		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeWarning, "RollingBack", "GiveUp "+s.current.Name, "version %s is given up: %s",
-			s.current.Spec.Version, s.plan.Reject)
-		images := observe.EffectiveImages(s.mesh, s.current)
-		rejection := &v1alpha1.RevisionRejection{MeshGeneration: s.mesh.Generation, Images: &images, Reason: s.plan.Reject, Time: now}
-		return r.recordOnRevision(ctx, s.current, func(status *v1alpha1.MeshRevisionStatus) { status.Rejected = rejection })
+	case p.plan.Verify:
+		return r.recordOnRevision(ctx, p.current, func(status *v1alpha1.MeshRevisionStatus) { status.VerificationTime, status.Rejected = &now, nil })
+	case p.plan.Reject != "":
+		r.Recorder.Eventf(p.mesh, nil, corev1.EventTypeWarning, "RollingBack", "GiveUp "+p.current.Name, "version %s is given up: %s",
+			p.current.Spec.Version, p.plan.Reject)
+		images := observe.EffectiveImages(p.mesh, p.current)
+		rejection := &v1alpha1.RevisionRejection{MeshGeneration: p.mesh.Generation, Images: &images, Reason: p.plan.Reject, Time: now}
+		return r.recordOnRevision(ctx, p.current, func(status *v1alpha1.MeshRevisionStatus) { status.Rejected = rejection })
 	}
 	return nil
 }
@@ -144,31 +144,31 @@ func (r *Reconciler) recordOnRevision(ctx context.Context, revision *v1alpha1.Me
 }
 
 // retire deletes the revisions that the plan has no use for, once the desired one is ready and has taken over their objects.
-func (r *Reconciler) retire(ctx context.Context, s *scope) error {
-	revisions, err := r.Revisions(ctx, s.mesh.Name)
+func (r *Reconciler) retire(ctx context.Context, p *pass) error {
+	revisions, err := r.Revisions(ctx, p.mesh.Name)
 	if err != nil {
 		return err
 	}
-	current := observe.FindRevision(revisions, s.situation.Desired)
+	current := observe.FindRevision(revisions, p.situation.Desired)
 	if current == nil || !isReady(current) {
 		return nil
 	}
 	for _, name := range []string{names.Controller, names.Injector} {
 		deployment := &appsv1.Deployment{}
-		err := r.Client.Get(ctx, client.ObjectKey{Namespace: s.desired.Namespace, Name: name}, deployment)
+		err := r.Client.Get(ctx, client.ObjectKey{Namespace: p.desired.Namespace, Name: name}, deployment)
 		if err != nil || deployment.Labels[names.VersionLabel] != current.Spec.Version {
 			return client.IgnoreNotFound(err)
 		}
 	}
 	for i := range revisions {
 		old := &revisions[i]
-		if !slices.Contains(s.plan.Retire, old.Name) || old.DeletionTimestamp != nil {
+		if !slices.Contains(p.plan.Retire, old.Name) || old.DeletionTimestamp != nil {
 			continue
 		}
 		if err := client.IgnoreNotFound(r.Client.Delete(ctx, old)); err != nil {
 			return fmt.Errorf("the MeshRevision %s, which is replaced, cannot be deleted: %w", old.Name, err)
 		}
-		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "Replaced", "Retire "+old.Name, "version %s has replaced version %s",
+		r.Recorder.Eventf(p.mesh, nil, corev1.EventTypeNormal, "Replaced", "Retire "+old.Name, "version %s has replaced version %s",
 			current.Spec.Version, old.Spec.Version)
 	}
 	return nil
@@ -179,22 +179,22 @@ const restoredAnnotation = "operator.openservicemesh.io/restored-for"
 
 // restoreEarlier makes the MeshRevision of the version before an upgrade again if somebody has deleted it. Without it there would be nothing to roll
 // back to: the desired version would take over the mesh, whatever its gates say, also if it was given up. It reports whether the upgrade may go on.
-func (r *Reconciler) restoreEarlier(ctx context.Context, s *scope) (bool, error) {
-	revisions, err := r.Revisions(ctx, s.mesh.Name)
+func (r *Reconciler) restoreEarlier(ctx context.Context, p *pass) (bool, error) {
+	revisions, err := r.Revisions(ctx, p.mesh.Name)
 	if err != nil {
 		return false, err
 	}
-	from, lost := lostVersion(revisions, desired.RevisionName(s.desired.Name, s.desired.Version), s.desired)
+	from, lost := lostVersion(revisions, desired.RevisionName(p.desired.Name, p.desired.Version), p.desired)
 	if !lost {
 		return true, nil
 	}
-	name := desired.RevisionName(s.desired.Name, from)
-	s.waiting = fmt.Sprintf("waiting for the MeshRevision %s, which was deleted, and which the mesh needs to roll back", name)
-	s.RequeueAfter(time.Second)
+	name := desired.RevisionName(p.desired.Name, from)
+	p.waiting = fmt.Sprintf("waiting for the MeshRevision %s, which was deleted, and which the mesh needs to roll back", name)
+	p.RequeueAfter(time.Second)
 	live := observe.FindRevision(revisions, name)
 	switch {
 	case live == nil:
-		return false, r.createEarlier(ctx, s, from, observe.ActiveRevision(revisions) == nil)
+		return false, r.createEarlier(ctx, p, from, observe.ActiveRevision(revisions) == nil)
 	case live.DeletionTimestamp != nil:
 		return false, nil // its finalizer is removed first
 	}
@@ -218,16 +218,16 @@ func lostVersion(revisions []v1alpha1.MeshRevision, name string, state desired.M
 }
 
 // createEarlier makes the MeshRevision of a version again. Its objects still exist, and it takes them over.
-func (r *Reconciler) createEarlier(ctx context.Context, s *scope, version string, active bool) error {
+func (r *Reconciler) createEarlier(ctx context.Context, p *pass, version string, active bool) error {
 	release, err := r.Catalogue.Release(version)
 	if err != nil {
 		return err
 	}
-	state := s.desired
+	state := p.desired
 	state.Version = version
-	revision := desired.Revision(s.mesh, state, release.Images)
-	revision.Spec.BridgeUntil = bridgeUntil(bridgeOf(s.mesh, s.current, r.Now()))
-	revision.Annotations = map[string]string{restoredAnnotation: s.desired.Version}
+	revision := desired.Revision(p.mesh, state, release.Images)
+	revision.Spec.BridgeUntil = bridgeUntil(bridgeOf(p.mesh, p.current, r.Now()))
+	revision.Annotations = map[string]string{restoredAnnotation: p.desired.Version}
 	revision.Spec.Role = v1alpha1.RoleStandby
 	if active {
 		revision.Spec.Role = v1alpha1.RoleActive
@@ -239,8 +239,8 @@ func (r *Reconciler) createEarlier(ctx context.Context, s *scope, version string
 	if err != nil {
 		return fmt.Errorf("the MeshRevision %s, which was deleted, cannot be made again: %w", revision.Name, err)
 	}
-	r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeWarning, "RevisionRestored", "Restore "+revision.Name,
-		"made the MeshRevision %s again, which was deleted during the upgrade to %s: the mesh needs it to roll back", revision.Name, s.desired.Version)
+	r.Recorder.Eventf(p.mesh, nil, corev1.EventTypeWarning, "RevisionRestored", "Restore "+revision.Name,
+		"made the MeshRevision %s again, which was deleted during the upgrade to %s: the mesh needs it to roll back", revision.Name, p.desired.Version)
 	return nil
 }
 

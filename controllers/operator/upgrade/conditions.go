@@ -1,4 +1,4 @@
-package rollout
+package upgrade
 
 import (
 	"errors"
@@ -19,65 +19,65 @@ import (
 
 // setConditions sets ControlPlaneReady, Upgrading, DataPlaneUpToDate and ServingOSMSidecars. A mesh that is being removed, or is
 // not installed and not to be installed, has none of them.
-func (r *Reconciler) setConditions(s *scope, updated *v1alpha1.MeshStatus, failed error) {
-	editor := conditions.NewEditor(&updated.Conditions, s.mesh.Generation, r.Now())
+func (r *Reconciler) setConditions(p *pass, updated *v1alpha1.MeshStatus, failed error) {
+	editor := conditions.NewEditor(&updated.Conditions, p.mesh.Generation, r.Now())
 	for _, kind := range status.Rollout.Conditions {
-		if mode := observe.ModeOf(s.mesh); mode == observe.Remove || mode == observe.Maintain && s.active == nil {
+		if mode := observe.ModeOf(p.mesh); mode == observe.Remove || mode == observe.Maintain && p.active == nil {
 			editor.SetOrRemove(false, kind, "", "")
 			continue
 		}
 		switch kind {
 		case v1alpha1.ConditionControlPlaneReady:
-			assessment := assessControlPlane(s, failed)
-			if ignored := s.session.IgnoredObjects(); ignored != "" {
+			assessment := assessControlPlane(p, failed)
+			if ignored := p.session.IgnoredObjects(); ignored != "" {
 				assessment.Message += "; " + ignored
 			}
 			editor.Set(kind, assessment)
 		case v1alpha1.ConditionUpgrading:
-			setUpgrading(editor, s, updated.Upgrade, failed)
+			setUpgrading(editor, p, updated.Upgrade, failed)
 		case v1alpha1.ConditionDataPlaneUpToDate:
-			editor.Set(kind, assessDataPlane(s, updated.Proxies))
+			editor.Set(kind, assessDataPlane(p, updated.Proxies))
 		case v1alpha1.ConditionServingOSMSidecars:
-			r.setBridge(s, editor, updated)
+			r.setBridge(p, editor, updated)
 		}
 	}
 }
 
 // assessControlPlane is how the active control plane does. An error that a retry may cure is one of applying it.
-func assessControlPlane(s *scope, failed error) conditions.Assessment {
+func assessControlPlane(p *pass, failed error) conditions.Assessment {
 	switch {
 	case failed != nil && !observe.IsStalledError(failed):
 		return conditions.Assessment{State: conditions.Failing, Reason: v1alpha1.ReasonApplyFailed, Message: failed.Error()}
-	case s.applied:
+	case p.applied:
 		return observe.Waiting("the control plane is being applied")
-	case s.active == nil && s.waiting != "":
-		return observe.Waiting(s.waiting)
+	case p.active == nil && p.waiting != "":
+		return observe.Waiting(p.waiting)
 	}
-	assessment := observe.AssessRevision(s.active)
-	if s.waiting != "" {
-		assessment.Message += "; " + s.waiting
+	assessment := observe.AssessRevision(p.active)
+	if p.waiting != "" {
+		assessment.Message += "; " + p.waiting
 	}
 	return assessment
 }
 
 // setUpgrading reports whether the mesh moves to another version. It is False while the first version is installed.
-func setUpgrading(editor *conditions.Editor, s *scope, upgrade *v1alpha1.UpgradeStatus, failed error) {
+func setUpgrading(editor *conditions.Editor, p *pass, upgrade *v1alpha1.UpgradeStatus, failed error) {
 	state, reason, message := conditions.Failing, v1alpha1.ReasonIdle, "no upgrade is in progress"
 	var stalled *observe.StalledError
 	switch {
 	case errors.As(failed, &stalled):
 		reason, message = stalled.Reason, stalled.Message
-	case observe.IsPaused(s.mesh) && upgrade != nil:
+	case observe.IsPaused(p.mesh) && upgrade != nil:
 		reason, message = v1alpha1.ReasonPaused, fmt.Sprintf("the upgrade to version %s is paused", upgrade.To)
-	case observe.IsPlanOnly(s.mesh) && upgrade != nil:
+	case observe.IsPlanOnly(p.mesh) && upgrade != nil:
 		reason, message = v1alpha1.ReasonPlanned, fmt.Sprintf("the upgrade to version %s waits, because spec.mode is Plan", upgrade.To)
-	case s.plan.Phase == "" && observe.ModeOf(s.mesh) == observe.Apply:
+	case p.plan.Phase == "" && observe.ModeOf(p.mesh) == observe.Apply:
 		state, reason, message = conditions.Progressing, v1alpha1.ReasonProgressing, "the next step is not decided yet"
-		if s.waiting != "" {
-			message = s.waiting
+		if p.waiting != "" {
+			message = p.waiting
 		}
 	case upgrade != nil:
-		state, reason, message = assessUpgrade(s.plan, upgrade)
+		state, reason, message = assessUpgrade(p.plan, upgrade)
 	}
 	editor.Set(v1alpha1.ConditionUpgrading, conditions.Assessment{State: state, Reason: reason, Message: message})
 }
@@ -104,38 +104,38 @@ func assessUpgrade(plan rollout.Plan, u *v1alpha1.UpgradeStatus) (conditions.Sta
 }
 
 // assessDataPlane reports how many sidecars are outdated, and what is done about their workloads.
-func assessDataPlane(s *scope, proxies *v1alpha1.ProxyCounts) conditions.Assessment {
+func assessDataPlane(p *pass, proxies *v1alpha1.ProxyCounts) conditions.Assessment {
 	assessment := conditions.Assessment{State: conditions.Ready, Reason: v1alpha1.ReasonUpToDate, Message: "no sidecar is outdated"}
 	if proxies.Outdated > 0 {
 		assessment = conditions.Assessment{
 			State: conditions.Failing, Reason: v1alpha1.ReasonSidecarsOutdated,
 			Message: fmt.Sprintf("%d of %d sidecars are outdated", proxies.Outdated, proxies.Total),
 		}
-		if wave := restart.Describe(s.plan.Wave); wave != "" {
+		if wave := restart.Describe(p.plan.Wave); wave != "" {
 			assessment.Message += "; " + wave
 		}
 	}
-	if denied := s.denied(); denied > 0 {
+	if denied := p.denied(); denied > 0 {
 		assessment.Reason = v1alpha1.ReasonRestartsDenied
 		assessment.Message = fmt.Sprintf("restarts of %d workloads were denied; %s", denied, assessment.Message)
 	}
-	if note := s.kubeletsNote(); note != "" {
+	if note := p.kubeletsNote(); note != "" {
 		assessment.Message += "; " + note
 	}
-	for _, note := range foreignSidecars(s) {
+	for _, note := range foreignSidecars(p) {
 		assessment.Message += "; " + note
 	}
 	return assessment
 }
 
 // denied counts the workloads of the wave whose restart was denied.
-func (s *scope) denied() int {
+func (p *pass) denied() int {
 	n := 0
-	if s.situation.Limits.Denied == nil {
+	if p.situation.Limits.Denied == nil {
 		return n
 	}
-	for _, note := range s.plan.Wave.Blocked {
-		if message, _ := s.situation.Limits.Denied(note.Ref, s.plan.Wave.Target); message != "" {
+	for _, note := range p.plan.Wave.Blocked {
+		if message, _ := p.situation.Limits.Denied(note.Ref, p.plan.Wave.Target); message != "" {
 			n++
 		}
 	}
@@ -143,11 +143,11 @@ func (s *scope) denied() int {
 }
 
 // foreignSidecars counts the sidecars in the namespaces of the mesh that another injector has made.
-func foreignSidecars(s *scope) []string {
+func foreignSidecars(p *pass) []string {
 	count := map[string]int{}
-	for _, w := range s.situation.Workloads {
+	for _, w := range p.situation.Workloads {
 		for revision, n := range w.Sidecars {
-			if !desired.IsRevisionOf(s.mesh.Name, revision) {
+			if !desired.IsRevisionOf(p.mesh.Name, revision) {
 				other, _ := desired.MeshOf(revision)
 				count[other] += n
 			}
@@ -157,7 +157,7 @@ func foreignSidecars(s *scope) []string {
 	for _, other := range slices.Sorted(maps.Keys(count)) {
 		switch n := count[other]; {
 		case n == 0:
-		case other == "" && adopt.TakeoverOf(s.mesh) != nil:
+		case other == "" && adopt.TakeoverOf(p.mesh) != nil:
 			notes = append(notes, fmt.Sprintf("sidecars that an Open Service Mesh has made: %d; see the condition %s", n, v1alpha1.ConditionAdopting))
 		case other == "":
 			notes = append(notes, fmt.Sprintf("sidecars that an Open Service Mesh has made: %d; they keep the configuration that they received last, until their workloads are restarted", n))

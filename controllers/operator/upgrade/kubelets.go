@@ -1,4 +1,4 @@
-package rollout
+package upgrade
 
 import (
 	"context"
@@ -18,28 +18,28 @@ const maxNamedNodes = 3
 
 // noteKubelets finds nodes whose kubelets are too old for upgrades in place. The injector reads the annotation of the MeshConfig, and then gives pods one
 // slot. A flag of the injector would restart it for each such node that joins or leaves.
-func (r *Reconciler) noteKubelets(ctx context.Context, s *scope) error {
-	if s.situation.Limits.InPlace {
+func (r *Reconciler) noteKubelets(ctx context.Context, p *pass) error {
+	if p.situation.Limits.InPlace {
 		old, err := r.DataPlane.OldKubelets(ctx)
 		if err != nil {
 			return err
 		}
-		s.oldKubelets = nameNodes(old)
+		p.oldKubelets = nameNodes(old)
 	}
 	live := &configv1alpha2.MeshConfig{}
-	if err := r.Client.Get(ctx, client.ObjectKey{Namespace: s.desired.Namespace, Name: names.MeshConfig}, live); err != nil {
+	if err := r.Client.Get(ctx, client.ObjectKey{Namespace: p.desired.Namespace, Name: names.MeshConfig}, live); err != nil {
 		return client.IgnoreNotFound(err)
 	}
-	if live.Annotations[names.OldKubeletsAnnotation] == s.oldKubelets {
+	if live.Annotations[names.OldKubeletsAnnotation] == p.oldKubelets {
 		return nil
 	}
 	before := live.DeepCopy()
 	delete(live.Annotations, names.OldKubeletsAnnotation)
-	if s.oldKubelets != "" {
+	if p.oldKubelets != "" {
 		if live.Annotations == nil {
 			live.Annotations = map[string]string{}
 		}
-		live.Annotations[names.OldKubeletsAnnotation] = s.oldKubelets
+		live.Annotations[names.OldKubeletsAnnotation] = p.oldKubelets
 	}
 	if err := r.Client.Patch(ctx, live, client.MergeFrom(before), client.FieldOwner(apply.FieldManager)); err != nil {
 		return fmt.Errorf("the MeshConfig cannot be annotated with the nodes whose kubelets are too old for upgrades in place: %w", client.IgnoreNotFound(err))
@@ -57,11 +57,11 @@ func nameNodes(nodes []string) string {
 }
 
 // kubeletsNote is why new pods have one slot although the Mesh asks for upgrades in place; empty if they have two.
-func (s *scope) kubeletsNote() string {
-	if s.oldKubelets == "" {
+func (p *pass) kubeletsNote() string {
+	if p.oldKubelets == "" {
 		return ""
 	}
 	feature := compatibility.FeatureOf(compatibility.SidecarsInPlace)
 	return fmt.Sprintf("%s need kubelets of version %s, and these nodes have older ones: %s; %s until they are upgraded or cordoned",
-		feature.Name, feature.Kubelet, s.oldKubelets, feature.Without)
+		feature.Name, feature.Kubelet, p.oldKubelets, feature.Without)
 }

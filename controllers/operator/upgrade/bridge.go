@@ -1,4 +1,4 @@
-package rollout
+package upgrade
 
 import (
 	"fmt"
@@ -44,19 +44,19 @@ func bridgeUntil(bridge *v1alpha1.BridgeStatus) *metav1.Time {
 
 // setBridge writes the time of the bridge and the condition about it. The time remains when the bridge is not declared any more, so that it is not extended by
 // declaring it again.
-func (r *Reconciler) setBridge(s *scope, editor *conditions.Editor, updated *v1alpha1.MeshStatus) {
-	if s.bridge != nil {
-		updated.Bridge = s.bridge
+func (r *Reconciler) setBridge(p *pass, editor *conditions.Editor, updated *v1alpha1.MeshStatus) {
+	if p.bridge != nil {
+		updated.Bridge = p.bridge
 	}
-	if s.mesh.Spec.Adoption == nil || s.mesh.Spec.Adoption.Bridge == nil || updated.Bridge == nil {
+	if p.mesh.Spec.Adoption == nil || p.mesh.Spec.Adoption.Bridge == nil || updated.Bridge == nil {
 		editor.SetOrRemove(false, v1alpha1.ConditionServingOSMSidecars, "", "")
 		return
 	}
 	now := r.Now()
 	if left := updated.Bridge.ClosesTime.Sub(now); left > 0 {
-		s.RequeueAfter(left)
+		p.RequeueAfter(left)
 	}
-	editor.Set(v1alpha1.ConditionServingOSMSidecars, assessBridge(updated.Bridge.ClosesTime.Time, now, s.situation.Workloads))
+	editor.Set(v1alpha1.ConditionServingOSMSidecars, assessBridge(updated.Bridge.ClosesTime.Time, now, p.situation.Workloads))
 }
 
 // assessBridge reports whether sidecars of Open Service Mesh are served, and which workloads have one.

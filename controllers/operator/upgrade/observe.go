@@ -1,4 +1,4 @@
-package rollout
+package upgrade
 
 import (
 	"context"
@@ -28,31 +28,31 @@ import (
 )
 
 // observeSituation observes everything that decides the next step of an upgrade, except the verdicts of the gates.
-func (r *Reconciler) observeSituation(ctx context.Context, s *scope) (rollout.Situation, error) {
-	revisions, err := r.Revisions(ctx, s.mesh.Name)
+func (r *Reconciler) observeSituation(ctx context.Context, p *pass) (rollout.Situation, error) {
+	revisions, err := r.Revisions(ctx, p.mesh.Name)
 	if err != nil {
 		return rollout.Situation{}, err
 	}
-	workloads, err := r.DataPlane.Workloads(ctx, s.mesh.Name)
+	workloads, err := r.DataPlane.Workloads(ctx, p.mesh.Name)
 	if err != nil {
 		return rollout.Situation{}, err
 	}
-	upgrade, _, _ := desired.UpgradeSettings(s.mesh)
+	upgrade, _, _ := desired.UpgradeSettings(p.mesh)
 	situation := rollout.Situation{
-		Strategy: rollout.Strategy(desired.Strategy(s.mesh)), Now: r.Now(), Desired: desired.RevisionName(s.desired.Name, s.desired.Version),
-		Workloads: workloads, Limits: desired.Limits(s.mesh),
+		Strategy: rollout.Strategy(desired.Strategy(p.mesh)), Now: r.Now(), Desired: desired.RevisionName(p.desired.Name, p.desired.Version),
+		Workloads: workloads, Limits: desired.Limits(p.mesh),
 		AutomaticRollback: ptr.Deref(upgrade.Rollback, v1alpha1.RollbackAutomatic) == v1alpha1.RollbackAutomatic,
 	}
-	situation.Limits.PullsWithSecrets = len(component.Scheduling(s.mesh, v1alpha1.SchedulingSpec{}).PullSecrets) > 0
-	situation.Limits.Denied = r.Restarter.Denied(ctx, s.mesh)
+	situation.Limits.PullsWithSecrets = len(component.Scheduling(p.mesh, v1alpha1.SchedulingSpec{}).PullSecrets) > 0
+	situation.Limits.Denied = r.Restarter.Denied(ctx, p.mesh)
 	if !situation.Limits.Manual {
 		ordering := adopt.Ordering{Reader: r.Client, Calls: r.DataPlane}
-		if situation.Limits.Order, err = ordering.Order(ctx, s.mesh, s.desired.Namespace, workloads); err != nil {
+		if situation.Limits.Order, err = ordering.Order(ctx, p.mesh, p.desired.Namespace, workloads); err != nil {
 			return rollout.Situation{}, err
 		}
 	}
-	situation.Limits.Manual = situation.Limits.Manual || adopt.HoldsRestarts(s.mesh) || adopt.RestartsBack(s.mesh)
-	if situation.Limits.Slots, err = r.SlotTargets(ctx, s.mesh, revisions); err != nil {
+	situation.Limits.Manual = situation.Limits.Manual || adopt.HoldsRestarts(p.mesh) || adopt.RestartsBack(p.mesh)
+	if situation.Limits.Slots, err = r.SlotTargets(ctx, p.mesh, revisions); err != nil {
 		return rollout.Situation{}, err
 	}
 	if active := observe.ActiveRevision(revisions); active != nil {
@@ -63,16 +63,16 @@ func (r *Reconciler) observeSituation(ctx context.Context, s *scope) (rollout.Si
 		if revision.DeletionTimestamp != nil {
 			continue
 		}
-		situation.Revisions = append(situation.Revisions, fact(s.mesh, revision))
+		situation.Revisions = append(situation.Revisions, fact(p.mesh, revision))
 		if observe.RunsCanary(revision.Spec.Role) {
 			situation.Canary = revision.Name
 		}
 		if revision.Name == situation.Desired {
-			s.current = revision
+			p.current = revision
 			situation.ReadySince = inRoleSince(revision)
 		}
 	}
-	return situation, r.observeCanary(ctx, s, &situation)
+	return situation, r.observeCanary(ctx, p, &situation)
 }
 
 // fact is what the status of a MeshRevision contains.
@@ -115,11 +115,11 @@ func readySince(revision *v1alpha1.MeshRevision) time.Time {
 
 // checkStep rejects a version that is more than one step away from the running version, or that cannot serve existing sidecars of the
 // mesh. It runs before any change for the new version.
-func (r *Reconciler) checkStep(s *scope) error {
-	if s.situation.Active == "" || s.isActing() {
+func (r *Reconciler) checkStep(p *pass) error {
+	if p.situation.Active == "" || p.isActing() {
 		return nil
 	}
-	problem := r.Compatibility.CheckStep(r.versionOf(s, s.situation.Active), s.desired.Version, r.sidecarVersions(s))
+	problem := r.Compatibility.CheckStep(r.versionOf(p, p.situation.Active), p.desired.Version, r.sidecarVersions(p))
 	if problem == "" {
 		return nil
 	}
@@ -127,11 +127,11 @@ func (r *Reconciler) checkStep(s *scope) error {
 }
 
 // sidecarVersions are the versions whose injectors made the sidecars of the mesh, as far as that is known, sorted.
-func (r *Reconciler) sidecarVersions(s *scope) []string {
+func (r *Reconciler) sidecarVersions(p *pass) []string {
 	versions := map[string]bool{}
-	for _, w := range s.situation.Workloads {
+	for _, w := range p.situation.Workloads {
 		for revision, sidecars := range w.Sidecars {
-			if version := r.versionOf(s, revision); version != "" && sidecars > 0 {
+			if version := r.versionOf(p, revision); version != "" && sidecars > 0 {
 				versions[version] = true
 			}
 		}
@@ -140,9 +140,9 @@ func (r *Reconciler) sidecarVersions(s *scope) []string {
 }
 
 // versionOf is the version of a revision, which may have been deleted, by its name; empty for one that this operator does not know.
-func (r *Reconciler) versionOf(s *scope, revision string) string {
+func (r *Reconciler) versionOf(p *pass, revision string) string {
 	for _, version := range r.Catalogue.Known() {
-		if desired.RevisionName(s.desired.Name, version) == revision {
+		if desired.RevisionName(p.desired.Name, version) == revision {
 			return version
 		}
 	}
@@ -150,21 +150,21 @@ func (r *Reconciler) versionOf(s *scope, revision string) string {
 }
 
 // observeCanary adds to a situation the namespaces of the canary, its registered injector, and why there can be no canary.
-func (r *Reconciler) observeCanary(ctx context.Context, s *scope, situation *rollout.Situation) error {
-	injection, err := webhooks.LiveInjection(ctx, r.Client, s.mesh.Name)
+func (r *Reconciler) observeCanary(ctx context.Context, p *pass, situation *rollout.Situation) error {
+	injection, err := webhooks.LiveInjection(ctx, r.Client, p.mesh.Name)
 	situation.CanaryInjector = injection.Revision
 	if err != nil || situation.Strategy != rollout.Canary {
 		return err
 	}
-	if err := checkCanary(s); err != nil {
+	if err := checkCanary(p); err != nil {
 		situation.CanaryUnsupported = err.Error()
 	}
-	selector, err := canarySelector(s.mesh)
+	selector, err := canarySelector(p.mesh)
 	if err != nil {
 		situation.CanaryUnsupported = fmt.Sprintf("spec.upgrade.strategy.canary.namespaceSelector is not a label selector: %v", err)
 		return nil
 	}
-	members, err := r.Members(ctx, s.mesh.Name)
+	members, err := r.Members(ctx, p.mesh.Name)
 	if err != nil {
 		return err
 	}
@@ -178,11 +178,11 @@ func (r *Reconciler) observeCanary(ctx context.Context, s *scope, situation *rol
 }
 
 // checkCanary returns an error if the desired version cannot run as a canary.
-func checkCanary(s *scope) error {
-	longest := names.WithSuffix(reportService, names.CanarySuffix(s.mesh.Name, desired.RevisionName(s.desired.Name, s.desired.Version)))
+func checkCanary(p *pass) error {
+	longest := names.WithSuffix(reportService, names.CanarySuffix(p.mesh.Name, desired.RevisionName(p.desired.Name, p.desired.Version)))
 	if len(longest) > validation.DNS1035LabelMaxLength {
 		return fmt.Errorf("version %s cannot run as a canary, because its Service %s would have a name of more than %d letters: set spec.upgrade.strategy.type to InPlace for it",
-			s.desired.Version, longest, validation.DNS1035LabelMaxLength)
+			p.desired.Version, longest, validation.DNS1035LabelMaxLength)
 	}
 	return nil
 }
@@ -197,50 +197,50 @@ func canarySelector(mesh *v1alpha1.Mesh) (labels.Selector, error) {
 }
 
 // isCanaryOnly returns true if the desired revision is a canary only. It then serves its own sidecars, and no others.
-func (s *scope) isCanaryOnly() bool {
-	return s.situation.Desired == s.situation.Canary && s.situation.Desired != s.situation.Active
+func (p *pass) isCanaryOnly() bool {
+	return p.situation.Desired == p.situation.Canary && p.situation.Desired != p.situation.Active
 }
 
 // isRestartedByHand is true when people have restarted a workload for a canary, which the operator does not do with manual restarts.
-func (s *scope) isRestartedByHand(w rollout.Workload) bool {
-	return s.isCanaryOnly() && s.situation.Limits.Manual && w.Sidecars[s.situation.Desired] > 0
+func (p *pass) isRestartedByHand(w rollout.Workload) bool {
+	return p.isCanaryOnly() && p.situation.Limits.Manual && w.Sidecars[p.situation.Desired] > 0
 }
 
 // target is the revision that the sidecars of a namespace should be of.
-func (s *scope) target(namespace string) string {
-	if adopt.RestartsBack(s.mesh) {
+func (p *pass) target(namespace string) string {
+	if adopt.RestartsBack(p.mesh) {
 		return adopt.BackTarget
 	}
-	if s.plan.CanaryInjector != "" && slices.Contains(s.situation.CanaryNamespaces, namespace) {
-		return s.plan.CanaryInjector
+	if p.plan.CanaryInjector != "" && slices.Contains(p.situation.CanaryNamespaces, namespace) {
+		return p.plan.CanaryInjector
 	}
-	return s.plan.Active
+	return p.plan.Active
 }
 
 // goBack restarts workloads with sidecars of this mesh, whose new pods the Open Service Mesh injects again.
-func (s *scope) goBack(now time.Time) {
-	if !adopt.RestartsBack(s.mesh) {
+func (p *pass) goBack(now time.Time) {
+	if !adopt.RestartsBack(p.mesh) {
 		return
 	}
-	s.situation.Workloads = rollout.NameSidecars(s.situation.Workloads, "", adopt.BackTarget)
-	s.situation.Limits.Manual = desired.Limits(s.mesh).Manual
-	s.plan.Wave = rollout.NextWave(s.situation.Workloads, adopt.BackTarget, s.situation.Limits, now)
+	p.situation.Workloads = rollout.NameSidecars(p.situation.Workloads, "", adopt.BackTarget)
+	p.situation.Limits.Manual = desired.Limits(p.mesh).Manual
+	p.plan.Wave = rollout.NextWave(p.situation.Workloads, adopt.BackTarget, p.situation.Limits, now)
 }
 
 // waitForCanaryCertificate keeps a canary from starting before the certificate of its injector exists. The certificates controller issues
 // it as soon as the MeshRevision exists.
-func (r *Reconciler) waitForCanaryCertificate(ctx context.Context, s *scope) error {
-	if s.plan.Canary == "" || s.plan.Canary == s.situation.Canary {
+func (r *Reconciler) waitForCanaryCertificate(ctx context.Context, p *pass) error {
+	if p.plan.Canary == "" || p.plan.Canary == p.situation.Canary {
 		return nil
 	}
-	secret, err := r.Secrets.Get(ctx, s.desired.Namespace, secrets.CanaryCert)
+	secret, err := r.Secrets.Get(ctx, p.desired.Namespace, secrets.CanaryCert)
 	if err != nil {
 		return err
 	}
-	host := names.WithSuffix(names.Injector, names.CanarySuffix(s.mesh.Name, s.plan.Canary)) + "." + s.desired.Namespace + ".svc"
+	host := names.WithSuffix(names.Injector, names.CanarySuffix(p.mesh.Name, p.plan.Canary)) + "." + p.desired.Namespace + ".svc"
 	if secret == nil || !isCertificateOf(secret.Data[corev1.TLSCertKey], host) {
-		s.plan = rollout.WaitingPlan(s.situation, "waiting for the certificate of the canary's injector")
-		s.RequeueAfter(pollInterval)
+		p.plan = rollout.WaitingPlan(p.situation, "waiting for the certificate of the canary's injector")
+		p.RequeueAfter(pollInterval)
 	}
 	return nil
 }

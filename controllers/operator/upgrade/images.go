@@ -1,4 +1,4 @@
-package rollout
+package upgrade
 
 import (
 	"context"
@@ -24,34 +24,34 @@ type Images interface {
 }
 
 // observeImages adds which images cannot be used, and which nodes have them.
-func (r *Reconciler) observeImages(s *scope) {
-	for name, target := range s.situation.Limits.Slots {
-		target.Unusable, target.Pulled = r.Images.Unusable(target.Image), r.Images.Pulled(s.mesh, target.Image)
-		s.situation.Limits.Slots[name] = target
+func (r *Reconciler) observeImages(p *pass) {
+	for name, target := range p.situation.Limits.Slots {
+		target.Unusable, target.Pulled = r.Images.Unusable(target.Image), r.Images.Pulled(p.mesh, target.Image)
+		p.situation.Limits.Slots[name] = target
 	}
 }
 
 // pullImage leaves out the slots of the wave whose nodes do not have their image yet. Nothing is pulled any more when the upgrade is complete, rolled back or
 // halted, unless pods wait for their nodes: these get the image when their nodes can pull it.
-func (r *Reconciler) pullImage(ctx context.Context, s *scope) error {
-	wave := s.plan.Wave
-	target := s.situation.Limits.Slots[wave.Target]
+func (r *Reconciler) pullImage(ctx context.Context, p *pass) error {
+	wave := p.plan.Wave
+	target := p.situation.Limits.Slots[wave.Target]
 	if !wave.NeedsImage(target.Image) && !wave.AwaitsNodes {
-		if wave.Done() && slices.Contains([]rollout.Phase{rollout.Idle, rollout.RolledBack, rollout.Halted}, s.plan.Phase) {
-			return r.Images.End(ctx, s.mesh, s.desired.Namespace)
+		if wave.Done() && slices.Contains([]rollout.Phase{rollout.Idle, rollout.RolledBack, rollout.Halted}, p.plan.Phase) {
+			return r.Images.End(ctx, p.mesh, p.desired.Namespace)
 		}
 		return nil
 	}
-	pulled, err := r.Images.Nodes(ctx, s.mesh, pull.Image{Namespace: s.desired.Namespace, Reference: target.Image, Init: target.Init})
+	pulled, err := r.Images.Nodes(ctx, p.mesh, pull.Image{Namespace: p.desired.Namespace, Reference: target.Image, Init: target.Init})
 	if err != nil {
 		if ctx.Err() != nil {
 			return err
 		}
-		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeWarning, "ImageNotPulled", "Pull", "no slot gets its image, because no node is known to have pulled it: %s", err)
+		r.Recorder.Eventf(p.mesh, nil, corev1.EventTypeWarning, "ImageNotPulled", "Pull", "no slot gets its image, because no node is known to have pulled it: %s", err)
 	}
 	var missing string
-	if s.plan.Wave, missing = wave.OnNodes(pulled.Nodes, target.Image); missing != "" {
-		s.RequeueAfter(pollInterval)
+	if p.plan.Wave, missing = wave.OnNodes(pulled.Nodes, target.Image); missing != "" {
+		p.RequeueAfter(pollInterval)
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package rollout
+package upgrade
 
 import (
 	"context"
@@ -72,8 +72,8 @@ type Reconciler struct {
 // pollInterval is how often an upgrade is observed: the inputs of gates send no events.
 const pollInterval = 2 * time.Second
 
-// scope is the shared state of the steps of one reconciliation. Each step may read what earlier ones wrote.
-type scope struct {
+// pass is the shared state of the steps of one reconciliation. Each step may read what earlier ones wrote.
+type pass struct {
 	enqueue.Schedule
 	mesh    *v1alpha1.Mesh
 	desired desired.Mesh
@@ -129,59 +129,59 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if err := r.Client.Get(ctx, request.NamespacedName, mesh); err != nil {
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
-	s := &scope{mesh: mesh, desired: r.Desired(mesh), session: r.Applier.For(mesh)}
-	allowed, err := r.mayRollOut(ctx, s)
+	p := &pass{mesh: mesh, desired: r.Desired(mesh), session: r.Applier.For(mesh)}
+	allowed, err := r.mayRollOut(ctx, p)
 	if err == nil && allowed {
-		err = r.run(ctx, s)
-		r.Metrics.RecordGates(mesh.Name, s.situation.Verdicts)
+		err = r.run(ctx, p)
+		r.Metrics.RecordGates(mesh.Name, p.situation.Verdicts)
 	}
-	if written := r.writeStatus(ctx, s, err); written != nil || err != nil && !observe.IsStalledError(err) {
+	if written := r.writeStatus(ctx, p, err); written != nil || err != nil && !observe.IsStalledError(err) {
 		return reconcile.Result{}, errors.Join(err, written)
 	}
-	return reconcile.Result{RequeueAfter: s.Requeue}, nil
+	return reconcile.Result{RequeueAfter: p.Requeue}, nil
 }
 
 // mayRollOut is true when the Mesh is accepted, and what the control plane needs exists. Otherwise it notes what the rollout waits for.
-func (r *Reconciler) mayRollOut(ctx context.Context, s *scope) (bool, error) {
-	if observe.ModeOf(s.mesh) != observe.Apply {
+func (r *Reconciler) mayRollOut(ctx context.Context, p *pass) (bool, error) {
+	if observe.ModeOf(p.mesh) != observe.Apply {
 		return false, nil
 	}
-	if !observe.IsAccepted(s.mesh) {
+	if !observe.IsAccepted(p.mesh) {
 		// What the mesh controller fails to apply to a mesh that runs does not keep a rollout from going on.
-		deployed, err := r.IsDeployed(ctx, s.mesh.Name, s.desired.Namespace)
-		if err != nil || !deployed || observe.IsStalled(s.mesh) {
-			s.waiting = "waiting for the condition " + v1alpha1.ConditionInstalled
+		deployed, err := r.IsDeployed(ctx, p.mesh.Name, p.desired.Namespace)
+		if err != nil || !deployed || observe.IsStalled(p.mesh) {
+			p.waiting = "waiting for the condition " + v1alpha1.ConditionInstalled
 			return false, err
 		}
 	}
 	var err error
-	if s.namespace, err = r.Namespace(ctx, s.desired.Namespace); err != nil {
+	if p.namespace, err = r.Namespace(ctx, p.desired.Namespace); err != nil {
 		return false, err
 	}
-	if s.namespace == nil || s.namespace.DeletionTimestamp != nil {
-		s.waiting = "waiting for the namespace " + s.desired.Namespace
+	if p.namespace == nil || p.namespace.DeletionTimestamp != nil {
+		p.waiting = "waiting for the namespace " + p.desired.Namespace
 		return false, nil
 	}
-	if s.bundles, err = webhooks.ReadBundles(ctx, r.Secrets, s.desired.Namespace); err != nil {
+	if p.bundles, err = webhooks.ReadBundles(ctx, r.Secrets, p.desired.Namespace); err != nil {
 		return false, err
 	}
-	if len(s.bundles[secrets.InjectorCert]) == 0 || len(s.bundles[secrets.ValidatorCert]) == 0 {
-		s.waiting = "waiting for the condition " + v1alpha1.ConditionCertificatesReady
+	if len(p.bundles[secrets.InjectorCert]) == 0 || len(p.bundles[secrets.ValidatorCert]) == 0 {
+		p.waiting = "waiting for the condition " + v1alpha1.ConditionCertificatesReady
 		return false, nil
 	}
-	s.release, err = r.Catalogue.Release(s.desired.Version)
+	p.release, err = r.Catalogue.Release(p.desired.Version)
 	return err == nil, err
 }
 
 // run decides about the next step, then takes it.
-func (r *Reconciler) run(ctx context.Context, s *scope) error {
-	if whole, err := r.restoreEarlier(ctx, s); err != nil || !whole {
+func (r *Reconciler) run(ctx context.Context, p *pass) error {
+	if whole, err := r.restoreEarlier(ctx, p); err != nil || !whole {
 		return err
 	}
-	for _, step := range []func(context.Context, *scope) error{
+	for _, step := range []func(context.Context, *pass) error{
 		r.decide, r.noteKubelets, r.waitForCanaryCertificate, r.findActive, r.withdrawCanary, r.reconcileRevisions, r.reconcileWebhooks, r.restart, r.retire,
 	} {
-		if err := step(ctx, s); err != nil {
+		if err := step(ctx, p); err != nil {
 			return err
 		}
 	}
@@ -190,70 +190,70 @@ func (r *Reconciler) run(ctx context.Context, s *scope) error {
 
 // decide observes the mesh and computes the plan for its way to the desired version. Until the desired revision is verified, the gates are
 // evaluated each time.
-func (r *Reconciler) decide(ctx context.Context, s *scope) error {
-	situation, err := r.observeSituation(ctx, s)
+func (r *Reconciler) decide(ctx context.Context, p *pass) error {
+	situation, err := r.observeSituation(ctx, p)
 	if err != nil {
 		return err
 	}
-	s.situation = situation
-	if err := r.checkStep(s); err != nil {
+	p.situation = situation
+	if err := r.checkStep(p); err != nil {
 		return err
 	}
-	r.observeImages(s)
-	if err := r.observeSlots(ctx, s); err != nil {
+	r.observeImages(p)
+	if err := r.observeSlots(ctx, p); err != nil {
 		return err
 	}
-	if s.isUpgrading() {
-		s.RequeueAfter(pollInterval)
-		if err := r.evaluateGates(ctx, s); err != nil {
+	if p.isUpgrading() {
+		p.RequeueAfter(pollInterval)
+		if err := r.evaluateGates(ctx, p); err != nil {
 			return err
 		}
-	} else if s.current != nil {
-		s.situation.Verdicts = rollout.Evaluate(observation(s, noHealth), desired.Bounds(s.mesh))
+	} else if p.current != nil {
+		p.situation.Verdicts = rollout.Evaluate(observation(p, noHealth), desired.Bounds(p.mesh))
 	}
-	s.plan = rollout.NextPlan(s.situation)
-	measured, err := r.measureBaseline(ctx, s)
+	p.plan = rollout.NextPlan(p.situation)
+	measured, err := r.measureBaseline(ctx, p)
 	if err != nil {
 		return err
 	}
 	switch {
-	case s.isRotating():
-		s.plan = rollout.WaitingPlan(s.situation, "a rotation of the certificate authority is in progress, and the version changes after it: see the condition "+v1alpha1.ConditionRotatingAuthority)
+	case p.isRotating():
+		p.plan = rollout.WaitingPlan(p.situation, "a rotation of the certificate authority is in progress, and the version changes after it: see the condition "+v1alpha1.ConditionRotatingAuthority)
 	case !measured:
-		s.plan = rollout.WaitingPlan(s.situation, "noting how many requests fail with the version that runs")
+		p.plan = rollout.WaitingPlan(p.situation, "noting how many requests fail with the version that runs")
 	}
-	s.goBack(r.Now())
-	s.plan.Wave.TakeBacks = rollout.TakeBacks(s.situation.Workloads, s.situation.Now)
-	s.RequeueAfter(s.plan.Wave.RequeueAfter)
-	if !s.plan.Wave.Done() {
-		s.RequeueAfter(pollInterval)
+	p.goBack(r.Now())
+	p.plan.Wave.TakeBacks = rollout.TakeBacks(p.situation.Workloads, p.situation.Now)
+	p.RequeueAfter(p.plan.Wave.RequeueAfter)
+	if !p.plan.Wave.Done() {
+		p.RequeueAfter(pollInterval)
 	}
 	return nil
 }
 
 // isRotating is true if another version should begin while the mesh moves to another certificate authority: the proof needs the replicas that
 // run. A rotation whose authority is rejected makes no progress and holds nothing up, and neither does one that begins later.
-func (s *scope) isRotating() bool {
-	rotating := meta.FindStatusCondition(s.mesh.Status.Conditions, v1alpha1.ConditionRotatingAuthority)
-	return s.isUpgrading() && !s.isActing() && s.situation.Active != "" && !s.situation.Rejected() &&
+func (p *pass) isRotating() bool {
+	rotating := meta.FindStatusCondition(p.mesh.Status.Conditions, v1alpha1.ConditionRotatingAuthority)
+	return p.isUpgrading() && !p.isActing() && p.situation.Active != "" && !p.situation.Rejected() &&
 		rotating != nil && rotating.Status == metav1.ConditionTrue && rotating.Reason != string(rotation.AuthorityRejected)
 }
 
 // restart restarts the workloads of the plan's wave, and changes the images of its slots.
-func (r *Reconciler) restart(ctx context.Context, s *scope) error {
-	again, err := r.Restarter.Run(ctx, s.mesh, s.plan.Wave, "Restart", func(ref rollout.Ref) string {
-		return fmt.Sprintf("restarted %s for the sidecars of %s", ref, s.plan.Wave.Target)
+func (r *Reconciler) restart(ctx context.Context, p *pass) error {
+	again, err := r.Restarter.Run(ctx, p.mesh, p.plan.Wave, "Restart", func(ref rollout.Ref) string {
+		return fmt.Sprintf("restarted %s for the sidecars of %s", ref, p.plan.Wave.Target)
 	})
-	s.RequeueAfter(again)
+	p.RequeueAfter(again)
 	if err != nil {
 		return err
 	}
-	if err := r.pullImage(ctx, s); err != nil {
+	if err := r.pullImage(ctx, p); err != nil {
 		return err
 	}
-	again, err = r.Restarter.PatchSlots(ctx, s.mesh, s.plan.Wave)
-	s.RequeueAfter(again)
-	s.RequeueAfter(r.Restarter.RetryAfter(s.mesh, s.plan.Wave))
+	again, err = r.Restarter.PatchSlots(ctx, p.mesh, p.plan.Wave)
+	p.RequeueAfter(again)
+	p.RequeueAfter(r.Restarter.RetryAfter(p.mesh, p.plan.Wave))
 	return err
 }
 

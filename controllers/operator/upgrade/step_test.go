@@ -1,4 +1,4 @@
-package rollout
+package upgrade
 
 import (
 	"context"
@@ -43,9 +43,9 @@ func TestTheSoakBeginsWhenEverythingWasSeenToBeWell(t *testing.T) {
 		"everything is well again":                   {ready: at(10).Time, well: at(41), workloads: []rollout.Workload{restarted(25, 40)}, want: at(41).Time},
 		"it was well before this try":                {ready: at(10).Time, well: at(0)},
 	} {
-		s := &scope{current: &v1alpha1.MeshRevision{Status: v1alpha1.MeshRevisionStatus{RoleStartTime: at(1), HealthyTime: c.well}}}
-		s.situation = rollout.Situation{Desired: "new", ReadySince: c.ready, Workloads: c.workloads}
-		if got := s.healthySince(); !got.Equal(c.want) {
+		p := &pass{current: &v1alpha1.MeshRevision{Status: v1alpha1.MeshRevisionStatus{RoleStartTime: at(1), HealthyTime: c.well}}}
+		p.situation = rollout.Situation{Desired: "new", ReadySince: c.ready, Workloads: c.workloads}
+		if got := p.healthySince(); !got.Equal(c.want) {
 			t.Errorf("%s: well since %s, want %s", name, got, c.want)
 		}
 	}
@@ -68,9 +68,9 @@ func TestTheTimeoutCountsAnewAfterEverythingWasWell(t *testing.T) {
 		"it has not been for a while":        {well: at(2), unwell: at(50), want: at(50).Time},
 		"it was not in the step before this": {well: at(2), unwell: at(-1), want: at(60).Time},
 	} {
-		s := &scope{current: &v1alpha1.MeshRevision{Status: v1alpha1.MeshRevisionStatus{RoleStartTime: at(0), HealthyTime: c.well, UnhealthyTime: c.unwell}}}
-		s.situation.Now = at(60).Time
-		if got := s.unhealthySince(); !got.Equal(c.want) {
+		p := &pass{current: &v1alpha1.MeshRevision{Status: v1alpha1.MeshRevisionStatus{RoleStartTime: at(0), HealthyTime: c.well, UnhealthyTime: c.unwell}}}
+		p.situation.Now = at(60).Time
+		if got := p.unhealthySince(); !got.Equal(c.want) {
 			t.Errorf("%s: not well since %s, want %s", name, got, c.want)
 		}
 	}
@@ -107,19 +107,19 @@ func TestDisconnectedPodsAreRecordedBeforeTheUpgrade(t *testing.T) {
 	reading := healthOf{Proxies: &health.Proxies{UIDs: map[string]bool{"shop/web-0": true}}, Flows: []rollout.Flow{}}
 	r := reconcilerAt(t, noon, active, next)
 	r.Health, r.Secrets = reading, noSecrets{}
-	s := &scope{mesh: &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm"}}, current: next}
-	s.situation = rollout.Situation{
+	p := &pass{mesh: &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm"}}, current: next}
+	p.situation = rollout.Situation{
 		Desired: "osm-v0-2-0", Active: "osm-v0-1-0", Workloads: []rollout.Workload{runningSidecars("shop", "osm-v0-1-0", "osm-v0-1-0")}, Now: noon,
 		Revisions: []rollout.Revision{{Name: "osm-v0-1-0", Verified: noon.Add(-time.Hour)}, {Name: "osm-v0-2-0"}},
 	}
-	if done, err := r.measureBaseline(t.Context(), s); err != nil || !done {
+	if done, err := r.measureBaseline(t.Context(), p); err != nil || !done {
 		t.Fatalf("the baseline is not measured (%v)", err)
 	}
-	if got := s.current.Status.Baseline.Disconnected; !slices.Equal(got, []string{"shop/web-1"}) {
+	if got := p.current.Status.Baseline.Disconnected; !slices.Equal(got, []string{"shop/web-1"}) {
 		t.Errorf("disconnected before are %v, want shop/web-1", got)
 	}
-	s.situation.Active = "osm-v0-2-0"
-	if o := observation(s, health.Observation(reading)); o.Proxies.Live != 1 || len(o.Proxies.Missing) > 0 {
+	p.situation.Active = "osm-v0-2-0"
+	if o := observation(p, health.Observation(reading)); o.Proxies.Live != 1 || len(o.Proxies.Missing) > 0 {
 		t.Errorf("%+v, want that one sidecar is expected", o.Proxies)
 	}
 }
@@ -154,19 +154,19 @@ func TestStepBeginsAnewAfterAnAbsence(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			revision := &v1alpha1.MeshRevision{ObjectMeta: metav1.ObjectMeta{Name: "new"}, Status: c.status}
 			revision.Status.RoleStartTime = at(0)
-			s := &scope{current: revision}
-			s.situation = rollout.Situation{Desired: "new", Now: at(60).Time, ReadySince: at(1).Time}
+			p := &pass{current: revision}
+			p.situation = rollout.Situation{Desired: "new", Now: at(60).Time, ReadySince: at(1).Time}
 			r := reconcilerAt(t, at(60).Time, revision)
-			if err := r.resume(t.Context(), s); err != nil {
+			if err := r.resume(t.Context(), p); err != nil {
 				t.Fatal(err)
 			}
-			if resumed := s.current.Status.ResumedTime != nil; resumed != c.resumed {
+			if resumed := p.current.Status.ResumedTime != nil; resumed != c.resumed {
 				t.Errorf("resumed is %t", resumed)
 			}
-			if got := s.unhealthySince(); !got.Equal(c.unhealthy) {
+			if got := p.unhealthySince(); !got.Equal(c.unhealthy) {
 				t.Errorf("unhealthy since %s, want %s", got, c.unhealthy)
 			}
-			if got := s.healthySince(); !got.Equal(c.healthy) {
+			if got := p.healthySince(); !got.Equal(c.healthy) {
 				t.Errorf("healthy since %s, want %s", got, c.healthy)
 			}
 		})

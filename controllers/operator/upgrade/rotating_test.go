@@ -1,4 +1,4 @@
-package rollout
+package upgrade
 
 import (
 	"testing"
@@ -34,11 +34,11 @@ func TestVersionChangeWaitsForRotation(t *testing.T) {
 			test.condition.Type = v1alpha1.ConditionRotatingAuthority
 			mesh.Status.Conditions = []metav1.Condition{*test.condition}
 		}
-		s := &scope{mesh: mesh, situation: rollout.Situation{
+		p := &pass{mesh: mesh, situation: rollout.Situation{
 			Desired: "new", Active: test.active,
 			Revisions: []rollout.Revision{{Name: "old", Verified: now}, {Name: "new", Verified: test.desiredVerified, Rejected: test.rejected}},
 		}}
-		if got := s.isRotating(); got != test.want {
+		if got := p.isRotating(); got != test.want {
 			t.Errorf("%s: the change waits %t, want %t", name, got, test.want)
 		}
 	}

@@ -1,4 +1,4 @@
-package rollout
+package upgrade
 
 import (
 	"strings"
@@ -56,8 +56,8 @@ func TestCheckCanary_LimitsTheNamesOfServices(t *testing.T) {
 	for version, want := range map[string]string{
 		"v0.4.0": "", "v0.4.0-" + strings.Repeat("x", 50): "set spec.upgrade.strategy.type to InPlace",
 	} {
-		s := &scope{mesh: &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm"}}, desired: desired.Mesh{Name: "osm", Version: version}}
-		if err := checkCanary(s); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+		p := &pass{mesh: &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm"}}, desired: desired.Mesh{Name: "osm", Version: version}}
+		if err := checkCanary(p); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("version %s: %v, want %q", version, err, want)
 		}
 	}
@@ -74,9 +74,9 @@ func TestSidecarsOfTheMeshMustBeConnected(t *testing.T) {
 		active, canary string
 		want           int
 	}{{"osm-v0-1-0", "osm-v0-2-0", 2}, {"osm-v0-2-0", "osm-v0-2-0", 6}, {"osm-v0-2-0", "", 6}} {
-		s := &scope{mesh: &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm"}}}
-		s.situation = rollout.Situation{Desired: "osm-v0-2-0", Active: c.active, Canary: c.canary, Workloads: workloads}
-		if got := len(s.connection(&health.Proxies{}).Expected); got != c.want {
+		p := &pass{mesh: &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm"}}}
+		p.situation = rollout.Situation{Desired: "osm-v0-2-0", Active: c.active, Canary: c.canary, Workloads: workloads}
+		if got := len(p.connection(&health.Proxies{}).Expected); got != c.want {
 			t.Errorf("with active revision %s and canary %q %d sidecars are expected, want %d", c.active, c.canary, got, c.want)
 		}
 	}

@@ -1,4 +1,4 @@
-package rollout
+package upgrade
 
 import (
 	"context"
@@ -21,33 +21,33 @@ import (
 )
 
 // findActive reads the revision that runs the mesh by the plan. The webhooks are those of its version.
-func (r *Reconciler) findActive(ctx context.Context, s *scope) error {
-	s.active = s.current
-	if s.plan.Active == "" || s.plan.Active == s.situation.Desired {
+func (r *Reconciler) findActive(ctx context.Context, p *pass) error {
+	p.active = p.current
+	if p.plan.Active == "" || p.plan.Active == p.situation.Desired {
 		return nil
 	}
 	active := &v1alpha1.MeshRevision{}
-	if err := r.Client.Get(ctx, client.ObjectKey{Name: s.plan.Active}, active); err != nil {
-		return fmt.Errorf("the MeshRevision %s, which runs the mesh, cannot be read: %w", s.plan.Active, err)
+	if err := r.Client.Get(ctx, client.ObjectKey{Name: p.plan.Active}, active); err != nil {
+		return fmt.Errorf("the MeshRevision %s, which runs the mesh, cannot be read: %w", p.plan.Active, err)
 	}
-	s.active = active
+	p.active = active
 	return nil
 }
 
 // renderWebhooks renders the webhook configurations; none before the first revision exists.
-func (r *Reconciler) renderWebhooks(s *scope, injection webhooks.Injection) ([]*unstructured.Unstructured, error) {
-	if s.active == nil {
+func (r *Reconciler) renderWebhooks(p *pass, injection webhooks.Injection) ([]*unstructured.Unstructured, error) {
+	if p.active == nil {
 		return nil, nil
 	}
-	return webhooks.Render(r.Cluster, s.active, s.namespace, injection, s.bundles)
+	return webhooks.Render(r.Cluster, p.active, p.namespace, injection, p.bundles)
 }
 
 // withdrawCanary gives all namespaces back to the active revision's injector, before anything that the canary's injector needs is changed.
-func (r *Reconciler) withdrawCanary(ctx context.Context, s *scope) error {
-	if s.situation.CanaryInjector == "" || s.situation.CanaryInjector == s.plan.CanaryInjector {
+func (r *Reconciler) withdrawCanary(ctx context.Context, p *pass) error {
+	if p.situation.CanaryInjector == "" || p.situation.CanaryInjector == p.plan.CanaryInjector {
 		return nil
 	}
-	objects, err := r.renderWebhooks(s, webhooks.Injection{})
+	objects, err := r.renderWebhooks(p, webhooks.Injection{})
 	if err != nil {
 		return err
 	}
@@ -55,22 +55,22 @@ func (r *Reconciler) withdrawCanary(ctx context.Context, s *scope) error {
 		if webhooks.SecretOf(object) != secrets.InjectorCert {
 			continue
 		}
-		if _, err := s.session.Apply(ctx, object); err != nil {
+		if _, err := p.session.Apply(ctx, object); err != nil {
 			return err
 		}
-		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "CanaryWithdrawn", "Withdraw "+s.situation.CanaryInjector,
-			"the mesh's own injector decides about all namespaces again, no longer that of %s", s.situation.CanaryInjector)
+		r.Recorder.Eventf(p.mesh, nil, corev1.EventTypeNormal, "CanaryWithdrawn", "Withdraw "+p.situation.CanaryInjector,
+			"the mesh's own injector decides about all namespaces again, no longer that of %s", p.situation.CanaryInjector)
 	}
 	return nil
 }
 
 // reconcileWebhooks registers each webhook once something answers it: with failure policy Fail, a webhook before its server would keep every
 // pod of the mesh from starting. What is registered stays, because a pod without a sidecar is outside every policy.
-func (r *Reconciler) reconcileWebhooks(ctx context.Context, s *scope) error {
-	if !adopt.MayRegister(s.mesh) {
+func (r *Reconciler) reconcileWebhooks(ctx context.Context, p *pass) error {
+	if !adopt.MayRegister(p.mesh) {
 		return nil
 	}
-	objects, err := r.renderWebhooks(s, webhooks.Injection{Revision: s.plan.CanaryInjector, Namespaces: s.situation.CanaryNamespaces})
+	objects, err := r.renderWebhooks(p, webhooks.Injection{Revision: p.plan.CanaryInjector, Namespaces: p.situation.CanaryNamespaces})
 	if err != nil {
 		return err
 	}
@@ -79,10 +79,10 @@ func (r *Reconciler) reconcileWebhooks(ctx context.Context, s *scope) error {
 		if err != nil {
 			return err
 		}
-		if live == nil && !isAnswered(s.active, object) {
+		if live == nil && !isAnswered(p.active, object) {
 			continue
 		}
-		if live == nil || s.plan.CanaryInjector != s.situation.CanaryInjector {
+		if live == nil || p.plan.CanaryInjector != p.situation.CanaryInjector {
 			missing, err := r.missingService(ctx, object)
 			if err != nil {
 				return err
@@ -93,29 +93,29 @@ func (r *Reconciler) reconcileWebhooks(ctx context.Context, s *scope) error {
 			}
 		}
 		if live == nil {
-			if recorded, err := r.isRecorded(ctx, s, object); err != nil || !recorded {
+			if recorded, err := r.isRecorded(ctx, p, object); err != nil || !recorded {
 				return err
 			}
-			if err := r.deleteAbandonedWebhooks(ctx, s); err != nil {
+			if err := r.deleteAbandonedWebhooks(ctx, p); err != nil {
 				return err
 			}
 		}
-		if _, err := s.session.Apply(ctx, object); err != nil {
+		if _, err := p.session.Apply(ctx, object); err != nil {
 			return err
 		}
 	}
-	if s.plan.CanaryInjector != "" && s.plan.CanaryInjector != s.situation.CanaryInjector {
-		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "CanaryInjects", "Inject "+s.plan.CanaryInjector,
+	if p.plan.CanaryInjector != "" && p.plan.CanaryInjector != p.situation.CanaryInjector {
+		r.Recorder.Eventf(p.mesh, nil, corev1.EventTypeNormal, "CanaryInjects", "Inject "+p.plan.CanaryInjector,
 			"new pods of %s get the sidecars of %s from now on",
-			strings.Join(s.situation.CanaryNamespaces, ", "), s.plan.CanaryInjector)
+			strings.Join(p.situation.CanaryNamespaces, ", "), p.plan.CanaryInjector)
 	}
 	return nil
 }
 
 // isRecorded reports whether a webhook configuration may be overwritten: during a takeover, what the Open Service Mesh has there is recorded first.
 // It is read from the API server, because the cache may hold an earlier Mesh.
-func (r *Reconciler) isRecorded(ctx context.Context, s *scope, object *unstructured.Unstructured) (bool, error) {
-	if adopt.TakeoverOf(s.mesh) == nil {
+func (r *Reconciler) isRecorded(ctx context.Context, p *pass, object *unstructured.Unstructured) (bool, error) {
+	if adopt.TakeoverOf(p.mesh) == nil {
 		return true, nil
 	}
 	live, err := webhooks.Registered(ctx, r.Live, object)
@@ -123,7 +123,7 @@ func (r *Reconciler) isRecorded(ctx context.Context, s *scope, object *unstructu
 		return err == nil, err
 	}
 	if live.GetLabels()[names.MeshLabel] == "" && live.GetAnnotations()[adopt.ReplacedAnnotation] == "" {
-		s.RequeueAfter(pollInterval)
+		p.RequeueAfter(pollInterval)
 		return false, nil
 	}
 	return true, nil
@@ -142,19 +142,19 @@ func isAnswered(current *v1alpha1.MeshRevision, object *unstructured.Unstructure
 
 // deleteAbandonedWebhooks deletes the webhook configurations of a removed OSM before the mesh's own are registered: a webhook that calls a
 // Service that is gone keeps every pod of the mesh from starting. The one of the same name is overwritten.
-func (r *Reconciler) deleteAbandonedWebhooks(ctx context.Context, s *scope) error {
-	dead, err := adopt.DeadWebhooks(ctx, r.Live, s.mesh.Name)
+func (r *Reconciler) deleteAbandonedWebhooks(ctx context.Context, p *pass) error {
+	dead, err := adopt.DeadWebhooks(ctx, r.Live, p.mesh.Name)
 	if err != nil {
 		return err
 	}
 	for _, object := range dead {
-		if object.GetName() == names.MutatingWebhook(s.mesh.Name) || object.GetName() == names.ValidatingWebhook(s.mesh.Name) {
+		if object.GetName() == names.MutatingWebhook(p.mesh.Name) || object.GetName() == names.ValidatingWebhook(p.mesh.Name) {
 			continue
 		}
 		if err := apply.Delete(ctx, r.Client, object); err != nil {
 			return err
 		}
-		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "Adopted", "Delete "+object.GetName(),
+		r.Recorder.Eventf(p.mesh, nil, corev1.EventTypeNormal, "Adopted", "Delete "+object.GetName(),
 			"deleted the webhook configuration %s, which an Open Service Mesh has left: the Service that it calls does not exist", object.GetName())
 	}
 	return nil
