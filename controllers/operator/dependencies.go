@@ -14,16 +14,15 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/openservicemesh/osm-operator/config/crd"
-	"github.com/openservicemesh/osm-operator/controllers/operator/adoption"
 	"github.com/openservicemesh/osm-operator/controllers/operator/certificates"
 	"github.com/openservicemesh/osm-operator/controllers/operator/components"
 	"github.com/openservicemesh/osm-operator/controllers/operator/mesh"
 	"github.com/openservicemesh/osm-operator/controllers/operator/plan"
 	"github.com/openservicemesh/osm-operator/controllers/operator/revision"
+	"github.com/openservicemesh/osm-operator/controllers/operator/takeover"
 	"github.com/openservicemesh/osm-operator/controllers/operator/trust"
 	"github.com/openservicemesh/osm-operator/controllers/operator/upgrade"
 	"github.com/openservicemesh/osm-operator/internal/certificate/vault"
-	"github.com/openservicemesh/osm-operator/internal/operator/adopt"
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/operator/component"
 	"github.com/openservicemesh/osm-operator/internal/operator/component/builtin"
@@ -36,6 +35,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/restart"
 	"github.com/openservicemesh/osm-operator/internal/operator/secrets"
 	"github.com/openservicemesh/osm-operator/internal/operator/status"
+	osm "github.com/openservicemesh/osm-operator/internal/operator/takeover"
 	"github.com/openservicemesh/osm-operator/internal/operator/tokens"
 	"github.com/openservicemesh/osm-operator/internal/platform/compatibility"
 	"github.com/openservicemesh/osm-operator/internal/platform/prometheus"
@@ -153,7 +153,7 @@ func newCluster(mgr ctrl.Manager, o Options) (*observe.Cluster, error) {
 // controllers are the reconcilers that install and upgrade meshes. A plan simulates them.
 type controllers struct {
 	mesh         *mesh.Reconciler
-	adoption     *adoption.Reconciler
+	takeover     *takeover.Reconciler
 	certificates *certificates.Reconciler
 	trust        *trust.Reconciler
 	upgrade      *upgrade.Reconciler
@@ -165,15 +165,14 @@ type controllers struct {
 func newControllers(d Dependencies) controllers {
 	c := d.Cluster
 	meshConfigs := d.meshConfigs()
-	conversions := adopt.NewConversions(c.Live, c.Client)
+	conversions := osm.NewConversions(c.Live, c.Client)
 	return controllers{
 		mesh: &mesh.Reconciler{
 			Cluster: c, Applier: meshConfigs.Applier, Recorder: d.Recorder, MeshConfigs: meshConfigs, Status: d.Status,
 			Definitions: d.Definitions, Conversions: conversions, Kubernetes: d.Kubernetes, Metrics: d.Metrics,
 		},
-		adoption: &adoption.Reconciler{
-			Cluster: c, Recorder: d.Recorder, MeshConfigs: meshConfigs, Status: d.Status,
-			DataPlane: d.DataPlane, Conversions: conversions,
+		takeover: &takeover.Reconciler{
+			Cluster: c, Recorder: d.Recorder, Status: d.Status, DataPlane: d.DataPlane, Conversions: conversions,
 		},
 		certificates: &certificates.Reconciler{
 			Cluster: c, Applier: d.applier(c.Client), Recorder: d.Recorder, Status: d.Status, Replicas: d.Health, Sidecars: d.DataPlane,
@@ -217,7 +216,7 @@ func (d Dependencies) simulatedControllers(s plan.Simulation) []dryrun.Controlle
 	}
 	return []dryrun.Controller{
 		{Name: "Mesh", Requests: mesh, Reconcile: c.mesh.Reconcile},
-		{Name: "Mesh", Requests: mesh, Reconcile: c.adoption.Reconcile},
+		{Name: "Mesh", Requests: mesh, Reconcile: c.takeover.Reconcile},
 		{Name: "Mesh", Requests: mesh, Reconcile: c.certificates.Reconcile},
 		{Name: "Mesh", Requests: mesh, Reconcile: c.trust.Reconcile},
 		{Name: "Mesh", Requests: mesh, Reconcile: c.upgrade.Reconcile},

@@ -43,7 +43,6 @@ import (
 	"github.com/openservicemesh/osm-operator/controllers/operator/plan"
 	"github.com/openservicemesh/osm-operator/controllers/operator/policies"
 	"github.com/openservicemesh/osm-operator/controllers/operator/teardown"
-	"github.com/openservicemesh/osm-operator/internal/operator/adopt"
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/operator/component"
 	"github.com/openservicemesh/osm-operator/internal/operator/dataplane"
@@ -51,6 +50,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/metricsserver"
 	"github.com/openservicemesh/osm-operator/internal/operator/metricsserver/servingcert"
 	"github.com/openservicemesh/osm-operator/internal/operator/operand"
+	"github.com/openservicemesh/osm-operator/internal/operator/takeover"
 	"github.com/openservicemesh/osm-operator/internal/platform/backoff"
 	"github.com/openservicemesh/osm-operator/internal/platform/compatibility"
 	"github.com/openservicemesh/osm-operator/internal/platform/message"
@@ -176,7 +176,7 @@ func addServers(mgr ctrl.Manager, o Options) (authorities func(context.Context) 
 // repairConversions makes kinds readable that an OSM has left behind. Watches are tried again until they succeed, so this need not
 // come first; what fails here is tried again when a mesh is installed.
 func repairConversions(ctx context.Context, mgr ctrl.Manager) error {
-	repaired, err := adopt.NewConversions(mgr.GetAPIReader(), mgr.GetClient()).Repair(ctx)
+	repaired, err := takeover.NewConversions(mgr.GetAPIReader(), mgr.GetClient()).Repair(ctx)
 	if err != nil {
 		mgr.GetLogger().Error(err, "definitions of an earlier Open Service Mesh may not be readable")
 	}
@@ -209,7 +209,7 @@ func addReconcilers(mgr ctrl.Manager, o Options, authorities func(context.Contex
 	d.DataPlane, d.Kinds, d.Gateways, d.Objects = plane, watches, watches, watches.Objects
 	c := newControllers(d)
 	reconcilers := []interface{ SetupWithManager(ctrl.Manager) error }{
-		&ownership.Reconciler{Cluster: d.Cluster}, c.mesh, c.adoption, c.certificates, c.trust, c.upgrade, c.revision,
+		&ownership.Reconciler{Cluster: d.Cluster}, c.mesh, c.takeover, c.certificates, c.trust, c.upgrade, c.revision,
 		components.Controller{Reconciler: c.components, Watches: watches},
 		&plan.Reconciler{Cluster: d.Cluster, Status: d.Status, DataPlane: plane, Controllers: d.simulatedControllers},
 		&teardown.Reconciler{

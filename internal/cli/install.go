@@ -20,7 +20,7 @@ import (
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
 	"github.com/openservicemesh/osm-operator/internal/cli/values"
-	"github.com/openservicemesh/osm-operator/internal/operator/adopt"
+	"github.com/openservicemesh/osm-operator/internal/operator/takeover"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -177,7 +177,7 @@ func (a *app) rejectSecondMesh(ctx context.Context, c client.Client, name string
 	}
 	for _, m := range all {
 		if !m.Declared && (single || m.Name == name) {
-			running := adopt.Installation{Namespace: m.Namespace, Mesh: m.Name}
+			running := takeover.Installation{Namespace: m.Namespace, Mesh: m.Name}
 			return fmt.Errorf("namespace %s runs an Open Service Mesh (mesh name %s) without a Mesh object: remove it with %s and install again; see docs/migration.md", m.Namespace, m.Name, running.Remedy())
 		}
 	}

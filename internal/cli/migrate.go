@@ -15,7 +15,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/checks"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/cli/takeover"
-	"github.com/openservicemesh/osm-operator/internal/operator/adopt"
+	osm "github.com/openservicemesh/osm-operator/internal/operator/takeover"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -88,12 +88,12 @@ func (a *app) survey(ctx context.Context, c client.Client, m migration) (*takeov
 }
 
 // findSource returns the Open Service Mesh in a namespace, or the only one.
-func findSource(ctx context.Context, c client.Client, from string) (adopt.Installation, error) {
-	all, err := adopt.List(ctx, c)
+func findSource(ctx context.Context, c client.Client, from string) (osm.Installation, error) {
+	all, err := osm.List(ctx, c)
 	if err != nil {
-		return adopt.Installation{}, err
+		return osm.Installation{}, err
 	}
-	all = slices.DeleteFunc(all, func(i adopt.Installation) bool { return i.Name != names.Controller })
+	all = slices.DeleteFunc(all, func(i osm.Installation) bool { return i.Name != names.Controller })
 	var found []string
 	for _, i := range all {
 		if i.Namespace == from || from == "" && len(all) == 1 {
@@ -103,11 +103,11 @@ func findSource(ctx context.Context, c client.Client, from string) (adopt.Instal
 	}
 	switch {
 	case len(all) == 0:
-		return adopt.Installation{}, errors.New("no Open Service Mesh runs in this cluster: to use what a removed one has left, see docs/migration.md")
+		return osm.Installation{}, errors.New("no Open Service Mesh runs in this cluster: to use what a removed one has left, see docs/migration.md")
 	case from == "":
-		return adopt.Installation{}, fmt.Errorf("several Open Service Meshes run in this cluster: name the namespace of one with --from (%s)", strings.Join(found, ", "))
+		return osm.Installation{}, fmt.Errorf("several Open Service Meshes run in this cluster: name the namespace of one with --from (%s)", strings.Join(found, ", "))
 	}
-	return adopt.Installation{}, fmt.Errorf("no Open Service Mesh runs in namespace %s: name another with --from (%s)", from, strings.Join(found, ", "))
+	return osm.Installation{}, fmt.Errorf("no Open Service Mesh runs in namespace %s: name another with --from (%s)", from, strings.Join(found, ", "))
 }
 
 // migrateTimeout is how long a command waits for one step. Restarts of many workloads take long; the command can be repeated.

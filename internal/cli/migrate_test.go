@@ -18,7 +18,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
-	"github.com/openservicemesh/osm-operator/internal/operator/adopt"
+	"github.com/openservicemesh/osm-operator/internal/operator/takeover"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -142,7 +142,7 @@ func TestInterruptedTakeoverIsNotLate(t *testing.T) {
 	var out, notes strings.Builder
 	c := takeoverClient(t, &declared, adopting(v1alpha1.AdoptionRestarting), earlierController())
 	time.AfterFunc(100*time.Millisecond, interrupt)
-	err := migrateApp(&out, &notes, "").takeOver(ctx, c, migrateRunOptions{timeout: time.Minute}, len(adopt.Steps()))
+	err := migrateApp(&out, &notes, "").takeOver(ctx, c, migrateRunOptions{timeout: time.Minute}, len(takeover.Steps()))
 	if err == nil || !strings.Contains(err.Error(), " yet: ") {
 		t.Errorf("error %v", err)
 	}

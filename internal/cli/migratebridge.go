@@ -22,7 +22,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/checks"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/cli/takeover"
-	"github.com/openservicemesh/osm-operator/internal/operator/adopt"
+	osm "github.com/openservicemesh/osm-operator/internal/operator/takeover"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -122,7 +122,7 @@ func bridgeState(m *v1alpha1.Mesh) (done bool, text string) {
 			return false, c.Reason + ": " + c.Message
 		}
 	}
-	return adopt.IsRedirected(m), fmt.Sprintf("the Service %s of the Open Service Mesh does not lead to the Mesh yet", names.Controller)
+	return osm.IsRedirected(m), fmt.Sprintf("the Service %s of the Open Service Mesh does not lead to the Mesh yet", names.Controller)
 }
 
 // restartController restarts the controller of the Open Service Mesh as kubectl does, and waits until its pods are replaced. One that is removed has

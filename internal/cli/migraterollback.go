@@ -13,7 +13,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
-	"github.com/openservicemesh/osm-operator/internal/operator/adopt"
+	"github.com/openservicemesh/osm-operator/internal/operator/takeover"
 )
 
 // migrateRollbackOptions are the flags of the migrate rollback command.
@@ -62,7 +62,7 @@ func (a *app) takeBack(ctx context.Context, c client.Client, o migrateRollbackOp
 		return errors.New("no Mesh takes over from an Open Service Mesh: there is nothing to take back")
 	}
 	from := declaredTakeover(m).From
-	running, err := adopt.ReadRunning(ctx, c, from)
+	running, err := takeover.ReadRunning(ctx, c, from)
 	if err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func (a *app) takeBack(ctx context.Context, c client.Client, o migrateRollbackOp
 // waysBack returns the changes of spec.adoption that go back, in their order. A Mesh that is ready serves the sidecars of the Open Service Mesh until workloads
 // are back: it knows earlier than the Open Service Mesh when a pod ends.
 func waysBack(m *v1alpha1.Mesh) []map[string]any {
-	if adopt.IsRedirected(m) && meta.IsStatusConditionTrue(m.Status.Conditions, v1alpha1.ConditionReady) {
+	if takeover.IsRedirected(m) && meta.IsStatusConditionTrue(m.Status.Conditions, v1alpha1.ConditionReady) {
 		return []map[string]any{{"step": v1alpha1.AdoptionPrepared}, {"service": nil, "bridge": nil}}
 	}
 	return []map[string]any{{"step": v1alpha1.AdoptionPrepared, "service": nil, "bridge": nil}}

@@ -18,7 +18,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
-	"github.com/openservicemesh/osm-operator/internal/operator/adopt"
+	"github.com/openservicemesh/osm-operator/internal/operator/takeover"
 )
 
 // migrateRunOptions are the flags of the migrate run command.
@@ -87,7 +87,7 @@ func (a *app) takeOver(ctx context.Context, c client.Client, o migrateRunOptions
 			return err
 		}
 	}
-	for i, step := range adopt.Steps() {
+	for i, step := range takeover.Steps() {
 		if i > last {
 			return nil
 		}
@@ -105,7 +105,7 @@ func (a *app) takeOver(ctx context.Context, c client.Client, o migrateRunOptions
 // parseStep returns the index of a step.
 func parseStep(text string) (int, error) {
 	var known []string
-	for i, step := range adopt.Steps() {
+	for i, step := range takeover.Steps() {
 		if strings.EqualFold(string(step), text) {
 			return i, nil
 		}
@@ -135,11 +135,11 @@ func (a *app) adoptingMesh(ctx context.Context, c client.Client, from string) (*
 }
 
 // declaredTakeover returns what the spec of a Mesh declares about a takeover; the zero value for none.
-func declaredTakeover(m *v1alpha1.Mesh) adopt.Takeover {
-	if t := adopt.TakeoverOf(m); t != nil && !t.IsWithdrawn {
+func declaredTakeover(m *v1alpha1.Mesh) takeover.Progress {
+	if t := takeover.Of(m); t != nil && !t.IsWithdrawn {
 		return *t
 	}
-	return adopt.Takeover{}
+	return takeover.Progress{}
 }
 
 // beginTakeover shows the plan and creates the Mesh. It returns nil if the user does not want it.
@@ -278,7 +278,7 @@ func stepState(m *v1alpha1.Mesh, step v1alpha1.AdoptionStep) (done bool, text st
 func (a *app) awaitRemoval(ctx context.Context, c client.Client, m *v1alpha1.Mesh) error {
 	from, told := declaredTakeover(m).From, false
 	err := wait.PollUntilContextCancel(ctx, pollInterval, true, func(ctx context.Context) (bool, error) {
-		running, err := adopt.ReadRunning(ctx, c, from)
+		running, err := takeover.ReadRunning(ctx, c, from)
 		if err != nil || !running.Exists {
 			return err == nil, err
 		}

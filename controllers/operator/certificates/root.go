@@ -15,9 +15,9 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/certificate"
-	"github.com/openservicemesh/osm-operator/internal/operator/adopt"
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/operator/operand"
+	"github.com/openservicemesh/osm-operator/internal/operator/takeover"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -78,7 +78,7 @@ func (r *Reconciler) builtInRoot(ctx context.Context, p *pass) (*certificate.Roo
 	if err != nil || root != nil {
 		return root, err
 	}
-	if adopt.FollowsAuthority(p.mesh) {
+	if takeover.FollowsAuthority(p.mesh) {
 		return nil, errors.New("the certificate authority of the Open Service Mesh has not been copied yet: see the condition " + v1alpha1.ConditionAdopting)
 	}
 	return r.createRoot(ctx, p, names.CABundleSecret)

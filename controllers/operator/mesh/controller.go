@@ -18,7 +18,6 @@ import (
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
-	"github.com/openservicemesh/osm-operator/internal/operator/adopt"
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/operator/conditions"
 	"github.com/openservicemesh/osm-operator/internal/operator/desired"
@@ -27,6 +26,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/metrics"
 	"github.com/openservicemesh/osm-operator/internal/operator/observe"
 	"github.com/openservicemesh/osm-operator/internal/operator/status"
+	"github.com/openservicemesh/osm-operator/internal/operator/takeover"
 )
 
 // Reconciler accepts Meshes and sums up their status. All fields are required.
@@ -43,7 +43,7 @@ type Reconciler struct {
 	// Definitions are those of the Service Mesh Interface, see ReadDefinitions.
 	Definitions []*unstructured.Unstructured
 	// Conversions repairs what an earlier OSM has left behind.
-	Conversions *adopt.Conversions
+	Conversions *takeover.Conversions
 	// Kubernetes is the version of the API server.
 	Kubernetes *Kubernetes
 	// Metrics counts what happens; nil counts nothing.
@@ -132,7 +132,7 @@ type phase func(context.Context, *pass) error
 
 // prepare runs the phases up to the first failure. The definitions and the MeshConfig do not need each other.
 func (r *Reconciler) prepare(ctx context.Context, p *pass) error {
-	for _, run := range []phase{r.validate, r.reconcileNamespace, r.awaitAdoption, independently(r.reconcileDefinitions, r.reconcileMeshConfig)} {
+	for _, run := range []phase{r.validate, r.reconcileNamespace, r.awaitTakeover, independently(r.reconcileDefinitions, r.reconcileMeshConfig)} {
 		if err := run(ctx, p); err != nil {
 			return err
 		}

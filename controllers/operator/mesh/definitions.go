@@ -8,19 +8,16 @@ import (
 	"slices"
 	"time"
 
-	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
-	"github.com/openservicemesh/osm-operator/internal/operator/adopt"
 	"github.com/openservicemesh/osm-operator/internal/operator/observe"
 	"github.com/openservicemesh/osm-operator/internal/operator/operand"
-	"github.com/openservicemesh/osm-operator/internal/platform/names"
+	"github.com/openservicemesh/osm-operator/internal/operator/takeover"
 )
 
 // ManagedByLabel with ManagedByOperator marks the definitions of the Service Mesh Interface that the operator keeps.
@@ -48,8 +45,8 @@ func (r *Reconciler) reconcileDefinition(ctx context.Context, p *pass, definitio
 		_, err := p.session.Apply(ctx, definition)
 		return err
 	}
-	taken, err := r.adoptDefinition(ctx, p, definition, foreign)
-	if err == nil && !taken {
+	kept, err := r.keepDefinition(ctx, p, definition, foreign)
+	if err == nil && !kept {
 		p.notes = append(p.notes, missingVersions(definition, foreign)...)
 	}
 	return err
@@ -134,78 +131,36 @@ func (r *Reconciler) checkForeign(ctx context.Context, p *pass) error {
 	if err != nil || installed {
 		return err
 	}
-	found, err := adopt.FindConflict(ctx, r.Live, p.mesh.Name, p.desired.Namespace, adoptedNamespace(p.mesh))
+	claim, err := takeover.Claim(ctx, r.Live, p.mesh, p.desired.Namespace)
 	if err != nil {
 		return err
 	}
-	if found != nil {
+	if claim != "" {
 		p.RequeueAfter(pollForeign)
-		return &observe.StalledError{Reason: v1alpha1.ReasonNamespaceClaimed, Message: found.Conflict()}
-	}
-	if err := r.checkWebhook(ctx, p); err != nil {
-		return err
+		return &observe.StalledError{Reason: v1alpha1.ReasonNamespaceClaimed, Message: claim}
 	}
 	return r.Conversions.RepairFor(ctx, p.mesh, r.Recorder)
 }
 
-// adoptedNamespace is the namespace of the Open Service Mesh that a Mesh takes over while that runs; empty for none.
-func adoptedNamespace(mesh *v1alpha1.Mesh) string {
-	if t := adopt.TakeoverOf(mesh); t != nil {
-		return t.From
-	}
-	return ""
-}
-
-// awaitAdoption keeps a mesh that takes over an Open Service Mesh from being installed before it has the authority and the settings of that.
-func (r *Reconciler) awaitAdoption(ctx context.Context, p *pass) error {
-	t := adopt.TakeoverOf(p.mesh)
-	if t == nil || t.InEffect != "" {
+// awaitTakeover keeps a mesh that takes over an Open Service Mesh from being installed before it has the authority and the settings of that.
+func (r *Reconciler) awaitTakeover(ctx context.Context, p *pass) error {
+	message, isBlocked := takeover.Awaited(p.mesh)
+	if message == "" {
 		return nil
 	}
 	deployed, err := r.IsDeployed(ctx, p.mesh.Name, p.desired.Namespace)
 	if err != nil || deployed {
 		return err
 	}
-	adopting := meta.FindStatusCondition(p.mesh.Status.Conditions, v1alpha1.ConditionAdopting)
-	if adopting != nil && adopting.ObservedGeneration == p.mesh.Generation && adopting.Reason == v1alpha1.ReasonAdoptionBlocked {
-		return &observe.StalledError{Reason: v1alpha1.ReasonAdoptionBlocked, Message: adopting.Message}
+	if isBlocked {
+		return &observe.StalledError{Reason: v1alpha1.ReasonAdoptionBlocked, Message: message}
 	}
-	return &waitingError{"waiting for the certificate authority and the settings of the Open Service Mesh in namespace " + t.From}
+	return &waitingError{message}
 }
 
-// checkWebhook rejects a mesh whose name an injector elsewhere answers for.
-func (r *Reconciler) checkWebhook(ctx context.Context, p *pass) error {
-	webhook := &admissionv1.MutatingWebhookConfiguration{}
-	err := r.Live.Get(ctx, client.ObjectKey{Name: names.MutatingWebhook(p.mesh.Name)}, webhook)
-	if apierrors.IsNotFound(err) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("the webhook configuration %s cannot be read: %w", names.MutatingWebhook(p.mesh.Name), err)
-	}
-	if webhook.Labels[names.MeshLabel] == p.mesh.Name {
-		return nil
-	}
-	answered, err := adopt.IsServed(ctx, r.Live, webhook, p.desired.Namespace, adoptedNamespace(p.mesh))
-	if err != nil || !answered {
-		return err
-	}
-	p.RequeueAfter(pollForeign)
-	return &observe.StalledError{Reason: v1alpha1.ReasonNamespaceClaimed, Message: fmt.Sprintf(
-		"the MutatingWebhookConfiguration %s exists, was not made for this Mesh, and is answered by another injector: remove that mesh first, or choose another name for this one", webhook.Name)}
-}
-
-// adoptDefinition lets the operator keep a definition that an OSM has left, so that all versions are served which control planes
-// read. As long as any OSM runs in the cluster, it is that one's, unless the mesh takes that over: the versions that it reads are served too.
-func (r *Reconciler) adoptDefinition(ctx context.Context, p *pass, ours *unstructured.Unstructured,
-	theirs *apiextensionsv1.CustomResourceDefinition,
-) (bool, error) {
-	if !adopt.IsFromOSM(theirs) {
-		return false, nil
-	}
-	running, err := adopt.List(ctx, r.Live)
-	adopted := adoptedNamespace(p.mesh)
-	if err != nil || slices.ContainsFunc(running, func(i adopt.Installation) bool { return i.Namespace != adopted }) {
+// keepDefinition lets the operator keep a definition that an OSM has left.
+func (r *Reconciler) keepDefinition(ctx context.Context, p *pass, ours *unstructured.Unstructured, theirs *apiextensionsv1.CustomResourceDefinition) (bool, error) {
+	if may, err := takeover.MayKeep(ctx, r.Live, p.mesh, theirs); err != nil || !may {
 		return false, err
 	}
 	if _, _, err := r.Applier.ApplyWithoutEvents(ctx, ours); err != nil {

@@ -12,13 +12,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
-	"github.com/openservicemesh/osm-operator/internal/operator/adopt"
 	"github.com/openservicemesh/osm-operator/internal/operator/component/egressgateway"
 	"github.com/openservicemesh/osm-operator/internal/operator/component/ingressgateway"
 	"github.com/openservicemesh/osm-operator/internal/operator/conditions"
 	"github.com/openservicemesh/osm-operator/internal/operator/metrics"
 	"github.com/openservicemesh/osm-operator/internal/operator/observe"
 	"github.com/openservicemesh/osm-operator/internal/operator/status"
+	"github.com/openservicemesh/osm-operator/internal/operator/takeover"
 	"github.com/openservicemesh/osm-operator/internal/operator/webhooks"
 )
 
@@ -93,8 +93,8 @@ func (r *Reconciler) assessInstalled(ctx context.Context, p *pass, failed error)
 	case failed != nil:
 		return conditions.Assessment{State: conditions.Failing, Reason: v1alpha1.ReasonApplyFailed, Message: failed.Error()}, nil
 	}
-	if !adopt.MayRegister(p.mesh) {
-		applied := "everything is applied; the webhooks of the Open Service Mesh in namespace " + adoptedNamespace(p.mesh) + " answer"
+	if !takeover.MayRegister(p.mesh) {
+		applied := "everything is applied; the webhooks of the Open Service Mesh in namespace " + takeover.SourceOf(p.mesh) + " answer"
 		return conditions.Assessment{
 			State: conditions.Ready, Reason: v1alpha1.ReasonApplied,
 			Message: strings.Join(append([]string{applied}, p.notes...), "; "),

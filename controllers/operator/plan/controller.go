@@ -19,13 +19,13 @@ import (
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
-	"github.com/openservicemesh/osm-operator/internal/operator/adopt"
 	"github.com/openservicemesh/osm-operator/internal/operator/conditions"
 	"github.com/openservicemesh/osm-operator/internal/operator/dryrun"
 	"github.com/openservicemesh/osm-operator/internal/operator/enqueue"
 	"github.com/openservicemesh/osm-operator/internal/operator/observe"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
 	"github.com/openservicemesh/osm-operator/internal/operator/status"
+	"github.com/openservicemesh/osm-operator/internal/operator/takeover"
 )
 
 // repeatInterval is how often a plan is computed without an event: budgets, policies and pods without sidecars send none.
@@ -35,7 +35,7 @@ const repeatInterval = time.Minute
 type DataPlane interface {
 	// Workloads are all that carry sidecars of a mesh.
 	Workloads(ctx context.Context, mesh string) ([]rollout.Workload, error)
-	adopt.Calls
+	takeover.Calls
 	// OldKubelets are the nodes for new pods whose kubelets do not restart a sidecar with another image, sorted.
 	OldKubelets(ctx context.Context) ([]string, error)
 	// Sources are watches of them, as requests for a mesh.

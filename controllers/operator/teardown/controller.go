@@ -14,7 +14,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
-	"github.com/openservicemesh/osm-operator/internal/operator/adopt"
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/operator/conditions"
 	"github.com/openservicemesh/osm-operator/internal/operator/desired"
@@ -26,13 +25,12 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/restart"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
 	"github.com/openservicemesh/osm-operator/internal/operator/status"
+	"github.com/openservicemesh/osm-operator/internal/operator/takeover"
 )
 
 // DataPlane observes the workloads of a mesh that is being removed.
 type DataPlane interface {
-	adopt.Calls
-	// WorkloadsForTeardown are all that carry sidecars of a mesh, and those that were restarted for a target and carry none any more.
-	WorkloadsForTeardown(ctx context.Context, mesh, target string) ([]rollout.Workload, error)
+	takeover.TeardownWorkloads
 	// SidecarPods are the workloads of all pods that need the control plane of a mesh, one element for each pod, sorted.
 	SidecarPods(ctx context.Context, mesh string) ([]rollout.Ref, error)
 	// LiveSidecarPods are the same, from the API server.
@@ -82,8 +80,8 @@ type pass struct {
 	removal *v1alpha1.RemovalStatus
 	// workloads are those with sidecars, and those that were restarted without.
 	workloads []rollout.Workload
-	// osm is the running Open Service Mesh that the mesh goes back to; nil for none.
-	osm *adopt.Running
+	// goesBack is true if the mesh goes back to a running Open Service Mesh.
+	goesBack bool
 	// held describes the objects that keep the present deletion from being complete.
 	held []string
 }
@@ -151,7 +149,7 @@ func (r *Reconciler) removeNext(ctx context.Context, p *pass) (conditions.Assess
 		return conditions.Assessment{}, err
 	}
 	switch {
-	case len(remaining) > 0 && restartsSidecars(p.mesh) && p.osm == nil:
+	case len(remaining) > 0 && restartsSidecars(p.mesh) && !p.goesBack:
 		return r.removeSidecars(ctx, p, remaining)
 	case len(remaining) > 0:
 		return r.setPhase(p, v1alpha1.RemovalWaiting, v1alpha1.ReasonWaitingForSidecars, len(remaining), remainingMessage(remaining)), nil

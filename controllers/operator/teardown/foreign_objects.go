@@ -106,7 +106,7 @@ func isImplicit(kind schema.GroupVersionKind, object *metav1.PartialObjectMetada
 // remainingSidecars lists the workloads of the pods that need the control plane. The cache may lack a pod, so the first deletion requires that the
 // API server lists none either.
 func (r *Reconciler) remainingSidecars(ctx context.Context, p *pass) ([]rollout.Ref, error) {
-	if p.osm != nil {
+	if p.goesBack {
 		return r.DataPlane.LiveOwnSidecarPods(ctx, p.mesh.Name)
 	}
 	remaining, err := r.DataPlane.SidecarPods(ctx, p.mesh.Name)

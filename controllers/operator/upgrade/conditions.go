@@ -8,13 +8,13 @@ import (
 	"strings"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
-	"github.com/openservicemesh/osm-operator/internal/operator/adopt"
 	"github.com/openservicemesh/osm-operator/internal/operator/conditions"
 	"github.com/openservicemesh/osm-operator/internal/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/operator/observe"
 	"github.com/openservicemesh/osm-operator/internal/operator/restart"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
 	"github.com/openservicemesh/osm-operator/internal/operator/status"
+	"github.com/openservicemesh/osm-operator/internal/operator/takeover"
 )
 
 // setConditions sets ControlPlaneReady, Upgrading, DataPlaneUpToDate and ServingOSMSidecars. A mesh that is being removed, or is
@@ -38,7 +38,7 @@ func (r *Reconciler) setConditions(p *pass, updated *v1alpha1.MeshStatus, failed
 		case v1alpha1.ConditionDataPlaneUpToDate:
 			editor.Set(kind, assessDataPlane(p, updated.Proxies))
 		case v1alpha1.ConditionServingOSMSidecars:
-			r.setBridge(p, editor, updated)
+			p.RequeueAfter(takeover.SetBridge(p.mesh, p.bridge, editor, updated, r.Now(), p.situation.Workloads))
 		}
 	}
 }
@@ -157,10 +157,8 @@ func foreignSidecars(p *pass) []string {
 	for _, other := range slices.Sorted(maps.Keys(count)) {
 		switch n := count[other]; {
 		case n == 0:
-		case other == "" && adopt.TakeoverOf(p.mesh) != nil:
-			notes = append(notes, fmt.Sprintf("sidecars that an Open Service Mesh has made: %d; see the condition %s", n, v1alpha1.ConditionAdopting))
 		case other == "":
-			notes = append(notes, fmt.Sprintf("sidecars that an Open Service Mesh has made: %d; they keep the configuration that they received last, until their workloads are restarted", n))
+			notes = append(notes, takeover.DescribeSidecars(p.mesh, n))
 		default:
 			notes = append(notes, fmt.Sprintf("sidecars that the mesh %s has made, of which the namespaces were a part: %d; they belong to neither mesh until their workloads are restarted", other, n))
 		}

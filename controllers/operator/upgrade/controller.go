@@ -21,7 +21,6 @@ import (
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/certificate/rotation"
-	"github.com/openservicemesh/osm-operator/internal/operator/adopt"
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/operator/enqueue"
@@ -32,6 +31,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
 	"github.com/openservicemesh/osm-operator/internal/operator/secrets"
 	"github.com/openservicemesh/osm-operator/internal/operator/status"
+	"github.com/openservicemesh/osm-operator/internal/operator/takeover"
 	"github.com/openservicemesh/osm-operator/internal/operator/webhooks"
 )
 
@@ -39,7 +39,7 @@ import (
 type DataPlane interface {
 	// Workloads are all that carry sidecars of a mesh.
 	Workloads(ctx context.Context, mesh string) ([]rollout.Workload, error)
-	adopt.Calls
+	takeover.Calls
 	// OldKubelets are the nodes for new pods whose kubelets do not restart a sidecar with another image, sorted.
 	OldKubelets(ctx context.Context) ([]string, error)
 	// Sources are watches of them, as requests for a mesh.
@@ -222,7 +222,7 @@ func (r *Reconciler) decide(ctx context.Context, p *pass) error {
 	case !measured:
 		p.plan = rollout.WaitingPlan(p.situation, "noting how many requests fail with the version that runs")
 	}
-	p.goBack(r.Now())
+	takeover.GoBack(p.mesh, &p.situation, &p.plan, r.Now())
 	p.plan.Wave.TakeBacks = rollout.TakeBacks(p.situation.Workloads, p.situation.Now)
 	p.RequeueAfter(p.plan.Wave.RequeueAfter)
 	if !p.plan.Wave.Done() {

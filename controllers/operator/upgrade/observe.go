@@ -17,12 +17,12 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
-	"github.com/openservicemesh/osm-operator/internal/operator/adopt"
 	"github.com/openservicemesh/osm-operator/internal/operator/component"
 	"github.com/openservicemesh/osm-operator/internal/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/operator/observe"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
 	"github.com/openservicemesh/osm-operator/internal/operator/secrets"
+	"github.com/openservicemesh/osm-operator/internal/operator/takeover"
 	"github.com/openservicemesh/osm-operator/internal/operator/webhooks"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -45,13 +45,10 @@ func (r *Reconciler) observeSituation(ctx context.Context, p *pass) (rollout.Sit
 	}
 	situation.Limits.PullsWithSecrets = len(component.Scheduling(p.mesh, v1alpha1.SchedulingSpec{}).PullSecrets) > 0
 	situation.Limits.Denied = r.Restarter.Denied(ctx, p.mesh)
-	if !situation.Limits.Manual {
-		ordering := adopt.Ordering{Reader: r.Client, Calls: r.DataPlane}
-		if situation.Limits.Order, err = ordering.Order(ctx, p.mesh, p.desired.Namespace, workloads); err != nil {
-			return rollout.Situation{}, err
-		}
+	ordering := takeover.Ordering{Reader: r.Client, Calls: r.DataPlane}
+	if err := ordering.Limit(ctx, p.mesh, p.desired.Namespace, workloads, &situation.Limits); err != nil {
+		return rollout.Situation{}, err
 	}
-	situation.Limits.Manual = situation.Limits.Manual || adopt.HoldsRestarts(p.mesh) || adopt.RestartsBack(p.mesh)
 	if situation.Limits.Slots, err = r.SlotTargets(ctx, p.mesh, revisions); err != nil {
 		return rollout.Situation{}, err
 	}
@@ -208,23 +205,13 @@ func (p *pass) isRestartedByHand(w rollout.Workload) bool {
 
 // target is the revision that the sidecars of a namespace should be of.
 func (p *pass) target(namespace string) string {
-	if adopt.RestartsBack(p.mesh) {
-		return adopt.BackTarget
+	if back := takeover.Target(p.mesh); back != "" {
+		return back
 	}
 	if p.plan.CanaryInjector != "" && slices.Contains(p.situation.CanaryNamespaces, namespace) {
 		return p.plan.CanaryInjector
 	}
 	return p.plan.Active
-}
-
-// goBack restarts workloads with sidecars of this mesh, whose new pods the Open Service Mesh injects again.
-func (p *pass) goBack(now time.Time) {
-	if !adopt.RestartsBack(p.mesh) {
-		return
-	}
-	p.situation.Workloads = rollout.NameSidecars(p.situation.Workloads, "", adopt.BackTarget)
-	p.situation.Limits.Manual = desired.Limits(p.mesh).Manual
-	p.plan.Wave = rollout.NextWave(p.situation.Workloads, adopt.BackTarget, p.situation.Limits, now)
 }
 
 // waitForCanaryCertificate keeps a canary from starting before the certificate of its injector exists. The certificates controller issues

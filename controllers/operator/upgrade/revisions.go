@@ -16,12 +16,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
-	"github.com/openservicemesh/osm-operator/internal/operator/adopt"
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/operator/observe"
 	"github.com/openservicemesh/osm-operator/internal/operator/operand"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
+	"github.com/openservicemesh/osm-operator/internal/operator/takeover"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -83,9 +83,9 @@ func (r *Reconciler) assignRole(ctx context.Context, revision *v1alpha1.MeshRevi
 func (r *Reconciler) applyRevision(ctx context.Context, p *pass, role v1alpha1.Role) error {
 	desired := desired.Revision(p.mesh, p.desired, r.imagesFor(p))
 	desired.Spec.Role = role
-	p.bridge = bridgeOf(p.mesh, p.current, r.Now())
-	desired.Spec.BridgeUntil = bridgeUntil(p.bridge)
-	if !adopt.WritesStatus(p.mesh) {
+	p.bridge = takeover.BridgeOf(p.mesh, p.current, r.Now())
+	desired.Spec.BridgeUntil = takeover.BridgeUntil(p.bridge)
+	if !takeover.WritesStatus(p.mesh) {
 		desired.Spec.PolicyStatus = ptr.To(v1alpha1.PolicyStatusOmit)
 	}
 	if p.current != nil {
@@ -226,7 +226,7 @@ func (r *Reconciler) createEarlier(ctx context.Context, p *pass, version string,
 	state := p.desired
 	state.Version = version
 	revision := desired.Revision(p.mesh, state, release.Images)
-	revision.Spec.BridgeUntil = bridgeUntil(bridgeOf(p.mesh, p.current, r.Now()))
+	revision.Spec.BridgeUntil = takeover.BridgeUntil(takeover.BridgeOf(p.mesh, p.current, r.Now()))
 	revision.Annotations = map[string]string{restoredAnnotation: p.desired.Version}
 	revision.Spec.Role = v1alpha1.RoleStandby
 	if active {

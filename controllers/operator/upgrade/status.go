@@ -10,7 +10,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
-	"github.com/openservicemesh/osm-operator/internal/operator/adopt"
 	"github.com/openservicemesh/osm-operator/internal/operator/conditions"
 	"github.com/openservicemesh/osm-operator/internal/operator/dataplane"
 	"github.com/openservicemesh/osm-operator/internal/operator/desired"
@@ -18,6 +17,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/restart"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
 	"github.com/openservicemesh/osm-operator/internal/operator/status"
+	"github.com/openservicemesh/osm-operator/internal/operator/takeover"
 )
 
 // writeStatus writes the rollout's part of the status, whatever the steps achieved. failed is why they ended early.
@@ -90,9 +90,7 @@ func (r *Reconciler) observeWorkloads(ctx context.Context, p *pass) error {
 	}
 	p.situation.Active, p.plan.Active = p.active.Name, p.active.Name
 	p.situation.Limits = desired.Limits(p.mesh)
-	if adopt.RestartsBack(p.mesh) {
-		p.situation.Workloads = rollout.NameSidecars(p.situation.Workloads, "", adopt.BackTarget)
-	}
+	p.situation.Workloads = takeover.NameSidecars(p.mesh, p.situation.Workloads)
 	if p.situation.Limits.Slots, err = r.SlotTargets(ctx, p.mesh, []v1alpha1.MeshRevision{*p.active}); err != nil {
 		return err
 	}
@@ -195,10 +193,7 @@ func (p *pass) progress() string {
 // countProxies counts the sidecars of the mesh. Only those of workloads without a rollout in progress are certainly ready.
 func countProxies(p *pass) *v1alpha1.ProxyCounts {
 	byRevision, outdated := dataplane.CountSidecars(p.situation.Workloads, p.situation.Limits, p.target)
-	if n := byRevision[adopt.BackTarget]; n > 0 {
-		byRevision[""] += n
-		delete(byRevision, adopt.BackTarget)
-	}
+	takeover.UnnameSidecars(byRevision)
 	counts := &v1alpha1.ProxyCounts{Outdated: int32(outdated)}
 	for _, w := range p.situation.Workloads {
 		if w.Ready {

@@ -13,11 +13,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
-	"github.com/openservicemesh/osm-operator/internal/operator/adopt"
-	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/operator/secrets"
+	"github.com/openservicemesh/osm-operator/internal/operator/takeover"
 	"github.com/openservicemesh/osm-operator/internal/operator/webhooks"
-	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // findActive reads the revision that runs the mesh by the plan. The webhooks are those of its version.
@@ -67,7 +65,7 @@ func (r *Reconciler) withdrawCanary(ctx context.Context, p *pass) error {
 // reconcileWebhooks registers each webhook once something answers it: with failure policy Fail, a webhook before its server would keep every
 // pod of the mesh from starting. What is registered stays, because a pod without a sidecar is outside every policy.
 func (r *Reconciler) reconcileWebhooks(ctx context.Context, p *pass) error {
-	if !adopt.MayRegister(p.mesh) {
+	if !takeover.MayRegister(p.mesh) {
 		return nil
 	}
 	objects, err := r.renderWebhooks(p, webhooks.Injection{Revision: p.plan.CanaryInjector, Namespaces: p.situation.CanaryNamespaces})
@@ -96,7 +94,7 @@ func (r *Reconciler) reconcileWebhooks(ctx context.Context, p *pass) error {
 			if recorded, err := r.isRecorded(ctx, p, object); err != nil || !recorded {
 				return err
 			}
-			if err := r.deleteAbandonedWebhooks(ctx, p); err != nil {
+			if err := takeover.DeleteDeadWebhooks(ctx, r.Live, r.Client, r.Recorder, p.mesh); err != nil {
 				return err
 			}
 		}
@@ -115,14 +113,14 @@ func (r *Reconciler) reconcileWebhooks(ctx context.Context, p *pass) error {
 // isRecorded reports whether a webhook configuration may be overwritten: during a takeover, what the Open Service Mesh has there is recorded first.
 // It is read from the API server, because the cache may hold an earlier Mesh.
 func (r *Reconciler) isRecorded(ctx context.Context, p *pass, object *unstructured.Unstructured) (bool, error) {
-	if adopt.TakeoverOf(p.mesh) == nil {
+	if takeover.Of(p.mesh) == nil {
 		return true, nil
 	}
 	live, err := webhooks.Registered(ctx, r.Live, object)
 	if err != nil || live == nil {
 		return err == nil, err
 	}
-	if live.GetLabels()[names.MeshLabel] == "" && live.GetAnnotations()[adopt.ReplacedAnnotation] == "" {
+	if !takeover.MayReplace(live) {
 		p.RequeueAfter(pollInterval)
 		return false, nil
 	}
@@ -138,26 +136,6 @@ func isAnswered(current *v1alpha1.MeshRevision, object *unstructured.Unstructure
 		return current.Status.Injector.Ready > 0
 	}
 	return current.Status.Controller.Ready > 0
-}
-
-// deleteAbandonedWebhooks deletes the webhook configurations of a removed OSM before the mesh's own are registered: a webhook that calls a
-// Service that is gone keeps every pod of the mesh from starting. The one of the same name is overwritten.
-func (r *Reconciler) deleteAbandonedWebhooks(ctx context.Context, p *pass) error {
-	dead, err := adopt.DeadWebhooks(ctx, r.Live, p.mesh.Name)
-	if err != nil {
-		return err
-	}
-	for _, object := range dead {
-		if object.GetName() == names.MutatingWebhook(p.mesh.Name) || object.GetName() == names.ValidatingWebhook(p.mesh.Name) {
-			continue
-		}
-		if err := apply.Delete(ctx, r.Client, object); err != nil {
-			return err
-		}
-		r.Recorder.Eventf(p.mesh, nil, corev1.EventTypeNormal, "Adopted", "Delete "+object.GetName(),
-			"deleted the webhook configuration %s, which an Open Service Mesh has left: the Service that it calls does not exist", object.GetName())
-	}
-	return nil
 }
 
 // missingService returns the first Service of a webhook configuration that does not exist. Services are components and may come later.

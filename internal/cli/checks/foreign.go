@@ -20,13 +20,13 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
-	"github.com/openservicemesh/osm-operator/internal/operator/adopt"
+	"github.com/openservicemesh/osm-operator/internal/operator/takeover"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // conflictingMeshes finds a running OSM without a Mesh object, and other meshes with the same name or namespace.
 func (s Subject) conflictingMeshes(ctx context.Context) []diagnosis.Finding {
-	running, err := adopt.List(ctx, s.Client)
+	running, err := takeover.List(ctx, s.Client)
 	if err != nil {
 		return []diagnosis.Finding{diagnosis.Unread("Deployments", err)}
 	}
@@ -65,7 +65,7 @@ func (s Subject) conflictingWebhook(ctx context.Context) []diagnosis.Finding {
 	if err != nil {
 		return []diagnosis.Finding{diagnosis.Unread("webhooks", err)}
 	}
-	answered, err := adopt.IsServed(ctx, s.Client, webhook, "")
+	answered, err := takeover.IsServed(ctx, s.Client, webhook, "")
 	if err != nil {
 		return []diagnosis.Finding{diagnosis.Unread("Services of webhooks", err)}
 	}
@@ -90,7 +90,7 @@ func (s Subject) existingResources(ctx context.Context) []diagnosis.Finding {
 		secret.Labels[names.MeshLabel] == "" {
 		results = append(results, diagnosis.Pass("the certificate authority in Secret %s/%s will be reused", s.Namespace, secret.Name))
 	}
-	dead, err := adopt.DeadWebhooks(ctx, s.Client, s.Mesh)
+	dead, err := takeover.DeadWebhooks(ctx, s.Client, s.Mesh)
 	if err != nil {
 		results = append(results, diagnosis.Unread("webhooks", err))
 	}

@@ -15,12 +15,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
-	"github.com/openservicemesh/osm-operator/internal/operator/adopt"
+	"github.com/openservicemesh/osm-operator/internal/operator/takeover"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // fates returns what becomes of the objects of an Open Service Mesh and of its users.
-func fates(ctx context.Context, c client.Client, running adopt.Running, namespace string) []Fate {
+func fates(ctx context.Context, c client.Client, running takeover.Running, namespace string) []Fate {
 	from := running.Namespace
 	all := []Fate{
 		{"MeshConfig", from + "/" + names.MeshConfig, fmt.Sprintf("copied to %s/%s, which follows it until the Open Service Mesh is removed", namespace, names.MeshConfig)},

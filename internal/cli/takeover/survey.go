@@ -10,14 +10,14 @@ import (
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/cli/checks"
 	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
-	"github.com/openservicemesh/osm-operator/internal/operator/adopt"
 	"github.com/openservicemesh/osm-operator/internal/operator/desired"
+	"github.com/openservicemesh/osm-operator/internal/operator/takeover"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // Survey reads a cluster for the takeover of the Open Service Mesh in namespace from by a Mesh in another namespace. What cannot be read is a finding.
 func Survey(ctx context.Context, subject checks.Subject, from, namespace string) (*Report, error) {
-	running, err := adopt.ReadRunning(ctx, subject.Client, from)
+	running, err := takeover.ReadRunning(ctx, subject.Client, from)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +52,7 @@ func Survey(ctx context.Context, subject checks.Subject, from, namespace string)
 }
 
 // NewMesh returns the Mesh that begins a takeover.
-func NewMesh(running adopt.Running, namespace string) *v1alpha1.Mesh {
+func NewMesh(running takeover.Running, namespace string) *v1alpha1.Mesh {
 	mesh := &v1alpha1.Mesh{
 		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Mesh"},
 		ObjectMeta: metav1.ObjectMeta{Name: running.Mesh},

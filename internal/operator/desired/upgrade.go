@@ -53,8 +53,3 @@ func Limits(mesh *v1alpha1.Mesh) rollout.Limits {
 func DrainTimeout(mesh *v1alpha1.Mesh) time.Duration {
 	return ptr.Deref(mesh.Spec.Sidecar, v1alpha1.SidecarSpec{}).DrainTimeout.ValueOr(v1alpha1.DefaultDrainTimeout)
 }
-
-// BridgeDuration returns for how long sidecars of Open Service Mesh are served.
-func BridgeDuration(bridge *v1alpha1.BridgeSpec) time.Duration {
-	return bridge.Duration.ValueOr(v1alpha1.DefaultBridgeDuration)
-}

@@ -35,6 +35,20 @@ type declaration struct {
 	value any
 }
 
+// Undeclared returns a MeshConfig with a spec, which it changes: without the fields that the Mesh decides.
+func Undeclared(mesh *v1alpha1.Mesh, namespace string, spec map[string]any) (*unstructured.Unstructured, error) {
+	declared, err := declarations(mesh)
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range declared {
+		unstructured.RemoveNestedField(spec, d.path...)
+	}
+	object := bareMeshConfig(namespace)
+	object.Object["spec"] = spec
+	return object, nil
+}
+
 // declarations lists what a Mesh decides, in a steady order.
 func declarations(mesh *v1alpha1.Mesh) ([]declaration, error) {
 	var all []declaration

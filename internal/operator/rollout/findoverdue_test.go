@@ -102,14 +102,3 @@ func TestReadyWorkloadIsNeitherMissedNorAbandoned(t *testing.T) {
 		t.Errorf("unless it is ready, missed is %t and abandoned is %t", w.isMissed(noon), w.isAbandoned(noon))
 	}
 }
-
-func TestNameSidecars(t *testing.T) {
-	none, both, other := Workload{}, deployment("a", "x", "", func(w *Workload) { w.Sidecars = map[string]int{"v1": 2, "v2": 3} }), deployment("a", "y", "v2")
-	got := NameSidecars([]Workload{none, both, other}, "v1", "v2")
-	if got[0].Sidecars != nil || len(got[1].Sidecars) != 1 || got[1].Sidecars["v2"] != 5 || got[2].Sidecars["v2"] != 2 {
-		t.Errorf("the sidecars are %v, %v and %v", got[0].Sidecars, got[1].Sidecars, got[2].Sidecars)
-	}
-	if both.Sidecars["v1"] != 2 {
-		t.Errorf("the given workload has %v", both.Sidecars)
-	}
-}

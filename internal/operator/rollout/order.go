@@ -32,27 +32,9 @@ func UnknownOrder(reason error) *Order {
 	return &Order{unknown: "it is not known which workloads call each other, so they restart in any order: " + reason.Error()}
 }
 
-const (
-	callersFirst = "waits for its callers %s: their sidecars of the Open Service Mesh lose requests while it restarts"
-	calleesFirst = "waits for what it calls, %s: its next sidecar, of the Open Service Mesh, loses requests while that restarts"
-)
-
-// CallersFirst lets each of the workloads restart after those that may call it. Workloads that call each other in a cycle have no order.
-func CallersFirst(workloads []Workload, calls []Call) *Order {
-	return newOrder(workloads, calls, callersFirst)
-}
-
-// CalleesFirst lets each of the workloads restart after those that it may call.
-func CalleesFirst(workloads []Workload, calls []Call) *Order {
-	reversed := make([]Call, 0, len(calls))
-	for _, call := range calls {
-		reversed = append(reversed, Call{call.Destination, call.Source})
-	}
-	return newOrder(workloads, reversed, calleesFirst)
-}
-
-// newOrder lets workloads of the source of a call restart before those of the destination.
-func newOrder(workloads []Workload, calls []Call, reason string) *Order {
+// NewOrder lets workloads of the source of a call restart before those of the destination. Workloads that call each other in a cycle have no order. reason
+// formats the names of the workloads that another one waits for.
+func NewOrder(workloads []Workload, calls []Call, reason string) *Order {
 	o := &Order{reason: reason, accounts: map[Ref][]account{}, members: map[account][]Ref{}, before: map[account][]account{}}
 	next := map[account][]account{}
 	for _, w := range workloads {

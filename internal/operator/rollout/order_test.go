@@ -36,6 +36,13 @@ func calls(texts ...string) (list []Call) {
 	return list
 }
 
+const reason = "waits for its callers %s: their sidecars lose requests while it restarts"
+
+// callersFirst lets each of the workloads restart after those that may call it.
+func callersFirst(workloads []Workload, calls []Call) *Order {
+	return NewOrder(workloads, calls, reason)
+}
+
 // TestOrder has workloads "<account>" of one namespace each, and what each of them waits for while all are pending.
 func TestOrder(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -62,6 +69,10 @@ func TestOrder(t *testing.T) {
 func checkOrder(t *testing.T, calls []Call, want map[string][]string) {
 	t.Helper()
 	var workloads []Workload
+	var reversed []Call
+	for _, c := range calls {
+		reversed = append(reversed, Call{Source: c.Destination, Destination: c.Source})
+	}
 	pending := map[Ref]bool{}
 	for _, name := range []string{"v", "w", "x", "y", "z"} {
 		w := deployment("a", name, "old", as(name))
@@ -73,10 +84,10 @@ func checkOrder(t *testing.T, calls []Call, want map[string][]string) {
 		for _, name := range want[w.Ref.Name] {
 			first = append(first, "a/"+name)
 		}
-		if got := CallersFirst(workloads, calls).awaited(w.Ref, pending); !slices.Equal(got, first) {
+		if got := callersFirst(workloads, calls).awaited(w.Ref, pending); !slices.Equal(got, first) {
 			t.Errorf("%s waits for %v, want %v", w.Ref.Name, got, first)
 		}
-		later := CalleesFirst(workloads, calls)
+		later := NewOrder(workloads, reversed, reason)
 		for _, other := range workloads {
 			reversed := slices.Contains(later.awaited(other.Ref, pending), "a/"+w.Ref.Name)
 			if slices.Contains(want[w.Ref.Name], other.Ref.Name) != reversed {
@@ -89,7 +100,7 @@ func checkOrder(t *testing.T, calls []Call, want map[string][]string) {
 // A workload whose account has just changed has two, and its other accounts must not make it wait for itself.
 func TestOrder_SeveralAccounts(t *testing.T) {
 	both, other := deployment("a", "both", "old", as("x", "y")), deployment("b", "other", "old", as("x"))
-	order := CallersFirst([]Workload{both, other}, calls("x>y"))
+	order := callersFirst([]Workload{both, other}, calls("x>y"))
 	for _, w := range []Workload{both, other} {
 		if awaited := order.awaited(w.Ref, map[Ref]bool{both.Ref: true, other.Ref: true}); len(awaited) > 0 {
 			t.Errorf("%s waits for %v", w.Ref, awaited)
@@ -104,7 +115,7 @@ func TestOrder_NamesOfTheAwaited(t *testing.T) {
 		callers = append(callers, deployment(namespace, "x", "old", as("x")))
 	}
 	called := deployment("a", "z", "old", as("z"))
-	order := CallersFirst(append(callers, called), calls("v>z", "w>z", "x>z"))
+	order := callersFirst(append(callers, called), calls("v>z", "w>z", "x>z"))
 	pending := map[Ref]bool{}
 	for i, want := range map[int][]string{1: {"a/two"}, 3: {"a/two", "b/x"}, 6: {"a/two", "b/x", "c/x", "d/x"}} {
 		clear(pending)
@@ -131,7 +142,7 @@ func TestNextWave_Order(t *testing.T) {
 	web, api := as("web"), as("api")
 	ordered := func(workloads ...Workload) ([]Workload, Limits) {
 		limits := one
-		limits.Timeout, limits.Order = time.Minute, CallersFirst(workloads, calls("web>api"))
+		limits.Timeout, limits.Order = time.Minute, callersFirst(workloads, calls("web>api"))
 		return workloads, limits
 	}
 	cases := map[string]waveCase{}
@@ -169,7 +180,7 @@ func TestNextWave_Order(t *testing.T) {
 func TestNextWave_OrderOfDeniedWorkloads(t *testing.T) {
 	workloads := []Workload{deployment("a", "web", "old", as("web")), deployment("b", "api", "old", as("api"))}
 	denied := "api"
-	limits := Limits{MaxUnavailable: intstr.FromInt32(1), Order: CallersFirst(workloads, calls("web>api"))}
+	limits := Limits{MaxUnavailable: intstr.FromInt32(1), Order: callersFirst(workloads, calls("web>api"))}
 	limits.Denied = func(ref Ref, _ string) (string, bool) {
 		if ref.Name == denied {
 			return "a policy", true
@@ -232,7 +243,7 @@ func TestNextWave_OrderNeverDeadlocks(t *testing.T) {
 		}
 		ordered := *free
 		ordered.workloads = slices.Clone(free.workloads)
-		ordered.limits.Order = CallersFirst(free.workloads, graph)
+		ordered.limits.Order = callersFirst(free.workloads, graph)
 		freeWave, orderedWave := free.run(t), ordered.run(t)
 		if len(free.stuck) == 0 && (freeWave.Done() != orderedWave.Done() || !slices.Equal(free.outdated(), ordered.outdated())) {
 			t.Fatalf("with the order %v is left, and without it %v: %+v", ordered.outdated(), free.outdated(), orderedWave)

@@ -2,7 +2,6 @@ package rollout
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"time"
 
@@ -211,19 +210,6 @@ type Workload struct {
 	Progressed time.Time
 	// Blocked names a PodDisruptionBudget that allows no disruption of its pods now; empty for none.
 	Blocked string
-}
-
-// NameSidecars returns workloads whose sidecars of one revision count under another name.
-func NameSidecars(workloads []Workload, revision, name string) []Workload {
-	renamed := slices.Clone(workloads)
-	for i := range renamed {
-		if n := renamed[i].Sidecars[revision]; n > 0 {
-			renamed[i].Sidecars = maps.Clone(renamed[i].Sidecars)
-			delete(renamed[i].Sidecars, revision)
-			renamed[i].Sidecars[name] += n
-		}
-	}
-	return renamed
 }
 
 // Restart is a restart by the operator.

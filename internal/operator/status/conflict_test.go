@@ -149,8 +149,8 @@ func TestConditionsWaitForTheSummary(t *testing.T) {
 		"owner without a field":  {Trust, false, ""},
 		"owner of the summary":   {Mesh, false, `{"conditions":[Ready]}`},
 		"later owner, summary":   {Trust, true, `{"conditions":[TrustDistributed]}`},
-		"adoption, no summary":   {Adoption, false, `{"adoption":{"earlierSidecars":0,"from":"osm-system","sidecars":0}}`},
-		"adoption, with summary": {Adoption, true, `{"adoption":{"earlierSidecars":0,"from":"osm-system","sidecars":0},"conditions":[Adopting]}`},
+		"adoption, no summary":   {Takeover, false, `{"adoption":{"earlierSidecars":0,"from":"osm-system","sidecars":0}}`},
+		"adoption, with summary": {Takeover, true, `{"adoption":{"earlierSidecars":0,"from":"osm-system","sidecars":0},"conditions":[Adopting]}`},
 	} {
 		sent := ""
 		w := NewWriter(interceptor.NewClient(fake.NewFakeClient(), interceptor.Funcs{

@@ -11,7 +11,7 @@ import (
 // Two owners of a field would overwrite each other, and a field without one is never written.
 func TestEachFieldOfTheStatusHasOneOwner(t *testing.T) {
 	owners := map[string][]string{}
-	for _, owner := range []Owner{Mesh, Certificates, Trust, Rollout, Teardown, Adoption, Plan, Components} {
+	for _, owner := range []Owner{Mesh, Certificates, Trust, Rollout, Teardown, Takeover, Plan, Components} {
 		for _, field := range owner.Fields {
 			owners[field] = append(owners[field], owner.Manager)
 		}

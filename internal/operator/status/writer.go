@@ -233,8 +233,8 @@ var (
 		},
 	}
 	Teardown = Owner{Manager: "osm-operator-teardown", Fields: []string{"removal"}, Conditions: []string{v1alpha1.ConditionRemoved}}
-	// Adoption precedes the first summary, because an installation waits for it.
-	Adoption = Owner{Manager: names.AdoptionManager, Fields: []string{"adoption"}, Conditions: []string{v1alpha1.ConditionAdopting}, Early: true}
+	// Takeover precedes the first summary, because an installation waits for it.
+	Takeover = Owner{Manager: names.TakeoverManager, Fields: []string{"adoption"}, Conditions: []string{v1alpha1.ConditionAdopting}, Early: true}
 	Plan     = Owner{Manager: "osm-operator-plan", Fields: []string{"plan"}, Conditions: []string{v1alpha1.ConditionPlanned}}
 	// Components precedes the first summary, because its inventory precedes the objects.
 	Components = Owner{Manager: "osm-operator-components", Fields: []string{"components"}, Conditions: []string{v1alpha1.ConditionComponentsReady}, Early: true}

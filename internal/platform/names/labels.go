@@ -55,10 +55,10 @@ const (
 	// SlotsLevelAnnotation on a pod with two slots is the level of what their images do not carry: the bootstrap, the redirection and the launcher.
 	// Only the images of a pod with the level of a version can be those of that version.
 	SlotsLevelAnnotation = "operator.openservicemesh.io/slots-level"
-	// AdoptionManager is the field manager of what the takeover from an Open Service Mesh writes.
-	AdoptionManager = "osm-operator-adoption"
-	// AdoptsAnnotation on a MeshConfig is the namespace of the Open Service Mesh that the mesh takes over. The injector then leaves the sidecars of that alone.
-	AdoptsAnnotation = "operator.openservicemesh.io/adopts"
+	// TakeoverManager is the field manager of what the takeover from an Open Service Mesh writes.
+	TakeoverManager = "osm-operator-adoption"
+	// TakesOverAnnotation on a MeshConfig is the namespace of the Open Service Mesh that the mesh takes over. The injector then leaves the sidecars of that alone.
+	TakesOverAnnotation = "operator.openservicemesh.io/adopts"
 	// OldKubeletsAnnotation on a MeshConfig names nodes whose kubelets do not restart a sidecar with another image. The injector then gives pods one
 	// slot, because nobody knows yet on which node they will run. Only the operator writes it.
 	OldKubeletsAnnotation = "operator.openservicemesh.io/old-kubelets"

@@ -175,7 +175,7 @@ func (o *Objects) HasOldKubelets(ctx context.Context) (bool, error) {
 
 // TakesOver reports whether the mesh takes over a running Open Service Mesh.
 func (o *Objects) TakesOver(ctx context.Context) (bool, error) {
-	return o.isAnnotated(ctx, names.AdoptsAnnotation)
+	return o.isAnnotated(ctx, names.TakesOverAnnotation)
 }
 
 // isAnnotated reports whether the MeshConfig has an annotation of the operator.
