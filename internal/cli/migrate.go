@@ -1,12 +1,11 @@
 package cli
 
 import (
+	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,8 +14,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/checks"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/cli/takeover"
-	osm "github.com/openservicemesh/osm-operator/internal/operator/takeover"
-	"github.com/openservicemesh/osm-operator/internal/platform/names"
+	"github.com/openservicemesh/osm-operator/internal/cli/takeover/steps"
 )
 
 // migration are the flags that name the two sides of a takeover.
@@ -75,7 +73,7 @@ func (a *app) migratePlan(ctx context.Context, m migration, form *output.Flag) e
 
 // survey surveys the cluster for a takeover.
 func (a *app) survey(ctx context.Context, c client.Client, m migration) (*takeover.Report, error) {
-	source, err := findSource(ctx, c, m.from)
+	source, err := steps.FindSource(ctx, c, m.from)
 	if err != nil {
 		return nil, err
 	}
@@ -87,27 +85,124 @@ func (a *app) survey(ctx context.Context, c client.Client, m migration) (*takeov
 	return takeover.Survey(ctx, subject, source.Namespace, into)
 }
 
-// findSource returns the Open Service Mesh in a namespace, or the only one.
-func findSource(ctx context.Context, c client.Client, from string) (osm.Installation, error) {
-	all, err := osm.List(ctx, c)
+func (a *app) migrateRunCommand() *cobra.Command {
+	var m migration
+	var o steps.Options
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Take over from a running Open Service Mesh, step by step",
+		Long: `Create the Mesh of a takeover, and set its step (spec.adoption.step) to the next one as soon as the current one is in effect. The
+command asks before each step. It can be interrupted and repeated: it goes on where the Mesh is.
+
+Before the last step it waits until you have removed the Open Service Mesh with the printed command. The operator never does. Then it
+completes the takeover and removes spec.adoption from the Mesh.
+
+With --bridge, the Mesh also serves the sidecars of the Open Service Mesh, from before the restarts until the Open Service Mesh is removed
+or the time is over: those of bare pods, of Jobs, and of callers that have not restarted yet. They then know at once when a pod that
+they call restarts. The command leads the Service osm-controller to the Mesh and restarts the Deployment osm-controller of the Open
+Service Mesh.`,
+		Example: `  osm migrate run
+  osm migrate run --bridge 72h
+  osm migrate run --to injecting
+  osm migrate run --yes --timeout 2h`,
+		RunE: a.run(func(ctx context.Context, _ []string) error { return a.migrateRun(ctx, m, o) }),
+	}
+	addMigration(cmd, &m)
+	cmd.Flags().StringVar(&o.To, "to", "complete", "last step: prepared, injecting, restarting or complete")
+	cmd.Flags().BoolVarP(&o.Yes, "yes", "y", false, "do not ask before each step")
+	cmd.Flags().DurationVar(&o.Timeout, "timeout", migrateTimeout, "time to wait for each step")
+	cmd.Flags().DurationVar(&o.Bridge, "bridge", 0, "time in which the Mesh also serves the sidecars of the Open Service Mesh, such as 72h (default: it does not)")
+	return cmd
+}
+
+func (a *app) migrateRun(ctx context.Context, m migration, o steps.Options) error {
+	if err := o.Check(); err != nil {
+		return err
+	}
+	s, err := a.migrateSession(m)
 	if err != nil {
-		return osm.Installation{}, err
+		return err
 	}
-	all = slices.DeleteFunc(all, func(i osm.Installation) bool { return i.Name != names.Controller })
-	var found []string
-	for _, i := range all {
-		if i.Namespace == from || from == "" && len(all) == 1 {
-			return i, nil
-		}
-		found = append(found, i.Namespace)
+	return s.Forward(ctx, o)
+}
+
+func (a *app) migrateRollbackCommand() *cobra.Command {
+	var from string
+	var o steps.Options
+	cmd := &cobra.Command{
+		Use:   "rollback",
+		Short: "Go back to the Open Service Mesh while it runs",
+		Long: `Set the step of a takeover back to Prepared: the webhooks of the Open Service Mesh are restored as they were, and the workloads with
+sidecars of the Mesh restart in waves and get those of the Open Service Mesh again. The command waits until no sidecar of the Mesh is
+left. Then it closes the bridge, and the Open Service Mesh serves its sidecars; it does so first if the Mesh is not ready. The Mesh
+remains next to the Open Service Mesh and serves nobody. To remove it, run kubectl delete mesh NAME.
+
+The command can be interrupted and repeated. After the Open Service Mesh is removed there is nothing to go back to.`,
+		Example: `  osm migrate rollback
+  osm migrate rollback --yes && kubectl delete mesh osm`,
+		RunE: a.run(func(ctx context.Context, _ []string) error { return a.migrateRollback(ctx, from, o) }),
 	}
-	switch {
-	case len(all) == 0:
-		return osm.Installation{}, errors.New("no Open Service Mesh runs in this cluster: to use what a removed one has left, see docs/migration.md")
-	case from == "":
-		return osm.Installation{}, fmt.Errorf("several Open Service Meshes run in this cluster: name the namespace of one with --from (%s)", strings.Join(found, ", "))
+	cmd.Flags().StringVar(&from, "from", "", "namespace of the running Open Service Mesh (default: that of the only takeover)")
+	cmd.Flags().BoolVarP(&o.Yes, "yes", "y", false, "do not ask")
+	cmd.Flags().DurationVar(&o.Timeout, "timeout", migrateTimeout, "time to wait until no sidecar of the Mesh is left")
+	return cmd
+}
+
+func (a *app) migrateRollback(ctx context.Context, from string, o steps.Options) error {
+	s, err := a.migrateSession(migration{from: from})
+	if err != nil {
+		return err
 	}
-	return osm.Installation{}, fmt.Errorf("no Open Service Mesh runs in namespace %s: name another with --from (%s)", from, strings.Join(found, ", "))
+	return s.Back(ctx, o)
+}
+
+// migrateSession returns what takes over for the user of the command.
+func (a *app) migrateSession(m migration) (*steps.Session, error) {
+	c, err := a.kube.Client()
+	if err != nil {
+		return nil, err
+	}
+	return &steps.Session{
+		Terminal: migrateTerminal{a, bufio.NewReader(a.In)}, Client: client.WithFieldOwner(c, string(fieldOwner)), From: m.from, Now: a.now, PollInterval: pollInterval,
+		Survey:   func(ctx context.Context) (*takeover.Report, error) { return a.survey(ctx, c, m) },
+		Unserved: func(ctx context.Context, mesh string) (int, error) { return a.unservedOSMSidecars(ctx, c, mesh) },
+	}, nil
+}
+
+// migrateTerminal is the terminal of a command.
+type migrateTerminal struct {
+	*app
+	answers *bufio.Reader
+}
+
+func (t migrateTerminal) Confirm(skip bool, question string) (bool, error) {
+	return t.confirm(t.answers, skip, "--yes", question)
+}
+func (t migrateTerminal) Line(format string, args ...any)   { t.line(format, args...) }
+func (t migrateTerminal) Note(format string, args ...any)   { t.note(format, args...) }
+func (t migrateTerminal) Report(format string, args ...any) { t.progress().report(format, args...) }
+func (t migrateTerminal) Elapsed() string                   { return t.progress().elapsed() }
+func (t migrateTerminal) Sentence(err error) error          { return t.kube.Sentence(err) }
+func (t migrateTerminal) Notes() io.Writer                  { return t.Err }
+
+// unservedOSMSidecars returns the number of sidecars of the Open Service Mesh that a mesh does not serve.
+func (a *app) unservedOSMSidecars(ctx context.Context, c client.Client, name string) (int, error) {
+	reading, end := context.WithCancel(ctx)
+	defer end()
+	m, err := a.oneMesh(reading, c, name)
+	if err != nil {
+		return 0, err
+	}
+	answers, err := a.reports(reading, c, m).Proxies(reading)
+	if err != nil {
+		return 0, err
+	}
+	found, problems := connectedSidecars(answers, "")
+	if len(problems) > 0 {
+		return 0, errors.New(problems[0])
+	}
+	disconnected, err := disconnectedSidecars(reading, c, m, "", found)
+	return len(slices.DeleteFunc(disconnected, func(s connected) bool { return !s.OSM })), err
 }
 
 // migrateTimeout is how long a command waits for one step. Restarts of many workloads take long; the command can be repeated.

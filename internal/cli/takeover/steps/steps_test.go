@@ -1,8 +1,11 @@
-package cli
+package steps
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
+	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -18,7 +21,6 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
-	"github.com/openservicemesh/osm-operator/internal/operator/takeover"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -82,8 +84,33 @@ func recordPatches(to *[]string) func(context.Context, client.WithWatch, client.
 	}
 }
 
-func migrateApp(out, err *strings.Builder, answers string) *app {
-	return &app{Streams: Streams{In: strings.NewReader(answers), Out: out, Err: err}, now: time.Now}
+// terminal is a user who gives answers, and what they see.
+type terminal struct {
+	answers    *bufio.Reader
+	out, notes *strings.Builder
+}
+
+func (t terminal) Confirm(skip bool, question string) (bool, error) {
+	if skip {
+		return true, nil
+	}
+	fmt.Fprintln(t.notes, question)
+	answer, err := t.answers.ReadString('\n')
+	return answer == "y\n", err
+}
+func (t terminal) Line(format string, args ...any) { fmt.Fprintf(t.out, format+"\n", args...) }
+func (t terminal) Note(format string, args ...any) { fmt.Fprintf(t.notes, format+"\n", args...) }
+func (t terminal) Report(string, ...any)           {}
+func (t terminal) Elapsed() string                 { return "1s" }
+func (t terminal) Notes() io.Writer                { return t.notes }
+func (t terminal) Sentence(err error) error        { return err }
+
+// pollInterval is how often sessions of tests read objects.
+const pollInterval = 500 * time.Millisecond
+
+// session returns a session with a user who gives answers.
+func session(c client.Client, out, notes *strings.Builder, answers string) *Session {
+	return &Session{Terminal: terminal{bufio.NewReader(strings.NewReader(answers)), out, notes}, Client: c, Now: time.Now, PollInterval: pollInterval}
 }
 
 // The steps are declared one after another, until the user stops or the last one is reached.
@@ -112,11 +139,11 @@ func TestTakeoverGoesStepByStep(t *testing.T) {
 			}
 			var declared []string
 			var out, notes strings.Builder
-			last, err := parseStep(test.to)
-			if err != nil {
+			options := Options{To: test.to, Timeout: 2 * time.Second}
+			if err := options.Check(); err != nil {
 				t.Fatal(err)
 			}
-			err = migrateApp(&out, &notes, test.answers).takeOver(t.Context(), takeoverClient(t, &declared, objects...), migrateRunOptions{timeout: 2 * time.Second}, last)
+			err := session(takeoverClient(t, &declared, objects...), &out, &notes, test.answers).Forward(t.Context(), options)
 			if test.err == "" && err != nil || test.err != "" && (err == nil || !strings.Contains(err.Error(), test.err)) {
 				t.Fatalf("error %v, want %q", err, test.err)
 			}
@@ -142,7 +169,7 @@ func TestInterruptedTakeoverIsNotLate(t *testing.T) {
 	var out, notes strings.Builder
 	c := takeoverClient(t, &declared, adopting(v1alpha1.AdoptionRestarting), earlierController())
 	time.AfterFunc(100*time.Millisecond, interrupt)
-	err := migrateApp(&out, &notes, "").takeOver(ctx, c, migrateRunOptions{timeout: time.Minute}, len(takeover.Steps()))
+	err := session(c, &out, &notes, "").Forward(ctx, Options{To: "complete", Timeout: time.Minute})
 	if err == nil || !strings.Contains(err.Error(), " yet: ") {
 		t.Errorf("error %v", err)
 	}
@@ -152,7 +179,7 @@ func TestTakeoverIsTakenBack(t *testing.T) {
 	var declared []string
 	var out, notes strings.Builder
 	c := takeoverClient(t, &declared, adopting(v1alpha1.AdoptionRestarting), earlierController())
-	if err := migrateApp(&out, &notes, "y\n").takeBack(t.Context(), c, migrateRollbackOptions{timeout: 5 * time.Second}); err != nil {
+	if err := session(c, &out, &notes, "y\n").Back(t.Context(), Options{Timeout: 5 * time.Second}); err != nil {
 		t.Fatal(err)
 	}
 	if len(declared) != 1 || !strings.Contains(declared[0], `"step":"Prepared"`) || !strings.Contains(out.String(), "kubectl delete mesh osm") {
@@ -162,7 +189,7 @@ func TestTakeoverIsTakenBack(t *testing.T) {
 		"there is nothing to take back":                            nil,
 		"the Open Service Mesh in namespace osm-system is removed": {adopting(v1alpha1.AdoptionRestarting)},
 	} {
-		err := migrateApp(&out, &notes, "y\n").takeBack(t.Context(), takeoverClient(t, &declared, objects...), migrateRollbackOptions{timeout: time.Second})
+		err := session(takeoverClient(t, &declared, objects...), &out, &notes, "y\n").Back(t.Context(), Options{Timeout: time.Second})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q", err, want)
 		}
@@ -214,7 +241,7 @@ func TestSourceOfATakeoverIsFound(t *testing.T) {
 		"another namespace": {objects: []client.Object{earlierController()}, from: "shop", err: "no Open Service Mesh runs in namespace shop"},
 	} {
 		var declared []string
-		found, err := findSource(t.Context(), takeoverClient(t, &declared, test.objects...), test.from)
+		found, err := FindSource(t.Context(), takeoverClient(t, &declared, test.objects...), test.from)
 		if found.Namespace != test.want || test.err != "" && (err == nil || !strings.Contains(err.Error(), test.err)) {
 			t.Errorf("%s: found %q and error %v, want %q and %q", name, found.Namespace, err, test.want, test.err)
 		}

@@ -1,11 +1,8 @@
-package cli
+package steps
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -21,16 +18,15 @@ import (
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/cli/checks"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
-	"github.com/openservicemesh/osm-operator/internal/cli/takeover"
-	osm "github.com/openservicemesh/osm-operator/internal/operator/takeover"
+	survey "github.com/openservicemesh/osm-operator/internal/cli/takeover"
+	"github.com/openservicemesh/osm-operator/internal/operator/takeover"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // bridgeOpener lets a Mesh serve the sidecars of the Open Service Mesh while workloads restart.
 type bridgeOpener struct {
-	app    *app
-	client client.Client
-	mesh   *v1alpha1.Mesh
+	*Session
+	mesh *v1alpha1.Mesh
 	// duration is how long the bridge is open.
 	duration time.Duration
 	// unserved returns the number of sidecars of the Open Service Mesh that the Mesh does not serve.
@@ -48,57 +44,56 @@ func checkBridge(duration time.Duration) error {
 
 // openBridge opens the bridge before workloads restart, if the user wants it. It is repeated as long as the restarts are not declared, because it may have
 // been interrupted. It returns false if the user refuses.
-func (a *app) openBridge(ctx context.Context, c client.Client, m *v1alpha1.Mesh, o migrateRunOptions, answers *bufio.Reader) (bool, error) {
+func (s *Session) openBridge(ctx context.Context, m *v1alpha1.Mesh, o Options) (bool, error) {
 	spec := declaredTakeover(m)
 	declared, _ := parseStep(string(spec.Declared))
 	restarting, _ := parseStep(string(v1alpha1.AdoptionRestarting))
 	if declared > restarting || declared == restarting && spec.ServeSidecars {
 		return true, nil
 	}
-	if o.bridge == 0 {
+	if o.Bridge == 0 {
 		if declared < restarting && !spec.ServeSidecars {
-			a.recommendBridge(ctx, c, m.Name, spec.From)
+			s.recommendBridge(ctx, m.Name, spec.From)
 		}
 		return true, nil
 	}
 	question := fmt.Sprintf("Let Mesh %s serve the sidecars of the Open Service Mesh for %s, and restart the Deployment %s in namespace %s, so that they connect to it?",
-		m.Name, o.bridge, names.Controller, spec.From)
-	yes, err := a.confirm(answers, o.yes, "--yes", question)
+		m.Name, o.Bridge, names.Controller, spec.From)
+	yes, err := s.Confirm(o.Yes, question)
 	if err != nil || !yes {
 		return false, err
 	}
 	opener := bridgeOpener{
-		app: a, client: c, mesh: m, duration: o.bridge,
-		unserved: func(ctx context.Context) (int, error) { return a.unservedOSMSidecars(ctx, c, m.Name) },
+		Session: s, mesh: m, duration: o.Bridge, unserved: func(ctx context.Context) (int, error) { return s.Unserved(ctx, m.Name) },
 	}
-	limited, cancel := context.WithTimeout(ctx, o.timeout)
+	limited, cancel := context.WithTimeout(ctx, o.Timeout)
 	defer cancel()
 	if err := opener.open(limited); err != nil {
-		return false, fmt.Errorf("the sidecars of the Open Service Mesh are not served by Mesh %s: %w. Repeat the command to wait on, leave out --bridge to go on, or go back with `osm migrate rollback`", m.Name, a.kube.Sentence(err))
+		return false, fmt.Errorf("the sidecars of the Open Service Mesh are not served by Mesh %s: %w. Repeat the command to wait on, leave out --bridge to go on, or go back with `osm migrate rollback`", m.Name, s.Sentence(err))
 	}
-	a.line("Mesh %s serves the sidecars of the Open Service Mesh (%s)", m.Name, a.progress().elapsed())
+	s.Line("Mesh %s serves the sidecars of the Open Service Mesh (%s)", m.Name, s.Elapsed())
 	return true, nil
 }
 
 // recommendBridge tells the user why the restarts should have the flag --bridge. The plan has these reasons too, but a command that resumes a takeover does
 // not print it.
-func (a *app) recommendBridge(ctx context.Context, c client.Client, mesh, from string) {
-	reasons, err := takeover.BridgeReasons(ctx, checks.Subject{Client: c, Mesh: mesh}, from)
+func (s *Session) recommendBridge(ctx context.Context, mesh, from string) {
+	reasons, err := survey.BridgeReasons(ctx, checks.Subject{Client: s.Client, Mesh: mesh}, from)
 	switch {
 	case err != nil:
-		a.note("Cannot read whether the restarts need --bridge: %s", a.kube.Sentence(err))
+		s.Note("Cannot read whether the restarts need --bridge: %s", s.Sentence(err))
 	case len(reasons) > 0:
-		a.note("Sidecars of the Open Service Mesh may lose requests while workloads restart: %s. With `osm migrate run --bridge 72h`, the Mesh serves them meanwhile", strings.Join(reasons, "; "))
+		s.Note("Sidecars of the Open Service Mesh may lose requests while workloads restart: %s. With `osm migrate run --bridge 72h`, the Mesh serves them meanwhile", strings.Join(reasons, "; "))
 	}
 }
 
 // open declares the bridge and the redirection, restarts the controller of the Open Service Mesh, and waits until its sidecars are connected to the Mesh.
 func (o bridgeOpener) open(ctx context.Context) error {
 	fields := map[string]any{"service": v1alpha1.AdoptionServiceRedirect, "bridge": map[string]any{"duration": v1alpha1.NewDuration(o.duration)}}
-	if err := patchAdoption(ctx, o.client, o.mesh, fields); err != nil {
+	if err := o.declare(ctx, o.mesh, fields); err != nil {
 		return err
 	}
-	last, err := o.app.awaitAdoption(ctx, o.client, o.mesh, func() (bool, string) { return bridgeState(o.mesh) })
+	last, err := o.await(ctx, o.mesh, func() (bool, string) { return bridgeState(o.mesh) })
 	if err == nil {
 		err = o.restartController(ctx)
 	}
@@ -122,7 +117,7 @@ func bridgeState(m *v1alpha1.Mesh) (done bool, text string) {
 			return false, c.Reason + ": " + c.Message
 		}
 	}
-	return osm.IsRedirected(m), fmt.Sprintf("the Service %s of the Open Service Mesh does not lead to the Mesh yet", names.Controller)
+	return takeover.IsRedirected(m), fmt.Sprintf("the Service %s of the Open Service Mesh does not lead to the Mesh yet", names.Controller)
 }
 
 // restartController restarts the controller of the Open Service Mesh as kubectl does, and waits until its pods are replaced. One that is removed has
@@ -132,19 +127,19 @@ func (o bridgeOpener) restartController(ctx context.Context) error {
 	controller := &appsv1.Deployment{}
 	controller.Namespace, controller.Name = key.Namespace, key.Name
 	patch, err := json.Marshal(map[string]any{"spec": map[string]any{"template": map[string]any{"metadata": map[string]any{
-		"annotations": map[string]string{"kubectl.kubernetes.io/restartedAt": o.app.now().UTC().Format(time.RFC3339)},
+		"annotations": map[string]string{"kubectl.kubernetes.io/restartedAt": o.Now().UTC().Format(time.RFC3339)},
 	}}}})
 	if err != nil {
 		return err
 	}
-	if err := o.client.Patch(ctx, controller, client.RawPatch(types.StrategicMergePatchType, patch), fieldOwner); err != nil {
+	if err := o.Client.Patch(ctx, controller, client.RawPatch(types.StrategicMergePatchType, patch)); err != nil {
 		return client.IgnoreNotFound(err)
 	}
-	return wait.PollUntilContextCancel(ctx, pollInterval, true, func(ctx context.Context) (bool, error) {
-		if err := o.client.Get(ctx, key, controller); err != nil {
+	return wait.PollUntilContextCancel(ctx, o.PollInterval, true, func(ctx context.Context) (bool, error) {
+		if err := o.Client.Get(ctx, key, controller); err != nil {
 			return apierrors.IsNotFound(err), client.IgnoreNotFound(err)
 		}
-		o.app.progress().report("waiting until the pods of Deployment %s are replaced", key)
+		o.Report("waiting until the pods of Deployment %s are replaced", key)
 		return isReplaced(controller), nil
 	})
 }
@@ -157,34 +152,14 @@ func isReplaced(d *appsv1.Deployment) bool {
 
 // awaitSidecars waits until the Mesh serves all sidecars of the Open Service Mesh. It returns what it waits for.
 func (o bridgeOpener) awaitSidecars(ctx context.Context) (last string, err error) {
-	err = wait.PollUntilContextCancel(ctx, pollInterval, true, func(ctx context.Context) (bool, error) {
+	err = wait.PollUntilContextCancel(ctx, o.PollInterval, true, func(ctx context.Context) (bool, error) {
 		left, err := o.unserved(ctx)
 		last = fmt.Sprintf("%s of the Open Service Mesh not connected to the Mesh: see `osm proxy status`", output.Count(left, "sidecar"))
 		if err != nil {
 			last = "cannot read which sidecars are connected: " + err.Error()
 		}
-		o.app.progress().report("%s", last)
+		o.Report("%s", last)
 		return err == nil && left == 0, nil
 	})
 	return last, err
-}
-
-// unservedOSMSidecars returns the number of sidecars of the Open Service Mesh that a mesh does not serve.
-func (a *app) unservedOSMSidecars(ctx context.Context, c client.Client, name string) (int, error) {
-	reading, end := context.WithCancel(ctx)
-	defer end()
-	m, err := a.oneMesh(reading, c, name)
-	if err != nil {
-		return 0, err
-	}
-	answers, err := a.reports(reading, c, m).Proxies(reading)
-	if err != nil {
-		return 0, err
-	}
-	found, problems := connectedSidecars(answers, "")
-	if len(problems) > 0 {
-		return 0, errors.New(problems[0])
-	}
-	disconnected, err := disconnectedSidecars(reading, c, m, "", found)
-	return len(slices.DeleteFunc(disconnected, func(s connected) bool { return !s.OSM })), err
 }

@@ -1,7 +1,6 @@
-package cli
+package steps
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"strings"
@@ -81,9 +80,9 @@ func TestBridgeOpens(t *testing.T) {
 			var patches []string
 			var out, notes strings.Builder
 			c := bridgingClient(t, test.bridge, &patches, append(objects, mesh)...)
-			a := migrateApp(&out, &notes, "")
-			a.now = func() time.Time { return time.Date(2027, 5, 4, 12, 0, 0, 0, time.UTC) }
-			opener := bridgeOpener{app: a, client: c, mesh: mesh, duration: 72 * time.Hour, unserved: func(context.Context) (int, error) {
+			s := session(c, &out, &notes, "")
+			s.Now = func() time.Time { return time.Date(2027, 5, 4, 12, 0, 0, 0, time.UTC) }
+			opener := bridgeOpener{Session: s, mesh: mesh, duration: 72 * time.Hour, unserved: func(context.Context) (int, error) {
 				next := test.unserved[0]
 				if len(test.unserved) > 1 {
 					test.unserved = test.unserved[1:]
@@ -132,7 +131,7 @@ func TestBridgeIsOpenedOnce(t *testing.T) {
 		var out, notes strings.Builder
 		c := bridgingClient(t, metav1.ConditionTrue, &patches, mesh)
 		answers := "n\n"
-		proceed, err := migrateApp(&out, &notes, answers).openBridge(t.Context(), c, mesh, migrateRunOptions{bridge: time.Hour, timeout: time.Second}, bufio.NewReader(strings.NewReader(answers)))
+		proceed, err := session(c, &out, &notes, answers).openBridge(t.Context(), mesh, Options{Bridge: time.Hour, Timeout: time.Second})
 		if err != nil || proceed == test.asks || strings.Contains(notes.String(), "restart the Deployment "+names.Controller) != test.asks || len(patches) > 0 {
 			t.Errorf("%s: proceeds %t, error %v, asked %q, wrote %q", name, proceed, err, notes.String(), patches)
 		}
@@ -163,7 +162,7 @@ func TestRestartsSayWhyTheyNeedTheBridge(t *testing.T) {
 		var patches []string
 		var out, notes strings.Builder
 		c := bridgingClient(t, metav1.ConditionTrue, &patches, append(test.objects, mesh)...)
-		proceed, err := migrateApp(&out, &notes, "").openBridge(t.Context(), c, mesh, migrateRunOptions{timeout: time.Second}, bufio.NewReader(strings.NewReader("")))
+		proceed, err := session(c, &out, &notes, "").openBridge(t.Context(), mesh, Options{Timeout: time.Second})
 		told := strings.Contains(notes.String(), "1 workload that the operator does not restart may call workloads that it restarts. With `osm migrate run --bridge 72h`, the Mesh serves them")
 		if err != nil || !proceed || told != test.told || len(patches) > 0 {
 			t.Errorf("%s: proceeds %t, error %v, told %q, wrote %q", name, proceed, err, notes.String(), patches)
