@@ -13,8 +13,8 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
-	"github.com/openservicemesh/osm-operator/internal/mesh/identity/osmproxy"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/takeover/osmproxy"
 )
 
 // Bridge lets sidecars of Open Service Mesh v1.2 connect until a time. They prove their identity by a client certificate of the authority that the

@@ -44,7 +44,7 @@ var decodePath = []*hcmv3.HttpFilter{
 		Header: pathHeader, Remove: true,
 		OnHeaderPresent: &headertometadatav3.Config_KeyValuePair{
 			MetadataNamespace: metadataNamespace, Key: decodedPath,
-			RegexValueRewrite: &matcherv3.RegexMatchAndSubstitute{Pattern: regexMatcher(authz.Slashes), Substitution: "/"},
+			RegexValueRewrite: &matcherv3.RegexMatchAndSubstitute{Pattern: message.Regex(authz.Slashes), Substitution: "/"},
 		},
 	}}}),
 	message.HTTPFilter("decoded-path", &headermutationv3.HeaderMutation{Mutations: &headermutationv3.Mutations{
@@ -97,7 +97,7 @@ func decodedMatch(m catalog.HTTPMatch, decoded bool) *routev3.RouteMatch {
 func rejectSlashes(match *routev3.RouteMatch) *routev3.Route {
 	match = proto.CloneOf(match)
 	match.Headers = append(match.GetHeaders(), hasEscape, headerMatcher(":path", &matcherv3.StringMatcher{
-		MatchPattern: &matcherv3.StringMatcher_SafeRegex{SafeRegex: regexMatcher(authz.EscapedSlash)},
+		MatchPattern: &matcherv3.StringMatcher_SafeRegex{SafeRegex: message.Regex(authz.EscapedSlash)},
 	}))
 	return &routev3.Route{Match: match, Action: directResponse(400, "the Service of this path rejects escaped slashes\n")}
 }
@@ -108,7 +108,7 @@ var hasEscape = headerMatcher(":path", contains("%"))
 // hiddenDots rejects requests with dot segments next to escaped slashes.
 func hiddenDots() *routev3.Route {
 	match := anyRequest()
-	match.PathSpecifier = &routev3.RouteMatch_SafeRegex{SafeRegex: regexMatcher(authz.DotSegmentByEscape)}
+	match.PathSpecifier = &routev3.RouteMatch_SafeRegex{SafeRegex: message.Regex(authz.DotSegmentByEscape)}
 	match.Headers = []*routev3.HeaderMatcher{hasEscape}
 	return &routev3.Route{Match: match, Action: directResponse(400, "a dot segment next to an escaped slash is ambiguous\n")}
 }

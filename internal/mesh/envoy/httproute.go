@@ -62,7 +62,7 @@ func routeMatch(m catalog.RouteMatch) *routev3.RouteMatch {
 	case m.PathType == "Exact":
 		out.PathSpecifier = &routev3.RouteMatch_Path{Path: m.Path}
 	case m.PathType == "RegularExpression":
-		out.PathSpecifier = &routev3.RouteMatch_SafeRegex{SafeRegex: regexMatcher(m.Path)}
+		out.PathSpecifier = &routev3.RouteMatch_SafeRegex{SafeRegex: message.Regex(m.Path)}
 	case prefix != "":
 		out.PathSpecifier = &routev3.RouteMatch_PathSeparatedPrefix{PathSeparatedPrefix: prefix}
 	default:
@@ -183,16 +183,12 @@ func pathRewrite(match catalog.RouteMatch, edit catalog.PathEdit) (prefix string
 	matched, value := strings.TrimRight(match.Path, "/"), strings.TrimRight(edit.Value, "/")
 	switch {
 	case !edit.Prefix:
-		return "", substitute("^.+$", edit.Value)
+		return "", message.Substitute("^.+$", edit.Value)
 	case value == "":
-		return "", substitute("^"+regexp.QuoteMeta(matched)+"/*", "/")
+		return "", message.Substitute("^"+regexp.QuoteMeta(matched)+"/*", "/")
 	case matched == "":
-		return "", substitute("^/*", value+"/")
+		return "", message.Substitute("^/*", value+"/")
 	default:
 		return value, nil
 	}
-}
-
-func substitute(regex, with string) *matcherv3.RegexMatchAndSubstitute {
-	return &matcherv3.RegexMatchAndSubstitute{Pattern: regexMatcher(regex), Substitution: strings.ReplaceAll(with, `\`, `\\`)}
 }

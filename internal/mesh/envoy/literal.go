@@ -50,13 +50,13 @@ func setPath(match *routev3.RouteMatch, expression string) {
 	text, prefix, ok := literal(expression)
 	switch {
 	case strings.ContainsAny(text, "?#"): // an expression for no path: a prefix could be compared with the query too
-		match.PathSpecifier = &routev3.RouteMatch_SafeRegex{SafeRegex: regexMatcher(expression)}
+		match.PathSpecifier = &routev3.RouteMatch_SafeRegex{SafeRegex: message.Regex(expression)}
 	case expression == "" || ok && prefix:
 		match.PathSpecifier = &routev3.RouteMatch_Prefix{Prefix: text}
 	case ok:
 		match.PathSpecifier = &routev3.RouteMatch_Path{Path: text}
 	default:
-		match.PathSpecifier = &routev3.RouteMatch_SafeRegex{SafeRegex: regexMatcher(expression)}
+		match.PathSpecifier = &routev3.RouteMatch_SafeRegex{SafeRegex: message.Regex(expression)}
 	}
 }
 
@@ -84,7 +84,7 @@ func regexValue(expression string) *matcherv3.StringMatcher {
 	case ok && text != "": // Envoy rejects an empty prefix
 		return hasPrefix(text)
 	}
-	return &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_SafeRegex{SafeRegex: regexMatcher(expression)}}
+	return &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_SafeRegex{SafeRegex: message.Regex(expression)}}
 }
 
 func hasPrefix(text string) *matcherv3.StringMatcher {
@@ -94,5 +94,3 @@ func hasPrefix(text string) *matcherv3.StringMatcher {
 func contains(text string) *matcherv3.StringMatcher {
 	return &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Contains{Contains: text}}
 }
-
-func regexMatcher(regex string) *matcherv3.RegexMatcher { return &matcherv3.RegexMatcher{Regex: regex} }

@@ -1,72 +1,34 @@
 package envoy
 
 import (
-	"slices"
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	"google.golang.org/protobuf/proto"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
-	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+	"github.com/openservicemesh/osm-operator/internal/mesh/takeover"
 )
 
-// Sidecars of Open Service Mesh v1.2 run Envoy 1.22, with a bootstrap that has no tags of statistics and no logs of ours. They get the resources of
-// other sidecars with two differences: the scope lacks what that Envoy cannot do, and messages lack the fields that it does not know. Where a policy
-// needs such a feature, requests are denied. The module hack/envoy122 compares the result with the protocol buffers of that time.
-
-// osmScope returns the scope of a sidecar of Open Service Mesh without what it cannot do.
-func osmScope(s *scope.Scope) *scope.Scope {
-	reduced := *s
-	reduced.Key.Class.OnDemand, reduced.Key.Class.IPv6, reduced.ServiceRanges = false, false, nil
-	reduced.AccessLog = nil
-	if s.Tracing != nil && s.Tracing.OTLP {
-		reduced.Tracing = nil
+// forProxy returns all resources of a type as the proxy of the scope understands them.
+func (p *parts) forProxy(resources []Resource) []Resource {
+	if !p.Key.Class.OSM {
+		return resources
 	}
-	reduced.Authorizations = nil
-	for _, a := range s.Authorizations {
-		reduced.Authorizations = append(reduced.Authorizations, osmAuthorization(a))
+	var out []Resource
+	var listeners []*listenerv3.Listener
+	for _, r := range resources {
+		r.Message = proto.Clone(r.Message) // messages share parts
+		if listener, ok := r.Message.(*listenerv3.Listener); ok {
+			listeners = append(listeners, listener)
+			continue
+		}
+		takeover.Reduce(r.Message)
+		out = append(out, r)
 	}
-	reduced.Inbound, reduced.Ingress = slices.Clone(s.Inbound), slices.Clone(s.Ingress)
-	for i := range reduced.Inbound {
-		reduced.Inbound[i].DecodeSlashes = false
+	for _, listener := range p.osmListeners(listeners) {
+		takeover.Reduce(listener)
+		out = append(out, Resource{TypeURL: ListenerType, Name: listener.GetName(), Message: listener})
 	}
-	for i := range reduced.Ingress {
-		reduced.Ingress[i].DecodeSlashes = false
-	}
-	reduced.Outbound = make([]scope.Outbound, 0, len(s.Outbound))
-	for i := range s.Outbound {
-		reduced.Outbound = append(reduced.Outbound, osmOutbound(s.Outbound[i])...)
-	}
-	return &reduced
-}
-
-// osmAuthorization leaves out the server of a policy that lists headers: that Envoy would send all of them. Without a server no request is allowed.
-func osmAuthorization(a extauthz.Server) extauthz.Server {
-	if len(a.Policy.RequestHeaders) == 0 {
-		return a
-	}
-	policy := *a.Policy
-	policy.RequestHeaders, policy.FailureModeAllow = nil, false
-	a.Policy, a.Service = &policy, nil
-	return a
-}
-
-// osmOutbound is a destination without the name of the client and without sessions: routes with sessions answer 500. A client of a headless Service whose port
-// differs from that of its pods is balanced over them, as in Open Service Mesh: that Envoy cannot change the port of the address that the client chose. At the
-// port of the pods it reaches the one that it chose.
-func osmOutbound(o scope.Outbound) []scope.Outbound {
-	o.NamesClient = false
-	routes := make([]scope.HTTPRoute, len(o.HTTPRoutes))
-	for i := range o.HTTPRoutes {
-		routes[i] = o.HTTPRoutes[i]
-		routes[i].Unsupported = routes[i].Unsupported || routes[i].Session != nil
-		routes[i].Session = nil
-	}
-	o.HTTPRoutes = routes
-	if !o.Headless() || o.PodPort == o.Port {
-		return []scope.Outbound{o}
-	}
-	balanced, chosen := o, o
-	balanced.PodPort, chosen.Port = 0, o.PodPort
-	return []scope.Outbound{balanced, chosen}
+	return out
 }
 
 // osmLoggers write what Open Service Mesh writes. That Envoy has no counters with labels, no expressions in logs, and none of the newer command operators.

@@ -206,7 +206,7 @@ func directResponse(status uint32, text string) *routev3.Route_DirectResponse {
 // Two Host headers arrive as one value with a comma.
 func ambiguousRequestRoutes() []*routev3.Route {
 	dots := anyRequest()
-	dots.PathSpecifier = &routev3.RouteMatch_SafeRegex{SafeRegex: regexMatcher(`.*/\.\.?;.*`)}
+	dots.PathSpecifier = &routev3.RouteMatch_SafeRegex{SafeRegex: message.Regex(`.*/\.\.?;.*`)}
 	dots.Headers = []*routev3.HeaderMatcher{headerMatcher(":path", contains(";"))} // few paths have one, and Envoy compares headers before it runs the expression
 	hosts := anyRequest()
 	hosts.Headers = []*routev3.HeaderMatcher{headerMatcher(":authority", contains(","))}

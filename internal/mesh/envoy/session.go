@@ -16,11 +16,9 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
-const sessionFilter = "envoy.filters.http.stateful_session"
-
 // keepSessions does nothing by itself: routes with session persistence configure it.
 var keepSessions = &hcmv3.HttpFilter{
-	Name: sessionFilter, ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: message.Any(&sessionv3.StatefulSession{})},
+	Name: message.SessionFilter, ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: message.Any(&sessionv3.StatefulSession{})},
 }
 
 // hasSessions reports whether a route of a port has session persistence.
@@ -41,7 +39,7 @@ func keepSession(route *routev3.Route, session *catalog.SessionPersistence) {
 	if session.Header {
 		name, state = "envoy.http.stateful_session.header", &headerv3.HeaderBasedSessionState{Name: session.Name}
 	}
-	route.TypedPerFilterConfig = map[string]*anypb.Any{sessionFilter: message.Any(&sessionv3.StatefulSessionPerRoute{
+	route.TypedPerFilterConfig = map[string]*anypb.Any{message.SessionFilter: message.Any(&sessionv3.StatefulSessionPerRoute{
 		Override: &sessionv3.StatefulSessionPerRoute_StatefulSession{StatefulSession: &sessionv3.StatefulSession{
 			SessionState: &corev3.TypedExtensionConfig{Name: name, TypedConfig: message.Any(state)},
 		}},

@@ -1,6 +1,9 @@
 package envoy
 
-import "github.com/openservicemesh/osm-operator/internal/mesh/scope"
+import (
+	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+	"github.com/openservicemesh/osm-operator/internal/mesh/takeover"
+)
 
 // translation is a scope while its resources are made. It keeps what many of them contain.
 type translation struct {
@@ -11,7 +14,7 @@ type translation struct {
 
 func translationOf(s *scope.Scope) *translation {
 	if s.Key.Class.OSM {
-		s = osmScope(s)
+		s = takeover.Scope(s)
 	}
 	return &translation{Scope: s}
 }

@@ -11,7 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
-	"github.com/openservicemesh/osm-operator/internal/mesh/identity/osmproxy"
+	"github.com/openservicemesh/osm-operator/internal/mesh/takeover/osmproxy"
 	"github.com/openservicemesh/osm-operator/internal/testing/legacyosm"
 	"github.com/openservicemesh/osm-operator/internal/testing/pki"
 )

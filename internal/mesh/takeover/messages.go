@@ -1,4 +1,4 @@
-package envoy
+package takeover
 
 import (
 	"regexp"
@@ -24,30 +24,9 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
 )
 
-// forProxy returns all resources of a type as the proxy of the scope understands them.
-func (p *parts) forProxy(resources []Resource) []Resource {
-	if !p.Key.Class.OSM {
-		return resources
-	}
-	var out []Resource
-	var listeners []*listenerv3.Listener
-	for _, r := range resources {
-		r.Message = proto.Clone(r.Message) // messages share parts
-		if listener, ok := r.Message.(*listenerv3.Listener); ok {
-			listeners = append(listeners, listener)
-			continue
-		}
-		reduce(r.Message.ProtoReflect())
-		out = append(out, r)
-	}
-	for _, listener := range p.osmListeners(listeners) {
-		reduce(listener.ProtoReflect())
-		out = append(out, Resource{TypeURL: ListenerType, Name: listener.GetName(), Message: listener})
-	}
-	return out
-}
+// Reduce changes a message and all that it contains to what Envoy 1.22 knows.
+func Reduce(m proto.Message) { reduce(m.ProtoReflect()) }
 
-// reduce changes a message and all that it contains to what Envoy 1.22 knows.
 func reduce(m protoreflect.Message) {
 	switch m := m.Interface().(type) {
 	case *anypb.Any:
@@ -100,7 +79,7 @@ func reduceConnections(m proto.Message) {
 		m.CloseConnectionOnClientHelloParsingErrors = false
 	case *hcmv3.HttpConnectionManager:
 		m.InternalAddressConfig = nil
-		m.HttpFilters = slices.DeleteFunc(m.GetHttpFilters(), func(f *hcmv3.HttpFilter) bool { return f.GetName() == sessionFilter })
+		m.HttpFilters = slices.DeleteFunc(m.GetHttpFilters(), func(f *hcmv3.HttpFilter) bool { return f.GetName() == message.SessionFilter })
 	case *tcpv3.TcpProxy:
 		m.AccessLogOptions, m.UpstreamConnectMode, m.MaxEarlyDataBytes = nil, tcpv3.UpstreamConnectMode_IMMEDIATE, nil
 	case *extauthzv3.ExtAuthz:
@@ -142,11 +121,11 @@ func reduceRoute(r *routev3.Route) {
 		return
 	}
 	quoted := regexp.QuoteMeta(prefix)
-	r.Match.PathSpecifier = &routev3.RouteMatch_SafeRegex{SafeRegex: regexMatcher(quoted + "(/.*)?")}
+	r.Match.PathSpecifier = &routev3.RouteMatch_SafeRegex{SafeRegex: message.Regex(quoted + "(/.*)?")}
 	if action := r.GetRoute(); action.GetPrefixRewrite() != "" {
-		action.PrefixRewrite, action.RegexRewrite = "", substitute("^"+quoted, action.GetPrefixRewrite())
+		action.PrefixRewrite, action.RegexRewrite = "", message.Substitute("^"+quoted, action.GetPrefixRewrite())
 	}
 	if redirect := r.GetRedirect(); redirect.GetPrefixRewrite() != "" {
-		redirect.PathRewriteSpecifier = &routev3.RedirectAction_RegexRewrite{RegexRewrite: substitute("^"+quoted, redirect.GetPrefixRewrite())}
+		redirect.PathRewriteSpecifier = &routev3.RedirectAction_RegexRewrite{RegexRewrite: message.Substitute("^"+quoted, redirect.GetPrefixRewrite())}
 	}
 }
