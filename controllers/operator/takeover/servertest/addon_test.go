@@ -59,7 +59,7 @@ func (c *cluster) limitOperator() {
 	c.t.Helper()
 	const user = "system:serviceaccount:osm-operator-system:osm-operator"
 	for _, name := range []string{"operator_policy.yaml", "operator_binding.yaml"} {
-		content, err := os.ReadFile(filepath.Join("..", "..", "..", "config", "admission", name))
+		content, err := os.ReadFile(filepath.Join("..", "..", "..", "..", "config", "admission", name))
 		must(c.t, err)
 		c.apply(string(content))
 	}

@@ -49,7 +49,7 @@ func newCluster(t *testing.T) *cluster {
 	c, err := client.New(config, client.Options{Scheme: scheme})
 	must(t, err)
 	role := &rbacv1.ClusterRole{}
-	content, err := os.ReadFile(filepath.Join("..", "..", "..", "config", "rbac", "role.yaml"))
+	content, err := os.ReadFile(filepath.Join("..", "..", "..", "..", "config", "rbac", "role.yaml"))
 	must(t, err)
 	must(t, yaml.UnmarshalStrict(content, role))
 	must(t, c.Create(t.Context(), role))
@@ -66,7 +66,7 @@ func newCluster(t *testing.T) *cluster {
 // operator runs the operator and a simulated kubelet until stop is called.
 func (c *cluster) operator() (stop func()) {
 	c.t.Helper()
-	files := os.DirFS(filepath.Join("..", "..", "..", "internal", "operator", "operand", "manifests"))
+	files := os.DirFS(filepath.Join("..", "..", "..", "..", "internal", "operator", "operand", "manifests"))
 	catalogue, err := operand.OpenCatalogue(files, "v9.9.9", operand.Images{
 		Controller: "example/controller:1", Injector: "example/injector:1", Init: "example/init:1", Sidecar: "example/envoy:1",
 	})
