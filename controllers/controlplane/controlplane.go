@@ -168,7 +168,7 @@ func (c *ControlPlane) Run(ctx context.Context) error {
 		},
 		c.settings.debug.Run,
 		c.serveReport,
-		c.newTakeovers(mgr.GetClient()).run,
+		c.newHandovers(mgr.GetClient()).run,
 		func(running context.Context) error { return writer.lead(ctx, running) },
 		writer.events.Run,
 		func(ctx context.Context) error {

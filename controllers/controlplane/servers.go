@@ -141,10 +141,10 @@ func (c *ControlPlane) otherReplicas(reader client.Reader) *reportclient.Client 
 	})
 }
 
-// newTakeovers returns the takeovers that the other replicas report.
-func (c *ControlPlane) newTakeovers(reader client.Reader) *takeovers {
-	return &takeovers{
-		others: c.otherReplicas(reader).Takeovers, set: c.store.SetEpochsElsewhere,
+// newHandovers returns the handovers that the other replicas report.
+func (c *ControlPlane) newHandovers(reader client.Reader) *handovers {
+	return &handovers{
+		others: c.otherReplicas(reader).Handovers, set: c.store.SetEpochsElsewhere,
 		failed: func(err error) { c.log.Error(err, "cannot read from other replicas which sidecars were replaced") },
 	}
 }

@@ -267,8 +267,8 @@ func waitPullsEnded(t *testing.T, mesh string) {
 	})
 }
 
-// TestFailedTakeOverIsRolledBack has an Envoy that never takes over.
-func TestFailedTakeOverIsRolledBack(t *testing.T) {
+// TestFailedHandoverIsRolledBack has an Envoy that never takes over.
+func TestFailedHandoverIsRolledBack(t *testing.T) {
 	t.Parallel()
 	const name = "stuck"
 	mesh := readyMesh(t, name, inPlaceUpgrades)

@@ -138,7 +138,7 @@ func TestSidecarIsUpgradedInPlace(t *testing.T) {
 	checkJob()
 }
 
-// logHandover logs what the launchers say about their takeovers.
+// logHandover logs what the launchers say about their handovers.
 func (s shop) logHandover() {
 	s.t.Helper()
 	for _, app := range []string{buyer, cart} {

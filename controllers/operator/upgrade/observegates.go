@@ -90,7 +90,7 @@ func observation(p *pass, reading health.Observation) rollout.Observation {
 		Now: p.situation.Now, UnhealthySince: p.unhealthySince(), HealthySince: p.healthySince(),
 		Controller: replicas(status.Controller), Injector: replicas(status.Injector), Earlier: reading.Earlier,
 		Restarts: &restarts, CertificatesUntil: reading.CertificatesUntil, Flows: reading.Flows,
-		Revision: p.situation.Desired, TakeOvers: rollout.CountTakeOvers(p.situation.Workloads, p.situation.Desired, p.situation.Limits, p.situation.Now),
+		Revision: p.situation.Desired, Handovers: rollout.CountHandovers(p.situation.Workloads, p.situation.Desired, p.situation.Limits, p.situation.Now),
 	}
 	if p.situation.ReadySince.IsZero() {
 		// What the status counts may still be about another role, or another generation.

@@ -76,15 +76,15 @@ func TestEpochs_UnknownEpochHasNoSuccessor(t *testing.T) {
 		t.Fatal(err)
 	}
 	later.close()
-	if unknown.takeover != (delta.Takeover{}) {
-		t.Errorf("the takeover from an Envoy with an unknown epoch is %+v, want none", unknown.takeover)
+	if unknown.handover != (delta.Handover{}) {
+		t.Errorf("the handover from an Envoy with an unknown epoch is %+v, want none", unknown.handover)
 	}
 }
 
-// TestTakeover_ReportsOfOthersDoNotProlongIt lets another replica report an epoch while the later Envoy of a pod is gone. That must not postpone when the
+// TestHandover_ReportsOfOthersDoNotProlongIt lets another replica report an epoch while the later Envoy of a pod is gone. That must not postpone when the
 // earlier one counts as the one that serves.
-func TestTakeover_ReportsOfOthersDoNotProlongIt(t *testing.T) {
-	h, draining, serving := takeOver(t)
+func TestHandover_ReportsOfOthersDoNotProlongIt(t *testing.T) {
+	h, draining, serving := handOver(t)
 	h.apply(tcpTarget(draining.pod, "client"))
 	draining.sync(t)
 	serving.close()
@@ -99,8 +99,8 @@ func TestTakeover_ReportsOfOthersDoNotProlongIt(t *testing.T) {
 	}
 }
 
-// TestTakeoverFrom checks what follows from the other streams of a pod.
-func TestTakeoverFrom(t *testing.T) {
+// TestHandoverFrom checks what follows from the other streams of a pod.
+func TestHandoverFrom(t *testing.T) {
 	of := func(epoch uint64, complete, earlier bool) *Stream {
 		s := &Stream{epoch: epoch, announced: true, completeEarlier: earlier}
 		if complete {
@@ -112,20 +112,20 @@ func TestTakeoverFrom(t *testing.T) {
 	unknown.announced = false
 	for name, test := range map[string]struct {
 		others []*Stream
-		want   delta.Takeover
+		want   delta.Handover
 	}{
-		"none":                       {nil, delta.Takeover{}},
-		"an earlier Envoy":           {[]*Stream{of(1, true, true), of(2, true, true)}, delta.Takeover{}},
-		"an unknown epoch":           {[]*Stream{unknown}, delta.Takeover{}},
-		"a later one that starts":    {[]*Stream{of(3, false, true)}, delta.Takeover{Started: true}},
-		"a complete one":             {[]*Stream{of(3, true, false)}, delta.Takeover{Started: true, Complete: true}},
-		"one that was complete":      {[]*Stream{of(3, true, true)}, delta.Takeover{Started: true, Complete: true, Earlier: true}},
-		"two, the first since long":  {[]*Stream{of(3, true, true), of(4, true, false)}, delta.Takeover{Started: true, Complete: true, Earlier: true}},
-		"two, the second since long": {[]*Stream{of(3, true, false), of(4, true, true)}, delta.Takeover{Started: true, Complete: true, Earlier: true}},
+		"none":                       {nil, delta.Handover{}},
+		"an earlier Envoy":           {[]*Stream{of(1, true, true), of(2, true, true)}, delta.Handover{}},
+		"an unknown epoch":           {[]*Stream{unknown}, delta.Handover{}},
+		"a later one that starts":    {[]*Stream{of(3, false, true)}, delta.Handover{Started: true}},
+		"a complete one":             {[]*Stream{of(3, true, false)}, delta.Handover{Started: true, Complete: true}},
+		"one that was complete":      {[]*Stream{of(3, true, true)}, delta.Handover{Started: true, Complete: true, Earlier: true}},
+		"two, the first since long":  {[]*Stream{of(3, true, true), of(4, true, false)}, delta.Handover{Started: true, Complete: true, Earlier: true}},
+		"two, the second since long": {[]*Stream{of(3, true, false), of(4, true, true)}, delta.Handover{Started: true, Complete: true, Earlier: true}},
 	} {
 		stream := of(2, true, true)
-		if got := takeoverFrom(stream, append(test.others, stream)); got != test.want {
-			t.Errorf("%s: the takeover is %+v, want %+v", name, got, test.want)
+		if got := handoverFrom(stream, append(test.others, stream)); got != test.want {
+			t.Errorf("%s: the handover is %+v, want %+v", name, got, test.want)
 		}
 	}
 }

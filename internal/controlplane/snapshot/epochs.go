@@ -9,7 +9,7 @@ import (
 )
 
 // A pod may have two Envoys: while one takes over from the other, each has a stream of its own. Envoys of a pod differ by their epoch, which is the number of
-// takeovers before. It is what the client claims, so it decides about streams of the same pod only: the limit counts the latest streams, whatever their
+// handovers before. It is what the client claims, so it decides about streams of the same pod only: the limit counts the latest streams, whatever their
 // epochs are, and an Envoy that is pushed out by an invented epoch is back when it connects again.
 
 // maxEpochs is how many Envoys of a pod are served at a time.
@@ -22,7 +22,7 @@ func (s *Stream) SetSoftware(software status.Software) {
 	if !s.reported {
 		s.reported = true
 		if software.Epoch > 0 || software.Slot != "" {
-			s.delta.AwaitTakeover()
+			s.delta.AwaitHandover()
 		}
 		s.store.run(func() { s.store.announce(s, software.Epoch) })
 	}
@@ -48,24 +48,24 @@ func (s *Store) announce(stream *Stream, epoch uint64) {
 		s.end(other, ErrSuperseded)
 	}
 	s.registry.announce(stream)
-	stream.delta.SetTakeover(stream.takeover)
-	s.updateTakeovers(stream.peer.PodUID)
+	stream.delta.SetHandover(stream.handover)
+	s.updateHandovers(stream.peer.PodUID)
 }
 
-// updateTakeovers updates what the streams of a pod know about the successors of their Envoys.
-func (s *Store) updateTakeovers(uid string) {
+// updateHandovers updates what the streams of a pod know about the successors of their Envoys.
+func (s *Store) updateHandovers(uid string) {
 	streams := s.streams[uid]
 	for _, stream := range streams {
 		if !stream.announced {
 			continue
 		}
-		takeover := takeoverFrom(stream, streams)
+		handover := handoverFrom(stream, streams)
 		if s.elsewhere[uid] > stream.epoch {
-			takeover = delta.Takeover{Started: true, Complete: true, Earlier: true}
+			handover = delta.Handover{Started: true, Complete: true, Earlier: true}
 		}
-		if takeover != stream.takeover {
-			stream.takeover = takeover
-			stream.delta.SetTakeover(takeover)
+		if handover != stream.handover {
+			stream.handover = handover
+			stream.delta.SetHandover(handover)
 		}
 	}
 }
@@ -78,7 +78,7 @@ func (s *Store) SetEpochsElsewhere(epochs map[string]uint64) {
 		s.elsewhere = epochs
 		for uid := range s.streams {
 			if before[uid] != epochs[uid] {
-				s.updateTakeovers(uid)
+				s.updateHandovers(uid)
 			}
 		}
 	})
@@ -95,19 +95,19 @@ func (s *Store) CompleteEpochs() map[string]uint64 {
 	return epochs
 }
 
-// takeoverFrom returns what is known about the Envoy of a pod that takes over from that of a stream.
-func takeoverFrom(stream *Stream, streams []*Stream) (takeover delta.Takeover) {
+// handoverFrom returns what is known about the Envoy of a pod that takes over from that of a stream.
+func handoverFrom(stream *Stream, streams []*Stream) (handover delta.Handover) {
 	for _, other := range streams {
 		if !other.announced || other.epoch <= stream.epoch {
 			continue
 		}
-		takeover.Started = true
+		handover.Started = true
 		if other.delta.Acknowledgements().IsComplete() {
-			takeover.Complete = true
-			takeover.Earlier = takeover.Earlier || other.completeEarlier
+			handover.Complete = true
+			handover.Earlier = handover.Earlier || other.completeEarlier
 		}
 	}
-	return takeover
+	return handover
 }
 
 // endUnannounced ends the streams of a pod that have no epoch yet, when a newer one is bound.

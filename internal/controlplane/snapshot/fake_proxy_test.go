@@ -169,7 +169,7 @@ func (p *fakeProxy) sync(t failer) {
 		if p.deadline.IsZero() || p.deadline.Sub(p.harness.now) > time.Hour {
 			return
 		}
-		if p.lastNACK.IsZero() && !p.resumed && !p.keepsEarlierClusters() && !p.stream.takeover.Complete {
+		if p.lastNACK.IsZero() && !p.resumed && !p.keepsEarlierClusters() && !p.stream.handover.Complete {
 			t.Fatalf("the server waits though no message is in transit:\n%s", strings.Join(p.log, "\n"))
 		}
 		p.harness.now = p.deadline

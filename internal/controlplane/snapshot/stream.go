@@ -27,9 +27,9 @@ type Stream struct {
 	// epoch is what the Envoy claims; it is known once announced. Both are set by the Store's goroutine alone.
 	epoch     uint64
 	announced bool
-	// completeEarlier is true if the Envoy had its whole configuration before this stream. takeover is what the stream knows about its successor.
+	// completeEarlier is true if the Envoy had its whole configuration before this stream. handover is what the stream knows about its successor.
 	completeEarlier bool
-	takeover        delta.Takeover
+	handover        delta.Handover
 	// reported is true once the proxy has reported its software. It belongs to the goroutine that receives.
 	reported bool
 	// removed is closed when the stream is not in the Store any more.
@@ -81,7 +81,7 @@ func (s *Stream) HandleNACK(r quarantine.RejectedResource) {
 func (s *Stream) HandleComplete(earlier bool) {
 	s.store.run(func() {
 		s.completeEarlier = earlier
-		s.store.updateTakeovers(s.peer.PodUID)
+		s.store.updateHandovers(s.peer.PodUID)
 	})
 }
 
@@ -166,7 +166,7 @@ func (s *Store) remove(stream *Stream) {
 	hasOthers := s.removeFromPod(stream)
 	s.registry.remove(stream)
 	stream.delta.CloseTraces()
-	s.updateTakeovers(stream.peer.PodUID)
+	s.updateHandovers(stream.peer.PodUID)
 	if hasOthers { // the pod now answers with another Envoy
 		s.quarantine.Reconsider(n.key)
 	}

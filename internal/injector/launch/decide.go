@@ -10,8 +10,8 @@ const (
 	Idle Role = iota
 	// Serve runs an Envoy that opens its own sockets.
 	Serve
-	// TakeOver runs an Envoy that gets the sockets of the serving one once it has its configuration.
-	TakeOver
+	// Handover runs an Envoy that gets the sockets of the serving one once it has its configuration.
+	Handover
 	// Drain runs an Envoy whose sockets another one has. It ends with its last connection.
 	Drain
 )
@@ -20,7 +20,7 @@ func (r Role) String() string {
 	switch r {
 	case Serve:
 		return "serve"
-	case TakeOver:
+	case Handover:
 		return "take over"
 	case Drain:
 		return "drain"
@@ -82,5 +82,5 @@ func decide(v view) (Role, string) {
 	case !v.serving.ready:
 		return Idle, "the serving Envoy has no configuration yet"
 	}
-	return TakeOver, "the slot has another image than the serving one"
+	return Handover, "the slot has another image than the serving one"
 }

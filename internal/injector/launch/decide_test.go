@@ -22,7 +22,7 @@ func TestDecide(t *testing.T) {
 		"serving slot restarted":                            {view{slot: "a", first: true, image: v1, serving: ready("a", v1)}, Serve},
 		"serving slot restarted with another image":         {view{slot: "a", first: true, image: v2, changed: true, serving: ready("a", v1)}, Serve},
 		"idle slot restarted":                               {view{slot: "b", image: v1, serving: ready("a", v1)}, Idle},
-		"idle slot with a new image":                        {view{slot: "b", image: v2, changed: true, serving: ready("a", v1)}, TakeOver},
+		"idle slot with a new image":                        {view{slot: "b", image: v2, changed: true, serving: ready("a", v1)}, Handover},
 		"idle slot after a failed attempt":                  {view{slot: "b", image: v2, changed: true, failed: true, serving: ready("a", v1)}, Idle},
 		"idle slot whose Envoy crashed too often":           {view{slot: "b", image: v2, serving: ready("a", v1)}, Idle},
 		"new image before the serving one is ready":         {view{slot: "b", image: v2, changed: true, serving: starting("a", v1)}, Idle},
@@ -38,7 +38,7 @@ func TestDecide(t *testing.T) {
 		"serving slot stays away":                           {view{slot: "a", first: true, image: v1, serving: ready("b", v2), absent: 4 * time.Second, grace: 4 * time.Second}, Serve},
 		"new image while the serving slot is away":          {view{slot: "b", image: v2, changed: true, serving: ready("a", v1), absent: time.Second, grace: 4 * time.Second}, Idle},
 		"new sandbox with an empty volume, first slot":      {view{slot: "a", first: true, image: v1, changed: true}, Serve},
-		"new sandbox with an empty volume, upgraded second": {view{slot: "b", image: v2, changed: true, serving: ready("a", v1)}, TakeOver},
+		"new sandbox with an empty volume, upgraded second": {view{slot: "b", image: v2, changed: true, serving: ready("a", v1)}, Handover},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got, reason := decide(test.view); got != test.want || reason == "" {
@@ -51,7 +51,7 @@ func TestDecide(t *testing.T) {
 // TestDecide_OneServes checks that of two slots with the same record at most one serves, whatever they run.
 func TestDecide_OneServes(t *testing.T) {
 	images := []Image{{"1", "11.104"}, {"2", "11.104"}, {"1", "12.104"}}
-	roles := []Role{Idle, Serve, TakeOver, Drain}
+	roles := []Role{Idle, Serve, Handover, Drain}
 	for _, serving := range []record{{}, {slot: "a"}, {slot: "b"}, {slot: "a", ready: true, image: images[0]}, {slot: "b", ready: true, image: images[1]}} {
 		for _, first := range images {
 			for _, second := range images {
@@ -60,7 +60,7 @@ func TestDecide_OneServes(t *testing.T) {
 						for _, secondRuns := range roles {
 							a, _ := decide(view{slot: "a", first: true, image: first, changed: bits&1 != 0, running: firstRuns, serving: serving})
 							b, _ := decide(view{slot: "b", image: second, changed: bits&2 != 0, running: secondRuns, serving: serving})
-							if a == Serve && b == Serve || a == TakeOver && b == TakeOver {
+							if a == Serve && b == Serve || a == Handover && b == Handover {
 								t.Fatalf("both slots %s with the record %+v", a, serving)
 							}
 						}

@@ -174,7 +174,7 @@ func TestRun_FailedUpgradeChangesNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPod(t)
-			p.timing.TakeOver = 2 * time.Second
+			p.timing.Handover = 2 * time.Second
 			epoch := p.serveFirst(earlier)
 			load := p.startTraffic()
 			kept := p.open()

@@ -32,8 +32,8 @@ type Timing struct {
 	Poll time.Duration
 	// Grace is how long the serving slot may be absent.
 	Grace time.Duration
-	// TakeOver bounds the start of an Envoy that is to take over.
-	TakeOver time.Duration
+	// Handover bounds the start of an Envoy that is to take over.
+	Handover time.Duration
 	// Stable is for how long its configuration must be complete before it does.
 	Stable time.Duration
 	// Retry is the time after a failed attempt to take over. It doubles with each, up to MostRetry: what the new Envoy lacked may come.
@@ -47,7 +47,7 @@ type Timing struct {
 // DefaultTiming returns the times of a pod.
 func DefaultTiming() Timing {
 	return Timing{
-		Poll: time.Second, Grace: 4 * time.Second, TakeOver: 2 * time.Minute, Stable: time.Second,
+		Poll: time.Second, Grace: 4 * time.Second, Handover: 2 * time.Minute, Stable: time.Second,
 		Retry: 15 * time.Second, MostRetry: 10 * time.Minute,
 		LeastDrain: 35 * time.Second, MostDrain: time.Hour, Unused: 10 * time.Second,
 	}
@@ -177,8 +177,8 @@ func (l *launcher) step(ctx context.Context) error {
 	switch role {
 	case Serve:
 		return l.serve(ctx, serving)
-	case TakeOver:
-		return l.takeOver(ctx, serving)
+	case Handover:
+		return l.handOver(ctx, serving)
 	case Drain:
 		l.drainEnvoy(now)
 	}

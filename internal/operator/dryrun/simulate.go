@@ -148,7 +148,7 @@ func (p *DataPlane) Restart(_ context.Context, ref rollout.Ref, revision string,
 	return nil
 }
 
-// simulateSlots has the slot serve that started last, as after a takeover. An Envoy takes over at once, and the earlier one has no connections.
+// simulateSlots has the slot serve that started last, as after a handover. An Envoy takes over at once, and the earlier one has no connections.
 func (p *DataPlane) simulateSlots(pod *rollout.SlottedPod) {
 	for i := range pod.Slots {
 		if image := p.patched[pod.UID]; image != "" {

@@ -112,7 +112,7 @@ func (r *Reader) reporter(s Target, replicas []client.Replica) *client.Client {
 	})
 }
 
-// pods lists the pods of all versions that the Deployments of the revision created: during a takeover two revisions share the names of
+// pods lists the pods of all versions that the Deployments of the revision created: while one replaces another, two revisions share the names of
 // Deployments.
 func (r *Reader) pods(ctx context.Context, s Target) ([]corev1.Pod, error) {
 	var list corev1.PodList

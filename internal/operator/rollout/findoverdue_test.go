@@ -72,7 +72,7 @@ func TestRoomOfANamespace(t *testing.T) {
 	if wave := NextWave([]Workload{deployment("a", "s", "old", broken), x}, "new", limits, noon); wave.RequeueAfter != blockedRetry {
 		t.Errorf("without room, the wave is computed again after %s", wave.RequeueAfter)
 	}
-	begun := slotted("a", "s", takingOver)
+	begun := slotted("a", "s", handingOver)
 	begun.Progressed = hourAgo
 	inPlace := inPlace()
 	inPlace.Timeout = limits.Timeout

@@ -171,8 +171,8 @@ type Observation struct {
 	Restarts *int
 	// Proxies are the sidecars that the revision serves.
 	Proxies *Proxies
-	// TakeOvers are the sidecars that are upgraded in place for the revision.
-	TakeOvers TakeOvers
+	// Handovers are the sidecars that are upgraded in place for the revision.
+	Handovers Handovers
 	// CertificatesUntil is when the first certificate of a sidecar expires; zero without sidecars.
 	CertificatesUntil *time.Time
 	// Revision is the evaluated revision.

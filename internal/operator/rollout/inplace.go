@@ -46,7 +46,7 @@ func planSlots(load Workload, outdated []SlottedPod, known *proofs, limits Limit
 			plan.waiting = cmp.Or(plan.waiting, step.Reason)
 		case Drains:
 			// The launcher of the pod cuts the connections. What it does not cut must not hold up the upgrade.
-			if serving, _, _ := pod.serving(); now.Sub(serving.Started) > limits.DrainTimeout+takeOverTimeout {
+			if serving, _, _ := pod.serving(); now.Sub(serving.Started) > limits.DrainTimeout+handoverTimeout {
 				plan.blocked = cmp.Or(plan.blocked, step.Reason)
 				continue
 			}

@@ -55,7 +55,7 @@ func TestWaveInPlace_Limits(t *testing.T) {
 		"one of a namespace":               {xy, nil, want{patches: 1, upgrading: x, waiting: []string{"y"}}},
 		"two of a namespace":               {xy, two, want{patches: 2, upgrading: []string{"x", "y"}}},
 		"one of all namespaces":            {apart, oneSlot, want{patches: 1, upgrading: x, waiting: []string{"y"}}},
-		"two Jobs of a namespace":          {[]Workload{job(slotted("a", "x", takingOver)), job(slotted("a", "y", outdatedPod))}, nil, want{upgrading: x, waiting: []string{"y"}}},
+		"two Jobs of a namespace":          {[]Workload{job(slotted("a", "x", handingOver)), job(slotted("a", "y", outdatedPod))}, nil, want{upgrading: x, waiting: []string{"y"}}},
 		"at the end of a pause":            {[]Workload{slotted("a", "d", donePod), slotted("a", "x", outdatedPod)}, pause(time.Minute), want{patches: 1, upgrading: x}},
 		"during a pause":                   {[]Workload{slotted("a", "d", donePod), slotted("a", "x", outdatedPod)}, pause(2 * time.Minute), want{waiting: x, requeue: time.Minute}},
 		"stopped":                          {xy[:1], func(l *Limits) { l.Stopped = "stopped" }, want{blocked: x, requeue: blockedRetry}},
@@ -130,7 +130,7 @@ func TestWhoIsUpgradedInPlace(t *testing.T) {
 // TestPlanSlots checks what is planned for the pods of one workload.
 func TestPlanSlots(t *testing.T) {
 	late := drainingPod
-	late.Slots[1].Started = noon.Add(-time.Hour - takeOverTimeout - 1)
+	late.Slots[1].Started = noon.Add(-time.Hour - handoverTimeout - 1)
 	const waiting = "connections of the earlier Envoy of x-0 are drained"
 	for name, test := range map[string]struct {
 		pods []SlottedPod
@@ -141,7 +141,7 @@ func TestPlanSlots(t *testing.T) {
 		"four begin":                {[]SlottedPod{outdatedPod, outdatedPod, outdatedPod, outdatedPod}, 0, slotsPlan{}},
 		"one goes on":               {[]SlottedPod{donePod, outdatedPod}, 1, slotsPlan{isBegun: true}},
 		"one was injected with it":  {[]SlottedPod{slottedPod(time.Time{}, Slot{Image: newEnvoy}, Slot{Image: newEnvoy}), outdatedPod}, 1, slotsPlan{}},
-		"one is about to take over": {[]SlottedPod{takingOver}, 0, slotsPlan{isBegun: true, inProgress: 1, waiting: "the Envoy of the slot envoy-standby of x-0 is about to take over"}},
+		"one is about to take over": {[]SlottedPod{handingOver}, 0, slotsPlan{isBegun: true, inProgress: 1, waiting: "the Envoy of the slot envoy-standby of x-0 is about to take over"}},
 		"one drains":                {[]SlottedPod{drainingPod}, 0, slotsPlan{waiting: waiting}},
 		"one drains too long":       {[]SlottedPod{late}, 0, slotsPlan{blocked: waiting}},
 	} {
@@ -153,7 +153,7 @@ func TestPlanSlots(t *testing.T) {
 			t.Errorf("%s: %d patches (-want +got):\n%s", name, patches, diff)
 		}
 	}
-	late.Slots[1].Started = noon.Add(-time.Hour - takeOverTimeout)
+	late.Slots[1].Started = noon.Add(-time.Hour - handoverTimeout)
 	if plan := planSlots(slotted("a", "x", late), []SlottedPod{late}, proofsOf(newEnvoy), inPlace(), noon); plan.blocked != "" || plan.waiting == "" {
 		t.Errorf("at the end of the time to drain, the plan is %+v", plan)
 	}

@@ -109,8 +109,8 @@ func (p *play) patch(wave Wave) {
 func (p *play) run(d time.Duration, isDone func(Plan) bool) {
 	p.t.Helper()
 	for end := p.s.Now.Add(d); p.s.Now.Before(end); p.pass() {
-		takeOvers := CountTakeOvers(p.s.Workloads, p.s.Desired, p.s.Limits, p.s.Now)
-		p.s.Verdicts = []Verdict{sidecarsTakenOver(Observation{TakeOvers: takeOvers}, Bounds{})}
+		handOvers := CountHandovers(p.s.Workloads, p.s.Desired, p.s.Limits, p.s.Now)
+		p.s.Verdicts = []Verdict{sidecarsTakenOver(Observation{Handovers: handOvers}, Bounds{})}
 		plan := NextPlan(p.s)
 		if n := len(plan.Wave.Upgrading); n > p.s.Limits.MaxConcurrent {
 			p.t.Fatalf("%d workloads are upgraded at the same time", n)
@@ -168,11 +168,11 @@ func TestPlayOfABrokenImage(t *testing.T) {
 	}
 }
 
-// TestPlayOfARollbackAfterTakeOvers rejects the version when some pods have been upgraded. They go back after the drain.
-func TestPlayOfARollbackAfterTakeOvers(t *testing.T) {
+// TestPlayOfARollbackAfterHandovers rejects the version when some pods have been upgraded. They go back after the drain.
+func TestPlayOfARollbackAfterHandovers(t *testing.T) {
 	p := newPlay(t, 5, 5)
 	p.run(time.Hour, func(Plan) bool {
-		return CountTakeOvers(p.s.Workloads, "new", p.s.Limits, p.s.Now).Done > 7
+		return CountHandovers(p.s.Workloads, "new", p.s.Limits, p.s.Now).Done > 7
 	})
 	p.s.Revisions[1].Rejected, p.s.Active = "requests fail", "old"
 	p.run(2*time.Hour, func(plan Plan) bool { return plan.Phase == RolledBack && p.haveImages(oldEnvoy) })

@@ -31,9 +31,9 @@ func slotted(namespace, name string, pods ...SlottedPod) Workload {
 
 var (
 	hourAgo = noon.Add(-time.Hour)
-	// outdatedPod has not been changed, takingOver has got the new image, stuckPod and idlePod long ago, and donePod has taken over.
+	// outdatedPod has not been changed, handingOver has got the new image, stuckPod and idlePod long ago, and donePod has taken over.
 	outdatedPod = slottedPod(time.Time{}, Slot{Image: oldEnvoy, Role: report.Serving, Started: hourAgo}, Slot{Image: oldEnvoy, Started: hourAgo})
-	takingOver  = slottedPod(noon.Add(-time.Second), Slot{Image: oldEnvoy, Role: report.Serving, Started: hourAgo}, Slot{Image: newEnvoy, Started: hourAgo})
+	handingOver = slottedPod(noon.Add(-time.Second), Slot{Image: oldEnvoy, Role: report.Serving, Started: hourAgo}, Slot{Image: newEnvoy, Started: hourAgo})
 	stuckPod    = slottedPod(noon.Add(-5*time.Minute), Slot{Image: oldEnvoy, Role: report.Serving, Started: hourAgo}, Slot{Image: newEnvoy, Started: noon.Add(-4 * time.Minute), Role: report.Starting})
 	idlePod     = slottedPod(noon.Add(-5*time.Minute), Slot{Image: oldEnvoy, Role: report.Serving, Started: hourAgo}, Slot{Image: newEnvoy, Started: noon.Add(-4 * time.Minute)})
 	donePod     = slottedPod(noon.Add(-time.Minute), Slot{Image: oldEnvoy, Role: report.Draining, Started: hourAgo}, Slot{Image: newEnvoy, Role: report.Serving, Started: noon.Add(-time.Minute)})
@@ -69,7 +69,7 @@ func TestWaveInPlace(t *testing.T) {
 		"outdated":                   {load: []Workload{slotted("shop", "web", outdatedPod)}, patches: begin, upgrading: []Ref{ref}},
 		"a quarter at a time":        {load: []Workload{slotted("shop", "web", outdatedPod, outdatedPod, outdatedPod, outdatedPod, outdatedPod)}, patches: []string{begin[0], "shop/web-1 envoy-standby=" + newEnvoy}, upgrading: []Ref{ref}},
 		"it goes on":                 {load: []Workload{slotted("shop", "web", donePod, outdatedPod)}, patches: []string{"shop/web-1 envoy-standby=" + newEnvoy}, upgrading: []Ref{ref}},
-		"one takes over":             {load: []Workload{slotted("shop", "web", takingOver, outdatedPod)}, upgrading: []Ref{ref}},
+		"one takes over":             {load: []Workload{slotted("shop", "web", handingOver, outdatedPod)}, upgrading: []Ref{ref}},
 		"done":                       {load: []Workload{slotted("shop", "web", donePod)}, isDone: true},
 		"one did not take over":      {load: []Workload{slotted("shop", "web", stuckPod, outdatedPod)}, blocked: []Ref{ref}, isDone: true},
 		"one stays idle":             {load: []Workload{slotted("shop", "web", idlePod, outdatedPod)}, limits: func(l *Limits) { l.RestartIdle = true }, restart: []Ref{ref}},
@@ -105,8 +105,8 @@ func TestWaveInPlace(t *testing.T) {
 		"a pod without slots among them": {
 			load: []Workload{with(slotted("shop", "web", outdatedPod), func(w *Workload) { w.Sidecars["old"]++ })}, restart: []Ref{ref},
 		},
-		"maxUnavailable":        {load: []Workload{slotted("shop", "a", takingOver), slotted("shop", "web", outdatedPod)}, upgrading: []Ref{{"Deployment", "shop", "a"}}, waiting: []Ref{ref}},
-		"maxConcurrentRestarts": {load: []Workload{slotted("bank", "a", takingOver), slotted("shop", "web", outdatedPod)}, limits: func(l *Limits) { l.MaxConcurrent = 1 }, upgrading: []Ref{{"Deployment", "bank", "a"}}, waiting: []Ref{ref}},
+		"maxUnavailable":        {load: []Workload{slotted("shop", "a", handingOver), slotted("shop", "web", outdatedPod)}, upgrading: []Ref{{"Deployment", "shop", "a"}}, waiting: []Ref{ref}},
+		"maxConcurrentRestarts": {load: []Workload{slotted("bank", "a", handingOver), slotted("shop", "web", outdatedPod)}, limits: func(l *Limits) { l.MaxConcurrent = 1 }, upgrading: []Ref{{"Deployment", "bank", "a"}}, waiting: []Ref{ref}},
 		"a pause":               {load: []Workload{slotted("shop", "a", donePod), slotted("shop", "web", outdatedPod)}, limits: func(l *Limits) { l.Pause = 2 * time.Minute }, waiting: []Ref{ref}},
 		"denied": {
 			load: []Workload{slotted("shop", "web", outdatedPod)}, limits: func(l *Limits) { l.Denied = func(Ref, string) (string, bool) { return "no", false } },
@@ -134,7 +134,7 @@ func TestWaveInPlace(t *testing.T) {
 	}
 }
 
-// TestImageOfAnIdleMesh changes the image of the sidecars of a verified revision. After a takeover that failed, no other workload begins.
+// TestImageOfAnIdleMesh changes the image of the sidecars of a verified revision. After a handover that failed, no other workload begins.
 func TestImageOfAnIdleMesh(t *testing.T) {
 	limits := inPlace()
 	limits.MaxUnavailable = intstr.FromString("100%")
@@ -179,16 +179,16 @@ func TestDeniedPatchesAreTriedAgain(t *testing.T) {
 	}
 }
 
-// A mesh whose sidecars are not upgraded in place has no takeovers, also of pods whose images were changed before.
-func TestNoTakeOversWithoutUpgradesInPlace(t *testing.T) {
+// A mesh whose sidecars are not upgraded in place has no handovers, also of pods whose images were changed before.
+func TestNoHandoversWithoutUpgradesInPlace(t *testing.T) {
 	limits := inPlace()
 	limits.InPlace, limits.Slots["new"] = false, SlotTarget{Image: newEnvoy, Level: "1", Unusable: "broken"}
-	if diff := cmp.Diff(TakeOvers{}, CountTakeOvers([]Workload{slotted("shop", "web", donePod)}, "new", limits, noon)); diff != "" {
+	if diff := cmp.Diff(Handovers{}, CountHandovers([]Workload{slotted("shop", "web", donePod)}, "new", limits, noon)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
-// TestSlotsAreRolledBack rejects the revision new. A pod before the takeover costs nothing, one after it goes back, and one that the rejected revision has
+// TestSlotsAreRolledBack rejects the revision new. A pod before the handover costs nothing, one after it goes back, and one that the rejected revision has
 // injected is restarted.
 func TestSlotsAreRolledBack(t *testing.T) {
 	injected := slottedPod(time.Time{}, Slot{Image: newEnvoy, Role: report.Serving, Started: hourAgo}, Slot{Image: newEnvoy, Started: hourAgo})
@@ -199,7 +199,7 @@ func TestSlotsAreRolledBack(t *testing.T) {
 	s := Situation{
 		Now: noon, Strategy: InPlace, AutomaticRollback: true, Desired: "new", Active: "old", Limits: inPlace(),
 		Revisions: []Revision{{Name: "old", Verified: hourAgo, Serving: true}, {Name: "new", Rejected: "a gate failed"}},
-		Workloads: []Workload{slotted("a", "begun", takingOver), slotted("b", "done", donePod), slotted("c", "drained", drained), created},
+		Workloads: []Workload{slotted("a", "begun", handingOver), slotted("b", "done", donePod), slotted("c", "drained", drained), created},
 	}
 	plan := NextPlan(s)
 	if diff := cmp.Diff([]string{"c/drained-0 envoy=" + oldEnvoy}, patchesOf(plan.Wave.Patches)); diff != "" {

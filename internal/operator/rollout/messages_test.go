@@ -33,16 +33,16 @@ func TestGateMessages(t *testing.T) {
 			proxiesConnected, healthy(func(o *Observation) { o.Proxies.Excused = "shop" }),
 			"10 of 10 sidecars are connected (sidecars of the namespace shop are not, which does not count alone)",
 		},
-		"no takeover": {sidecarsTakenOver, healthy(), "no sidecar is upgraded in place"},
-		"takeovers": {
-			sidecarsTakenOver, healthy(func(o *Observation) { o.TakeOvers = TakeOvers{Begun: 3, Done: 2} }), "2 of 3 sidecars that are upgraded in place have taken over",
+		"no handover": {sidecarsTakenOver, healthy(), "no sidecar is upgraded in place"},
+		"handovers": {
+			sidecarsTakenOver, healthy(func(o *Observation) { o.Handovers = Handovers{Begun: 3, Done: 2} }), "2 of 3 sidecars that are upgraded in place have taken over",
 		},
-		"excused takeovers": {
-			sidecarsTakenOver, healthy(func(o *Observation) { o.TakeOvers = TakeOvers{Begun: 3, Done: 2, Uncounted: []string{"shop/web-0: x"}} }),
+		"excused handovers": {
+			sidecarsTakenOver, healthy(func(o *Observation) { o.Handovers = Handovers{Begun: 3, Done: 2, Uncounted: []string{"shop/web-0: x"}} }),
 			"2 of 3 sidecars that are upgraded in place have taken over (1 of one namespace have not, which does not count alone: shop/web-0: x)",
 		},
-		"failed takeovers": {
-			sidecarsTakenOver, healthy(func(o *Observation) { o.TakeOvers = TakeOvers{Begun: 3, Done: 2, Failed: []string{"a/b: slow"}} }),
+		"failed handovers": {
+			sidecarsTakenOver, healthy(func(o *Observation) { o.Handovers = Handovers{Begun: 3, Done: 2, Failed: []string{"a/b: slow"}} }),
 			"2 of 3 sidecars that are upgraded in place have taken over; a/b: slow",
 		},
 		"more errors": {errorRate, healthy(failing(500, 10_000)), "5.00% of requests fail (500 of 10000 in the last minute), 0.10% failed before the step, an increase of more than 2.00 percentage points"},

@@ -77,7 +77,7 @@ func (s Situation) planReplacement(desired Revision) Plan {
 	limits.RestartIdle, limits.AwaitLast = true, true
 	p.Phase = Workloads
 	p.Wave = NextWave(s.Workloads, s.Desired, limits, s.Now)
-	undecided := CountTakeOvers(s.Workloads, s.Desired, limits, s.Now).IsUndecided
+	undecided := CountHandovers(s.Workloads, s.Desired, limits, s.Now).IsUndecided
 	if p.Wave.Done() && Worst(s.Verdicts) == Passed && !undecided {
 		p.Phase, p.Verify = Idle, true
 	}
@@ -140,7 +140,7 @@ func (s Situation) planIdle() Plan {
 		limits := s.Limits
 		limits.Align = true
 		// No gate holds up what is done about an idle mesh. Some failures do not show that an image is broken, if it serves more pods.
-		if t := CountTakeOvers(s.Workloads, s.Desired, limits, s.Now); len(t.Failed) > 0 && len(t.Failed) >= t.Done {
+		if t := CountHandovers(s.Workloads, s.Desired, limits, s.Now); len(t.Failed) > 0 && len(t.Failed) >= t.Done {
 			limits.Stopped = "no further sidecar is upgraded in place, because of another one: " + t.Failed[0]
 		}
 		p.Wave = NextWave(s.Workloads, s.Desired, limits, s.Now)

@@ -50,7 +50,7 @@ func TestFirstPodProvesThePull(t *testing.T) {
 			patches: []string{"a/x-0", "b/y-0"},
 		},
 		"the first one is about to start": {
-			load:    []Workload{withSecrets(slotted("a", "x", takingOver), "ecr"), withSecrets(slotted("a", "y", outdatedPod), "ecr")},
+			load:    []Workload{withSecrets(slotted("a", "x", handingOver), "ecr"), withSecrets(slotted("a", "y", outdatedPod), "ecr")},
 			waiting: []string{"y"},
 		},
 		"the first one has taken over": {

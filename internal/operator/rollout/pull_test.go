@@ -14,7 +14,7 @@ func TestUnusableImageIsNotUsed(t *testing.T) {
 	if wave := NextWave(workloads, "new", limits, noon); len(wave.Patches)+len(wave.Restart) > 0 || len(wave.Blocked) != 1 || wave.Blocked[0].Reason != reason {
 		t.Errorf("the wave is %+v, want the workload blocked", wave)
 	}
-	verdict := sidecarsTakenOver(Observation{TakeOvers: CountTakeOvers(workloads, "new", limits, noon)}, Bounds{})
+	verdict := sidecarsTakenOver(Observation{Handovers: CountHandovers(workloads, "new", limits, noon)}, Bounds{})
 	if verdict.State != Failed || verdict.Message != reason {
 		t.Errorf("the gate says %+v", verdict)
 	}

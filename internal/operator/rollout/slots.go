@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// takeOverTimeout is how long an Envoy may take to take over from the other one of its pod. The launcher ends an attempt earlier.
-	takeOverTimeout = 3 * time.Minute
+	// handoverTimeout is how long an Envoy may take to take over from the other one of its pod. The launcher ends an attempt earlier.
+	handoverTimeout = 3 * time.Minute
 	// restartTimeout is how long the container of a slot may take to start again after it has ended for another image, which its node has pulled. The
 	// kubelet does not report why it cannot start one that ended with exit code 0.
 	restartTimeout = 30 * time.Second
@@ -120,7 +120,7 @@ func (p SlottedPod) Next(image string, now time.Time) Step {
 		return Step{State: Fails, Reason: p.takenBackText(image)}
 	case !p.hasImage(image) && p.takeBack(now) != nil:
 		return p.comesBack(image, now)
-	case !known && now.Sub(p.Patched) < takeOverTimeout:
+	case !known && now.Sub(p.Patched) < handoverTimeout:
 		return Step{State: Proceeds, Reason: "the control plane does not report which slot of " + p.Pod + " serves"}
 	case !known:
 		return Step{State: Unknown, Reason: "the control plane does not report which slot of " + p.Pod + " serves"}
@@ -128,7 +128,7 @@ func (p SlottedPod) Next(image string, now time.Time) Step {
 		return p.align(serving, other, image, now)
 	case other.Role == report.Draining:
 		return Step{State: Drains, Reason: "connections of the earlier Envoy of " + p.Pod + " are drained"}
-	case other.Image == serving.Image && p.isPatched(serving, other) && now.Sub(p.Patched) < takeOverTimeout:
+	case other.Image == serving.Image && p.isPatched(serving, other) && now.Sub(p.Patched) < handoverTimeout:
 		return Step{State: Proceeds, Reason: "the slot " + other.Name + " of " + p.Pod + " is prepared"}
 	case other.Problem != "":
 		return Step{State: Fails, Reason: fmt.Sprintf("the slot %s of %s does not start with the image that serves: %s", other.Name, p.Pod, other.Problem)}
@@ -138,17 +138,17 @@ func (p SlottedPod) Next(image string, now time.Time) Step {
 		// The Envoy of the slot had the image before, and has drained.
 		return Step{State: Begins, Patch: p.patch(serving, other, serving.Image)}
 	}
-	return p.takeOver(other, now)
+	return p.handOver(other, now)
 }
 
-// takeOver is the step of a pod whose other slot has got the image.
-func (p SlottedPod) takeOver(other Slot, now time.Time) Step {
+// handOver is the step of a pod whose other slot has got the image.
+func (p SlottedPod) handOver(other Slot, now time.Time) Step {
 	switch {
-	case !p.hasStarted(other) || now.Sub(other.Started) < takeOverTimeout:
+	case !p.hasStarted(other) || now.Sub(other.Started) < handoverTimeout:
 		return Step{State: Proceeds, Reason: fmt.Sprintf("the Envoy of the slot %s of %s is about to take over", other.Name, p.Pod)}
 	case other.Role == report.Starting:
 		return Step{State: Fails, Reason: fmt.Sprintf("the Envoy of the slot %s of %s did not take over within %s: it has not got and accepted its whole configuration",
-			other.Name, p.Pod, takeOverTimeout)}
+			other.Name, p.Pod, handoverTimeout)}
 	}
 	return Step{State: Stays, Reason: fmt.Sprintf("the slot %s of %s has got its image and stays idle, its log has the reason: the Envoy is the same, or cannot take over", other.Name, p.Pod)}
 }

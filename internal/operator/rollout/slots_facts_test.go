@@ -68,8 +68,8 @@ func TestChangesOfAWorkload(t *testing.T) {
 		changed, ready time.Time
 	}{
 		"nothing changed":             {load: slotted("a", "x", outdatedPod)},
-		"before the takeover":         {load: slotted("a", "x", takingOver), changed: takingOver.Patched},
-		"after the takeover":          {load: slotted("a", "x", donePod), changed: donePod.Patched, ready: noon.Add(-time.Minute)},
+		"before the handover":         {load: slotted("a", "x", handingOver), changed: handingOver.Patched},
+		"after the handover":          {load: slotted("a", "x", donePod), changed: donePod.Patched, ready: noon.Add(-time.Minute)},
 		"after the last one":          {load: slotted("a", "x", donePod, currentPod), changed: donePod.Patched, ready: noon.Add(-time.Minute)},
 		"a change to another image":   {load: slotted("a", "x", slottedPod(noon, Slot{Image: oldEnvoy, Role: report.Serving, Started: noon}, Slot{Image: oldEnvoy}))},
 		"a change of another level":   {load: slotted("a", "x", other)},

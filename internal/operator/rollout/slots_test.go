@@ -41,15 +41,15 @@ func TestNextStepOfAPod(t *testing.T) {
 		"nothing is known":              {never, Slot{Image: oldEnvoy}, Slot{Image: oldEnvoy}, Step{State: Unknown, Reason: unknown}},
 		"both slots have the image":     {never, Slot{Image: newEnvoy}, Slot{Image: newEnvoy}, Step{State: Current}},
 		"nothing is known for a moment": {ago(time.Minute), Slot{Image: oldEnvoy}, Slot{Image: newEnvoy}, Step{State: Proceeds, Reason: unknown}},
-		"nothing is known for long":     {ago(takeOverTimeout), Slot{Image: oldEnvoy}, Slot{Image: newEnvoy}, Step{State: Unknown, Reason: unknown}},
+		"nothing is known for long":     {ago(handoverTimeout), Slot{Image: oldEnvoy}, Slot{Image: newEnvoy}, Step{State: Unknown, Reason: unknown}},
 		"one slot has the image":        {never, Slot{Image: newEnvoy}, Slot{Image: oldEnvoy}, Step{State: Unknown, Reason: unknown}},
 		"outdated":                      {never, serving(oldEnvoy, before), Slot{Image: oldEnvoy, Started: before}, Step{State: Begins, Patch: patch("envoy-standby", newEnvoy)}},
 		"the standby serves":            {never, Slot{Image: oldEnvoy, Started: before}, serving(oldEnvoy, before), Step{State: Begins, Patch: patch("envoy", newEnvoy)}},
-		"the image is pulled":           {ago(takeOverTimeout - 1), serving(oldEnvoy, ago(2*time.Hour)), Slot{Image: newEnvoy}, Step{State: Proceeds, Reason: next}},
-		"nothing is known of the pull":  {ago(takeOverTimeout), serving(oldEnvoy, ago(2*time.Hour)), Slot{Image: newEnvoy}, Step{State: Fails, Reason: noStart + "it has not started within 3m0s"}},
+		"the image is pulled":           {ago(handoverTimeout - 1), serving(oldEnvoy, ago(2*time.Hour)), Slot{Image: newEnvoy}, Step{State: Proceeds, Reason: next}},
+		"nothing is known of the pull":  {ago(handoverTimeout), serving(oldEnvoy, ago(2*time.Hour)), Slot{Image: newEnvoy}, Step{State: Fails, Reason: noStart + "it has not started within 3m0s"}},
 		"it has ended to start again":   {ago(restartTimeout - 1), serving(oldEnvoy, ago(2*time.Hour)), Slot{Image: newEnvoy, Ended: true}, Step{State: Proceeds, Reason: next}},
 		"it does not start again":       {ago(restartTimeout), serving(oldEnvoy, ago(2*time.Hour)), Slot{Image: newEnvoy, Ended: true}, Step{State: Fails, Reason: noStart + "it has not started within 30s"}},
-		"the kubelet does not act":      {ago(takeOverTimeout), serving(oldEnvoy, before), Slot{Image: newEnvoy, Started: before}, Step{State: Fails, Reason: noStart + "it has not started within 3m0s"}},
+		"the kubelet does not act":      {ago(handoverTimeout), serving(oldEnvoy, before), Slot{Image: newEnvoy, Started: before}, Step{State: Fails, Reason: noStart + "it has not started within 3m0s"}},
 		"the kubelet has not acted yet": {ago(time.Second), serving(oldEnvoy, before), Slot{Image: newEnvoy, Started: before}, Step{State: Proceeds, Reason: next}},
 		"it has just started":           {ago(time.Hour), serving(oldEnvoy, ago(2*time.Hour)), Slot{Image: newEnvoy, Started: ago(time.Second)}, Step{State: Proceeds, Reason: next}},
 		"the image cannot be pulled": {
@@ -94,7 +94,7 @@ func TestNextStepOfAPod(t *testing.T) {
 		"it has taken over, and the earlier one starts again": {
 			ago(time.Minute), Slot{Image: oldEnvoy, Started: before, Role: report.Starting}, serving(newEnvoy, ago(time.Minute)), Step{State: Current, Patch: patch("envoy", newEnvoy)},
 		},
-		"back, before the takeover": {
+		"back, before the handover": {
 			ago(time.Minute), serving(newEnvoy, before),
 			Slot{Image: oldEnvoy, Started: ago(time.Minute), Role: report.Starting},
 			Step{State: Current, Patch: patch("envoy-standby", newEnvoy)},
@@ -116,7 +116,7 @@ func TestNextStepOfAPod(t *testing.T) {
 			Step{State: Proceeds, Reason: "the slot envoy of web is prepared"},
 		},
 		"back, and the slot is not prepared in time": {
-			ago(takeOverTimeout), Slot{Image: oldEnvoy, Started: ago(2 * time.Hour)}, serving(oldEnvoy, ago(time.Hour)), Step{State: Begins, Patch: patch("envoy", newEnvoy)},
+			ago(handoverTimeout), Slot{Image: oldEnvoy, Started: ago(2 * time.Hour)}, serving(oldEnvoy, ago(time.Hour)), Step{State: Begins, Patch: patch("envoy", newEnvoy)},
 		},
 		"back, after it has taken over with its earlier image": {
 			ago(time.Minute), Slot{Image: oldEnvoy, Started: before}, serving(oldEnvoy, ago(time.Second)), Step{State: Begins, Patch: patch("envoy", newEnvoy)},

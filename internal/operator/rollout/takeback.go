@@ -71,7 +71,7 @@ func (s Slot) startTimeout() time.Duration {
 	if s.Ended {
 		return restartTimeout
 	}
-	return takeOverTimeout
+	return handoverTimeout
 }
 
 // comesBack is the step of a pod with a slot that gets its earlier image back.

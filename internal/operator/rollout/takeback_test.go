@@ -33,11 +33,11 @@ func containsAll(text string, parts []string) bool {
 	return true
 }
 
-// TestTakeOversThatCount has workloads in four namespaces. One namespace alone does not decide.
-func TestTakeOversThatCount(t *testing.T) {
+// TestHandoversThatCount has workloads in four namespaces. One namespace alone does not decide.
+func TestHandoversThatCount(t *testing.T) {
 	late := pullingPod
-	late.Patched = noon.Add(-takeOverTimeout)
-	slow := slottedPod(noon.Add(-takeOverTimeout), Slot{Image: oldEnvoy, Role: report.Serving, Started: hourAgo}, Slot{Image: newEnvoy})
+	late.Patched = noon.Add(-handoverTimeout)
+	slow := slottedPod(noon.Add(-handoverTimeout), Slot{Image: oldEnvoy, Role: report.Serving, Started: hourAgo}, Slot{Image: newEnvoy})
 	unknown := slottedPod(hourAgo, Slot{Image: oldEnvoy}, Slot{Image: newEnvoy})
 	other := stuckPod
 	other.Level = "2"
@@ -45,46 +45,46 @@ func TestTakeOversThatCount(t *testing.T) {
 	three := []Workload{slotted("a", "a", donePod), slotted("b", "b", donePod), slotted("c", "c", donePod)}
 	for name, test := range map[string]struct {
 		load []Workload
-		want TakeOvers
+		want Handovers
 		gate State
 	}{
-		"none":          {[]Workload{slotted("shop", "web", outdatedPod)}, TakeOvers{}, Passed},
-		"in progress":   {[]Workload{slotted("shop", "web", takingOver)}, TakeOvers{Begun: 1}, Passed},
-		"all":           {three, TakeOvers{Begun: 3, Done: 3}, Passed},
-		"one fails":     {[]Workload{slotted("shop", "web", stuckPod)}, TakeOvers{Begun: 1, Failed: []string{"shop/web-0"}}, Failed},
-		"one of two":    {[]Workload{slotted("shop", "web", stuckPod, donePod)}, TakeOvers{Begun: 2, Done: 1, Failed: []string{"shop/web-0"}}, Failed},
-		"one namespace": {append([]Workload{slotted("shop", "web", stuckPod)}, three...), TakeOvers{Begun: 4, Done: 3, Uncounted: []string{"shop/web-0"}}, Passed},
+		"none":          {[]Workload{slotted("shop", "web", outdatedPod)}, Handovers{}, Passed},
+		"in progress":   {[]Workload{slotted("shop", "web", handingOver)}, Handovers{Begun: 1}, Passed},
+		"all":           {three, Handovers{Begun: 3, Done: 3}, Passed},
+		"one fails":     {[]Workload{slotted("shop", "web", stuckPod)}, Handovers{Begun: 1, Failed: []string{"shop/web-0"}}, Failed},
+		"one of two":    {[]Workload{slotted("shop", "web", stuckPod, donePod)}, Handovers{Begun: 2, Done: 1, Failed: []string{"shop/web-0"}}, Failed},
+		"one namespace": {append([]Workload{slotted("shop", "web", stuckPod)}, three...), Handovers{Begun: 4, Done: 3, Uncounted: []string{"shop/web-0"}}, Passed},
 		"one namespace, in part": {
-			[]Workload{slotted("shop", "web", stuckPod, donePod), three[0], three[1]}, TakeOvers{Begun: 4, Done: 3, Failed: []string{"shop/web-0"}}, Failed,
+			[]Workload{slotted("shop", "web", stuckPod, donePod), three[0], three[1]}, Handovers{Begun: 4, Done: 3, Failed: []string{"shop/web-0"}}, Failed,
 		},
 		"slow": {
-			[]Workload{slotted("shop", "web", slow), slotted("bank", "web", slow)}, TakeOvers{Begun: 2, Failed: []string{"bank/web-0", "shop/web-0"}}, Failed,
+			[]Workload{slotted("shop", "web", slow), slotted("bank", "web", slow)}, Handovers{Begun: 2, Failed: []string{"bank/web-0", "shop/web-0"}}, Failed,
 		},
 		"a pod that must not be changed": {
-			[]Workload{slotted("shop", "web", fixed(stuckPod), fixed(donePod), fixed(takingOver))}, TakeOvers{}, Passed,
+			[]Workload{slotted("shop", "web", fixed(stuckPod), fixed(donePod), fixed(handingOver))}, Handovers{}, Passed,
 		},
-		"another level":            {[]Workload{slotted("shop", "web", other, donePod)}, TakeOvers{Begun: 1, Done: 1}, Passed},
-		"nobody knows":             {[]Workload{slotted("shop", "web", unknown)}, TakeOvers{Begun: 1}, Passed},
-		"two namespaces":           {append([]Workload{slotted("shop", "web", stuckPod), slotted("bank", "web", stuckPod)}, three...), TakeOvers{Begun: 5, Done: 3, Failed: []string{"bank/web-0", "shop/web-0"}}, Failed},
-		"one stays idle":           {[]Workload{slotted("shop", "web", idlePod)}, TakeOvers{Begun: 1}, Passed},
-		"no image":                 {[]Workload{slotted("shop", "web", late)}, TakeOvers{Begun: 1, Failed: []string{"shop/web-0"}}, Failed},
-		"no image, for a moment":   {[]Workload{slotted("shop", "web", pullingPod)}, TakeOvers{Begun: 1, Uncounted: []string{"shop/web-0"}, IsUndecided: true}, Passed},
-		"no image, and taken back": {[]Workload{slotted("shop", "web", takenBackPod)}, TakeOvers{Begun: 1, Uncounted: []string{"shop/web-0"}, IsUndecided: true}, Passed},
+		"another level":            {[]Workload{slotted("shop", "web", other, donePod)}, Handovers{Begun: 1, Done: 1}, Passed},
+		"nobody knows":             {[]Workload{slotted("shop", "web", unknown)}, Handovers{Begun: 1}, Passed},
+		"two namespaces":           {append([]Workload{slotted("shop", "web", stuckPod), slotted("bank", "web", stuckPod)}, three...), Handovers{Begun: 5, Done: 3, Failed: []string{"bank/web-0", "shop/web-0"}}, Failed},
+		"one stays idle":           {[]Workload{slotted("shop", "web", idlePod)}, Handovers{Begun: 1}, Passed},
+		"no image":                 {[]Workload{slotted("shop", "web", late)}, Handovers{Begun: 1, Failed: []string{"shop/web-0"}}, Failed},
+		"no image, for a moment":   {[]Workload{slotted("shop", "web", pullingPod)}, Handovers{Begun: 1, Uncounted: []string{"shop/web-0"}, IsUndecided: true}, Passed},
+		"no image, and taken back": {[]Workload{slotted("shop", "web", takenBackPod)}, Handovers{Begun: 1, Uncounted: []string{"shop/web-0"}, IsUndecided: true}, Passed},
 		"no image in one of three namespaces": {
-			[]Workload{slotted("shop", "web", late), three[0], three[1]}, TakeOvers{Begun: 3, Done: 2, Failed: []string{"shop/web-0"}}, Failed,
+			[]Workload{slotted("shop", "web", late), three[0], three[1]}, Handovers{Begun: 3, Done: 2, Failed: []string{"shop/web-0"}}, Failed,
 		},
-		"no image in one of four namespaces": {append([]Workload{slotted("shop", "web", late)}, three...), TakeOvers{Begun: 4, Done: 3, Uncounted: []string{"shop/web-0"}}, Passed},
+		"no image in one of four namespaces": {append([]Workload{slotted("shop", "web", late)}, three...), Handovers{Begun: 4, Done: 3, Uncounted: []string{"shop/web-0"}}, Passed},
 		"no image in two namespaces": {
 			append([]Workload{slotted("shop", "web", pullingPod), slotted("bank", "web", takenBackPod)}, three...),
-			TakeOvers{Begun: 5, Done: 3, Failed: []string{"bank/web-0", "shop/web-0"}},
+			Handovers{Begun: 5, Done: 3, Failed: []string{"bank/web-0", "shop/web-0"}},
 			Failed,
 		},
 		"no image, and other failures": {
-			[]Workload{slotted("shop", "web", pullingPod, stuckPod)}, TakeOvers{Begun: 2, Failed: []string{"shop/web-0", "shop/web-1"}}, Failed,
+			[]Workload{slotted("shop", "web", pullingPod, stuckPod)}, Handovers{Begun: 2, Failed: []string{"shop/web-0", "shop/web-1"}}, Failed,
 		},
 	} {
-		got := CountTakeOvers(test.load, "new", inPlace(), noon)
-		verdict := sidecarsTakenOver(Observation{TakeOvers: got}, Bounds{MaxDisconnected: intstr.FromString("1%")})
+		got := CountHandovers(test.load, "new", inPlace(), noon)
+		verdict := sidecarsTakenOver(Observation{Handovers: got}, Bounds{MaxDisconnected: intstr.FromString("1%")})
 		if verdict.State != test.gate || !containsAll(verdict.Message, got.Failed) || !containsAll(verdict.Message, got.Uncounted) {
 			t.Errorf("%s: the verdict is %+v", name, verdict)
 		}
@@ -101,8 +101,8 @@ func TestTakeOversThatCount(t *testing.T) {
 
 // TestSlotsAreTakenBack has the states of a slot that is not the serving one.
 func TestSlotsAreTakenBack(t *testing.T) {
-	fixed, hung := pullingPod, takingOver
-	fixed.Fixed, hung.Patched = "restarts are counted", noon.Add(-takeOverTimeout)
+	fixed, hung := pullingPod, handingOver
+	fixed.Fixed, hung.Patched = "restarts are counted", noon.Add(-handoverTimeout)
 	hung.Slots[1].Started = hourAgo
 	rebooted := slottedPod(hourAgo, Slot{Image: oldEnvoy, Started: noon.Add(-time.Minute)}, Slot{Image: newEnvoy, Problem: "CreateContainerError"})
 	rebootedOther := rebooted
@@ -118,7 +118,7 @@ func TestSlotsAreTakenBack(t *testing.T) {
 		"the image cannot be pulled":                        {pullingPod, back},
 		"the container ends again and again":                {crashingPod, back},
 		"nothing happens for three minutes":                 {hung, back},
-		"it is about to take over":                          {takingOver, nil},
+		"it is about to take over":                          {handingOver, nil},
 		"it has taken over":                                 {donePod, nil},
 		"the earlier one is not aligned":                    {aligning, nil},
 		"it has got its image back":                         {takenBackPod, nil},
@@ -180,13 +180,13 @@ func TestUndecidedFailureIsNotVerified(t *testing.T) {
 		Workloads: []Workload{slotted("shop", "web", takenBackPod)},
 	}
 	plan := func() Plan {
-		s.Verdicts = []Verdict{sidecarsTakenOver(Observation{TakeOvers: CountTakeOvers(s.Workloads, "new", s.Limits, s.Now)}, Bounds{})}
+		s.Verdicts = []Verdict{sidecarsTakenOver(Observation{Handovers: CountHandovers(s.Workloads, "new", s.Limits, s.Now)}, Bounds{})}
 		return NextPlan(s)
 	}
 	if p := plan(); p.Verify || p.Reject != "" {
 		t.Errorf("at once, the plan is %+v", p)
 	}
-	s.Now = noon.Add(takeOverTimeout)
+	s.Now = noon.Add(handoverTimeout)
 	if p := plan(); p.Verify || !strings.Contains(p.Reject, "SidecarsTakenOver") {
 		t.Errorf("after the time of the others, the plan is %+v", p)
 	}

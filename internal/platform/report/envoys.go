@@ -8,7 +8,7 @@ import (
 // Role is what an Envoy does among those of its pod.
 type Role string
 
-// The roles. An Envoy that starts has no connections yet; one that drains has those from before the takeover.
+// The roles. An Envoy that starts has no connections yet; one that drains has those from before the handover.
 const (
 	Serving  Role = "serving"
 	Starting Role = "starting"

@@ -75,8 +75,8 @@ func Start(t testing.TB, ns *nstest.Namespace, program, dir, name string, drain 
 	return start(t, ns, program, dir, name, drain, config, env, "--use-dynamic-base-id", "--base-id-path", base)
 }
 
-// TakeOver starts a second Envoy that takes over from the first one of Start with the same directory and name. The first one drains, and then lives on.
-func TakeOver(t testing.TB, ns *nstest.Namespace, program, dir, name string, drain time.Duration, config *bootstrapv3.Bootstrap, env ...string) {
+// HandOver starts a second Envoy that takes over from the first one of Start with the same directory and name. The first one drains, and then lives on.
+func HandOver(t testing.TB, ns *nstest.Namespace, program, dir, name string, drain time.Duration, config *bootstrapv3.Bootstrap, env ...string) {
 	t.Helper()
 	base, err := os.ReadFile(baseFile(dir, name))
 	if err != nil {

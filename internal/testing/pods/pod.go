@@ -61,10 +61,10 @@ func (p *Pod) environment() []string {
 	return env
 }
 
-// TakeOver starts a second sidecar with a bootstrap. The first one drains, and the admin interface is that of the second one.
-func (p *Pod) TakeOver(t testing.TB, config *bootstrapv3.Bootstrap) {
+// HandOver starts a second sidecar with a bootstrap. The first one drains, and the admin interface is that of the second one.
+func (p *Pod) HandOver(t testing.TB, config *bootstrapv3.Bootstrap) {
 	t.Helper()
-	envoytest.TakeOver(t, p.NS, p.network.program, p.network.Dir, p.name, p.network.Drain, config, p.environment()...)
+	envoytest.HandOver(t, p.NS, p.network.program, p.network.Dir, p.name, p.network.Drain, config, p.environment()...)
 }
 
 // Dir returns a directory for files of the pod that the sidecar can read. It may not exist yet.

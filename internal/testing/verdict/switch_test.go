@@ -32,7 +32,7 @@ const (
 // TestBridgeSwitchLosesNothing replaces the control plane of Open Service Mesh under load. Requests on new connections and on those that were open, from and to
 // its sidecars, all succeed.
 func TestBridgeSwitchLosesNothing(t *testing.T) {
-	shared := newHandover(podAddress(1), podAddress(3))
+	shared := newListenerSwitch(podAddress(1), podAddress(3))
 	binary := envoytest.Oldest(t)
 	n := newNetworkOf(t, switchedDrain, len(pods), map[int]string{1: binary, 3: binary}, shared.begin)
 	ports := switchedPorts()
@@ -107,7 +107,7 @@ func podLabel(address netip.Addr) string {
 }
 
 // startOSM runs a control plane of Open Service Mesh for the pods with its sidecars.
-func (n *Network) startOSM(t *testing.T, shared *handover, ports []legacyosm.Port) *legacyosm.ControlPlane {
+func (n *Network) startOSM(t *testing.T, shared *listenerSwitch, ports []legacyosm.Port) *legacyosm.ControlPlane {
 	t.Helper()
 	key, err := n.control.root.KeyPEM()
 	if err != nil {

@@ -105,8 +105,8 @@ func Handler(store Store, load Loads, denied Denials, issuer Issuer, access *Acc
 		document.Authority = authority(issuer, trust)
 		answer(w, document)
 	})
-	mux.HandleFunc("GET "+report.TakeoversPath, func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, report.Takeovers{Epochs: store.CompleteEpochs()})
+	mux.HandleFunc("GET "+report.HandoversPath, func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, report.Handovers{Epochs: store.CompleteEpochs()})
 	})
 	mux.HandleFunc("GET "+report.RejectionsPath, func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, Rejections(store.Rejections(), load.Failures(), store.LimitedPolicies()))

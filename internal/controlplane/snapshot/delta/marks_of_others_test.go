@@ -28,7 +28,7 @@ func TestMarksAreForTheInboundListenerAndItsPermissions(t *testing.T) {
 	c := newConversation(t)
 	c.place(inboundListener(t, "a"))
 	c.reconnect(markedListener(t, "a", chains{"inbound_tcp": markOne}))
-	c.q.setTakeover(Takeover{Started: true}, c.snapshot, c.now)
+	c.q.setHandover(Handover{Started: true}, c.snapshot, c.now)
 	c.q.types[resourcetype.Listeners].versions.set("other", stateUnknown)
 	for name, res := range map[string]resource.Versioned{
 		"another listener with the same chain": versioned(t, resourcetype.Listeners, "third", &listenerv3.Listener{Name: "third", FilterChains: []*listenerv3.FilterChain{{Name: "inbound_tcp"}}}),

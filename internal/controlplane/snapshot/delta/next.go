@@ -34,7 +34,7 @@ const (
 func (q *sequencer) next(snap Snapshot, now time.Time) *Response {
 	q.expireReportedCertificate(now)
 	q.endRemovalDelays(snap, now)
-	q.passTakeoverTimes(snap, now)
+	q.passHandoverTimes(snap, now)
 	full := q.withOwnClusters(snap)
 	r := q.nextByType(full, now)
 	if r == nil && q.completeReadiness(full, now) {
@@ -150,7 +150,7 @@ func (q *sequencer) decide(t resourcetype.Type, name string, snap Snapshot, now 
 	}
 	c, exists := snap.Content(t, name)
 	if exists && t == resourcetype.Listeners {
-		if a, decided := q.decideTakeover(version, known, c); decided {
+		if a, decided := q.decideHandover(version, known, c); decided {
 			return a, resource.Versioned{}
 		}
 	}

@@ -184,16 +184,16 @@ func TestEachWaitIsMeasuredFromItsBegin(t *testing.T) {
 	c.expect()
 }
 
-// TestWaitForATakeoverIsNoWaitForClusters keeps a listener back until a takeover is known. It then waits for its clusters as others do.
-func TestWaitForATakeoverIsNoWaitForClusters(t *testing.T) {
+// TestWaitForAHandoverIsNoWaitForClusters keeps a listener back until a handover is known. It then waits for its clusters as others do.
+func TestWaitForAHandoverIsNoWaitForClusters(t *testing.T) {
 	c := newConnected(t)
-	c.q.awaitTakeover()
+	c.q.awaitHandover()
 	c.put(resourcetype.Listeners, "l", "2")
 	c.expect()
 	c.wait(ackTimeout + time.Second)
 	c.put(resourcetype.Clusters, "c", "2")
 	c.expect("CDS c", "EDS c")
-	c.report(Takeover{})
+	c.report(Handover{})
 	c.expect()
 }
 
@@ -278,7 +278,7 @@ func TestAdditionsWaitFromTheirOwnBegin(t *testing.T) {
 
 // TestRevokedListenerIsRemovedOnce removes a listener from the snapshot that a client that drains has lost already.
 func TestRevokedListenerIsRemovedOnce(t *testing.T) {
-	c := newTakeover(t)
+	c := newHandover(t)
 	c.report(earlyOn)
 	c.expectDrain()
 	c.place(granting(t, "l", "2", "a"))
@@ -290,15 +290,15 @@ func TestRevokedListenerIsRemovedOnce(t *testing.T) {
 
 // TestOnlyListenersAreRemembered changes a cluster while another Envoy starts.
 func TestOnlyListenersAreRemembered(t *testing.T) {
-	c := newTakeover(t)
+	c := newHandover(t)
 	c.report(started)
 	for _, text := range []string{"1", "2"} {
 		c.put(resourcetype.Clusters, "c", text)
 		c.expect("CDS c")
 		c.ack(resourcetype.Clusters)
 	}
-	if len(c.q.takeover.updates) > 0 || c.q.takeover.held["c"] != nil {
-		t.Errorf("remembered are %v and %v, want no cluster", c.q.takeover.updates, c.q.takeover.held["c"])
+	if len(c.q.handover.updates) > 0 || c.q.handover.held["c"] != nil {
+		t.Errorf("remembered are %v and %v, want no cluster", c.q.handover.updates, c.q.handover.held["c"])
 	}
 }
 

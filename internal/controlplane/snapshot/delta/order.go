@@ -233,7 +233,7 @@ func (q *sequencer) withOwnClusters(snap Snapshot) Snapshot {
 	if q.readinessCluster != nil {
 		own = append(own, q.readinessCluster)
 	}
-	if q.drainingCluster != nil && q.takeover.drains() {
+	if q.drainingCluster != nil && q.handover.drains() {
 		own = append(own, q.drainingCluster)
 	}
 	if len(own) == 0 {

@@ -10,7 +10,7 @@ import (
 
 // TestChangesOfAnotherSnapshotStayQueued moves a stream just before its queue is taken for the earlier snapshot.
 func TestChangesOfAnotherSnapshotStayQueued(t *testing.T) {
-	h := newHandover(t)
+	h := newHeldStream(t)
 	other := &lockedSnapshot{fakeSnapshot: h.conversation.snapshot}
 	h.Move(other, h.now, nil)
 	if h.takePending(h.conversation.q, h.snapshot) {
@@ -25,7 +25,7 @@ func TestChangesOfAnotherSnapshotStayQueued(t *testing.T) {
 
 // TestOneChangeComparesNothingElse takes one change. What else the client has is not compared.
 func TestOneChangeComparesNothingElse(t *testing.T) {
-	h := newHandover(t)
+	h := newHeldStream(t)
 	st := &h.conversation.q.types[resourcetype.Clusters]
 	for _, name := range []string{"changed", "other"} {
 		st.versions.set(name, stateUnsent)
@@ -39,7 +39,7 @@ func TestOneChangeComparesNothingElse(t *testing.T) {
 
 // TestProgressOfANewClient checks what is reported of a client before its first request, and while it has not answered.
 func TestProgressOfANewClient(t *testing.T) {
-	h, owner := newHandover(t), &serving{}
+	h, owner := newHeldStream(t), &serving{}
 	h.owner = owner
 	h.recordProgress(h.conversation.q)
 	if len(owner.complete) != 0 || h.acks.IsComplete() {

@@ -172,7 +172,7 @@ func (q *sequencer) handleFirstRequest(t resourcetype.Type, req *discovery.Delta
 			q.setInitialVersion(t, canonicalName(t, name, snap), version, snap, now)
 		}
 	}
-	if t == resourcetype.Listeners && q.takeover != nil && (q.takeover.Started || q.takeover.Complete) {
+	if t == resourcetype.Listeners && q.handover != nil && (q.handover.Started || q.handover.Complete) {
 		q.captureListeners(snap)
 	}
 	q.markTypeChanged(t, snap, now)

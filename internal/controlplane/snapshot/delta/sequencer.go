@@ -68,8 +68,8 @@ type sequencer struct {
 	undivided   bool
 	// drainingCluster is sent to a client that drains; nil for none.
 	drainingCluster *resource.Content
-	// takeover is nil for a client whose pod has one Envoy only.
-	takeover *takeover
+	// handover is nil for a client whose pod has one Envoy only.
+	handover *handover
 }
 
 // typeState is the state of one resource type.
@@ -174,9 +174,9 @@ func (q *sequencer) deadline() time.Time {
 	for _, due := range q.removalsDue {
 		consider(due, 0)
 	}
-	if q.takeover != nil {
-		consider(q.takeover.drainsAt, 0)
-		consider(q.takeover.endsAt, 0)
+	if q.handover != nil {
+		consider(q.handover.drainsAt, 0)
+		consider(q.handover.endsAt, 0)
 	}
 	for t := range q.types {
 		st := &q.types[t]

@@ -68,9 +68,9 @@ type Stream struct {
 	destinations map[string]struct{}
 	// loading are the names of destinations that the client is about to be sent though it has not asked for them; nil for none.
 	loading map[string]struct{}
-	// awaitsTakeover is true if the pod of the client may have another Envoy. takeover is what is known about that and is not taken yet; nil for nothing.
-	awaitsTakeover bool
-	takeover       *Takeover
+	// awaitsHandover is true if the pod of the client may have another Envoy. handover is what is known about that and is not taken yet; nil for nothing.
+	awaitsHandover bool
+	handover       *Handover
 }
 
 // pendingChanges share their Changes with all affected streams.
@@ -183,18 +183,18 @@ func (s *Stream) Load(names []string) {
 	s.wakeUp()
 }
 
-// AwaitTakeover causes listeners to wait until it is known whether another Envoy takes over from the client.
-func (s *Stream) AwaitTakeover() {
+// AwaitHandover causes listeners to wait until it is known whether another Envoy takes over from the client.
+func (s *Stream) AwaitHandover() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.awaitsTakeover = true
+	s.awaitsHandover = true
 }
 
-// SetTakeover records what is known about another Envoy that takes over from the client.
-func (s *Stream) SetTakeover(takeover Takeover) {
+// SetHandover records what is known about another Envoy that takes over from the client.
+func (s *Stream) SetHandover(handover Handover) {
 	s.mu.Lock()
-	if takeover != (Takeover{}) || s.awaitsTakeover {
-		s.takeover = &takeover
+	if handover != (Handover{}) || s.awaitsHandover {
+		s.handover = &handover
 	}
 	s.mu.Unlock()
 	s.wakeUp()
@@ -290,12 +290,12 @@ func (s *Stream) takePending(q *sequencer, snapshot SharedSnapshot) bool {
 			q.markChanged(t, p.changes[t], p.at)
 		}
 	}
-	if s.awaitsTakeover {
-		q.awaitTakeover()
+	if s.awaitsHandover {
+		q.awaitHandover()
 	}
-	if s.takeover != nil {
-		q.setTakeover(*s.takeover, snapshot, s.config.Now())
-		s.takeover = nil
+	if s.handover != nil {
+		q.setHandover(*s.handover, snapshot, s.config.Now())
+		s.handover = nil
 	}
 	if len(s.loading) > 0 {
 		for _, name := range q.load(s.loading, snapshot, s.config.Now()) {

@@ -12,16 +12,16 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 )
 
-// handover is a Stream whose queue a test takes itself.
-type handover struct {
+// heldStream is a Stream whose queue a test takes itself.
+type heldStream struct {
 	Stream
 	conversation *conversation
 	snapshot     *lockedSnapshot
 	now          time.Time
 }
 
-func newHandover(t *testing.T) *handover {
-	h := &handover{conversation: newConversation(t), now: time.Unix(1_800_000_000, 0)}
+func newHeldStream(t *testing.T) *heldStream {
+	h := &heldStream{conversation: newConversation(t), now: time.Unix(1_800_000_000, 0)}
 	h.snapshot = &lockedSnapshot{fakeSnapshot: h.conversation.snapshot}
 	h.Init(&Config{Now: func() time.Time { return h.now }, Metrics: NewMetrics(prometheus.NewRegistry())}, nil, entity.Name{}, h.snapshot)
 	return h
@@ -35,7 +35,7 @@ func clusters(names ...string) *Changes {
 }
 
 // wasWoken reports whether the stream was woken since the last call.
-func (h *handover) wasWoken() bool {
+func (h *heldStream) wasWoken() bool {
 	select {
 	case <-h.wake:
 		return true
@@ -45,7 +45,7 @@ func (h *handover) wasWoken() bool {
 }
 
 // take moves the queue to the state machine.
-func (h *handover) take(t *testing.T) {
+func (h *heldStream) take(t *testing.T) {
 	t.Helper()
 	if !h.takePending(h.conversation.q, h.snapshot) {
 		t.Fatal("the stream has another snapshot")
@@ -53,7 +53,7 @@ func (h *handover) take(t *testing.T) {
 }
 
 // expectQueue checks what is queued.
-func (h *handover) expectQueue(t *testing.T, step string, changes int, all bool) {
+func (h *heldStream) expectQueue(t *testing.T, step string, changes int, all bool) {
 	t.Helper()
 	if list, gotAll := h.PendingChanges(); len(list) != changes || gotAll != all {
 		t.Errorf("%s: %d changes are queued, and everything may have changed: %t; want %d and %t", step, len(list), gotAll, changes, all)
@@ -62,7 +62,7 @@ func (h *handover) expectQueue(t *testing.T, step string, changes int, all bool)
 
 // TestQueueOfASlowClientIsBounded queues changes until they are replaced by one comparison.
 func TestQueueOfASlowClientIsBounded(t *testing.T) {
-	h := newHandover(t)
+	h := newHeldStream(t)
 	began := h.now
 	for i := range MaxPendingChanges {
 		h.Notify(clusters("c"), began.Add(time.Duration(i)*time.Second), nil)
@@ -89,7 +89,7 @@ func TestQueueOfASlowClientIsBounded(t *testing.T) {
 
 // TestChangesOfOtherDestinationsWakeNobody notifies a stream of destinations that its client has, and of others.
 func TestChangesOfOtherDestinationsWakeNobody(t *testing.T) {
-	h := newHandover(t)
+	h := newHeldStream(t)
 	h.addDestination(onDemand(1))
 	for _, c := range []struct {
 		changes *Changes
@@ -110,7 +110,7 @@ func TestChangesOfOtherDestinationsWakeNobody(t *testing.T) {
 
 // TestLoadedDestinationsAreSent loads destinations that a client has not asked for.
 func TestLoadedDestinationsAreSent(t *testing.T) {
-	h := newHandover(t)
+	h := newHeldStream(t)
 	h.conversation.addDestination(1)
 	if h.Load(nil); h.wasWoken() {
 		t.Error("nothing to load wakes the stream")
@@ -128,31 +128,31 @@ func TestLoadedDestinationsAreSent(t *testing.T) {
 	}
 }
 
-// TestTakeoverReachesTheStateMachine reports takeovers to a client that awaits one, and to one that does not.
-func TestTakeoverReachesTheStateMachine(t *testing.T) {
-	h := newHandover(t)
-	h.SetTakeover(Takeover{})
-	if h.take(t); h.conversation.q.takeover != nil || !h.wasWoken() {
-		t.Error("a client that has no other Envoy has the state of a takeover, or is not woken")
+// TestHandoverReachesTheStateMachine reports handovers to a client that awaits one, and to one that does not.
+func TestHandoverReachesTheStateMachine(t *testing.T) {
+	h := newHeldStream(t)
+	h.SetHandover(Handover{})
+	if h.take(t); h.conversation.q.handover != nil || !h.wasWoken() {
+		t.Error("a client that has no other Envoy has the state of a handover, or is not woken")
 	}
-	h.AwaitTakeover()
-	if h.take(t); h.conversation.q.takeover == nil || h.conversation.q.takeover.known {
+	h.AwaitHandover()
+	if h.take(t); h.conversation.q.handover == nil || h.conversation.q.handover.known {
 		t.Error("a client that may have another Envoy does not wait to know it")
 	}
-	h.SetTakeover(Takeover{})
-	if h.take(t); !h.conversation.q.takeover.known {
+	h.SetHandover(Handover{})
+	if h.take(t); !h.conversation.q.handover.known {
 		t.Error("that there is no other Envoy is not known")
 	}
-	other := newHandover(t)
-	other.SetTakeover(Takeover{Started: true})
-	if other.take(t); other.conversation.q.takeover == nil || !other.conversation.q.takeover.Started || other.takeover != nil {
-		t.Error("a takeover without a wait is not known, or is not taken once")
+	other := newHeldStream(t)
+	other.SetHandover(Handover{Started: true})
+	if other.take(t); other.conversation.q.handover == nil || !other.conversation.q.handover.Started || other.handover != nil {
+		t.Error("a handover without a wait is not known, or is not taken once")
 	}
 }
 
 // TestUnansweredChangesAreNotAcknowledged follows the oldest change that a client has not answered.
 func TestUnansweredChangesAreNotAcknowledged(t *testing.T) {
-	h := newHandover(t)
+	h := newHeldStream(t)
 	began := h.now
 	if h.HasAcknowledged(began) || !h.HasAcknowledged(began.Add(-time.Nanosecond)) || !h.ConnectedAt().Equal(began) {
 		t.Error("a new client has answered what was there at its beginning, or has not answered what was before")
@@ -205,7 +205,7 @@ func TestUnansweredChangesAreNotAcknowledged(t *testing.T) {
 
 // TestEndedStreamsCanBeRead closes the traces of a stream. Whoever still reads it does not wait for ever.
 func TestEndedStreamsCanBeRead(t *testing.T) {
-	h := newHandover(t)
+	h := newHeldStream(t)
 	h.Notify(clusters("c"), h.now, nil)
 	h.CloseTraces()
 	if !h.mu.TryLock() {

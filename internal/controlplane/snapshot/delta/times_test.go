@@ -52,9 +52,9 @@ func TestDeadlineIsTheEarliest(t *testing.T) {
 		"nothing":                     {func(*sequencer) {}, time.Time{}},
 		"a certificate before others": {func(q *sequencer) { q.certificateReusableUntil = now; q.routesMissingSince = now }, now},
 		"routes before a certificate": {func(q *sequencer) { q.certificateReusableUntil = now.Add(time.Hour); q.routesMissingSince = now }, now.Add(ackTimeout)},
-		"a takeover before routes": {func(q *sequencer) {
+		"a handover before routes": {func(q *sequencer) {
 			q.routesMissingSince = now
-			q.takeover = &takeover{drainsAt: now.Add(time.Second), endsAt: now.Add(time.Minute)}
+			q.handover = &handover{drainsAt: now.Add(time.Second), endsAt: now.Add(time.Minute)}
 		}, now.Add(time.Second)},
 		"what waits for others": {func(q *sequencer) {
 			st := &q.types[resourcetype.Listeners]

@@ -214,14 +214,14 @@ func TestReadinessNeedsEachRoute(t *testing.T) {
 
 // TestAnswersOfOtherTypesRecordNoListener acknowledges clusters while a listener has no answer.
 func TestAnswersOfOtherTypesRecordNoListener(t *testing.T) {
-	c := newTakeover(t)
+	c := newHandover(t)
 	c.report(started)
 	c.place(granting(t, "l", "2", "a"))
 	c.expect("LDS l")
 	c.put(resourcetype.Clusters, "c", "1")
 	c.expect("CDS c")
 	c.ack(resourcetype.Clusters)
-	if at, remembered := c.q.takeover.updates["l"]; !remembered || !at.IsZero() {
+	if at, remembered := c.q.handover.updates["l"]; !remembered || !at.IsZero() {
 		t.Errorf("the update of the listener was answered at %s, want not yet", at)
 	}
 }

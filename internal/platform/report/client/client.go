@@ -92,9 +92,9 @@ func (c *Client) Rejections(ctx context.Context) ([]Answer[report.Rejections], e
 	return ask[report.Rejections](ctx, c, report.RejectionsPath)
 }
 
-// Takeovers reads the Envoys of all replicas that have taken over from others.
-func (c *Client) Takeovers(ctx context.Context) ([]Answer[report.Takeovers], error) {
-	return ask[report.Takeovers](ctx, c, report.TakeoversPath)
+// Handovers reads the Envoys of all replicas that have taken over from others.
+func (c *Client) Handovers(ctx context.Context) ([]Answer[report.Handovers], error) {
+	return ask[report.Handovers](ctx, c, report.HandoversPath)
 }
 
 // Object reads the acknowledgements of a policy from all replicas.

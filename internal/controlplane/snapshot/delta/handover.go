@@ -13,8 +13,8 @@ import (
 // removed instead of updated, and is not sent again. Other updates are sent, so that the version that the client has always grants at least what is
 // in force. A later comparison with that version finds all that is lost.
 
-// Takeover is what is known about another Envoy of the pod that takes over from the client.
-type Takeover struct {
+// Handover is what is known about another Envoy of the pod that takes over from the client.
+type Handover struct {
 	// Started is true if another Envoy of the pod has a later epoch.
 	Started bool
 	// Complete is true if that Envoy has had its whole configuration: it takes over soon, or has taken over.
@@ -24,23 +24,23 @@ type Takeover struct {
 }
 
 const (
-	// takeoverTime is how long it takes, at most, until a complete Envoy has taken over. Until then it is not known what the client applies.
-	takeoverTime = 5 * time.Second
-	// takeoverReport is how long it takes, at most, until a takeover is known that another stream or replica reports: Envoys connect again after the
+	// handoverTime is how long it takes, at most, until a complete Envoy has taken over. Until then it is not known what the client applies.
+	handoverTime = 5 * time.Second
+	// handoverReport is how long it takes, at most, until a handover is known that another stream or replica reports: Envoys connect again after the
 	// start of a replica, and replicas poll each other.
-	takeoverReport = time.Minute
+	handoverReport = time.Minute
 	// returnTime is how long the later Envoy may be without a stream before the client counts as the one that serves.
 	returnTime = 30 * time.Second
 	// maxRecentUpdates is how many updates of listeners are remembered. After more, all listeners count as updated.
 	maxRecentUpdates = 64
 )
 
-// takeover is the state of a client whose pod may have another Envoy.
-type takeover struct {
-	Takeover
+// handover is the state of a client whose pod may have another Envoy.
+type handover struct {
+	Handover
 	// known is false until it is known whether there is another Envoy. Listeners wait for that.
 	known bool
-	// drainsAt is from when the client certainly drains, if the takeover is complete; zero if it does.
+	// drainsAt is from when the client certainly drains, if the handover is complete; zero if it does.
 	drainsAt time.Time
 	// endsAt is when the client counts as the one that serves again; zero if the later Envoy is there.
 	endsAt time.Time
@@ -62,30 +62,30 @@ type verdict struct {
 	loses         bool
 }
 
-// awaitTakeover causes listeners to wait until setTakeover is called.
-func (q *sequencer) awaitTakeover() {
-	if q.takeover == nil {
-		q.takeover = &takeover{}
+// awaitHandover causes listeners to wait until setHandover is called.
+func (q *sequencer) awaitHandover() {
+	if q.handover == nil {
+		q.handover = &handover{}
 	}
 }
 
-// setTakeover records what is known about the later Envoy.
-func (q *sequencer) setTakeover(next Takeover, snap Snapshot, now time.Time) {
-	q.awaitTakeover()
-	current := q.takeover
+// setHandover records what is known about the later Envoy.
+func (q *sequencer) setHandover(next Handover, snap Snapshot, now time.Time) {
+	q.awaitHandover()
+	current := q.handover
 	q.captureInbound(snap)
 	switch {
 	case !next.Complete && current.Complete && current.drainsAt.IsZero():
 		current.Started, current.known, current.endsAt = next.Started, true, now.Add(returnTime)
 		return
 	case !next.Complete && current.Complete:
-		q.endTakeover(now)
+		q.endHandover(now)
 	}
 	if next.Started && !current.Started {
 		q.captureListeners(snap)
 	}
 	began := next.Complete && !current.Complete
-	current.Takeover, current.known, current.endsAt = next, true, time.Time{}
+	current.Handover, current.known, current.endsAt = next, true, time.Time{}
 	if !next.Started && !next.Complete {
 		current.held, current.verdicts = nil, nil
 	}
@@ -95,7 +95,7 @@ func (q *sequencer) setTakeover(next Takeover, snap Snapshot, now time.Time) {
 }
 
 // drains reports whether the client certainly drains.
-func (t *takeover) drains() bool { return t != nil && t.Complete && t.drainsAt.IsZero() }
+func (t *handover) drains() bool { return t != nil && t.Complete && t.drainsAt.IsZero() }
 
 // markDrain sends the draining cluster, or removes it.
 func (q *sequencer) markDrain(now time.Time) {
@@ -106,44 +106,44 @@ func (q *sequencer) markDrain(now time.Time) {
 
 // detectDrain recognizes a client that drains by its clusters from an earlier stream, also if the later Envoy has no stream here yet.
 func (q *sequencer) detectDrain(initial map[string]string, now time.Time) {
-	if q.takeover == nil || q.drainingCluster == nil {
+	if q.handover == nil || q.drainingCluster == nil {
 		return
 	}
 	if _, drains := initial[q.drainingCluster.Name()]; !drains {
 		return
 	}
-	if !q.takeover.Complete {
-		q.takeover.endsAt = now.Add(returnTime)
+	if !q.handover.Complete {
+		q.handover.endsAt = now.Add(returnTime)
 	}
-	q.takeover.Complete, q.takeover.Earlier, q.takeover.drainsAt = true, true, time.Time{}
+	q.handover.Complete, q.handover.Earlier, q.handover.drainsAt = true, true, time.Time{}
 }
 
 // captureInbound remembers the inbound listener that the client has.
 func (q *sequencer) captureInbound(snap Snapshot) {
 	version, known := q.types[resourcetype.Listeners].versions.get(envoy.InboundListener)
 	if c, exists := snap.Content(resourcetype.Listeners, envoy.InboundListener); known && exists && c.Hash() == version {
-		q.takeover.inbound = c
+		q.handover.inbound = c
 	}
 }
 
 // captureListeners remembers the listeners that the client has.
 func (q *sequencer) captureListeners(snap Snapshot) {
-	if q.takeover.held == nil {
-		q.takeover.held, q.takeover.verdicts = map[string]*resource.Content{}, map[string]verdict{}
+	if q.handover.held == nil {
+		q.handover.held, q.handover.verdicts = map[string]*resource.Content{}, map[string]verdict{}
 	}
 	for name, version := range q.types[resourcetype.Listeners].versions.all() {
 		if c, exists := snap.Content(resourcetype.Listeners, name); exists && c.Hash() == version {
-			q.takeover.held[name] = c
+			q.handover.held[name] = c
 		}
 	}
 }
 
 // beginDrain makes the updates count as not applied that the client may have received after its drain began.
 func (q *sequencer) beginDrain(now time.Time) {
-	current, since := q.takeover, now.Add(-takeoverTime)
-	current.drainsAt = now.Add(takeoverTime)
+	current, since := q.handover, now.Add(-handoverTime)
+	current.drainsAt = now.Add(handoverTime)
 	if current.Earlier {
-		current.drainsAt, since = time.Time{}, now.Add(-takeoverReport)
+		current.drainsAt, since = time.Time{}, now.Add(-handoverReport)
 		q.markDrain(now)
 	}
 	st := &q.types[resourcetype.Listeners]
@@ -163,9 +163,9 @@ func hasResource(version resource.Version) bool {
 	return !version.IsReserved() || version == stateUnknown
 }
 
-// passTakeoverTimes ends the waits of a takeover.
-func (q *sequencer) passTakeoverTimes(snap Snapshot, now time.Time) {
-	current := q.takeover
+// passHandoverTimes ends the waits of a handover.
+func (q *sequencer) passHandoverTimes(snap Snapshot, now time.Time) {
+	current := q.handover
 	if current == nil {
 		return
 	}
@@ -174,16 +174,16 @@ func (q *sequencer) passTakeoverTimes(snap Snapshot, now time.Time) {
 		q.markDrain(now)
 	}
 	if !current.endsAt.IsZero() && !now.Before(current.endsAt) {
-		q.endTakeover(now)
+		q.endHandover(now)
 		q.markTypeChanged(resourcetype.Listeners, snap, now)
 	}
 }
 
-// endTakeover makes the client the one that serves. It is sent the listeners that it lacks.
-func (q *sequencer) endTakeover(now time.Time) {
-	current, st := q.takeover, &q.types[resourcetype.Listeners]
+// endHandover makes the client the one that serves. It is sent the listeners that it lacks.
+func (q *sequencer) endHandover(now time.Time) {
+	current, st := q.handover, &q.types[resourcetype.Listeners]
 	q.markDrain(now)
-	*current = takeover{Takeover: Takeover{Started: current.Started}, known: true, held: current.held, inbound: current.inbound, verdicts: current.verdicts}
+	*current = handover{Handover: Handover{Started: current.Started}, known: true, held: current.held, inbound: current.inbound, verdicts: current.verdicts}
 	if !current.Started {
 		current.held, current.verdicts = nil, nil
 	}
@@ -195,9 +195,9 @@ func (q *sequencer) endTakeover(now time.Time) {
 	}
 }
 
-// decideTakeover returns the action for a listener that exists, if it depends on a takeover.
-func (q *sequencer) decideTakeover(version resource.Version, known bool, c *resource.Content) (action, bool) {
-	current := q.takeover
+// decideHandover returns the action for a listener that exists, if it depends on a handover.
+func (q *sequencer) decideHandover(version resource.Version, known bool, c *resource.Content) (action, bool) {
+	current := q.handover
 	isCurrent := version == c.Hash()
 	switch {
 	case current == nil || isCurrent:
@@ -219,7 +219,7 @@ func (q *sequencer) decideTakeover(version resource.Version, known bool, c *reso
 
 // losesGrant reports whether a listener takes something away from the connections of a client that has another version. It is true if that is not known.
 func (q *sequencer) losesGrant(name string, version resource.Version, c *resource.Content) bool {
-	current := q.takeover
+	current := q.handover
 	held := current.held[name]
 	if held == nil && name == envoy.InboundListener {
 		held = current.inbound
@@ -240,7 +240,7 @@ func (q *sequencer) losesGrant(name string, version resource.Version, c *resourc
 
 // recordListener records that the client is sent a listener in place of another version. It is called before the version changes.
 func (q *sequencer) recordListener(name string, version resource.Version, c *resource.Content, now time.Time) {
-	current := q.takeover
+	current := q.handover
 	if current == nil {
 		return
 	}
@@ -258,7 +258,7 @@ func (q *sequencer) recordListener(name string, version resource.Version, c *res
 // isUnsure reports whether a client may receive a listener that takes something away after its drain began. The version says so, for the case that this stream
 // ends before the listener is removed.
 func (q *sequencer) isUnsure(res resource.Versioned) bool {
-	current := q.takeover
+	current := q.handover
 	if current == nil || !current.Started {
 		return false
 	}
@@ -269,17 +269,17 @@ func (q *sequencer) isUnsure(res resource.Versioned) bool {
 // reportUnsure records a listener that the client may not have applied, and returns its version, or none if the client drains.
 func (q *sequencer) reportUnsure(name, version string, now time.Time) string {
 	switch {
-	case q.takeover == nil:
-	case q.takeover.Complete:
+	case q.handover == nil:
+	case q.handover.Complete:
 		return ""
 	default:
-		q.takeover.recordUpdate(name, now)
-		q.takeover.updates[name] = now
+		q.handover.recordUpdate(name, now)
+		q.handover.updates[name] = now
 	}
 	return version
 }
 
-func (t *takeover) recordUpdate(name string, now time.Time) {
+func (t *handover) recordUpdate(name string, now time.Time) {
 	if len(t.updates) >= maxRecentUpdates {
 		t.forgetUpdates(now)
 	}
@@ -294,9 +294,9 @@ func (t *takeover) recordUpdate(name string, now time.Time) {
 }
 
 // forgetUpdates forgets those that every client has applied.
-func (t *takeover) forgetUpdates(now time.Time) {
+func (t *handover) forgetUpdates(now time.Time) {
 	for name, at := range t.updates {
-		if !at.IsZero() && at.Before(now.Add(-takeoverReport)) {
+		if !at.IsZero() && at.Before(now.Add(-handoverReport)) {
 			delete(t.updates, name)
 		}
 	}
@@ -304,17 +304,17 @@ func (t *takeover) forgetUpdates(now time.Time) {
 
 // recordListenersAnswered records when updates were answered.
 func (q *sequencer) recordListenersAnswered(now time.Time) {
-	if q.takeover == nil {
+	if q.handover == nil {
 		return
 	}
-	for name, at := range q.takeover.updates {
+	for name, at := range q.handover.updates {
 		if at.IsZero() {
-			q.takeover.updates[name] = now
+			q.handover.updates[name] = now
 		}
 	}
-	q.takeover.forgetUpdates(now)
-	if len(q.takeover.updates) == 0 {
-		q.takeover.updates = nil
+	q.handover.forgetUpdates(now)
+	if len(q.handover.updates) == 0 {
+		q.handover.updates = nil
 	}
 }
 
@@ -324,6 +324,6 @@ func (q *sequencer) recordRevoked(name string) {
 	delete(st.dirty, name)
 	st.bisector.Forget(name)
 	st.versions.set(name, stateRevoked)
-	delete(q.takeover.held, name)
-	delete(q.takeover.verdicts, name)
+	delete(q.handover.held, name)
+	delete(q.handover.verdicts, name)
 }

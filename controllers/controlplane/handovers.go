@@ -9,12 +9,12 @@ import (
 	reportclient "github.com/openservicemesh/osm-operator/internal/platform/report/client"
 )
 
-// takeoverInterval is how often a replica asks the others which Envoys have taken over.
-const takeoverInterval = 5 * time.Second
+// handoverInterval is how often a replica asks the others which Envoys have taken over.
+const handoverInterval = 5 * time.Second
 
-// takeovers collects the Envoys of other replicas that have taken over from another one of their pod.
-type takeovers struct {
-	others func(context.Context) ([]reportclient.Answer[report.Takeovers], error)
+// handovers collects the Envoys of other replicas that have taken over from another one of their pod.
+type handovers struct {
+	others func(context.Context) ([]reportclient.Answer[report.Handovers], error)
 	set    func(epochs map[string]uint64)
 	// failed receives the error of an attempt after one without an error.
 	failed func(error)
@@ -24,8 +24,8 @@ type takeovers struct {
 }
 
 // run asks the other replicas until ctx ends, for the first time after an interval, when the list of pods has been read.
-func (t *takeovers) run(ctx context.Context) error {
-	ticker := time.NewTicker(takeoverInterval)
+func (t *handovers) run(ctx context.Context) error {
+	ticker := time.NewTicker(handoverInterval)
 	defer ticker.Stop()
 	for {
 		select {
@@ -42,7 +42,7 @@ func (t *takeovers) run(ctx context.Context) error {
 }
 
 // refresh asks all other replicas once. The last answer of a replica that does not answer is kept until its pod is deleted.
-func (t *takeovers) refresh(ctx context.Context) error {
+func (t *handovers) refresh(ctx context.Context) error {
 	answers, err := t.others(ctx)
 	if err != nil && !errors.Is(err, reportclient.ErrNoReplicas) {
 		return err

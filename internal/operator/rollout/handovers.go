@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// TakeOvers counts the pods whose Envoys are to take over for a revision.
-type TakeOvers struct {
+// Handovers counts the pods whose Envoys are to take over for a revision.
+type Handovers struct {
 	// Begun counts the pods that have been given the image of the revision, also if it was taken back. Done are those of them that it serves.
 	Begun, Done int
 	// Failed are the reasons of those that did not take over, sorted by pod.
@@ -20,22 +20,22 @@ type TakeOvers struct {
 	Unusable string
 }
 
-// takeOverCount is what is counted for TakeOvers.
-type takeOverCount struct {
-	TakeOvers
+// handoverCount is what is counted for Handovers.
+type handoverCount struct {
+	Handovers
 	// done are the namespaces in which an Envoy has taken over. failed are the reasons of the others, by namespace.
 	done   map[string]bool
 	failed map[string][]string
-	// isRecent is true if all failures are slots that did not start, and that were changed less than takeOverTimeout ago.
+	// isRecent is true if all failures are slots that did not start, and that were changed less than handoverTimeout ago.
 	isRecent bool
 }
 
-// CountTakeOvers counts the pods whose Envoys are to take over for a target. Pods of one namespace do not decide alone, because its owner chooses pull secrets
+// CountHandovers counts the pods whose Envoys are to take over for a target. Pods of one namespace do not decide alone, because its owner chooses pull secrets
 // and quotas: if Envoys of at least otherNamespaces others have taken over, its failures do not count. A slot that does not start is taken back within
-// seconds, so the others have takeOverTimeout to take over.
-func CountTakeOvers(workloads []Workload, target string, limits Limits, now time.Time) TakeOvers {
+// seconds, so the others have handoverTimeout to take over.
+func CountHandovers(workloads []Workload, target string, limits Limits, now time.Time) Handovers {
 	image := limits.Slots[target]
-	count := takeOverCount{done: map[string]bool{}, failed: map[string][]string{}, isRecent: true}
+	count := handoverCount{done: map[string]bool{}, failed: map[string][]string{}, isRecent: true}
 	if limits.InPlace {
 		count.Unusable = image.Unusable
 	}
@@ -61,11 +61,11 @@ func CountTakeOvers(workloads []Workload, target string, limits Limits, now time
 	}
 	slices.Sort(count.Failed)
 	slices.Sort(count.Uncounted)
-	return count.TakeOvers
+	return count.Handovers
 }
 
 // add counts a pod that was given the image.
-func (c *takeOverCount) add(pod SlottedPod, image string, now time.Time) {
+func (c *handoverCount) add(pod SlottedPod, image string, now time.Time) {
 	c.Begun++
 	switch step := pod.Next(image, now); step.State {
 	case Current:
@@ -73,7 +73,7 @@ func (c *takeOverCount) add(pod SlottedPod, image string, now time.Time) {
 		c.done[pod.Namespace] = true
 	case Fails:
 		c.failed[pod.Namespace] = append(c.failed[pod.Namespace], pod.Namespace+"/"+pod.Pod+": "+step.Reason)
-		c.isRecent = c.isRecent && pod.failsToStart(image, now) && now.Sub(pod.Patched) < takeOverTimeout
+		c.isRecent = c.isRecent && pod.failsToStart(image, now) && now.Sub(pod.Patched) < handoverTimeout
 	case Begins, Proceeds, Drains, Unknown, Stays:
 	}
 }
@@ -81,7 +81,7 @@ func (c *takeOverCount) add(pod SlottedPod, image string, now time.Time) {
 // sidecarsTakenOver is the gate of sidecars that are upgraded in place. Those that are about to take over do not hold it.
 func sidecarsTakenOver(o Observation, b Bounds) Verdict {
 	v := Verdict{Gate: "SidecarsTakenOver", Message: "no sidecar is upgraded in place"}
-	t := o.TakeOvers
+	t := o.Handovers
 	if t.Unusable != "" {
 		v.State, v.Message = Failed, t.Unusable
 		return v

@@ -10,9 +10,9 @@ import (
 // fetchTimeout is a little less than the time for which Envoy waits for routes, endpoints and secrets.
 const fetchTimeout = 14 * time.Second
 
-// takeOver starts an Envoy that gets the sockets of the serving one. If that fails, nothing has changed.
-func (l *launcher) takeOver(ctx context.Context, serving record) error {
-	next, err := l.tryTakeOver(ctx, serving)
+// handOver starts an Envoy that gets the sockets of the serving one. If that fails, nothing has changed.
+func (l *launcher) handOver(ctx context.Context, serving record) error {
+	next, err := l.tryHandOver(ctx, serving)
 	if err != nil {
 		l.stop()
 		l.pause = min(max(2*l.pause, l.Timing.Retry), l.Timing.MostRetry)
@@ -24,7 +24,7 @@ func (l *launcher) takeOver(ctx context.Context, serving record) error {
 	return l.recordBuild()
 }
 
-func (l *launcher) tryTakeOver(ctx context.Context, serving record) (record, error) {
+func (l *launcher) tryHandOver(ctx context.Context, serving record) (record, error) {
 	started := time.Now()
 	epoch, err := l.nextEpoch(l.Slot)
 	if err != nil {
@@ -47,7 +47,7 @@ func (l *launcher) tryTakeOver(ctx context.Context, serving record) (record, err
 	if err := l.start(epoch, 1); err != nil {
 		return next, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, l.Timing.TakeOver)
+	ctx, cancel := context.WithTimeout(ctx, l.Timing.Handover)
 	defer cancel()
 	if err := l.awaitConfiguration(ctx, serving); err != nil {
 		return next, err

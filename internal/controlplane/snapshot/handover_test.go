@@ -41,8 +41,8 @@ func tcpTarget(server *inventory.Instance, clients ...string) *catalog.TrafficTa
 	return target
 }
 
-// takeOver returns the two Envoys of the server of tcpMesh. The earlier one drains.
-func takeOver(t *testing.T) (h *harness, draining, serving *fakeProxy) {
+// handOver returns the two Envoys of the server of tcpMesh. The earlier one drains.
+func handOver(t *testing.T) (h *harness, draining, serving *fakeProxy) {
 	t.Helper()
 	entries, server := tcpMesh()
 	h = newSyncedHarness(entries...)
@@ -68,9 +68,9 @@ func (p *fakeProxy) removals(name string) int {
 	return count
 }
 
-// TestTakeover_RevocationRemovesTheListener withdraws a permission while an Envoy drains.
-func TestTakeover_RevocationRemovesTheListener(t *testing.T) {
-	h, draining, serving := takeOver(t)
+// TestHandover_RevocationRemovesTheListener withdraws a permission while an Envoy drains.
+func TestHandover_RevocationRemovesTheListener(t *testing.T) {
+	h, draining, serving := handOver(t)
 	h.apply(tcpTarget(draining.pod, "client", "guest", "third"))
 	draining.sync(t)
 	serving.sync(t)
@@ -116,8 +116,8 @@ func TestTakeover_RevocationRemovesTheListener(t *testing.T) {
 	}
 }
 
-// TestTakeover_WaitsUntilTheEnvoyDrains revokes a permission when the new Envoy has its configuration and has not taken over.
-func TestTakeover_WaitsUntilTheEnvoyDrains(t *testing.T) {
+// TestHandover_WaitsUntilTheEnvoyDrains revokes a permission when the new Envoy has its configuration and has not taken over.
+func TestHandover_WaitsUntilTheEnvoyDrains(t *testing.T) {
 	entries, server := tcpMesh()
 	h := newSyncedHarness(entries...)
 	earlier := newEnvoy(t, h, server, 1)
@@ -135,7 +135,7 @@ func TestTakeover_WaitsUntilTheEnvoyDrains(t *testing.T) {
 	if earlier.inForce(envoy.InboundListener) == nil || earlier.stream.delta.HasAcknowledged(h.now) {
 		t.Error("the listener is removed, or the change counts as acknowledged, before it is known what the Envoy applies")
 	}
-	later.close() // the takeover has failed
+	later.close() // the handover has failed
 	earlier.flush(t)
 	exchange()
 	if earlier.removals(envoy.InboundListener) > 0 || !earlier.stream.delta.HasAcknowledged(h.now) {
@@ -147,8 +147,8 @@ func TestTakeover_WaitsUntilTheEnvoyDrains(t *testing.T) {
 	}
 }
 
-// TestTakeover_UpdateOnItsWay revokes a permission just before the takeover. The Envoy gets the listener after its drain began.
-func TestTakeover_UpdateOnItsWay(t *testing.T) {
+// TestHandover_UpdateOnItsWay revokes a permission just before the handover. The Envoy gets the listener after its drain began.
+func TestHandover_UpdateOnItsWay(t *testing.T) {
 	for _, reconnects := range []bool{false, true} {
 		t.Run(fmt.Sprintf("reconnects %t", reconnects), func(t *testing.T) {
 			entries, server := tcpMesh()
@@ -179,9 +179,9 @@ func TestTakeover_UpdateOnItsWay(t *testing.T) {
 	}
 }
 
-// TestTakeover_EarlierEnvoyConnectsFirst starts a replica whose first stream is that of the Envoy that drains. A permission was revoked meanwhile.
-func TestTakeover_EarlierEnvoyConnectsFirst(t *testing.T) {
-	_, draining, serving := takeOver(t)
+// TestHandover_EarlierEnvoyConnectsFirst starts a replica whose first stream is that of the Envoy that drains. A permission was revoked meanwhile.
+func TestHandover_EarlierEnvoyConnectsFirst(t *testing.T) {
+	_, draining, serving := handOver(t)
 	entries, server := tcpMesh()
 	restarted := newSyncedHarness(append(entries[:len(entries)-1], tcpTarget(server, "client"))...)
 	again := func(p *fakeProxy) {
@@ -198,9 +198,9 @@ func TestTakeover_EarlierEnvoyConnectsFirst(t *testing.T) {
 	}
 }
 
-// TestTakeover_LaterEnvoyIsGone ends the only stream of the later Envoy. After a while the earlier one counts as the one that serves again.
-func TestTakeover_LaterEnvoyIsGone(t *testing.T) {
-	h, draining, serving := takeOver(t)
+// TestHandover_LaterEnvoyIsGone ends the only stream of the later Envoy. After a while the earlier one counts as the one that serves again.
+func TestHandover_LaterEnvoyIsGone(t *testing.T) {
+	h, draining, serving := handOver(t)
 	h.apply(tcpTarget(draining.pod, "client"))
 	draining.sync(t)
 	serving.close()
@@ -219,8 +219,8 @@ func TestTakeover_LaterEnvoyIsGone(t *testing.T) {
 	}
 }
 
-// TestTakeover_OtherReplica connects the later Envoy to another replica.
-func TestTakeover_OtherReplica(t *testing.T) {
+// TestHandover_OtherReplica connects the later Envoy to another replica.
+func TestHandover_OtherReplica(t *testing.T) {
 	entries, server := tcpMesh()
 	h, other := newSyncedHarness(entries...), newSyncedHarness(entries...)
 	poll := func() {
@@ -231,8 +231,8 @@ func TestTakeover_OtherReplica(t *testing.T) {
 	earlier.sync(t)
 	later := newEnvoy(t, other, server, 2)
 	poll()
-	if earlier.stream.takeover != (delta.Takeover{}) {
-		t.Errorf("an Envoy without configuration takes over: %+v", earlier.stream.takeover)
+	if earlier.stream.handover != (delta.Handover{}) {
+		t.Errorf("an Envoy without configuration takes over: %+v", earlier.stream.handover)
 	}
 	later.sync(t)
 	earlier.envoy.Drain()
@@ -241,7 +241,7 @@ func TestTakeover_OtherReplica(t *testing.T) {
 	h.apply(tcpTarget(server, "client"))
 	earlier.sync(t)
 	if earlier.inForce(envoy.InboundListener) == nil {
-		t.Error("a listener is removed without a takeover")
+		t.Error("a listener is removed without a handover")
 	}
 	poll()
 	earlier.sync(t)
@@ -263,9 +263,9 @@ func TestTakeover_OtherReplica(t *testing.T) {
 	}
 }
 
-// TestTakeoverListeners changes a mesh at random while an Envoy drains. What its listeners allow is allowed by those of the serving one, and a listener
+// TestHandoverListeners changes a mesh at random while an Envoy drains. What its listeners allow is allowed by those of the serving one, and a listener
 // whose successor takes nothing away stays.
-func TestTakeoverListeners(t *testing.T) {
+func TestHandoverListeners(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		probe := meshtest.Pod("a", "probe", "one", "one", "10.0.1.1")
 		probe.OnDemand = rapid.Bool().Draw(rt, "on demand")
@@ -328,8 +328,8 @@ func checkGrants(rt *rapid.T, draining *fakeProxy, before map[string]*anypb.Any,
 	}
 }
 
-// TestTakeover_PodWithoutSlots has no second Envoy: nothing waits for one.
-func TestTakeover_PodWithoutSlots(t *testing.T) {
+// TestHandover_PodWithoutSlots has no second Envoy: nothing waits for one.
+func TestHandover_PodWithoutSlots(t *testing.T) {
 	entries, server := tcpMesh()
 	h := newSyncedHarness(entries...)
 	p := newFakeProxy(h, server)

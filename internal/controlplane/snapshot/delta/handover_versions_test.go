@@ -19,16 +19,16 @@ func TestManyUpdatesCountAsAll(t *testing.T) {
 	}
 	for name, test := range map[string]struct {
 		updates int
-		// pause is the time between the last updates and the takeover.
+		// pause is the time between the last updates and the handover.
 		pause time.Duration
 		want  bool
 	}{
 		"as many as are remembered":       {maxRecentUpdates, 0, false},
 		"one more":                        {maxRecentUpdates + 1, 0, true},
-		"one more, long before":           {maxRecentUpdates + 1, takeoverTime + time.Second, false},
-		"one more, at the limit of times": {maxRecentUpdates + 1, takeoverTime, true},
+		"one more, long before":           {maxRecentUpdates + 1, handoverTime + time.Second, false},
+		"one more, at the limit of times": {maxRecentUpdates + 1, handoverTime, true},
 	} {
-		c := newTakeover(t)
+		c := newHandover(t)
 		for i := range test.updates {
 			update(c, i, "a", "b")
 		}
@@ -38,8 +38,8 @@ func TestManyUpdatesCountAsAll(t *testing.T) {
 			update(c, i, "a")
 		}
 		c.acceptAll()
-		if len(c.q.takeover.updates) > maxRecentUpdates {
-			t.Errorf("%s: %d updates are remembered, want at most %d", name, len(c.q.takeover.updates), maxRecentUpdates)
+		if len(c.q.handover.updates) > maxRecentUpdates {
+			t.Errorf("%s: %d updates are remembered, want at most %d", name, len(c.q.handover.updates), maxRecentUpdates)
 		}
 		c.wait(test.pause)
 		c.report(complete)
@@ -52,13 +52,13 @@ func TestManyUpdatesCountAsAll(t *testing.T) {
 
 // TestOldUpdatesAreForgotten makes room for updates by those that every client has applied.
 func TestOldUpdatesAreForgotten(t *testing.T) {
-	state := &takeover{}
+	state := &handover{}
 	began := time.Unix(1_800_000_000, 0)
 	for i := range maxRecentUpdates {
 		state.recordUpdate(fmt.Sprint(i), began)
 		state.updates[fmt.Sprint(i)] = began.Add(time.Duration(i) * time.Nanosecond)
 	}
-	state.recordUpdate("in flight", began.Add(takeoverReport+time.Nanosecond))
+	state.recordUpdate("in flight", began.Add(handoverReport+time.Nanosecond))
 	if _, kept := state.updates["1"]; len(state.updates) != maxRecentUpdates || !kept || !state.updatedAll.IsZero() || !state.updates["in flight"].IsZero() {
 		t.Errorf("%d updates are remembered, and all count since %s; want %d, without the first one", len(state.updates), state.updatedAll, maxRecentUpdates)
 	}
@@ -87,7 +87,7 @@ func TestDrainIsRecognizedByItsCluster(t *testing.T) {
 		}
 		delete(c.snapshot.contents[resourcetype.Clusters], draining)
 		if test.awaits {
-			c.q.awaitTakeover()
+			c.q.awaitHandover()
 		}
 		if test.reported {
 			c.report(complete)
@@ -97,7 +97,7 @@ func TestDrainIsRecognizedByItsCluster(t *testing.T) {
 			initial[draining] = "1"
 		}
 		c.send(&discovery.DeltaDiscoveryRequest{TypeUrl: resourcetype.Clusters.URL(), InitialResourceVersions: initial})
-		state := c.q.takeover
+		state := c.q.handover
 		if got := state.drains(); got != test.want {
 			t.Errorf("%s: drains %t, want %t", name, got, test.want)
 		}
@@ -116,7 +116,7 @@ func TestDrainIsRecognizedByItsCluster(t *testing.T) {
 
 // TestUnsureVersionsOfEarlierStreams reconnects clients whose versions say that they may not have applied a listener.
 func TestUnsureVersionsOfEarlierStreams(t *testing.T) {
-	first := newTakeover(t)
+	first := newHandover(t)
 	first.report(started)
 	first.place(granting(t, "l", "2", "a"))
 	r := first.q.next(first.snapshot, first.now)
@@ -125,26 +125,26 @@ func TestUnsureVersionsOfEarlierStreams(t *testing.T) {
 		t.Fatalf("the version %s does not say that the client may not apply the listener", unsure)
 	}
 	for name, test := range map[string]struct {
-		takeover *Takeover
+		handover *Handover
 		sent     []string
 		updates  int
 	}{
 		"no other Envoy is possible":  {nil, nil, 0},
 		"another Envoy has started":   {&started, nil, 1},
 		"another Envoy has taken on":  {&earlyOn, []string{"LDS -l"}, 0},
-		"nothing is known about that": {&Takeover{}, nil, 1},
+		"nothing is known about that": {&Handover{}, nil, 1},
 	} {
 		c := newConversation(t)
 		c.place(granting(t, "l", "2", "a"))
-		if test.takeover != nil {
-			c.report(*test.takeover)
+		if test.handover != nil {
+			c.report(*test.handover)
 		}
 		c.send(&discovery.DeltaDiscoveryRequest{TypeUrl: resourcetype.Listeners.URL(), InitialResourceVersions: map[string]string{"l": unsure}})
 		c.expect(test.sent...)
-		if test.takeover == nil {
+		if test.handover == nil {
 			continue
 		}
-		if got := c.q.takeover.updates; len(got) != test.updates || test.updates == 1 && !got["l"].Equal(c.now) {
+		if got := c.q.handover.updates; len(got) != test.updates || test.updates == 1 && !got["l"].Equal(c.now) {
 			t.Errorf("%s: remembered updates are %v, want %d, answered now", name, got, test.updates)
 		}
 	}
@@ -153,19 +153,19 @@ func TestUnsureVersionsOfEarlierStreams(t *testing.T) {
 // TestVersionsOfSureListeners sends listeners without the mark where the client certainly applies them, or loses nothing.
 func TestVersionsOfSureListeners(t *testing.T) {
 	for name, test := range map[string]struct {
-		takeover *Takeover
+		handover *Handover
 		servers  []string
 		want     bool
 	}{
 		"no other Envoy is possible":  {nil, []string{"a"}, false},
-		"no other Envoy has started":  {&Takeover{}, []string{"a"}, false},
+		"no other Envoy has started":  {&Handover{}, []string{"a"}, false},
 		"another Envoy, less":         {&started, []string{"a"}, true},
 		"another Envoy, more":         {&started, []string{"a", "b", "c"}, false},
 		"another Envoy, new listener": {&started, nil, false},
 	} {
-		c := newTakeover(t)
-		if test.takeover != nil {
-			c.report(*test.takeover)
+		c := newHandover(t)
+		if test.handover != nil {
+			c.report(*test.handover)
 		}
 		listener := "l"
 		if test.servers == nil {
@@ -184,25 +184,25 @@ func TestVersionsOfSureListeners(t *testing.T) {
 
 // TestVerdictsAreRemembered compares two listeners once, and again when one of them is another.
 func TestVerdictsAreRemembered(t *testing.T) {
-	c := newTakeover(t)
+	c := newHandover(t)
 	c.report(started)
-	held := c.q.takeover.held["l"]
+	held := c.q.handover.held["l"]
 	less, more := granting(t, "l", "2", "a"), granting(t, "l", "3", "a", "b", "c")
 	if !c.q.losesGrant("l", held.Hash(), less) || c.q.losesGrant("l", held.Hash(), more) {
 		t.Error("fewer servers lose nothing, or more lose something")
 	}
-	c.q.takeover.verdicts["l"] = verdict{before: held.Hash(), after: more.Hash(), loses: true}
+	c.q.handover.verdicts["l"] = verdict{before: held.Hash(), after: more.Hash(), loses: true}
 	if !c.q.losesGrant("l", held.Hash(), more) {
 		t.Error("what is remembered is compared again")
 	}
 	if !c.q.losesGrant("l", less.Hash(), more) {
 		t.Error("a client with another version than the remembered one loses nothing for sure")
 	}
-	c.q.takeover.held["l"] = less
+	c.q.handover.held["l"] = less
 	if c.q.losesGrant("l", less.Hash(), more) {
 		t.Error("the verdict about another predecessor counts")
 	}
-	c.q.takeover.verdicts = nil
+	c.q.handover.verdicts = nil
 	if !c.q.losesGrant(envoy.InboundListener, less.Hash(), granting(t, envoy.InboundListener, "2", "a")) || c.q.losesGrant("l", less.Hash(), more) {
 		t.Error("without remembered verdicts, there is none")
 	}
@@ -210,25 +210,25 @@ func TestVerdictsAreRemembered(t *testing.T) {
 
 // TestRevokedListenerIsForgotten removes a listener of a client that drains.
 func TestRevokedListenerIsForgotten(t *testing.T) {
-	c := newTakeover(t)
+	c := newHandover(t)
 	c.report(started)
 	c.report(earlyOn)
 	c.expectDrain()
 	c.place(granting(t, "l", "2", "a"))
 	c.expect("LDS -l")
-	state, st := c.q.takeover, &c.q.types[resourcetype.Listeners]
+	state, st := c.q.handover, &c.q.types[resourcetype.Listeners]
 	if version, _ := st.versions.get("l"); version != stateRevoked || state.held["l"] != nil || len(state.verdicts) != 0 || len(st.dirty) != 0 {
 		t.Errorf("after the removal, version %v, held %v, verdicts %v, dirty %v; want a revoked listener and nothing else", version, state.held["l"], state.verdicts, st.dirty)
 	}
 }
 
-// TestListenersOutsideTheSnapshot reports a takeover while the client has listeners that are being removed.
+// TestListenersOutsideTheSnapshot reports a handover while the client has listeners that are being removed.
 func TestListenersOutsideTheSnapshot(t *testing.T) {
-	c := newTakeover(t)
+	c := newHandover(t)
 	c.remove(resourcetype.Listeners, "l")
 	c.remove(resourcetype.Listeners, envoy.InboundListener)
 	c.report(started)
-	if held := c.q.takeover.held; len(held) != 0 {
+	if held := c.q.handover.held; len(held) != 0 {
 		t.Errorf("remembered are %v, want none", held)
 	}
 	c.expect("LDS -inbound-listener -l")
@@ -236,10 +236,10 @@ func TestListenersOutsideTheSnapshot(t *testing.T) {
 
 // TestListenersAreRememberedAgain reports a later Envoy again while a change is not sent yet. What the client has is what was remembered.
 func TestListenersAreRememberedAgain(t *testing.T) {
-	c := newTakeover(t)
+	c := newHandover(t)
 	c.report(earlyOn)
 	c.expectDrain()
-	c.report(Takeover{})
+	c.report(Handover{})
 	c.place(granting(t, "l", "2", "a", "b", "c"))
 	c.report(earlyOn)
 	c.expect("LDS l")
@@ -247,8 +247,8 @@ func TestListenersAreRememberedAgain(t *testing.T) {
 
 // TestCurrentListenersWaitForNothing compares everything again while it is not known whether there is another Envoy.
 func TestCurrentListenersWaitForNothing(t *testing.T) {
-	c := newTakeover(t)
-	c.q.awaitTakeover()
+	c := newHandover(t)
+	c.q.awaitHandover()
 	c.q.markAllChanged(c.snapshot, c.now)
 	if !c.q.isSynced(resourcetype.Listeners, c.snapshot, c.now) {
 		t.Error("listeners that the client has count as missing")
@@ -264,14 +264,14 @@ func TestInboundListenerOfAnEarlierStream(t *testing.T) {
 	c.reconnect(held)
 	c.place(granting(t, envoy.InboundListener, "2", "a", "b"))
 	r := c.q.next(c.snapshot, c.now)
-	if _, unsure := resource.CutUnsureMark(r.Resources[0].WireVersion()); unsure || len(c.q.takeover.updates) != 0 {
-		t.Errorf("a grant counts as a loss; updates are %v", c.q.takeover.updates)
+	if _, unsure := resource.CutUnsureMark(r.Resources[0].WireVersion()); unsure || len(c.q.handover.updates) != 0 {
+		t.Errorf("a grant counts as a loss; updates are %v", c.q.handover.updates)
 	}
 }
 
 // TestListenersOfAClientThatServesAgain are sent in place of removed ones, so they take nothing away.
 func TestListenersOfAClientThatServesAgain(t *testing.T) {
-	c := newTakeover(t)
+	c := newHandover(t)
 	c.report(earlyOn)
 	c.expectDrain()
 	c.place(granting(t, "l", "2", "a"))
@@ -287,7 +287,7 @@ func TestListenersOfAClientThatServesAgain(t *testing.T) {
 
 // TestRejectedListenerIsRevoked removes a listener that the client has rejected before.
 func TestRejectedListenerIsRevoked(t *testing.T) {
-	c := newTakeover(t)
+	c := newHandover(t)
 	c.report(started)
 	c.place(granting(t, "l", "2", "a", "b", "c"))
 	c.expect("LDS l")

@@ -29,8 +29,8 @@ func granting(t *testing.T, name, stat string, servers ...string) *resource.Cont
 	}).Content
 }
 
-// newTakeover returns a conversation with a client that has the listeners l and "inbound-listener", both with the servers a and b.
-func newTakeover(t *testing.T) *conversation {
+// newHandover returns a conversation with a client that has the listeners l and "inbound-listener", both with the servers a and b.
+func newHandover(t *testing.T) *conversation {
 	c := newConversation(t)
 	c.set(resourcetype.Clusters, draining, "1", "")
 	c.q.drainingCluster = c.snapshot.contents[resourcetype.Clusters][draining]
@@ -48,7 +48,7 @@ func newTakeover(t *testing.T) *conversation {
 }
 
 // report reports what is known about another Envoy of the pod.
-func (c *conversation) report(takeover Takeover) { c.q.setTakeover(takeover, c.snapshot, c.now) }
+func (c *conversation) report(handover Handover) { c.q.setHandover(handover, c.snapshot, c.now) }
 
 // update changes listener l, and expects that it is sent and acknowledged.
 func (c *conversation) update(stat string, servers ...string) {
@@ -71,36 +71,36 @@ func (c *conversation) expectDrain(then ...string) {
 }
 
 var (
-	started  = Takeover{Started: true}
-	complete = Takeover{Started: true, Complete: true}
-	earlyOn  = Takeover{Started: true, Complete: true, Earlier: true}
+	started  = Handover{Started: true}
+	complete = Handover{Started: true, Complete: true}
+	earlyOn  = Handover{Started: true, Complete: true, Earlier: true}
 )
 
-// TestListenersWaitUntilATakeoverIsKnown holds listeners back while another Envoy may have taken over.
-func TestListenersWaitUntilATakeoverIsKnown(t *testing.T) {
-	c := newTakeover(t)
-	c.q.awaitTakeover()
+// TestListenersWaitUntilAHandoverIsKnown holds listeners back while another Envoy may have taken over.
+func TestListenersWaitUntilAHandoverIsKnown(t *testing.T) {
+	c := newHandover(t)
+	c.q.awaitHandover()
 	c.place(granting(t, "l", "2", "a", "b"))
 	c.expect()
-	c.report(Takeover{})
+	c.report(Handover{})
 	c.expect("LDS l")
 }
 
 // TestRevocationsOfAClientThatDrains takes away and grants while another Envoy takes over, and afterwards.
 func TestRevocationsOfAClientThatDrains(t *testing.T) {
-	c := newTakeover(t)
+	c := newHandover(t)
 	c.report(started)
-	c.update("2", "a", "b", "c") // more: sent as without a takeover
+	c.update("2", "a", "b", "c") // more: sent as without a handover
 	c.report(complete)
 	c.q.markAllChanged(c.snapshot, c.now)
 	c.expect()                   // not the draining cluster
 	c.update("3", "a", "b", "c") // the same rights
 	c.place(granting(t, "l", "4", "a", "b"))
 	c.expect() // it may drain: not applied if it does, and too much to remove if it does not
-	if got, want := c.q.deadline(), c.now.Add(takeoverTime); !got.Equal(want) {
+	if got, want := c.q.deadline(), c.now.Add(handoverTime); !got.Equal(want) {
 		t.Errorf("the next look is at %s, want %s: when the client certainly drains", got, want)
 	}
-	c.wait(takeoverTime - time.Nanosecond)
+	c.wait(handoverTime - time.Nanosecond)
 	c.expect()
 	c.wait(time.Nanosecond)
 	c.expectDrain("LDS -l")
@@ -118,31 +118,31 @@ func TestRevocationsOfAClientThatDrains(t *testing.T) {
 
 // TestNewListenersBeforeTheDrain sends new listeners as long as the client may not drain yet.
 func TestNewListenersBeforeTheDrain(t *testing.T) {
-	c := newTakeover(t)
+	c := newHandover(t)
 	c.report(complete)
 	c.place(granting(t, "new", "1", "a"))
 	c.expect("LDS new")
 }
 
-// TestUpdatesShortlyBeforeTheTakeover repeats what a client may have received after it began to drain, and nothing else.
-func TestUpdatesShortlyBeforeTheTakeover(t *testing.T) {
+// TestUpdatesShortlyBeforeTheHandover repeats what a client may have received after it began to drain, and nothing else.
+func TestUpdatesShortlyBeforeTheHandover(t *testing.T) {
 	for name, test := range map[string]struct {
-		takeover Takeover
+		handover Handover
 		// ago is when an update was answered that takes something away; negative if it is not answered.
 		ago     time.Duration
 		removed bool
 	}{
 		"in flight":                      {complete, -1, true},
 		"just before":                    {complete, time.Second, true},
-		"at the limit":                   {complete, takeoverTime, true},
-		"before the limit":               {complete, takeoverTime + time.Nanosecond, false},
-		"reported late, just before":     {earlyOn, takeoverTime + time.Second, true},
-		"reported late, at the limit":    {earlyOn, takeoverReport, true},
-		"reported late, long before":     {earlyOn, takeoverReport + time.Nanosecond, false},
+		"at the limit":                   {complete, handoverTime, true},
+		"before the limit":               {complete, handoverTime + time.Nanosecond, false},
+		"reported late, just before":     {earlyOn, handoverTime + time.Second, true},
+		"reported late, at the limit":    {earlyOn, handoverReport, true},
+		"reported late, long before":     {earlyOn, handoverReport + time.Nanosecond, false},
 		"reported late, in flight":       {earlyOn, -1, true},
 		"another Envoy has only started": {started, time.Second, false},
 	} {
-		c := newTakeover(t)
+		c := newHandover(t)
 		c.report(started)
 		c.place(granting(t, "l", "2", "a"))
 		c.expect("LDS l")
@@ -150,13 +150,13 @@ func TestUpdatesShortlyBeforeTheTakeover(t *testing.T) {
 			c.ack(resourcetype.Listeners)
 			c.wait(test.ago)
 		}
-		c.report(test.takeover)
+		c.report(test.handover)
 		if test.ago < 0 {
 			c.ack(resourcetype.Listeners)
 		}
-		c.wait(takeoverTime)
+		c.wait(handoverTime)
 		var want []string
-		if test.takeover.Complete {
+		if test.handover.Complete {
 			want = append(want, "CDS "+draining)
 		}
 		if test.removed {
@@ -179,21 +179,21 @@ func TestUpdatesShortlyBeforeTheTakeover(t *testing.T) {
 
 // TestUpdatesThatTakeNothingAway are not repeated, whenever they were sent.
 func TestUpdatesThatTakeNothingAway(t *testing.T) {
-	c := newTakeover(t)
+	c := newHandover(t)
 	c.report(started)
 	c.update("2", "a", "b", "c")
 	c.report(earlyOn)
 	c.expectDrain()
 }
 
-// TestClientThatServesAgain ends a takeover: the later Envoy is gone.
+// TestClientThatServesAgain ends a handover: the later Envoy is gone.
 func TestClientThatServesAgain(t *testing.T) {
-	c := newTakeover(t)
+	c := newHandover(t)
 	c.report(complete)
 	c.place(granting(t, "l", "2", "a"))
 	c.expect()
 	c.report(started) // before it drains
-	if c.q.takeover.held["l"] == nil || !c.q.takeover.drainsAt.IsZero() {
+	if c.q.handover.held["l"] == nil || !c.q.handover.drainsAt.IsZero() {
 		t.Error("a later Envoy that was complete and is not has ended, or the client still counts as one that will drain")
 	}
 	c.expect("LDS l")
@@ -203,7 +203,7 @@ func TestClientThatServesAgain(t *testing.T) {
 	c.report(earlyOn)
 	c.expectDrain("LDS -l")
 	c.place(granting(t, "new", "1", "a"))
-	c.report(Takeover{})
+	c.report(Handover{})
 	c.expect()
 	if got, want := c.q.deadline(), c.now.Add(returnTime); !got.Equal(want) {
 		t.Errorf("the next look is at %s, want %s", got, want)
@@ -216,7 +216,7 @@ func TestClientThatServesAgain(t *testing.T) {
 	c.expect("CDS -" + draining)
 	c.ack(resourcetype.Clusters)
 	c.expect()
-	if state := c.q.takeover; state.held != nil || state.verdicts != nil || state.Complete || state.Started || !state.endsAt.IsZero() {
+	if state := c.q.handover; state.held != nil || state.verdicts != nil || state.Complete || state.Started || !state.endsAt.IsZero() {
 		t.Errorf("without a later Envoy, the state is %+v", state)
 	}
 	c.update("3", "b") // takes away, and is an update
@@ -224,10 +224,10 @@ func TestClientThatServesAgain(t *testing.T) {
 
 // TestLaterEnvoyComesBack loses the stream of the later Envoy for less than the time after which the client serves again.
 func TestLaterEnvoyComesBack(t *testing.T) {
-	c := newTakeover(t)
+	c := newHandover(t)
 	c.report(earlyOn)
 	c.expectDrain()
-	c.report(Takeover{})
+	c.report(Handover{})
 	c.wait(returnTime / 2)
 	c.report(earlyOn)
 	c.wait(returnTime)
@@ -236,51 +236,51 @@ func TestLaterEnvoyComesBack(t *testing.T) {
 	c.expect("LDS -l")
 }
 
-// TestLaterEnvoyThatEndsBeforeItIsComplete forgets what it remembered for the takeover.
+// TestLaterEnvoyThatEndsBeforeItIsComplete forgets what it remembered for the handover.
 func TestLaterEnvoyThatEndsBeforeItIsComplete(t *testing.T) {
-	c := newTakeover(t)
+	c := newHandover(t)
 	c.report(started)
-	if c.q.takeover.held["l"] == nil || c.q.takeover.held[envoy.InboundListener] == nil {
+	if c.q.handover.held["l"] == nil || c.q.handover.held[envoy.InboundListener] == nil {
 		t.Error("the listeners of the client are not remembered")
 	}
-	c.report(Takeover{})
-	if state := c.q.takeover; state.held != nil || state.verdicts != nil || !state.known {
+	c.report(Handover{})
+	if state := c.q.handover; state.held != nil || state.verdicts != nil || !state.known {
 		t.Errorf("without a later Envoy, the state is %+v", state)
 	}
 	c.update("2", "a")
-	if len(c.q.takeover.updates) != 1 {
-		t.Errorf("remembered updates are %v, want the one that takes something away: another replica may report a takeover late", c.q.takeover.updates)
+	if len(c.q.handover.updates) != 1 {
+		t.Errorf("remembered updates are %v, want the one that takes something away: another replica may report a handover late", c.q.handover.updates)
 	}
-	c.wait(takeoverReport + time.Nanosecond)
+	c.wait(handoverReport + time.Nanosecond)
 	c.update("3", "a", "b")
-	c.wait(takeoverReport + time.Nanosecond)
+	c.wait(handoverReport + time.Nanosecond)
 	c.place(granting(t, envoy.InboundListener, "2", "a", "b", "c"))
 	c.expect("LDS inbound-listener")
 	c.ack(resourcetype.Listeners)
 	c.place(granting(t, envoy.InboundListener, "3", "a", "b", "c", "d"))
 	c.expect("LDS inbound-listener")
 	c.ack(resourcetype.Listeners)
-	if _, remembered := c.q.takeover.updates[envoy.InboundListener]; remembered || c.q.takeover.updates != nil {
-		t.Errorf("remembered updates are %v, want none: the inbound listener only grants more", c.q.takeover.updates)
+	if _, remembered := c.q.handover.updates[envoy.InboundListener]; remembered || c.q.handover.updates != nil {
+		t.Errorf("remembered updates are %v, want none: the inbound listener only grants more", c.q.handover.updates)
 	}
 }
 
-// TestReportsAreRepeated reports the same takeover several times.
+// TestReportsAreRepeated reports the same handover several times.
 func TestReportsAreRepeated(t *testing.T) {
-	c := newTakeover(t)
+	c := newHandover(t)
 	c.report(started)
 	c.update("2", "a")
 	c.report(started)
 	c.report(complete)
-	c.wait(takeoverTime - time.Second)
+	c.wait(handoverTime - time.Second)
 	c.report(complete)
 	c.wait(time.Second)
 	c.expectDrain("LDS -l") // when the first report says so, with what was updated before
 }
 
-// TestNewListenerBeforeTheTakeover sends a listener that has no predecessor: it took nothing away.
-func TestNewListenerBeforeTheTakeover(t *testing.T) {
-	c := newTakeover(t)
+// TestNewListenerBeforeTheHandover sends a listener that has no predecessor: it took nothing away.
+func TestNewListenerBeforeTheHandover(t *testing.T) {
+	c := newHandover(t)
 	c.report(started)
 	c.place(granting(t, "new", "1", "a"))
 	c.expect("LDS new")

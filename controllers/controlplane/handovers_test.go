@@ -11,16 +11,16 @@ import (
 	reportclient "github.com/openservicemesh/osm-operator/internal/platform/report/client"
 )
 
-func TestTakeovers(t *testing.T) {
-	type answer = reportclient.Answer[report.Takeovers]
+func TestHandovers(t *testing.T) {
+	type answer = reportclient.Answer[report.Handovers]
 	epochs := func(replica string, list map[string]uint64) answer {
-		return answer{Replica: replica, Value: report.Takeovers{Epochs: list}}
+		return answer{Replica: replica, Value: report.Handovers{Epochs: list}}
 	}
 	down := errors.New("down")
 	var answers []answer
 	var failure error
 	var got map[string]uint64
-	collected := takeovers{
+	collected := handovers{
 		others: func(context.Context) ([]answer, error) { return answers, failure },
 		set:    func(list map[string]uint64) { got = list },
 	}

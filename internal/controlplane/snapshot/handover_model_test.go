@@ -9,11 +9,11 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 )
 
-// TestTakeoverModel changes permissions while an Envoy takes over from another one, replicas start, and connections break. No connection outlives its
+// TestHandoverModel changes permissions while an Envoy takes over from another one, replicas start, and connections break. No connection outlives its
 // permission, and none is cut without a loss.
-func TestTakeoverModel(t *testing.T) {
+func TestHandoverModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		m := newTakeoverModel(t, rt)
+		m := newHandoverModel(t, rt)
 		for range rapid.IntRange(1, 15).Draw(rt, "steps") {
 			step := rapid.SampledFrom([]string{"toggle", "toggle", "toggle", "check", "check", "scope", "cut", "move", "outage"}).Draw(rt, "step")
 			m.log = append(m.log, step)
@@ -52,20 +52,20 @@ func TestTakeoverModel(t *testing.T) {
 	})
 }
 
-// takeoverModel is a drainModel whose sidecar drains.
-type takeoverModel struct {
+// handoverModel is a drainModel whose sidecar drains.
+type handoverModel struct {
 	*drainModel
 	later *fakeProxy
-	// lost is true if a permission or a port was withdrawn since just before the takeover, and marked is true once everything was delivered since.
+	// lost is true if a permission or a port was withdrawn since just before the handover, and marked is true once everything was delivered since.
 	lost, marked bool
 	// pending is true if a permission was added that may not have been delivered, and fresh if a stream has begun since everything was delivered. A stream that
 	// begins with another snapshot than the one that the sidecar has does not know what its listener allows, and removes it.
 	pending, fresh bool
 }
 
-// newTakeoverModel takes over with changes and messages on their way.
-func newTakeoverModel(t *testing.T, rt *rapid.T) *takeoverModel {
-	m := &takeoverModel{drainModel: newDrainModel(t)}
+// newHandoverModel takes over with changes and messages on their way.
+func newHandoverModel(t *testing.T, rt *rapid.T) *handoverModel {
+	m := &handoverModel{drainModel: newDrainModel(t)}
 	m.epoch = 1
 	m.proxy.close()
 	m.connect(t, m.replicas[0])
@@ -89,7 +89,7 @@ func newTakeoverModel(t *testing.T, rt *rapid.T) *takeoverModel {
 }
 
 // toggle grants or withdraws a permission.
-func (m *takeoverModel) toggle(rt *rapid.T) {
+func (m *handoverModel) toggle(rt *rapid.T) {
 	count := func() int { return len(m.granted[drainPorts[0]]) + len(m.granted[drainPorts[1]]) }
 	before := count()
 	m.drainModel.toggle(rt)
@@ -97,14 +97,14 @@ func (m *takeoverModel) toggle(rt *rapid.T) {
 }
 
 // markDrain delivers everything once. Until the control plane has marked the Envoy as one that drains, it recognizes it by the streams of both.
-func (m *takeoverModel) markDrain(rt *rapid.T) {
+func (m *handoverModel) markDrain(rt *rapid.T) {
 	if !m.marked {
 		m.checkBoth(rt)
 	}
 }
 
 // exchange delivers some messages.
-func (m *takeoverModel) exchange(rt *rapid.T) {
+func (m *handoverModel) exchange(rt *rapid.T) {
 	for range rapid.IntRange(0, 12).Draw(rt, "messages") {
 		m.proxy.harness.run()
 		m.proxy.flush(rt)
@@ -115,7 +115,7 @@ func (m *takeoverModel) exchange(rt *rapid.T) {
 }
 
 // connectBoth connects both Envoys, in any order.
-func (m *takeoverModel) connectBoth(t *testing.T, rt *rapid.T, h *harness) {
+func (m *handoverModel) connectBoth(t *testing.T, rt *rapid.T, h *harness) {
 	m.later.harness = h
 	if rapid.Bool().Draw(rt, "the earlier first") {
 		m.connect(t, h)
@@ -130,7 +130,7 @@ func (m *takeoverModel) connectBoth(t *testing.T, rt *rapid.T, h *harness) {
 }
 
 // checkBoth delivers everything.
-func (m *takeoverModel) checkBoth(rt *rapid.T) {
+func (m *handoverModel) checkBoth(rt *rapid.T) {
 	m.later.sync(rt)
 	m.proxy.sync(rt)
 	m.proxy.sync(rt)
