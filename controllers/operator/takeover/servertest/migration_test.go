@@ -30,7 +30,7 @@ import (
 
 // A migration from OSM v1.2: a Mesh over a running OSM is stalled, and so is one over a Helm release without Deployments. After an
 // uninstallation without hooks the Mesh adopts what is left.
-func TestAdoptsAnUninstalledOSM(t *testing.T) {
+func TestTakesOverAnUninstalledOSM(t *testing.T) {
 	c := newCluster(t)
 	c.apply(legacyosm.Definitions())
 	kept := c.apply(legacyosm.Made("osm", "osm-system"))

@@ -1,4 +1,4 @@
-package adoption
+package leftovers
 
 import (
 	"context"
@@ -23,7 +23,7 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	os.Exit(lab.Suite{SetUp: setUp, FailureMessage: "cannot set up the adoption tests", Out: os.Stderr}.Run(m))
+	os.Exit(lab.Suite{SetUp: setUp, FailureMessage: "cannot set up the tests of leftovers", Out: os.Stderr}.Run(m))
 }
 
 // setUp installs the operator and the sample mesh.

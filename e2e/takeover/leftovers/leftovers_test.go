@@ -1,4 +1,4 @@
-package adoption
+package leftovers
 
 import (
 	"context"
@@ -20,19 +20,19 @@ import (
 )
 
 const (
-	adoptingMesh      = "heir"
-	adoptingNamespace = "heir-system"
+	heirMesh      = "heir"
+	heirNamespace = "heir-system"
 	// store and buyer are the namespaces used by legacyosm.Users.
 	store = "heir-bookstore"
 	buyer = "heir-bookbuyer"
 
-	adoptingManifest = `{apiVersion: operator.openservicemesh.io/v1alpha1, kind: Mesh, metadata: {name: heir},
+	heirManifest = `{apiVersion: operator.openservicemesh.io/v1alpha1, kind: Mesh, metadata: {name: heir},
 spec: {namespace: heir-system, controlPlane: {controller: {replicas: 1}, injector: {replicas: 1}}, upgrade: {dataPlane: {maxUnavailable: 100%, pauseBetween: 0s}}}}`
 )
 
-// TestMeshAdoptsWorkloadsOfOSM starts from the objects that an uninstallation without hooks leaves behind while
+// TestMeshTakesOverWorkloadsOfOSM starts from the objects that an uninstallation without hooks leaves behind while
 // applications keep running.
-func TestMeshAdoptsWorkloadsOfOSM(t *testing.T) {
+func TestMeshTakesOverWorkloadsOfOSM(t *testing.T) {
 	ctx := t.Context()
 	clean := func(ctx context.Context) error {
 		for _, namespace := range []string{store, buyer, "heir-gateway", "heir-left-out"} {
@@ -40,13 +40,13 @@ func TestMeshAdoptsWorkloadsOfOSM(t *testing.T) {
 				return err
 			}
 		}
-		if err := deleteMesh(ctx, adoptingMesh); err != nil {
+		if err := deleteMesh(ctx, heirMesh); err != nil {
 			return err
 		}
-		return errors.Join(cluster.Remove(ctx, legacyosm.Webhooks(adoptingMesh, adoptingNamespace)), cluster.DeleteNamespace(ctx, adoptingNamespace))
+		return errors.Join(cluster.Remove(ctx, legacyosm.Webhooks(heirMesh, heirNamespace)), cluster.DeleteNamespace(ctx, heirNamespace))
 	}
 	lab.Must(t, clean(ctx))
-	for _, namespace := range []string{store, buyer, adoptingNamespace} {
+	for _, namespace := range []string{store, buyer, heirNamespace} {
 		_, err := cluster.HasNamespace(ctx, effectLimit, namespace)
 		lab.Must(t, err)
 	}
@@ -54,7 +54,7 @@ func TestMeshAdoptsWorkloadsOfOSM(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 		defer cancel()
 		if t.Failed() {
-			t.Log(cluster.Describe(ctx, store), cluster.Describe(ctx, buyer), cluster.ControlPlaneLogs(ctx, adoptingNamespace))
+			t.Log(cluster.Describe(ctx, store), cluster.Describe(ctx, buyer), cluster.ControlPlaneLogs(ctx, heirNamespace))
 		}
 		if err := clean(ctx); err != nil {
 			t.Error(err)
@@ -64,15 +64,15 @@ func TestMeshAdoptsWorkloadsOfOSM(t *testing.T) {
 	root := createLeftovers(t)
 	server, client := deployWithSidecar(t, store, "bookstore", serverSidecar(t, root)), deployWithSidecar(t, buyer, "bookbuyer", clientSidecar())
 	optOut(t, server, `"disabled"`)
-	lab.Must(t, cluster.Put(ctx, legacyosm.Webhooks(adoptingMesh, adoptingNamespace)))
+	lab.Must(t, cluster.Put(ctx, legacyosm.Webhooks(heirMesh, heirNamespace)))
 	if _, pod := cluster.TestPod(buyer, "late"); cluster.Client.Create(ctx, pod) == nil {
 		t.Fatal("OSM's leftover webhooks have no effect, so the test cannot detect their removal")
 	}
 
 	start := time.Now()
-	lab.Must(t, cluster.Put(ctx, adoptingManifest))
-	lab.Must(t, cluster.MeshReady(ctx, adoptingMesh, installLimit))
-	revision := adoptingMesh + "-" + strings.ReplaceAll(cluster.Version, ".", "-")
+	lab.Must(t, cluster.Put(ctx, heirManifest))
+	lab.Must(t, cluster.MeshReady(ctx, heirMesh, installLimit))
+	revision := heirMesh + "-" + strings.ReplaceAll(cluster.Version, ".", "-")
 	pod := awaitRestart(t, client, revision)
 	t.Logf("%s: the client has the new sidecar", time.Since(start).Round(time.Second))
 	ask := requester(t, pod)
@@ -93,7 +93,7 @@ func createLeftovers(t *testing.T) *legacyosm.Authority {
 	lab.Must(t, err)
 	key, err := root.KeyPEM()
 	lab.Must(t, err)
-	all, err := lab.Objects(legacyosm.Made(adoptingMesh, adoptingNamespace) + "\n---\n" + legacyosm.Users(adoptingMesh, adoptingNamespace))
+	all, err := lab.Objects(legacyosm.Made(heirMesh, heirNamespace) + "\n---\n" + legacyosm.Users(heirMesh, heirNamespace))
 	lab.Must(t, err)
 	for _, object := range all {
 		text, err := yaml.Marshal(object.Object)
@@ -103,7 +103,7 @@ func createLeftovers(t *testing.T) *legacyosm.Authority {
 	// The root Service has no backends in this test.
 	lab.Must(t, cluster.Remove(t.Context(), "{apiVersion: split.smi-spec.io/v1alpha2, kind: TrafficSplit, metadata: {name: bookstore-split, namespace: "+store+"}}"))
 	lab.Must(t, cluster.Create(t.Context(), &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Namespace: adoptingNamespace, Name: names.CABundleSecret},
+		ObjectMeta: metav1.ObjectMeta{Namespace: heirNamespace, Name: names.CABundleSecret},
 		Data:       map[string][]byte{names.CABundleCert: root.CertPEM(), names.CABundleKey: key},
 	}))
 	return root
@@ -173,7 +173,7 @@ func requester(t *testing.T, pod *corev1.Pod) func(what, path, want string) {
 func awaitBothSidecars(t *testing.T, revision string) {
 	t.Helper()
 	eventually(t, "the mesh counts both sidecars as its own", func(ctx context.Context) (bool, string, error) {
-		live, err := readMesh(ctx, adoptingMesh)
+		live, err := readMesh(ctx, heirMesh)
 		if err != nil || live == nil || live.Status.Proxies == nil {
 			return false, "there is no status", err
 		}
