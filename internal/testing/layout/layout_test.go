@@ -1,8 +1,8 @@
 package layout
 
 import (
+	"go/ast"
 	"go/parser"
-	"go/token"
 	"io/fs"
 	"maps"
 	"os"
@@ -137,7 +137,19 @@ func folderOf(t *testing.T, table folders, name string) string {
 // eachImport calls visit for each import of one package of this module by another. Paths are relative to the module.
 func eachImport(t *testing.T, tests bool, visit func(from, to string)) {
 	t.Helper()
-	err := fs.WalkDir(os.DirFS(root), ".", func(name string, entry fs.DirEntry, err error) error {
+	eachFile(t, tests, parser.ImportsOnly, func(name string, file *ast.File) {
+		for _, spec := range file.Imports {
+			imported, _ := strconv.Unquote(spec.Path.Value)
+			if to, own := strings.CutPrefix(imported, module); own {
+				visit(path.Dir(name), to)
+			}
+		}
+	})
+}
+
+// eachName calls visit with the name of each Go file of this module, and stops at the first error.
+func eachName(tests bool, visit func(name string) error) error {
+	return fs.WalkDir(os.DirFS(root), ".", func(name string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
@@ -146,19 +158,6 @@ func eachImport(t *testing.T, tests bool, visit func(from, to string)) {
 		case entry.IsDir() || path.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go") && !tests:
 			return nil
 		}
-		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, name), nil, parser.ImportsOnly)
-		if err != nil {
-			return err
-		}
-		for _, spec := range file.Imports {
-			imported, _ := strconv.Unquote(spec.Path.Value)
-			if to, own := strings.CutPrefix(imported, module); own {
-				visit(path.Dir(name), to)
-			}
-		}
-		return nil
+		return visit(name)
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 }
