@@ -162,28 +162,17 @@ func (a *app) migrateSession(m migration) (*steps.Session, error) {
 	if err != nil {
 		return nil, err
 	}
+	answers := bufio.NewReader(a.In)
 	return &steps.Session{
-		Terminal: migrateTerminal{a, bufio.NewReader(a.In)}, Client: client.WithFieldOwner(c, string(fieldOwner)), From: m.from, Now: a.now, PollInterval: pollInterval,
+		Terminal: steps.Terminal{
+			Confirm: func(skip bool, question string) (bool, error) { return a.confirm(answers, skip, "--yes", question) },
+			Line:    a.line, Note: a.note, Report: a.progress().report, Elapsed: a.progress().elapsed, Notes: a.Err, Sentence: a.kube.Sentence,
+		},
+		Client: client.WithFieldOwner(c, string(fieldOwner)), From: m.from, Now: a.now, PollInterval: pollInterval,
 		Survey:   func(ctx context.Context) (*takeover.Report, error) { return a.survey(ctx, c, m) },
 		Unserved: func(ctx context.Context, mesh string) (int, error) { return a.unservedOSMSidecars(ctx, c, mesh) },
 	}, nil
 }
-
-// migrateTerminal is the terminal of a command.
-type migrateTerminal struct {
-	*app
-	answers *bufio.Reader
-}
-
-func (t migrateTerminal) Confirm(skip bool, question string) (bool, error) {
-	return t.confirm(t.answers, skip, "--yes", question)
-}
-func (t migrateTerminal) Line(format string, args ...any)   { t.line(format, args...) }
-func (t migrateTerminal) Note(format string, args ...any)   { t.note(format, args...) }
-func (t migrateTerminal) Report(format string, args ...any) { t.progress().report(format, args...) }
-func (t migrateTerminal) Elapsed() string                   { return t.progress().elapsed() }
-func (t migrateTerminal) Sentence(err error) error          { return t.kube.Sentence(err) }
-func (t migrateTerminal) Notes() io.Writer                  { return t.Err }
 
 // unservedOSMSidecars returns the number of sidecars of the Open Service Mesh that a mesh does not serve.
 func (a *app) unservedOSMSidecars(ctx context.Context, c client.Client, name string) (int, error) {

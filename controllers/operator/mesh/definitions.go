@@ -159,7 +159,9 @@ func (r *Reconciler) awaitTakeover(ctx context.Context, p *pass) error {
 }
 
 // keepDefinition lets the operator keep a definition that an OSM has left.
-func (r *Reconciler) keepDefinition(ctx context.Context, p *pass, ours *unstructured.Unstructured, theirs *apiextensionsv1.CustomResourceDefinition) (bool, error) {
+func (r *Reconciler) keepDefinition(ctx context.Context, p *pass, ours *unstructured.Unstructured,
+	theirs *apiextensionsv1.CustomResourceDefinition,
+) (bool, error) {
 	if may, err := takeover.MayKeep(ctx, r.Live, p.mesh, theirs); err != nil || !may {
 		return false, err
 	}

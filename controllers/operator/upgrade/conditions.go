@@ -38,7 +38,7 @@ func (r *Reconciler) setConditions(p *pass, updated *v1alpha1.MeshStatus, failed
 		case v1alpha1.ConditionDataPlaneUpToDate:
 			editor.Set(kind, assessDataPlane(p, updated.Proxies))
 		case v1alpha1.ConditionServingOSMSidecars:
-			p.RequeueAfter(takeover.SetBridge(p.mesh, p.bridge, editor, updated, r.Now(), p.situation.Workloads))
+			p.RequeueAfter(takeover.SetBridge(p.mesh, p.bridge, updated, r.Now(), p.situation.Workloads))
 		}
 	}
 }

@@ -42,11 +42,12 @@ func BridgeUntil(bridge *v1alpha1.BridgeStatus) *metav1.Time {
 }
 
 // SetBridge writes the time of the bridge and the condition about it, and returns how long it is still open. The time remains when the bridge is not declared
-// any more, so that it is not extended by declaring it again. bridge is that of this reconciliation, if it has read one.
-func SetBridge(mesh *v1alpha1.Mesh, bridge *v1alpha1.BridgeStatus, editor *conditions.Editor, updated *v1alpha1.MeshStatus, now time.Time, workloads []rollout.Workload) time.Duration {
+// any more, so that it is not extended by declaring it again. bridge is that of this reconciliation; nil if it has read none.
+func SetBridge(mesh *v1alpha1.Mesh, bridge *v1alpha1.BridgeStatus, updated *v1alpha1.MeshStatus, now time.Time, workloads []rollout.Workload) time.Duration {
 	if bridge != nil {
 		updated.Bridge = bridge
 	}
+	editor := conditions.NewEditor(&updated.Conditions, mesh.Generation, now)
 	if mesh.Spec.Adoption == nil || mesh.Spec.Adoption.Bridge == nil || updated.Bridge == nil {
 		editor.SetOrRemove(false, v1alpha1.ConditionServingOSMSidecars, "", "")
 		return 0

@@ -96,7 +96,7 @@ func (s *Session) beginTakeover(ctx context.Context, o Options) (*v1alpha1.Mesh,
 	if err != nil {
 		return nil, err
 	}
-	if err := report.Print(s.Notes()); err != nil {
+	if err := report.Print(s.Notes); err != nil {
 		return nil, err
 	}
 	if report.Blocked() {

@@ -11,18 +11,17 @@ import (
 )
 
 // Terminal asks and informs a user.
-type Terminal interface {
+type Terminal struct {
 	// Confirm asks a question, unless skip is set.
-	Confirm(skip bool, question string) (bool, error)
-	// Line prints a result, and Note a message. Report prints what a command waits for, and Elapsed is for how long it runs.
-	Line(format string, args ...any)
-	Note(format string, args ...any)
-	Report(format string, args ...any)
-	Elapsed() string
+	Confirm func(skip bool, question string) (bool, error)
+	// Line prints a result, Note a message, and Report what a command waits for.
+	Line, Note, Report func(format string, args ...any)
+	// Elapsed is for how long the command runs.
+	Elapsed func() string
 	// Notes receives longer messages.
-	Notes() io.Writer
+	Notes io.Writer
 	// Sentence rewrites an error of a client for users.
-	Sentence(err error) error
+	Sentence func(error) error
 }
 
 // Session is one run of a command. All fields are required, except From.

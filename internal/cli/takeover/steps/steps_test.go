@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -84,33 +83,30 @@ func recordPatches(to *[]string) func(context.Context, client.WithWatch, client.
 	}
 }
 
-// terminal is a user who gives answers, and what they see.
-type terminal struct {
-	answers    *bufio.Reader
-	out, notes *strings.Builder
-}
-
-func (t terminal) Confirm(skip bool, question string) (bool, error) {
-	if skip {
-		return true, nil
+// terminal returns a user who gives answers, and what they see.
+func terminal(answers string, out, notes *strings.Builder) Terminal {
+	reader := bufio.NewReader(strings.NewReader(answers))
+	return Terminal{
+		Confirm: func(skip bool, question string) (bool, error) {
+			if skip {
+				return true, nil
+			}
+			fmt.Fprintln(notes, question)
+			answer, err := reader.ReadString('\n')
+			return answer == "y\n", err
+		},
+		Line:   func(format string, args ...any) { fmt.Fprintf(out, format+"\n", args...) },
+		Note:   func(format string, args ...any) { fmt.Fprintf(notes, format+"\n", args...) },
+		Report: func(string, ...any) {}, Elapsed: func() string { return "1s" }, Notes: notes, Sentence: func(err error) error { return err },
 	}
-	fmt.Fprintln(t.notes, question)
-	answer, err := t.answers.ReadString('\n')
-	return answer == "y\n", err
 }
-func (t terminal) Line(format string, args ...any) { fmt.Fprintf(t.out, format+"\n", args...) }
-func (t terminal) Note(format string, args ...any) { fmt.Fprintf(t.notes, format+"\n", args...) }
-func (t terminal) Report(string, ...any)           {}
-func (t terminal) Elapsed() string                 { return "1s" }
-func (t terminal) Notes() io.Writer                { return t.notes }
-func (t terminal) Sentence(err error) error        { return err }
 
 // pollInterval is how often sessions of tests read objects.
 const pollInterval = 500 * time.Millisecond
 
 // session returns a session with a user who gives answers.
 func session(c client.Client, out, notes *strings.Builder, answers string) *Session {
-	return &Session{Terminal: terminal{bufio.NewReader(strings.NewReader(answers)), out, notes}, Client: c, Now: time.Now, PollInterval: pollInterval}
+	return &Session{Terminal: terminal(answers, out, notes), Client: c, Now: time.Now, PollInterval: pollInterval}
 }
 
 // The steps are declared one after another, until the user stops or the last one is reached.
