@@ -11,6 +11,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
@@ -68,8 +69,8 @@ func TestHandover(t *testing.T) {
 	}
 	mesh := Mesh(
 		&catalog.Settings{},
-		Service("a", "kept", "0", kept.Addr().String(), keptPort, catalog.ProtocolTCP), &catalog.TCPRoute{Name: Name("a", portRoute(keptPort)), Ports: []uint16{keptPort}},
-		Service("a", "revoked", "0", revoked.Addr().String(), revokedPort, catalog.ProtocolTCP), &catalog.TCPRoute{Name: Name("a", portRoute(revokedPort)), Ports: []uint16{revokedPort}},
+		Service("a", "kept", "0", kept.Addr().String(), keptPort, inventory.ProtocolTCP), &catalog.TCPRoute{Name: Name("a", portRoute(keptPort)), Ports: []uint16{keptPort}},
+		Service("a", "revoked", "0", revoked.Addr().String(), revokedPort, inventory.ProtocolTCP), &catalog.TCPRoute{Name: Name("a", portRoute(revokedPort)), Ports: []uint16{revokedPort}},
 		target("kept", keptPort, "three"), target("revoked", revokedPort, "three"),
 	)
 	n.Reset(t, mesh)
