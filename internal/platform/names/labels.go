@@ -57,7 +57,7 @@ const (
 	SlotsLevelAnnotation = "operator.openservicemesh.io/slots-level"
 	// TakeoverManager is the field manager of what the takeover from an Open Service Mesh writes.
 	TakeoverManager = "osm-operator-adoption"
-	// TakesOverAnnotation on a MeshConfig is the namespace of the Open Service Mesh that the mesh takes over. The injector then leaves the sidecars of that alone.
+	// TakesOverAnnotation on a MeshConfig is the namespace of the Open Service Mesh that the mesh takes over. The injector leaves the sidecars of that alone.
 	TakesOverAnnotation = "operator.openservicemesh.io/adopts"
 	// OldKubeletsAnnotation on a MeshConfig names nodes whose kubelets do not restart a sidecar with another image. The injector then gives pods one
 	// slot, because nobody knows yet on which node they will run. Only the operator writes it.
