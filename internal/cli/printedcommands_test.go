@@ -19,7 +19,7 @@ import (
 var printed = regexp.MustCompile("`(osm [^`]+)`|\\b[rR]un (osm [a-z][^\\n;,.:`'\"]*)")
 
 // TestPrintedCommandsAreAccepted parses every command that messages, and the pages and scripts with them, tell people to run. A command with an
-// unknown name, flag or number of arguments is a remedy that another command refuses.
+// unknown name, flag or number of arguments is a remedy that another command rejects.
 func TestPrintedCommandsAreAccepted(t *testing.T) {
 	tried := map[string]bool{}
 	for _, folder := range []string{".", "../../docs/analysis.md", "../../docs/reasons.md", "../mesh", "../../controllers"} {

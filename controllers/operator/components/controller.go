@@ -112,7 +112,7 @@ func (r *Reconciler) reconcileAll(
 	}
 	for i := range rendered {
 		status := r.reconcileComponent(ctx, session, mesh, &rendered[i])
-		retry = retry || rendered[i].refusal != nil || !status.Ready && status.Reason != v1alpha1.ReasonKindNotServed
+		retry = retry || rendered[i].rejection != nil || !status.Ready && status.Reason != v1alpha1.ReasonKindNotServed
 		known[status.Name] = true
 		statuses = append(statuses, status)
 	}
@@ -139,10 +139,10 @@ type rendering struct {
 	kept    []*unstructured.Unstructured
 	// missing lists the required kinds that are not served.
 	missing []string
-	// refused are the objects that another namespace than the mesh's own rejects, and refusal says why.
-	refused []v1alpha1.ObjectReference
-	refusal error
-	err     error
+	// rejected are the objects that another namespace than the mesh's own rejects, and rejection says why.
+	rejected  []v1alpha1.ObjectReference
+	rejection error
+	err       error
 }
 
 // all returns the objects that are applied, and those that are kept.
@@ -206,7 +206,7 @@ func (r *Reconciler) reconcileComponent(ctx context.Context, session *apply.Sess
 	remaining, err := r.prune(ctx, mesh, status.Objects, c.all())
 	status.Objects = union(references, remaining)
 	if err := errors.Join(c.err, err); err != nil {
-		status.Reason, status.Message = v1alpha1.ReasonApplyFailed, errors.Join(err, c.refusal).Error()
+		status.Reason, status.Message = v1alpha1.ReasonApplyFailed, errors.Join(err, c.rejection).Error()
 		return status
 	}
 	r.assess(ctx, c, &status)
@@ -214,8 +214,8 @@ func (r *Reconciler) reconcileComponent(ctx context.Context, session *apply.Sess
 	case !status.Ready:
 	case c.awaited != "":
 		status.Reason, status.Message = v1alpha1.ReasonUpgradePending, "its upgrade waits for "+c.awaited+"; its pods serve unchanged"
-	case c.refusal != nil:
-		status.Reason, status.Message = v1alpha1.ReasonNamespacesRejected, "it serves the other namespaces; "+c.refusal.Error()
+	case c.rejection != nil:
+		status.Reason, status.Message = v1alpha1.ReasonNamespacesRejected, "it serves the other namespaces; "+c.rejection.Error()
 	}
 	return status
 }
@@ -230,8 +230,8 @@ func (c *rendering) divide(applied error, own string) {
 			continue
 		}
 		version, kind := failed.Kind.ToAPIVersionAndKind()
-		c.refused = append(c.refused, v1alpha1.ObjectReference{APIVersion: version, Kind: kind, Namespace: failed.Namespace, Name: failed.Name})
-		c.refusal = errors.Join(c.refusal, err)
+		c.rejected = append(c.rejected, v1alpha1.ObjectReference{APIVersion: version, Kind: kind, Namespace: failed.Namespace, Name: failed.Name})
+		c.rejection = errors.Join(c.rejection, err)
 	}
 }
 
@@ -265,7 +265,7 @@ func (r *Reconciler) assess(ctx context.Context, c *rendering, status *v1alpha1.
 	objects := c.all()
 	live := make([]*unstructured.Unstructured, 0, len(objects))
 	for _, object := range objects {
-		if slices.Contains(c.refused, referenceOf(object)) {
+		if slices.Contains(c.rejected, referenceOf(object)) {
 			continue
 		}
 		read := &unstructured.Unstructured{}

@@ -86,7 +86,7 @@ func TestAskAboutSplitsBeyondTheRouteLimit(t *testing.T) {
 	}
 }
 
-// TestAskAboutTheEgressGatewayBeyondTheRouteLimit checks that calls are not called allowed that the egress gateway refuses, because it does not have
+// TestAskAboutTheEgressGatewayBeyondTheRouteLimit checks that calls are not called allowed that the egress gateway rejects, because it does not have
 // their destination.
 func TestAskAboutTheEgressGatewayBeyondTheRouteLimit(t *testing.T) {
 	egress := func(name, source string, hosts ...string) *catalog.Egress {

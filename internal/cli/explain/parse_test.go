@@ -47,7 +47,7 @@ func TestParseQuestion(t *testing.T) {
 	}
 }
 
-func TestParseQuestionRefuses(t *testing.T) {
+func TestParseQuestionRejects(t *testing.T) {
 	tests := []struct{ args, header, want string }{
 		{"till", "", "source and destination are required"},
 		{"till -", "", "the shell interpreted > as a redirection"},

@@ -33,7 +33,7 @@ func Verify(c Config) (reached bool, err error) {
 	go func() { destinations <- acceptDestination(listener) }()
 	conn, err := (&net.Dialer{Timeout: verifyTimeout}).Dial("tcp", c.Verify.String())
 	if err != nil {
-		return false, nil //nolint:nilerr // the control plane may have no pod at the moment, and then some of these networks refuse
+		return false, nil //nolint:nilerr // the control plane may have no pod at the moment, and then some of these networks reject
 	}
 	defer conn.Close()
 	select {

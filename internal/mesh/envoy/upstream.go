@@ -95,7 +95,7 @@ func sidecarHTTP(p inventory.Protocol, version scope.HTTPVersion, up *scope.Upst
 const applicationIdleTimeout = 1500 * time.Millisecond
 
 // The sidecar of an application accepts all headers of its responses that Envoy can. A response that it refused would look like a connection that the
-// application has closed, and the sidecar would make the application execute a request without side effects again. Clients refuse what is too much
+// application has closed, and the sidecar would make the application execute a request without side effects again. Clients reject what is too much
 // for them.
 const (
 	maxApplicationHeaders   = 100_000

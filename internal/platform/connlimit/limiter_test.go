@@ -67,7 +67,7 @@ func TestSilentConnectionsLockNobodyOut(t *testing.T) {
 	}
 }
 
-// TestOverloadRefusesNewcomers checks that pods with one connection each do not displace each other. Otherwise no
+// TestOverloadRejectsNewcomers checks that pods with one connection each do not displace each other. Otherwise no
 // handshake would complete while all sidecars reconnect.
 func TestOverloadRejectsNewcomers(t *testing.T) {
 	l := New(Limits{Total: 2, PerAddress: 2, Timeout: time.Hour}, func() {})

@@ -42,7 +42,7 @@ const (
 func newNetwork(t *testing.T) *network {
 	t.Helper()
 	all := pods.NewNetwork(t)
-	all.Refuse(t, netip.MustParsePrefix("10.200.0.0/24"))
+	all.Reject(t, netip.MustParsePrefix("10.200.0.0/24"))
 	machine := all.Bare(t)
 	n := &network{outside: machine}
 	n.control = newControl(t, func() net.Listener { return machine.NS.Listen(t, nstest.Address(machine.IP.String(), names.ADSPort)) })

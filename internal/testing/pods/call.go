@@ -119,19 +119,19 @@ type server struct {
 
 	denials denials
 
-	mu       sync.Mutex
-	nodes    map[int64]string
-	refusals map[string]string
+	mu         sync.Mutex
+	nodes      map[int64]string
+	rejections map[string]string
 }
 
 func serve(t testing.TB, socket string) *server {
 	t.Helper()
 	s := &server{
-		socket:   socket,
-		cache:    cache.NewSnapshotCache(true, cache.IDHash{}, nil),
-		nodes:    map[int64]string{},
-		refusals: map[string]string{},
-		denials:  denials{entries: map[string][]*datav3.AccessLogCommon{}},
+		socket:     socket,
+		cache:      cache.NewSnapshotCache(true, cache.IDHash{}, nil),
+		nodes:      map[int64]string{},
+		rejections: map[string]string{},
+		denials:    denials{entries: map[string][]*datav3.AccessLogCommon{}},
 	}
 	listener, err := net.Listen("unix", socket)
 	if err != nil {
@@ -161,7 +161,7 @@ func (s *server) request(stream int64, r *discoveryv3.DeltaDiscoveryRequest) err
 		s.nodes[stream] = id
 	}
 	if r.GetErrorDetail() != nil {
-		s.refusals[s.nodes[stream]] = r.GetErrorDetail().GetMessage()
+		s.rejections[s.nodes[stream]] = r.GetErrorDetail().GetMessage()
 	}
 	return nil
 }
@@ -170,13 +170,13 @@ func (s *server) request(stream int64, r *discoveryv3.DeltaDiscoveryRequest) err
 func (s *server) rejection(node string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.refusals[node]
+	return s.rejections[node]
 }
 
 func (s *server) set(t testing.TB, node string, version int, resources []envoy.Resource) {
 	t.Helper()
 	s.mu.Lock()
-	delete(s.refusals, node)
+	delete(s.rejections, node)
 	s.mu.Unlock()
 	byType := map[resource.Type][]types.Resource{}
 	for _, r := range resources {

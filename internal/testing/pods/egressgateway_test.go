@@ -215,7 +215,7 @@ func (o *outgoing) handshake(t *testing.T) string {
 func TestEgressGatewayAway(t *testing.T) {
 	t.Parallel()
 	o := newOutgoing(t)
-	o.network.Refuse(t, netip.MustParsePrefix("10.77.99.0/24"))
+	o.network.Reject(t, netip.MustParsePrefix("10.77.99.0/24"))
 	for name, addresses := range map[string][]netip.Addr{"no Service": nil, "no pod": {netip.MustParseAddr("10.77.99.1")}, "no configuration": {o.gateway.IP}} {
 		o.send(t, addresses, plainPort, tlsPort)
 		if got := o.request(t, plainPort, "api.example.com"); !strings.HasPrefix(got, "503 ") {
@@ -227,9 +227,9 @@ func TestEgressGatewayAway(t *testing.T) {
 	}
 }
 
-// TestThreat42EgressGatewayRefuses connects to the gateway without a sidecar: only a client of the policy reaches a host, and only the one that
+// TestThreat42EgressGatewayRejects connects to the gateway without a sidecar: only a client of the policy reaches a host, and only the one that
 // the policy names.
-func TestThreat42EgressGatewayRefuses(t *testing.T) {
+func TestThreat42EgressGatewayRejects(t *testing.T) {
 	t.Parallel()
 	o := newOutgoing(t)
 	restricted := destination(81, inventory.ProtocolHTTP, func(d *scope.EgressDestination) {

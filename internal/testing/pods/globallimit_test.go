@@ -28,7 +28,7 @@ const limiterLimit = 3 * time.Second
 // limiterLatency is longer than a TLS handshake in a pod network.
 const limiterLatency = 30 * time.Millisecond
 
-// limiter is a rate limit service that refuses some descriptors, as "<domain> <key>=<value>...".
+// limiter is a rate limit service that rejects some descriptors, as "<domain> <key>=<value>...".
 type limiter struct {
 	ratelimitv3.UnimplementedRateLimitServiceServer
 
@@ -38,7 +38,7 @@ type limiter struct {
 	hangs atomic.Bool
 }
 
-func (l *limiter) refuse(descriptors ...string) {
+func (l *limiter) reject(descriptors ...string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.over = map[string]bool{}
@@ -151,13 +151,13 @@ func TestGlobalRateLimits(t *testing.T) {
 	if _, limit := get(); limit == "" {
 		t.Error("the response has no header with the limit")
 	}
-	l.refuse("shop generic_key=books")
+	l.reject("shop generic_key=books")
 	expect("above the limit of the route", 429)
-	l.refuse("shop user=reader", "shop to=archive")
+	l.reject("shop user=reader", "shop to=archive")
 	expect("above the limit of another user", 200, "x-user: writer")
 	expect("above the limit of the user", 429, "x-user: reader")
 	eventually.True(t, 10*time.Second, "a connection above the limit is closed", func() bool { return !archived() })
-	l.refuse("shop generic_key=web user=reader")
+	l.reject("shop generic_key=web user=reader")
 	expect("descriptors of the Service do not apply to a route with its own", 200, "x-user: reader")
 	eventually.True(t, 10*time.Second, "a connection below the limit is forwarded", archived)
 

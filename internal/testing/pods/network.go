@@ -71,9 +71,9 @@ func (n *Network) Run(t testing.TB, binary string) {
 	n.program = envoytest.Install(t, binary, n.Dir)
 }
 
-// Refuse makes the router reject connections to a range of addresses at once. Connections to other unassigned addresses fail
+// Reject makes the router reject connections to a range of addresses at once. Connections to other unassigned addresses fail
 // with a delay, because the kernel limits its error messages.
-func (n *Network) Refuse(t testing.TB, addresses netip.Prefix) {
+func (n *Network) Reject(t testing.TB, addresses netip.Prefix) {
 	t.Helper()
 	family := "-4 "
 	if addresses.Addr().Is6() {

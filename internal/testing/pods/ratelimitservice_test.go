@@ -130,7 +130,7 @@ func TestRateLimitService(t *testing.T) {
 	if err := service.redis.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	eventually.True(t, 20*time.Second, "a limit that fails closed refuses requests", func() bool { return get("e") == "503" })
+	eventually.True(t, 20*time.Second, "a limit that fails closed rejects requests", func() bool { return get("e") == "503" })
 	configure(true)
 	eventually.True(t, 20*time.Second, "a limit that fails open forwards them", func() bool { return get("e") == "200" && archived() })
 }

@@ -204,8 +204,8 @@ func (a *authorizer) denies(r Request) bool {
 	return false
 }
 
-// isRefusal reports whether an observation is the status of an authorization server.
-func isRefusal(seen string) bool {
+// isRejection reports whether an observation is the status of an authorization server.
+func isRejection(seen string) bool {
 	return slices.ContainsFunc(authorizers, func(a *authorizer) bool { return seen == strconv.Itoa(int(a.status)) })
 }
 

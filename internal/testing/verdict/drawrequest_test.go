@@ -101,7 +101,7 @@ func interest(old, next expectation) int {
 	switch {
 	case next.encrypted: // few requests are
 		return 5
-	case slices.ContainsFunc(slices.Collect(maps.Keys(next.seen)), isRefusal):
+	case slices.ContainsFunc(slices.Collect(maps.Keys(next.seen)), isRejection):
 		return 4
 	case next.verdict.May(authz.Forbidden), next.direction == egress && (next.verdict.May(authz.NotFound) || next.verdict.May(authz.BadRequest)):
 		return 4

@@ -80,8 +80,8 @@ func newNetworkOf(t testing.TB, drain time.Duration, usual int, osm map[int]stri
 	t.Helper()
 	network := podstest.NewNetwork(t)
 	network.Drain, network.Accounts = drain, namedAccounts()
-	network.Refuse(t, netip.PrefixFrom(virtualAddress(0), 24))
-	network.Refuse(t, netip.PrefixFrom(virtualAddress6(0), 64))
+	network.Reject(t, netip.PrefixFrom(virtualAddress(0), 24))
+	network.Reject(t, netip.PrefixFrom(virtualAddress6(0), 64))
 	machine := network.Bare(t)
 	listener := machine.NS.Listen(t, nstest.Address(machine.IP.String(), names.ADSPort))
 	for _, replacement := range replace {

@@ -56,13 +56,13 @@ func (o *oracle) authorizersOf(pod entity.Name) []reference.Authorizer {
 	return list
 }
 
-// refusals returns the statuses with which authorization servers of a pod may deny a request; empty if all allow it. They may receive the request without
+// rejections returns the statuses with which authorization servers of a pod may deny a request; empty if all allow it. They may receive the request without
 // x-user, because sidecars remove the other spellings of a header that a policy for the server reads.
-func (o *oracle) refusals(pod entity.Name, r Request) []string {
-	list := []string{o.refusal(pod, r)}
+func (o *oracle) rejections(pod entity.Name, r Request) []string {
+	list := []string{o.rejection(pod, r)}
 	if o.readsUnderscores() || o.authorizing != nil && o.authorizing.readsUnderscores() {
 		r.Headers = slices.DeleteFunc(slices.Clone(r.Headers), func(h authz.Header) bool { return strings.EqualFold(h.Name, "x-user") })
-		if without := o.refusal(pod, r); without != list[0] {
+		if without := o.rejection(pod, r); without != list[0] {
 			list = append(list, without)
 		}
 	}
@@ -81,8 +81,8 @@ func (o *oracle) readsUnderscores() bool {
 	return false
 }
 
-// refusal returns the status with which authorization servers of a pod deny a request; empty if all allow it.
-func (o *oracle) refusal(pod entity.Name, r Request) string {
+// rejection returns the status with which authorization servers of a pod deny a request; empty if all allow it.
+func (o *oracle) rejection(pod entity.Name, r Request) string {
 	for _, a := range o.authorizersOf(pod) {
 		server := authorizerAt(uint16(a.Port))
 		switch {
@@ -196,14 +196,14 @@ func (o *oracle) expectIngress(r Request) expectation {
 		seen = refused // its sidecar has no inbound listener
 	}
 	e := expectation{seen: map[string]bool{}, servers: map[string]bool{}, direction: ingress}
-	for _, refusal := range o.refusals(pod.Name, r) {
-		if answer.Outcome == authz.BadRequest && refusal != "" {
-			e.seen[refusal] = true
+	for _, rejection := range o.rejections(pod.Name, r) {
+		if answer.Outcome == authz.BadRequest && rejection != "" {
+			e.seen[rejection] = true
 		}
-		if answer.Outcome != authz.Allowed || refusal == "" {
-			refusal = seen
+		if answer.Outcome != authz.Allowed || rejection == "" {
+			rejection = seen
 		}
-		e.seen[refusal], e.servers[refusal] = true, true
+		e.seen[rejection], e.servers[rejection] = true, true
 	}
 	e.verdict.Answers = []authz.Answer{{Outcome: answer.Outcome, Missing: answer.Missing}}
 	if result := o.reference.DecideIngress(referenceIngress(pod.Name, call)); result != outcomes[answer.Outcome] {

@@ -43,7 +43,7 @@ func (r *Report) countLate(by time.Duration) {
 
 // count counts the expected outcomes of a response after an edit.
 func (r *Report) count(e expectation, seen string) {
-	if isRefusal(seen) {
+	if isRejection(seen) {
 		r.refused++
 	}
 	if strings.HasSuffix(seen, overTLS) {

@@ -19,8 +19,8 @@ import (
 
 // Ports of servers outside the mesh that do not decide.
 const (
-	refusingPort = 9193
-	hangingPort  = 9194
+	rejectingPort = 9193
+	hangingPort   = 9194
 )
 
 // TestServersWithoutAnswers_OfRealSidecars has an authorizer that refuses connections, one that accepts them and never answers, a rate
@@ -68,14 +68,14 @@ func TestServersWithoutAnswers_OfRealSidecars(t *testing.T) {
 			&catalog.ExtensionService{Name: name, Address: address, Port: port},
 		}
 	}
-	limit := upstream.GlobalLimit{Address: address, Port: refusingPort, Domain: "d", Timeout: 100 * time.Millisecond, FailOpen: true}
+	limit := upstream.GlobalLimit{Address: address, Port: rejectingPort, Domain: "d", Timeout: 100 * time.Millisecond, FailOpen: true}
 	limits := &upstream.Policy{
 		Kind: upstream.Kind, Name: Name("a", "limits"), Service: service.Name,
 		GlobalRequests: &upstream.GlobalRequestLimit{GlobalLimit: limit, Descriptors: []upstream.RequestDescriptor{{{Key: "k", Value: "v"}}}, Status: 429},
 	}
 	own := loadstats.Server{Cluster: "external-authorization|namespace", Policy: policy}
 	ofMesh := loadstats.Server{Cluster: "external-authorization"}
-	limiter := loadstats.Server{Cluster: "ratelimit|" + netip.AddrPortFrom(n.outside.IP, refusingPort).String()}
+	limiter := loadstats.Server{Cluster: "ratelimit|" + netip.AddrPortFrom(n.outside.IP, rejectingPort).String()}
 	for _, step := range []struct {
 		name    string
 		prepare func()
@@ -84,7 +84,7 @@ func TestServersWithoutAnswers_OfRealSidecars(t *testing.T) {
 		want map[loadstats.Server]bool
 	}{
 		{"refused", func() {
-			reset(&catalog.Settings{ExternalAuthorization: &catalog.ExternalAuthorization{Address: address, Port: authorizerPort, StatPrefix: "x", Timeout: time.Second}}, append(authorizer(refusingPort), limits)...)
+			reset(&catalog.Settings{ExternalAuthorization: &catalog.ExternalAuthorization{Address: address, Port: authorizerPort, StatPrefix: "x", Timeout: time.Second}}, append(authorizer(rejectingPort), limits)...)
 		}, false, map[loadstats.Server]bool{own: true, limiter: true}},
 		{"hanging", func() {
 			reset(&catalog.Settings{ExternalAuthorization: &catalog.ExternalAuthorization{Address: address, Port: hangingPort, StatPrefix: "x", Timeout: 100 * time.Millisecond, FailureModeAllow: true}}, authorizer(authorizerPort)...)

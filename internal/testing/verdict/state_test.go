@@ -300,20 +300,20 @@ func (o *oracle) ends(a authz.Answer) []end {
 // observationsAt returns the possible observations of a request that arrives at an application or its sidecar. Authorization servers are asked
 // about requests that policies allow, and about some that routes reject as ambiguous.
 func (o *oracle) observationsAt(e end, a authz.Answer, r Request) []string {
-	refusals := []string{""}
+	rejections := []string{""}
 	if e.http {
 		if a.Headers != nil {
 			r.Headers = a.Headers
 		}
-		refusals = o.refusals(e.pod, r)
+		rejections = o.rejections(e.pod, r)
 	}
 	var list []string
-	for _, refusal := range refusals {
+	for _, rejection := range rejections {
 		switch {
-		case a.Outcome == authz.Allowed && refusal == "":
+		case a.Outcome == authz.Allowed && rejection == "":
 			list = append(list, e.String())
-		case a.Outcome == authz.Allowed, a.Outcome == authz.BadRequest && refusal != "":
-			list = append(list, refusal)
+		case a.Outcome == authz.Allowed, a.Outcome == authz.BadRequest && rejection != "":
+			list = append(list, rejection)
 		}
 	}
 	return list

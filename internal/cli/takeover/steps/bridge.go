@@ -43,7 +43,7 @@ func checkBridge(duration time.Duration) error {
 }
 
 // openBridge opens the bridge before workloads restart, if the user wants it. It is repeated as long as the restarts are not declared, because it may have
-// been interrupted. It returns false if the user refuses.
+// been interrupted. It returns false if the user rejects.
 func (s *Session) openBridge(ctx context.Context, m *v1alpha1.Mesh, o Options) (bool, error) {
 	spec := declaredTakeover(m)
 	declared, _ := parseStep(string(spec.Declared))

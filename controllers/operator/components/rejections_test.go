@@ -21,8 +21,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
-// refuseIn makes the API server reject all objects in a namespace.
-func refuseIn(t *testing.T, r *Reconciler, namespace string) {
+// rejectIn makes the API server reject all objects in a namespace.
+func rejectIn(t *testing.T, r *Reconciler, namespace string) {
 	t.Helper()
 	c := interceptor.NewClient(r.Client.(client.WithWatch), interceptor.Funcs{
 		Apply: func(ctx context.Context, c client.WithWatch, object runtime.ApplyConfiguration, options ...client.ApplyOption) error {
@@ -51,9 +51,9 @@ func startPrometheus(t *testing.T, r *Reconciler) {
 	}
 }
 
-// TestRefusingNamespaceStopsNoComponent has a namespace whose quota rejects the Role of Prometheus, while another one leaves the mesh. The server
+// TestRejectingNamespaceStopsNoComponent has a namespace whose quota rejects the Role of Prometheus, while another one leaves the mesh. The server
 // remains ready, the Role of the other namespace is deleted, and the status names what is refused.
-func TestRefusingNamespaceStopsNoComponent(t *testing.T) {
+func TestRejectingNamespaceStopsNoComponent(t *testing.T) {
 	r, mesh := meshWithPrometheus(t, v1alpha1.PrometheusManaged)
 	r.Components = []component.Component{prometheus.Managed{}}
 	left := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "left", Labels: map[string]string{names.MonitoredByLabel: "osm"}}}
@@ -69,7 +69,7 @@ func TestRefusingNamespaceStopsNoComponent(t *testing.T) {
 	if err := r.Client.Create(t.Context(), full); err != nil {
 		t.Fatal(err)
 	}
-	refuseIn(t, r, "full")
+	rejectIn(t, r, "full")
 	left.Labels = nil
 	if err := r.Client.Update(t.Context(), left); err != nil {
 		t.Fatal(err)
