@@ -25,11 +25,11 @@ import (
 
 // upgradeOptions are the flags of the mesh upgrade command.
 type upgradeOptions struct {
-	mesh    string
-	version string
-	sets    []string
-	timeout time.Duration
-	way     strategyFlags
+	mesh     string
+	version  string
+	sets     []string
+	timeout  time.Duration
+	strategy strategyFlags
 }
 
 func (a *app) meshUpgradeCommand() *cobra.Command {
@@ -51,13 +51,13 @@ Existing sidecars keep running. Pods get the new sidecar version when they are r
 		Hidden: a.settings.Install.Kind == managed,
 	}
 	cmd.RunE = a.run(func(ctx context.Context, _ []string) error {
-		if selected, _ := o.way.selected(); selected == v1alpha1.StrategyCanary && !cmd.Flags().Changed("timeout") {
+		if selected, _ := o.strategy.selected(); selected == v1alpha1.StrategyCanary && !cmd.Flags().Changed("timeout") {
 			o.timeout = canaryTimeout
 		}
 		return a.upgrade(ctx, o)
 	})
 	f := cmd.Flags()
-	o.way.addTo(f)
+	o.strategy.addTo(f)
 	a.addMeshName(cmd, &o.mesh, "")
 	f.StringVar(&o.version, "version", "", "control plane version, such as v0.4.0 (default: the version of this program)")
 	f.StringArrayVar(&o.sets, "set", nil, "value of OSM's Helm chart, name=value; can be repeated, or several separated by commas")
@@ -74,7 +74,7 @@ func (a *app) upgrade(ctx context.Context, o upgradeOptions) error {
 		return errors.New("cannot upgrade OSM in a managed environment: install.kind in the configuration file is managed")
 	}
 	_, err := values.Changes(o.mesh, o.sets)
-	if err := errors.Join(err, o.way.check()); err != nil {
+	if err := errors.Join(err, o.strategy.check()); err != nil {
 		return err
 	}
 	c, m, err := a.open(ctx, o.mesh, nil)
@@ -99,7 +99,7 @@ func (a *app) upgrade(ctx context.Context, o upgradeOptions) error {
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
 	p := a.progress()
-	if err := a.changeMesh(ctx, c, changes, o.way, p); err != nil {
+	if err := a.changeMesh(ctx, c, changes, o.strategy, p); err != nil {
 		return err
 	}
 	a.line("OSM successfully upgraded mesh [%s] in namespace [%s]", m.Name, m.Namespace)
@@ -109,13 +109,13 @@ func (a *app) upgrade(ctx context.Context, o upgradeOptions) error {
 
 // changeMesh patches a Mesh, waits until it is reconciled, and then patches its MeshConfig. It restores the Mesh if the operator
 // rejects the change.
-func (a *app) changeMesh(ctx context.Context, c client.Client, changes *values.Declaration, way strategyFlags, p *progress) error {
+func (a *app) changeMesh(ctx context.Context, c client.Client, changes *values.Declaration, strategy strategyFlags, p *progress) error {
 	live := &v1alpha1.Mesh{}
 	if err := c.Get(ctx, client.ObjectKeyFromObject(changes.Mesh), live); err != nil {
 		return err
 	}
 	before := live.DeepCopy()
-	patch, err := specPatch(changes.Mesh.Spec, way, live.Spec.Upgrade)
+	patch, err := specPatch(changes.Mesh.Spec, strategy, live.Spec.Upgrade)
 	if err != nil {
 		return err
 	}
@@ -127,7 +127,7 @@ func (a *app) changeMesh(ctx context.Context, c client.Client, changes *values.D
 	rejection, err := a.waitForChange(ctx, c, live, p)
 	p.setQuiet(false)
 	if err != nil {
-		return withWayBack(err, before, live)
+		return withRollbackCommand(err, before, live)
 	}
 	if rejection != "" {
 		return a.restoreMesh(ctx, c, before, live, rejection)
@@ -142,8 +142,8 @@ func (a *app) changeMesh(ctx context.Context, c client.Client, changes *values.D
 	return err
 }
 
-// withWayBack adds to the error of an upgrade how to return to the version that ran before.
-func withWayBack(err error, before, live *v1alpha1.Mesh) error {
+// withRollbackCommand adds to the error of an upgrade how to return to the version that ran before.
+func withRollbackCommand(err error, before, live *v1alpha1.Mesh) error {
 	earlier := before.Status.Version
 	if earlier == "" || live.Spec.Version == nil || *live.Spec.Version == earlier {
 		return err
@@ -152,7 +152,7 @@ func withWayBack(err error, before, live *v1alpha1.Mesh) error {
 }
 
 // specPatch returns the merge patch for the changed fields of a Mesh.
-func specPatch(changes v1alpha1.MeshSpec, way strategyFlags, live *v1alpha1.UpgradeSpec) ([]byte, error) {
+func specPatch(changes v1alpha1.MeshSpec, strategy strategyFlags, live *v1alpha1.UpgradeSpec) ([]byte, error) {
 	text, err := json.Marshal(changes)
 	if err != nil {
 		return nil, err
@@ -161,7 +161,7 @@ func specPatch(changes v1alpha1.MeshSpec, way strategyFlags, live *v1alpha1.Upgr
 	if err := json.Unmarshal(text, &spec); err != nil {
 		return nil, err
 	}
-	upgrade, err := way.patch(live)
+	upgrade, err := strategy.patch(live)
 	if err != nil {
 		return nil, err
 	}

@@ -16,12 +16,12 @@ func TestFailedUpgradeSaysHowToGoBack(t *testing.T) {
 	before, live := &v1alpha1.Mesh{}, &v1alpha1.Mesh{}
 	live.Name = "osm"
 	before.Status.Version, live.Spec.Version = "v0.4.0", ptr.To("v0.5.0")
-	err := withWayBack(failed, before, live)
+	err := withRollbackCommand(failed, before, live)
 	if !errors.Is(err, failed) || !strings.Contains(err.Error(), "`osm mesh upgrade --mesh-name osm --version v0.4.0`") {
 		t.Errorf("the error is %v", err)
 	}
 	live.Spec.Version = ptr.To("v0.4.0")
-	if err := withWayBack(failed, before, live); err.Error() != failed.Error() {
+	if err := withRollbackCommand(failed, before, live); err.Error() != failed.Error() {
 		t.Errorf("for the same version, the error is %v", err)
 	}
 }

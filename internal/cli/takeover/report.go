@@ -21,8 +21,8 @@ type Report struct {
 	Blocks []diagnosis.Finding `json:"blocks"`
 	// Differences are what behaves differently afterwards, and what could not be read.
 	Differences []diagnosis.Finding `json:"differences"`
-	// Objects have the fate of each kind of object.
-	Objects []Fate `json:"objects"`
+	// Objects have the effect of each kind of object.
+	Objects []Effect `json:"objects"`
 	// Workloads are those with sidecars of the Open Service Mesh.
 	Workloads Workloads `json:"workloads"`
 	// BridgeReasons are why "osm migrate run" should have the flag --bridge.
@@ -40,12 +40,12 @@ type Source struct {
 	Provider    string `json:"provider"`
 }
 
-// Fate is what becomes of the objects of one kind.
-type Fate struct {
+// Effect is what becomes of the objects of one kind.
+type Effect struct {
 	Kind string `json:"kind"`
 	// Objects names them, or their number.
 	Objects string `json:"objects"`
-	Fate    string `json:"fate"`
+	Effect  string `json:"fate"`
 }
 
 // Workloads are the workloads with sidecars of an Open Service Mesh.
@@ -127,13 +127,13 @@ func (p *printer) steps(r *Report) {
 	p.line("Each step but the last two can be taken back with `osm migrate rollback`.")
 }
 
-func (p *printer) table(list []Fate) {
+func (p *printer) table(list []Effect) {
 	if p.err != nil {
 		return
 	}
 	t := tabwriter.NewWriter(p.w, 0, 0, 2, ' ', 0)
 	for _, f := range list {
-		fmt.Fprintf(t, "  %s\t%s\t%s\n", f.Kind, f.Objects, f.Fate)
+		fmt.Fprintf(t, "  %s\t%s\t%s\n", f.Kind, f.Objects, f.Effect)
 	}
 	p.err = t.Flush()
 }

@@ -47,7 +47,7 @@ func Survey(ctx context.Context, subject checks.Subject, from, namespace string)
 	}
 	r.Workloads = summarize(workloadsOf(pods))
 	r.BridgeReasons = bridgeReasons(ctx, subject.Client, from, r.Workloads)
-	r.Objects = fates(ctx, subject.Client, running, namespace)
+	r.Objects = effects(ctx, subject.Client, running, namespace)
 	return r, nil
 }
 

@@ -91,13 +91,13 @@ func TestSurvey(t *testing.T) {
 			t.Errorf("the report lacks %q:\n%s", want, text.String())
 		}
 	}
-	for _, want := range []takeover.Fate{
-		{Kind: "MutatingWebhookConfiguration", Objects: "osm-webhook-osm", Fate: "answered by this mesh from the step Injecting; going back restores it as it was"},
-		{Kind: "TrafficTarget", Objects: "1", Fate: "remain unchanged and in effect"},
-		{Kind: "Namespace", Objects: "1", Fate: "keep their labels, which keep their meaning"},
+	for _, want := range []takeover.Effect{
+		{Kind: "MutatingWebhookConfiguration", Objects: "osm-webhook-osm", Effect: "answered by this mesh from the step Injecting; going back restores it as it was"},
+		{Kind: "TrafficTarget", Objects: "1", Effect: "remain unchanged and in effect"},
+		{Kind: "Namespace", Objects: "1", Effect: "keep their labels, which keep their meaning"},
 	} {
 		if !slices.Contains(report.Objects, want) {
-			t.Errorf("no fate %v in %v", want, report.Objects)
+			t.Errorf("no effect %v in %v", want, report.Objects)
 		}
 	}
 }

@@ -35,7 +35,7 @@ func (s *Session) Back(ctx context.Context, o Options) error {
 	}
 	limited, cancel := context.WithTimeout(ctx, o.Timeout)
 	defer cancel()
-	for _, fields := range waysBack(m) {
+	for _, fields := range rollbackChanges(m) {
 		if err := s.declare(ctx, m, fields); err != nil {
 			return s.Sentence(err)
 		}
@@ -47,9 +47,9 @@ func (s *Session) Back(ctx context.Context, o Options) error {
 	return nil
 }
 
-// waysBack returns the changes of spec.adoption that go back, in their order. A Mesh that is ready serves the sidecars of the Open Service Mesh until workloads
+// rollbackChanges returns the changes of spec.adoption that go back, in their order. A Mesh that is ready serves the sidecars of the Open Service Mesh until workloads
 // are back: it knows earlier than the Open Service Mesh when a pod ends.
-func waysBack(m *v1alpha1.Mesh) []map[string]any {
+func rollbackChanges(m *v1alpha1.Mesh) []map[string]any {
 	if takeover.IsRedirected(m) && meta.IsStatusConditionTrue(m.Status.Conditions, v1alpha1.ConditionReady) {
 		return []map[string]any{{"step": v1alpha1.AdoptionPrepared}, {"service": nil, "bridge": nil}}
 	}

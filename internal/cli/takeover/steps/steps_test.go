@@ -209,7 +209,7 @@ func TestBridgeClosesWhenWorkloadsAreBack(t *testing.T) {
 			m.Status.Adoption = &v1alpha1.AdoptionStatus{Service: string(v1alpha1.AdoptionServiceRedirect)}
 		}
 		var got []string
-		for _, fields := range waysBack(m) {
+		for _, fields := range rollbackChanges(m) {
 			text, err := json.Marshal(fields)
 			if err != nil {
 				t.Fatal(err)

@@ -19,29 +19,29 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
-// fates returns what becomes of the objects of an Open Service Mesh and of its users.
-func fates(ctx context.Context, c client.Client, running takeover.Running, namespace string) []Fate {
+// effects returns what becomes of the objects of an Open Service Mesh and of its users.
+func effects(ctx context.Context, c client.Client, running takeover.Running, namespace string) []Effect {
 	from := running.Namespace
-	all := []Fate{
+	all := []Effect{
 		{"MeshConfig", from + "/" + names.MeshConfig, fmt.Sprintf("copied to %s/%s, which follows it until the Open Service Mesh is removed", namespace, names.MeshConfig)},
 		{"Secret", from + "/" + running.CASecret, fmt.Sprintf("copied to %s/%s: certificates stay valid in both directions", namespace, names.CABundleSecret)},
 		{"Deployment, Service", "those of the chart in " + from, "remain until you remove the Open Service Mesh"},
 	}
-	all = append(all, webhookFates(ctx, c, running.Mesh)...)
+	all = append(all, webhookEffects(ctx, c, running.Mesh)...)
 	for _, kind := range kinds.All() {
-		if f := fateOf(kind); f != "" {
-			all = append(all, Fate{kind.Kind, countIn(ctx, c, kind.GroupVersionKind, ""), f})
+		if f := effectOf(kind); f != "" {
+			all = append(all, Effect{kind.Kind, countIn(ctx, c, kind.GroupVersionKind, ""), f})
 		}
 	}
 	return append(all,
-		Fate{"Namespace", count(ctx, c, &corev1.NamespaceList{}, client.MatchingLabels{names.MonitoredByLabel: running.Mesh}), "keep their labels, which keep their meaning"},
-		Fate{"Secret envoy-bootstrap-config-*", "one for each pod", "deleted with their pods; the others remain, and you delete them"},
-		Fate{"CustomResourceDefinition", "those of OSM and SMI", "replaced when the operator is installed, those of SMI at the step Prepared; objects keep their content"},
+		Effect{"Namespace", count(ctx, c, &corev1.NamespaceList{}, client.MatchingLabels{names.MonitoredByLabel: running.Mesh}), "keep their labels, which keep their meaning"},
+		Effect{"Secret envoy-bootstrap-config-*", "one for each pod", "deleted with their pods; the others remain, and you delete them"},
+		Effect{"CustomResourceDefinition", "those of OSM and SMI", "replaced when the operator is installed, those of SMI at the step Prepared; objects keep their content"},
 	)
 }
 
-// fateOf returns what becomes of the objects of a kind that users write; empty for kinds that a row of their own describes.
-func fateOf(kind kinds.Kind) string {
+// effectOf returns what becomes of the objects of a kind that users write; empty for kinds that a row of their own describes.
+func effectOf(kind kinds.Kind) string {
 	switch kind.GroupVersionKind {
 	case kinds.MeshConfigs:
 		return ""
@@ -53,26 +53,26 @@ func fateOf(kind kinds.Kind) string {
 	return "remain unchanged and in effect"
 }
 
-// webhookFates returns what becomes of the webhook configurations of an Open Service Mesh.
-func webhookFates(ctx context.Context, c client.Reader, mesh string) []Fate {
+// webhookEffects returns what becomes of the webhook configurations of an Open Service Mesh.
+func webhookEffects(ctx context.Context, c client.Reader, mesh string) []Effect {
 	const change = "answered by this mesh from the step Injecting; going back restores it as it was"
 	ofMesh := client.MatchingLabels{names.InstanceLabel: mesh, names.NameLabel: names.AppName}
-	var found []Fate
+	var found []Effect
 	var mutating admissionv1.MutatingWebhookConfigurationList
 	if err := c.List(ctx, &mutating, ofMesh); err != nil {
-		return []Fate{{"MutatingWebhookConfiguration", "cannot be read: " + err.Error(), change}}
+		return []Effect{{"MutatingWebhookConfiguration", "cannot be read: " + err.Error(), change}}
 	}
 	for i := range mutating.Items {
-		found = append(found, Fate{"MutatingWebhookConfiguration", mutating.Items[i].Name, change})
+		found = append(found, Effect{"MutatingWebhookConfiguration", mutating.Items[i].Name, change})
 	}
 	var validating admissionv1.ValidatingWebhookConfigurationList
 	if err := c.List(ctx, &validating, ofMesh); err != nil {
-		return append(found, Fate{"ValidatingWebhookConfiguration", "cannot be read: " + err.Error(), change})
+		return append(found, Effect{"ValidatingWebhookConfiguration", "cannot be read: " + err.Error(), change})
 	}
 	for i := range validating.Items {
-		found = append(found, Fate{"ValidatingWebhookConfiguration", validating.Items[i].Name, change})
+		found = append(found, Effect{"ValidatingWebhookConfiguration", validating.Items[i].Name, change})
 	}
-	slices.SortStableFunc(found, func(a, b Fate) int { return strings.Compare(a.Kind+a.Objects, b.Kind+b.Objects) })
+	slices.SortStableFunc(found, func(a, b Effect) int { return strings.Compare(a.Kind+a.Objects, b.Kind+b.Objects) })
 	return found
 }
 
