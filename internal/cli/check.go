@@ -91,7 +91,7 @@ func (a *app) subject(ctx context.Context, meshName string, existing bool) (chec
 	}
 	subject := checks.Subject{
 		Client: c, Mesh: meshName, Namespace: a.kube.OSMNamespace, Now: a.now(), Kubernetes: a.kubernetesVersion,
-		Ask: func(ctx context.Context, namespace, pod string, port int, path string) error {
+		Probe: func(ctx context.Context, namespace, pod string, port int, path string) error {
 			_, err := a.kube.PodAnswer(ctx, namespace, pod, port, path)
 			return err
 		},

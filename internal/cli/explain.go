@@ -130,7 +130,7 @@ func (a *app) answer(ctx context.Context, q explain.Question, meshName string, f
 		if err != nil {
 			return nil, err
 		}
-		return explain.Ask(ctx, m, q)
+		return explain.Evaluate(ctx, m, q)
 	}
 	c, found, err := a.open(ctx, meshName, nil)
 	if err != nil {
@@ -140,7 +140,7 @@ func (a *app) answer(ctx context.Context, q explain.Question, meshName string, f
 	if err != nil {
 		return nil, err
 	}
-	answer, err := explain.Ask(ctx, m, q)
+	answer, err := explain.Evaluate(ctx, m, q)
 	if err == nil && live && !answer.FromOutside {
 		answer.Live = a.live(ctx, c, found, answer)
 	}

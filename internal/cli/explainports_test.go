@@ -40,7 +40,7 @@ func TestExplainHintsAtUndeclaredPorts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		answer, err := explain.Ask(t.Context(), m, question)
+		answer, err := explain.Evaluate(t.Context(), m, question)
 		if err != nil {
 			t.Fatal(err)
 		}

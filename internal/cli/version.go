@@ -100,7 +100,7 @@ func (a *app) meshVersions(ctx context.Context) ([]meshVersion, error) {
 		return nil, err
 	}
 	found := make([]meshVersion, 0, len(all))
-	ask := func(m mesh, declared, app string) {
+	add := func(m mesh, declared, app string) {
 		one := meshVersion{Name: m.Name, Namespace: m.Namespace, build: build{Version: declared}}
 		if err := a.readVersion(ctx, c, app, &one); err != nil {
 			a.note("Warning: the control plane of mesh %s does not respond, using the version in its status: %v", m.Name, err)
@@ -108,9 +108,9 @@ func (a *app) meshVersions(ctx context.Context) ([]meshVersion, error) {
 		found = append(found, one)
 	}
 	for _, m := range all {
-		ask(m, m.Version, names.Controller)
+		add(m, m.Version, names.Controller)
 		if m.Canary != "" {
-			ask(m, m.Canary, names.WithSuffix(names.Controller, m.canarySuffix))
+			add(m, m.Canary, names.WithSuffix(names.Controller, m.canarySuffix))
 		}
 	}
 	return found, nil

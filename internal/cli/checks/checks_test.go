@@ -57,7 +57,7 @@ func subject(t *testing.T, objects ...client.Object) checks.Subject {
 		Client: fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).Build(),
 		Mesh:   "osm", Namespace: "osm-system", Now: now,
 		Kubernetes: func() (*version.Info, error) { return &version.Info{GitVersion: "v1.28.4"}, nil },
-		Ask:        func(context.Context, string, string, int, string) error { return errors.New("503") },
+		Probe:      func(context.Context, string, string, int, string) error { return errors.New("503") },
 	}
 }
 

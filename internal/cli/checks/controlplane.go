@@ -203,7 +203,7 @@ func (s Subject) probes(ctx context.Context, component string) diagnosis.Finding
 			continue
 		}
 		running++
-		if err := s.Ask(ctx, s.Namespace, p.Name, names.HealthPort, "/health/ready"); err != nil {
+		if err := s.Probe(ctx, s.Namespace, p.Name, names.HealthPort, "/health/ready"); err != nil {
 			return diagnosis.Fail(fmt.Sprintf("see the log: kubectl -n %s logs %s", s.Namespace, p.Name), "readiness probe of pod %s failed: %v", p.Name, err)
 		}
 	}

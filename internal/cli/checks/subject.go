@@ -21,7 +21,7 @@ type Subject struct {
 	CanarySuffix string
 	// Kubernetes returns the version of the API server.
 	Kubernetes func() (*version.Info, error)
-	// Ask sends a request to an HTTP server in a pod. An error means that the pod is not healthy.
-	Ask func(ctx context.Context, namespace, pod string, port int, path string) error
-	Now time.Time
+	// Probe sends a request to an HTTP server in a pod. An error means that the pod is not healthy.
+	Probe func(ctx context.Context, namespace, pod string, port int, path string) error
+	Now   time.Time
 }

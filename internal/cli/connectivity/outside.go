@@ -61,11 +61,11 @@ func (m Mesh) verifyEgress(ctx context.Context, v *catalog.View, o Outside) diag
 	if source == nil {
 		return unknown(title, errors.New("the pod is not part of the mesh"), "")
 	}
-	ways := m.waysOut(v, source, o)
+	allowed := m.allowedCalls(v, source, o)
 	switch {
-	case len(ways) == 0:
+	case len(allowed) == 0:
 		return failure(title, denied, o.remedy())
-	case len(v.EgressGatewayAddresses()) == 0 && !slices.ContainsFunc(ways, func(w outsideWay) bool { return !w.gateway }):
+	case len(v.EgressGatewayAddresses()) == 0 && !slices.ContainsFunc(allowed, func(c allowedCall) bool { return !c.gateway }):
 		return failure(title, "the Egress uses the egress gateway, and the mesh has none, so requests get status 503", "set spec.egressGateway.mode of the Mesh to Managed")
 	}
 	sidecar, err := m.Sidecar(ctx, o.From)
@@ -73,8 +73,8 @@ func (m Mesh) verifyEgress(ctx context.Context, v *catalog.View, o Outside) diag
 		return unknown(title, err, "")
 	}
 	var by []string
-	for _, way := range ways {
-		by = append(by, way.by)
+	for _, call := range allowed {
+		by = append(by, call.by)
 	}
 	return diagnosis.Group(title+": "+strings.Join(slices.Compact(by), "; "), sidecar.verifyResources(m.expected(v, source)))
 }
@@ -108,43 +108,30 @@ func split(list string) []string {
 	return all
 }
 
-// outsideWay is a way to an external host that is allowed.
-type outsideWay struct {
+// allowedCall is a call of an external host that is allowed.
+type allowedCall struct {
 	// by is what allows it.
 	by string
 	// gateway is true if the connection goes through the egress gateway.
 	gateway bool
 }
 
-// waysOut returns the allowed ways to an external host, at most one for each protocol.
-func (m Mesh) waysOut(v *catalog.View, source *inventory.Instance, o Outside) []outsideWay {
-	var ways []outsideWay
+// allowedCalls returns the allowed calls of an external host, at most one for each protocol.
+func (m Mesh) allowedCalls(v *catalog.View, source *inventory.Instance, o Outside) []allowedCall {
+	var allowed []allowedCall
 	for _, call := range o.calls(source) {
-		got, host := authz.DecideEgress(v, call), hostOf(v, call)
-		switch {
+		switch got := authz.DecideEgress(v, call); {
 		case got.Outcome == authz.PassedThrough:
-			ways = append(ways, outsideWay{by: "egress is enabled in mesh " + m.Name})
+			allowed = append(allowed, allowedCall{by: "egress is enabled in mesh " + m.Name})
 		case got.Outcome == authz.Allowed:
-			ways = append(ways, outsideWay{by: fmt.Sprintf("Egress %s allows %s", strings.Join(got.Policies, ", "), call.Protocol), gateway: got.Gateway})
+			allowed = append(allowed, allowedCall{by: fmt.Sprintf("Egress %s allows %s", strings.Join(got.Policies, ", "), call.Protocol), gateway: got.Gateway})
 		case got.Outcome == authz.Unavailable: // its BackendTLSPolicy cannot be used
-		case call.Protocol == inventory.ProtocolHTTP && host.HTTP:
-			by := fmt.Sprintf("Egress %s allows the http requests that match its HTTPRouteGroups", strings.Join(host.Policies, ", "))
-			ways = append(ways, outsideWay{by: by, gateway: host.HTTPGateway != (entity.Name{})})
+		case got.Host != nil:
+			by := fmt.Sprintf("Egress %s allows the http requests that match its HTTPRouteGroups", strings.Join(got.Host.Policies, ", "))
+			allowed = append(allowed, allowedCall{by: by, gateway: got.Host.HTTPGateway != (entity.Name{})})
 		}
 	}
-	return ways
-}
-
-// hostOf returns what policies allow for the host of a call.
-func hostOf(v *catalog.View, call authz.EgressRequest) authz.EgressHost {
-	for _, port := range authz.EgressPorts(v, call.Source) {
-		for _, host := range port.Hosts {
-			if port.Number == call.Port && host.Host == strings.ToLower(call.Host) {
-				return host
-			}
-		}
-	}
-	return authz.EgressHost{}
+	return allowed
 }
 
 // calls returns the connections to evaluate, one for each protocol.

@@ -171,7 +171,7 @@ func (m Mesh) verdict(ctx context.Context, v *catalog.View, q Question, services
 			if port.Protocol != q.Protocol {
 				continue
 			}
-			answer, err := explain.Ask(ctx, m.Mesh, explain.Question{From: from, To: target(v, q.To, service, port)})
+			answer, err := explain.Evaluate(ctx, m.Mesh, explain.Question{From: from, To: target(v, q.To, service, port)})
 			if err != nil {
 				return unknown(title, err, "")
 			}
@@ -196,7 +196,7 @@ func target(v *catalog.View, pod entity.Name, service *inventory.Service, port i
 
 func reasonsOf(answer *explain.Answer) []string {
 	var all []string
-	for _, candidate := range answer.Ways {
+	for _, candidate := range answer.Candidates {
 		if candidate.Missing != "" {
 			all = append(all, candidate.Missing)
 		}

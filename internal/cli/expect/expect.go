@@ -110,7 +110,7 @@ func run(ctx context.Context, m explain.Mesh, c Case) string {
 	if err != nil {
 		return err.Error()
 	}
-	answer, err := explain.Ask(ctx, m, question)
+	answer, err := explain.Evaluate(ctx, m, question)
 	if err != nil {
 		return err.Error()
 	}
@@ -128,7 +128,7 @@ func (c Case) failure(answer *explain.Answer) string {
 	case "partly":
 		met = answer.Partly
 	default:
-		met = len(answer.Ways) > 0 && !slices.ContainsFunc(answer.Ways, func(w explain.Way) bool { return w.Outcome != c.Want })
+		met = len(answer.Candidates) > 0 && !slices.ContainsFunc(answer.Candidates, func(w explain.Candidate) bool { return w.Outcome != c.Want })
 	}
 	if !met {
 		return "it is " + describeAnswer(answer)
@@ -153,7 +153,7 @@ func describeAnswer(answer *explain.Answer) string {
 		text = "partly allowed"
 	}
 	var reasons []string
-	for _, w := range answer.Ways {
+	for _, w := range answer.Candidates {
 		if reason := w.Outcome + withPrefix(": missing: ", w.Missing); w.Outcome != "allowed" && !slices.Contains(reasons, reason) {
 			reasons = append(reasons, reason)
 		}

@@ -22,11 +22,11 @@ type Answer struct {
 	From    string `json:"from"`
 	To      string `json:"to"`
 	Request string `json:"request,omitempty"`
-	// Allowed is true if every way to the destination allows the request.
+	// Allowed is true if every candidate to the destination allows the request.
 	Allowed bool `json:"allowed"`
-	// Partly is true if only some ways allow the request.
-	Partly bool  `json:"partly,omitempty"`
-	Ways   []Way `json:"ways"`
+	// Partly is true if only some candidates allow the request.
+	Partly     bool        `json:"partly,omitempty"`
+	Candidates []Candidate `json:"ways"`
 	// Missing lists requirements other than policies, such as a sidecar, with their remedies.
 	Missing []diagnosis.Finding `json:"missing,omitempty"`
 	// Teardown is a note that policies are not enforced, because the mesh is being removed. It is empty otherwise.
@@ -40,7 +40,7 @@ type Answer struct {
 	// Outside is true if the destination is outside the mesh. Policies are then Egresses.
 	Outside bool `json:"outside,omitempty"`
 	// FromOutside is true if the client is outside the mesh. Policies are then IngressBackends, or TrafficTargets of the ingress gateway, and
-	// one way is enough.
+	// one candidate is enough.
 	FromOutside bool `json:"fromOutside,omitempty"`
 	// Policies are the TrafficTargets that allow the request, without duplicates.
 	Policies []string `json:"policies,omitempty"`
@@ -50,12 +50,12 @@ type Answer struct {
 	Parties []identity.ServiceAccount `json:"-"`
 }
 
-// Way is the verdict for one port of a Service and one identity behind it.
-type Way struct {
+// Candidate is the verdict for one port of a Service and one identity behind it.
+type Candidate struct {
 	Service  string `json:"service"`
 	Port     uint16 `json:"port"`
 	Protocol string `json:"protocol"`
-	// Gateway is the address at the ingress gateway that leads there. It is empty for other ways.
+	// Gateway is the address at the ingress gateway that leads there. It is empty for other candidates.
 	Gateway string `json:"gateway,omitempty"`
 	// At is the backend Service that a TrafficSplit selects. It is empty for the Service itself.
 	At string `json:"at,omitempty"`
@@ -68,8 +68,8 @@ type Way struct {
 	// Share is the part of the requests that a TrafficSplit or route sends there, such as "80%". It is empty for all.
 	Share   string `json:"share,omitempty"`
 	Outcome string `json:"outcome"`
-	// Seen describes the response that the client gets.
-	Seen     string   `json:"seen"`
+	// Response describes the response that the client gets.
+	Response string   `json:"seen"`
 	Policies []string `json:"policies,omitempty"`
 	// Permissive is the owner of permissive mode, "the mesh" or "the namespace <name>". It is empty where policies apply.
 	Permissive string `json:"permissive,omitempty"`
@@ -90,18 +90,23 @@ type Way struct {
 	Granted []Grant `json:"granted,omitempty"`
 }
 
+// deny replaces the verdict by that of something other than policies.
+func (c *Candidate) deny(outcome authz.Outcome, response, missing string) {
+	c.Outcome, c.Response, c.Missing, c.Policies = string(outcome), response, missing, nil
+}
+
 // Grant is an allowed kind of request with its policies.
 type Grant struct {
 	Request  string   `json:"request"`
 	Policies []string `json:"policies,omitempty"`
 }
 
-// Ask answers a question. It returns an error if the question refers to an object that does not exist.
-func Ask(ctx context.Context, m Mesh, q Question) (*Answer, error) {
+// Evaluate answers a question. It returns an error if the question refers to an object that does not exist.
+func Evaluate(ctx context.Context, m Mesh, q Question) (*Answer, error) {
 	v := m.Catalog.View()
 	from, err := m.resolve(ctx, v, q.From, true)
 	if outside, found := m.clientOutside(v, q, from, err); found {
-		return m.askFromOutside(ctx, v, q, outside)
+		return m.evaluateIngress(ctx, v, q, outside)
 	}
 	if err != nil {
 		return nil, err
@@ -111,13 +116,13 @@ func Ask(ctx context.Context, m Mesh, q Question) (*Answer, error) {
 	}
 	to, err := m.resolve(ctx, v, q.To, false)
 	if q.Outside != nil && (err != nil || to.service != nil && !v.InMesh(to.service.Name.Namespace)) {
-		return m.askOutside(v, q, from)
+		return m.evaluateEgress(v, q, from)
 	}
 	if err != nil {
 		return nil, err
 	}
-	a := &Answer{From: from.what, To: to.what, Ways: []Way{}}
-	if q.asksRequest() {
+	a := &Answer{From: from.what, To: to.what, Candidates: []Candidate{}}
+	if q.hasRequest() {
 		a.Request = q.Method + " " + q.Path
 	}
 	a.Teardown = m.teardownNote(v.Settings())
@@ -147,11 +152,11 @@ func Ask(ctx context.Context, m Mesh, q Question) (*Answer, error) {
 		return a, nil
 	}
 	for _, p := range all {
-		a.Ways = append(a.Ways, e.at(p)...)
+		a.Candidates = append(a.Candidates, e.at(p)...)
 	}
-	answeredOnDemand(a.Ways, from.pod)
+	answeredOnDemand(a.Candidates, from.pod)
 	a.Missing = append(a.Missing, m.deniedPorts(e, all)...)
-	m.addHints(v, a.Ways)
+	m.addHints(v, a.Candidates)
 	a.setVerdict()
 	speaksHTTP := slices.ContainsFunc(all, func(p servicePort) bool { return p.port.Protocol.IsHTTP() })
 	if !a.Allowed && !q.WithoutRemedy && (!speaksHTTP || !isRejected(v, q, all)) {
@@ -160,16 +165,16 @@ func Ask(ctx context.Context, m Mesh, q Question) (*Answer, error) {
 	return a, nil
 }
 
-// addHints adds hints to the ways that are allowed.
-func (m Mesh) addHints(v *catalog.View, ways []Way) {
+// addHints adds hints to the candidates that are allowed.
+func (m Mesh) addHints(v *catalog.View, candidates []Candidate) {
 	if m.Undeclared == nil {
 		return
 	}
-	for i := range ways {
-		way := &ways[i]
-		namespace, name, found := strings.Cut(cmp.Or(way.At, way.Service), "/")
-		if found && way.Outcome == string(authz.Allowed) {
-			way.Hint = m.Undeclared(v.Service(entity.Name{Namespace: namespace, Name: name}), way.Port)
+	for i := range candidates {
+		candidate := &candidates[i]
+		namespace, name, found := strings.Cut(cmp.Or(candidate.At, candidate.Service), "/")
+		if found && candidate.Outcome == string(authz.Allowed) {
+			candidate.Hint = m.Undeclared(v.Service(entity.Name{Namespace: namespace, Name: name}), candidate.Port)
 		}
 	}
 }
@@ -254,10 +259,10 @@ func (m Mesh) missingPort(v *catalog.View, to party) diagnosis.Finding {
 	return missing
 }
 
-// setVerdict sets the verdict from the ways.
+// setVerdict sets the verdict from the candidates.
 func (a *Answer) setVerdict() {
 	allowed := 0
-	for _, w := range a.Ways {
+	for _, w := range a.Candidates {
 		if w.Outcome == string(authz.Allowed) {
 			allowed++
 		}
@@ -265,6 +270,6 @@ func (a *Answer) setVerdict() {
 	}
 	slices.Sort(a.Policies)
 	a.Policies = slices.Compact(a.Policies)
-	a.Allowed = allowed == len(a.Ways) && len(a.Missing) == 0
+	a.Allowed = allowed == len(a.Candidates) && len(a.Missing) == 0
 	a.Partly = !a.Allowed && allowed > 0 && len(a.Missing) == 0
 }

@@ -28,7 +28,7 @@ func TestAskAboutAuthorizedRequests(t *testing.T) {
 		{"front/sa/till to shop/db", settings(func(*catalog.ExternalAuthorization) {}), ""},
 	} {
 		var text strings.Builder
-		if err := ask(t, test.question, shop(test.settings)...).Print(&text); err != nil {
+		if err := evaluate(t, test.question, shop(test.settings)...).Print(&text); err != nil {
 			t.Fatal(err)
 		}
 		if !strings.Contains(text.String(), test.want) || (test.want == "") == strings.Contains(text.String(), "authorization:") {
@@ -45,7 +45,7 @@ func TestAskAboutPoliciesOfAuthorization(t *testing.T) {
 		&catalog.ExtensionService{Name: Name("shop", "opa"), Address: "opa.example.com", Port: 9191},
 	)
 	var text strings.Builder
-	if err := ask(t, "front/sa/till to shop/web GET /a", entries...).Print(&text); err != nil {
+	if err := evaluate(t, "front/sa/till to shop/web GET /a", entries...).Print(&text); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{

@@ -27,7 +27,7 @@ func BenchmarkAsk(b *testing.B) {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		answer, err := explain.Ask(b.Context(), m, q)
+		answer, err := explain.Evaluate(b.Context(), m, q)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -11,7 +11,6 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
-	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
 )
 
 // evaluator evaluates a question for a caller.
@@ -23,52 +22,51 @@ type evaluator struct {
 }
 
 // at evaluates the question for one port.
-func (e evaluator) at(p servicePort) []Way {
-	ways, leftOut := e.waysTo(p), e.leftOut(p)
-	for i := range ways {
-		ways[i].LeftOut = leftOut
+func (e evaluator) at(p servicePort) []Candidate {
+	candidates, leftOut := e.candidatesFor(p), e.leftOut(p)
+	for i := range candidates {
+		candidates[i].LeftOut = leftOut
 	}
-	return ways
+	return candidates
 }
 
-func (e evaluator) waysTo(p servicePort) []Way {
+func (e evaluator) candidatesFor(p servicePort) []Candidate {
 	r := e.request(p)
 	if e.isGeneral(p) {
-		return e.waysOf(p, authz.DecideAny(e.viewOf(p), r))
+		return e.candidatesOf(p, authz.DecideAny(e.viewOf(p), r))
 	}
-	var ways []Way
+	var candidates []Candidate
 	serverNames := []string{r.ServerName}
 	if r.ServerName == "" {
 		serverNames = authz.SampleServerNames(e.viewOf(p), r)
 	}
 	for _, r.ServerName = range serverNames {
-		some := e.waysOf(p, authz.Decide(e.viewOf(p), r))
-		slices.SortFunc(some, func(x, y Way) int { return strings.Compare(x.At+x.Destination, y.At+y.Destination) })
-		ways = append(ways, some...)
+		some := e.candidatesOf(p, authz.Decide(e.viewOf(p), r))
+		slices.SortFunc(some, func(x, y Candidate) int { return strings.Compare(x.At+x.Destination, y.At+y.Destination) })
+		candidates = append(candidates, some...)
 	}
-	return ways
+	return candidates
 }
 
 // isGeneral reports whether the question is about any request to an HTTP port.
 func (e evaluator) isGeneral(p servicePort) bool {
-	return p.port.Protocol.IsHTTP() && !e.question.asksRequest()
+	return p.port.Protocol.IsHTTP() && !e.question.hasRequest()
 }
 
-// waysOf describes the answers of a verdict.
-func (e evaluator) waysOf(p servicePort, verdict authz.Verdict) []Way {
-	var ways []Way
+// candidatesOf describes the answers of a verdict.
+func (e evaluator) candidatesOf(p servicePort, verdict authz.Verdict) []Candidate {
+	var candidates []Candidate
 	for _, answer := range verdict.Answers {
 		if answer.Destination == (identity.ServiceAccount{}) || p.includes(answer.Destination) {
-			ways = append(ways, e.wayOf(p, answer))
+			candidates = append(candidates, e.candidateOf(p, answer))
 		}
 	}
-	return ways
+	return candidates
 }
 
-func (e evaluator) wayOf(p servicePort, answer authz.Answer) Way {
-	w := e.way(p)
-	w.Outcome, w.Seen = string(answer.Outcome), e.seen(p, answer)
-	w.Policies, w.Missing, w.Split, w.Match, w.Route = answer.Policies, answer.Missing, answer.Split, answer.Match, answer.Route
+func (e evaluator) candidateOf(p servicePort, answer authz.Answer) Candidate {
+	w := p.candidate(answer.Outcome, e.response(p, answer), answer.Missing)
+	w.Policies, w.Split, w.Match, w.Route = answer.Policies, answer.Split, answer.Match, answer.Route
 	if answer.Weight < answer.TotalWeight {
 		w.Share = fmt.Sprintf("%d%%", 100*answer.Weight/answer.TotalWeight)
 	}
@@ -85,15 +83,9 @@ func (e evaluator) wayOf(p servicePort, answer authz.Answer) Way {
 	if e.isGeneral(p) || p.port.Protocol.IsHTTP() && answer.Outcome != authz.Allowed {
 		w.Granted = grants(answer.Granted(e.v, e.caller))
 	}
-	if answer.Outcome == authz.Allowed {
-		w.Limits = limits(authz.UpstreamSetting(e.v, answer.Service), p.port.Protocol)
-		w.Authorizer, w.Authorizers = e.authorizer(p.port.Protocol), authorizers(extauthz.InForce(e.v, answer.Destination), p.port.Protocol)
-	}
+	attached := answer.Attached(e.v, p.port.Protocol)
+	w.Limits, w.Authorizer, w.Authorizers = limits(attached.Setting, p.port.Protocol), authorizer(attached.Mesh), authorizers(attached.Servers)
 	return w
-}
-
-func (e evaluator) way(p servicePort) Way {
-	return Way{Service: p.service.Name.String(), Port: p.port.Number, Protocol: string(p.port.Protocol)}
 }
 
 // permissive returns the owner of permissive mode for a namespace, or "" where policies apply.
@@ -111,7 +103,7 @@ func (e evaluator) permissive(namespace string) string {
 func (e evaluator) request(p servicePort) authz.Request {
 	r := authz.Request{Source: e.caller, Service: p.service.Name, Port: p.port.Number, Pod: p.pod, ServerName: e.question.ServerName}
 	// A sidecar may read the requests of a TCP port as HTTP, because another port of its pod has the same number.
-	if p.port.Protocol.IsHTTP() || e.question.asksRequest() {
+	if p.port.Protocol.IsHTTP() || e.question.hasRequest() {
 		r.Method, r.Path, r.Headers = e.question.Method, e.question.Path, withHost(e.question.Headers, p.host())
 	}
 	return r
@@ -136,9 +128,8 @@ func (e evaluator) destinations(p servicePort) []authz.Destination {
 }
 
 // authorizer describes the authorization server that decides about requests in addition to policies.
-func (e evaluator) authorizer(protocol inventory.Protocol) string {
-	server := e.v.Settings().ExternalAuthorization
-	if server == nil || !protocol.IsHTTP() {
+func authorizer(server *catalog.ExternalAuthorization) string {
+	if server == nil {
 		return ""
 	}
 	otherwise := withoutAnswer(server.FailureModeAllow)
@@ -160,22 +151,14 @@ func withoutAnswer(allow bool) string {
 func grants(routes []authz.Route) []Grant {
 	var list []Grant
 	for _, route := range routes {
-		list = append(list, Grant{Request: describe(route.Match), Policies: route.Policies})
+		methods := cmp.Or(strings.Join(route.Match.Methods, ", "), "any method")
+		list = append(list, Grant{Request: authz.DescribeMatch(route.Match, methods), Policies: route.Policies})
 	}
 	return list
 }
 
-// describe formats a match as text.
-func describe(m catalog.HTTPMatch) string {
-	parts := []string{cmp.Or(strings.Join(m.Methods, ", "), "any method"), cmp.Or(m.PathRegex, "any path")}
-	for _, h := range m.Headers {
-		parts = append(parts, fmt.Sprintf("-H '%s: %s'", h.Name, h.Regex))
-	}
-	return strings.Join(parts, " ")
-}
-
-// seen describes the response that the client gets. A route can answer in its sidecar.
-func (e evaluator) seen(p servicePort, answer authz.Answer) string {
+// response describes the response that the client gets. A route can answer in its sidecar.
+func (e evaluator) response(p servicePort, answer authz.Answer) string {
 	hasDestination := answer.Destination != (identity.ServiceAccount{})
 	switch {
 	case e.isGeneral(p) && answer.Outcome == authz.Allowed:
@@ -187,11 +170,11 @@ func (e evaluator) seen(p servicePort, answer authz.Answer) string {
 	case answer.Outcome == authz.NotFound && !hasDestination:
 		return "status 404 of the client's sidecar: no rule of the Service's routes matches"
 	}
-	return seen(answer.Outcome, p.port.Protocol)
+	return response(answer.Outcome, p.port.Protocol)
 }
 
-// seen describes the response that the client gets.
-func seen(outcome authz.Outcome, protocol inventory.Protocol) string {
+// response describes the response that the client gets.
+func response(outcome authz.Outcome, protocol inventory.Protocol) string {
 	if outcome == authz.Unavailable && protocol.IsHTTP() {
 		return "status 503"
 	}

@@ -10,18 +10,17 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
-	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
-// askFromOutside answers a question of a client without a sidecar: it reaches a port by an IngressBackend, or by the ingress gateway.
-func (m Mesh) askFromOutside(ctx context.Context, v *catalog.View, q Question, from client) (*Answer, error) {
+// evaluateIngress answers a question of a client without a sidecar: it reaches a port by an IngressBackend, or by the ingress gateway.
+func (m Mesh) evaluateIngress(ctx context.Context, v *catalog.View, q Question, from client) (*Answer, error) {
 	to, err := m.resolve(ctx, v, q.To, false)
 	if err != nil {
 		return nil, err
 	}
-	a := &Answer{From: from.what, To: to.what, Ways: []Way{}, FromOutside: true, Teardown: m.teardownNote(v.Settings())}
-	if q.asksRequest() {
+	a := &Answer{From: from.what, To: to.what, Candidates: []Candidate{}, FromOutside: true, Teardown: m.teardownNote(v.Settings())}
+	if q.hasRequest() {
 		a.Request = q.Method + " " + q.Path
 	}
 	if left := slices.Concat(from.remaining, m.remainingSidecars(to)); len(left) > 0 {
@@ -40,10 +39,10 @@ func (m Mesh) askFromOutside(ctx context.Context, v *catalog.View, q Question, f
 	if len(ports) == 0 && len(a.Missing) == 0 {
 		a.Missing = append(a.Missing, m.missingPort(v, to))
 	}
-	everyAddress := m.addWaysFromOutside(v, q, from, ports, a)
-	m.addHints(v, a.Ways)
+	everyAddress := m.addIngressCandidates(v, q, from, ports, a)
+	m.addHints(v, a.Candidates)
 	a.setVerdict()
-	// A client chooses its way, so one is enough. Its pods do not choose their addresses.
+	// A client chooses its candidate, so one is enough. Its pods do not choose their addresses.
 	a.Allowed, a.Partly = (a.Allowed || a.Partly) && everyAddress, (a.Allowed || a.Partly) && !everyAddress
 	if !a.Allowed && len(a.Missing) == 0 {
 		if !q.WithoutRemedy && !isRejected(v, q, ports) {
@@ -57,95 +56,88 @@ func (m Mesh) askFromOutside(ctx context.Context, v *catalog.View, q Question, f
 	return a, nil
 }
 
-// requireSidecar makes a sidecar of the client what the ways to sidecars lack.
+// requireSidecar makes a sidecar of the client what the candidates to sidecars lack.
 func (a *Answer) requireSidecar() {
-	for i := range a.Ways {
-		if a.Ways[i].Gateway == "" {
-			a.Ways[i].Missing = "a sidecar of the client"
+	for i := range a.Candidates {
+		if a.Candidates[i].Gateway == "" {
+			a.Candidates[i].Missing = "a sidecar of the client"
 		}
 	}
 }
 
 // isRejected returns true for a request that the gateway and sidecars reject whatever policies allow.
 func isRejected(v *catalog.View, q Question, ports []servicePort) bool {
-	return q.asksRequest() && !slices.ContainsFunc(ports, func(p servicePort) bool {
+	return q.hasRequest() && !slices.ContainsFunc(ports, func(p servicePort) bool {
 		_, err := authz.NormalizePath(authz.Request{Path: q.Path, Headers: q.Headers}, v.DecodesSlashes(p.service.Name))
 		return err == nil
 	})
 }
 
-// addWaysFromOutside adds the ways to the ports. It returns false if a way that is allowed for one address of the client is denied for another,
-// and there is no other way.
-func (m Mesh) addWaysFromOutside(v *catalog.View, q Question, from client, ports []servicePort, a *Answer) bool {
+// addIngressCandidates adds the candidates to the ports. It returns false if a candidate that is allowed for one address of the client is denied for another,
+// and there is no other candidate.
+func (m Mesh) addIngressCandidates(v *catalog.View, q Question, from client, ports []servicePort, a *Answer) bool {
 	everyAddress, some := false, false
 	for _, p := range ports {
-		direct := m.directWays(v, q, from, p)
-		all := !slices.ContainsFunc(direct, func(w Way) bool { return w.Outcome != string(authz.Allowed) })
-		some = some || slices.ContainsFunc(direct, func(w Way) bool { return w.Outcome == string(authz.Allowed) })
-		byGateway := m.gatewayWays(v, q, p)
-		everyAddress = everyAddress || all && len(direct) > 0 || slices.ContainsFunc(byGateway, func(w Way) bool { return w.Outcome == string(authz.Allowed) })
-		a.Ways = append(append(a.Ways, direct...), byGateway...)
+		direct := m.directCandidates(v, q, from, p)
+		all := !slices.ContainsFunc(direct, func(w Candidate) bool { return w.Outcome != string(authz.Allowed) })
+		some = some || slices.ContainsFunc(direct, func(w Candidate) bool { return w.Outcome == string(authz.Allowed) })
+		byGateway := m.gatewayCandidates(v, q, p)
+		everyAddress = everyAddress || all && len(direct) > 0 || slices.ContainsFunc(byGateway, func(w Candidate) bool { return w.Outcome == string(authz.Allowed) })
+		a.Candidates = append(append(a.Candidates, direct...), byGateway...)
 		if from.gatewayPods && len(byGateway) == 0 {
-			a.Ways = append(a.Ways, unroutedWay(p))
+			a.Candidates = append(a.Candidates, unroutedCandidate(p))
 		}
 	}
 	return everyAddress || !some
 }
 
-// directWays are the ways to the sidecars of the destination, without those that repeat another: one for each address of the client.
-func (m Mesh) directWays(v *catalog.View, q Question, from client, p servicePort) []Way {
+// directCandidates are the candidates to the sidecars of the destination, without those that repeat another: one for each address of the client.
+func (m Mesh) directCandidates(v *catalog.View, q Question, from client, p servicePort) []Candidate {
 	if from.gatewayPods {
 		return nil
 	}
-	var ways []Way
+	var candidates []Candidate
 	for _, address := range from.addressesOrAny() {
-		way := ingressWay(v, q, client{address: address, gateway: from.gateway}, p)
-		if way.Outcome == string(authz.Allowed) && m.isIngressDenied(v, p) {
-			way.denyIngress(p.service.Name.Namespace)
+		candidate := ingressCandidate(v, q, client{address: address, gateway: from.gateway}, p)
+		if candidate.Outcome == string(authz.Allowed) && m.isIngressDenied(v, p) {
+			candidate.denyIngress(p.service.Name.Namespace)
 		}
-		if !slices.ContainsFunc(ways, func(w Way) bool { return w.Outcome == way.Outcome && w.Missing == way.Missing }) {
-			ways = append(ways, way)
+		if !slices.ContainsFunc(candidates, func(w Candidate) bool { return w.Outcome == candidate.Outcome && w.Missing == candidate.Missing }) {
+			candidates = append(candidates, candidate)
 		}
 	}
-	return ways
+	return candidates
 }
 
-// unroutedWay is the way of the ingress gateway to a port that no HTTPRoute names.
-func unroutedWay(p servicePort) Way {
-	return Way{
-		Service: p.service.Name.String(), Port: p.port.Number, Protocol: string(p.port.Protocol), Outcome: string(authz.NotFound),
-		Seen:    "status 404 of the ingress gateway",
-		Missing: fmt.Sprintf("an HTTPRoute of a Gateway of the mesh with the backend %s port %d", p.service.Name, p.port.Number),
-	}
+// unroutedCandidate is the candidate of the ingress gateway to a port that no HTTPRoute names.
+func unroutedCandidate(p servicePort) Candidate {
+	return p.candidate(authz.NotFound, "status 404 of the ingress gateway",
+		fmt.Sprintf("an HTTPRoute of a Gateway of the mesh with the backend %s port %d", p.service.Name, p.port.Number))
 }
 
-// ingressWay is the way to the sidecar of the destination.
-func ingressWay(v *catalog.View, q Question, from client, p servicePort) Way {
+// ingressCandidate is the candidate to the sidecar of the destination.
+func ingressCandidate(v *catalog.View, q Question, from client, p servicePort) Candidate {
 	target := v.TargetPort(p.service, p.port)
 	got := authz.DecideIngress(v, authz.IngressRequest{
 		Service: p.service.Name, TargetPort: target, Address: from.address, Gateway: from.gateway, Method: q.Method, Path: q.Path,
 		Headers: withHost(q.Headers, p.host()),
 	})
-	way := Way{Service: p.service.Name.String(), Port: p.port.Number, Protocol: string(p.port.Protocol), Outcome: string(got.Outcome), Missing: got.Missing}
-	way.Seen = seenFromOutside(got)
-	if got.Policy != nil {
-		way.Policies = []string{got.Policy.Name.String()}
-	}
+	candidate := p.candidate(got.Outcome, ingressResponse(got), got.Missing)
 	if got.Outcome != authz.Allowed {
-		way.Policies = nil
-		return way
+		return candidate
 	}
+	candidate.Policies = []string{got.Policy.Name.String()}
 	for _, account := range v.ServiceIdentities(p.service.Name) {
-		way.Authorizer = evaluator{v: v}.authorizer(inventory.ProtocolHTTP)
-		way.Authorizers = append(way.Authorizers, authorizers(extauthz.InForce(v, account), inventory.ProtocolHTTP)...)
+		servers := authz.AuthorizersOf(v, account, inventory.ProtocolHTTP)
+		candidate.Authorizer, candidate.Authorizers = authorizer(servers.Mesh), append(candidate.Authorizers, authorizers(servers.Servers)...)
 	}
-	slices.Sort(way.Authorizers)
-	way.Authorizers = slices.Compact(way.Authorizers)
-	return way
+	slices.Sort(candidate.Authorizers)
+	candidate.Authorizers = slices.Compact(candidate.Authorizers)
+	return candidate
 }
 
-// seenFromOutside describes the response that the client gets, and what the policy requires of it.
-func seenFromOutside(a authz.IngressAnswer) string {
+// ingressResponse describes the response that the client gets, and what the policy requires of it.
+func ingressResponse(a authz.IngressAnswer) string {
 	switch a.Outcome {
 	case authz.Reset:
 		return "the connection is closed"
@@ -180,47 +172,47 @@ func seenFromOutside(a authz.IngressAnswer) string {
 	return text
 }
 
-// gatewayWays are the ways through the ingress gateway of the mesh. It applies no TrafficSplits with matches.
-func (m Mesh) gatewayWays(v *catalog.View, q Question, p servicePort) []Way {
-	var ways []Way
+// gatewayCandidates are the candidates through the ingress gateway of the mesh. It applies no TrafficSplits with matches.
+func (m Mesh) gatewayCandidates(v *catalog.View, q Question, p servicePort) []Candidate {
+	var candidates []Candidate
 	p.leftOut = matchingSplits(v, p)
 	path, ambiguous := authz.PathAsSent(authz.Request{Path: q.Path, Headers: q.Headers})
 	_, rejected := authz.NormalizePath(authz.Request{Path: q.Path, Headers: q.Headers}, false)
 	for _, l := range gateway.Resolve(v).Listeners {
 		for _, host := range l.Hosts {
 			forwards := ambiguous == nil && slices.ContainsFunc(host.Rules, func(r gateway.Rule) bool { return r.DecodesSlashes(v) })
-			if q.asksRequest() && rejected != nil && !forwards {
-				ways = append(ways, m.rejectedWay(l, host, p, rejected)...)
+			if q.hasRequest() && rejected != nil && !forwards {
+				candidates = append(candidates, m.rejectedCandidate(l, host, p, rejected)...)
 				continue
 			}
 			for _, rule := range rulesFor(host.Rules, q, path) {
 				if !leadsTo(rule, p) {
 					continue
 				}
-				if q.asksRequest() && rejected != nil && !rule.DecodesSlashes(v) {
-					ways = append(ways, m.rejectedWay(l, gateway.Host{Rules: []gateway.Rule{rule}}, p, rejected)...)
+				if q.hasRequest() && rejected != nil && !rule.DecodesSlashes(v) {
+					candidates = append(candidates, m.rejectedCandidate(l, gateway.Host{Rules: []gateway.Rule{rule}}, p, rejected)...)
 					continue
 				}
 				e := evaluator{catalog: m.Catalog, v: v, question: q, caller: v.GatewayAccount(names.IngressGateway)}
 				denied := rule.IsDenied(v)
-				for _, way := range e.waysTo(p) {
-					way.Gateway = describeRule(l, host, rule)
-					m.denyBeyondLimit(e, p, &way)
+				for _, candidate := range e.candidatesFor(p) {
+					candidate.Gateway = describeRule(l, host, rule)
+					m.denyBeyondLimit(e, p, &candidate)
 					if l.RoutesConnections() {
-						way.closedByGateway(denied)
+						candidate.closedByGateway(denied)
 					} else {
-						way.answerOfGateway(denied)
+						candidate.answerOfGateway(denied)
 					}
 					if rule.Rule.Unsupported != "" {
-						way.Outcome, way.Seen, way.Missing = string(authz.Unavailable), "status 500", "a rule that the gateway supports: "+rule.Rule.Unsupported
+						candidate.Outcome, candidate.Response, candidate.Missing = string(authz.Unavailable), "status 500", "a rule that the gateway supports: "+rule.Rule.Unsupported
 					}
-					m.denyUnprogrammed(l, &way)
-					ways = append(ways, way)
+					m.denyUnprogrammed(l, &candidate)
+					candidates = append(candidates, candidate)
 				}
 			}
 		}
 	}
-	return ways
+	return candidates
 }
 
 // leadsTo reports whether a rule sends requests to a port.
@@ -230,23 +222,21 @@ func leadsTo(rule gateway.Rule, p servicePort) bool {
 	})
 }
 
-// rejectedWay is the way of a request that the gateway rejects before it compares rules; none if no rule of the host leads to the port.
-func (m Mesh) rejectedWay(l gateway.Listener, host gateway.Host, p servicePort, reason error) []Way {
+// rejectedCandidate is the candidate of a request that the gateway rejects before it compares rules; none if no rule of the host leads to the port.
+func (m Mesh) rejectedCandidate(l gateway.Listener, host gateway.Host, p servicePort, reason error) []Candidate {
 	i := slices.IndexFunc(host.Rules, func(rule gateway.Rule) bool { return leadsTo(rule, p) })
 	if i < 0 {
 		return nil
 	}
-	way := Way{
-		Service: p.service.Name.String(), Port: p.port.Number, Protocol: string(p.port.Protocol), Gateway: describeRule(l, host, host.Rules[i]),
-		Outcome: string(authz.BadRequest), Seen: "status 400", Missing: reason.Error(),
-	}
-	m.denyUnprogrammed(l, &way)
-	return []Way{way}
+	candidate := p.candidate(authz.BadRequest, "status 400", reason.Error())
+	candidate.Gateway = describeRule(l, host, host.Rules[i])
+	m.denyUnprogrammed(l, &candidate)
+	return []Candidate{candidate}
 }
 
 // answerOfGateway replaces what a sidecar would answer where the gateway has no route to the destination.
-func (way *Way) answerOfGateway(denied bool) {
-	switch authz.Outcome(way.Outcome) {
+func (candidate *Candidate) answerOfGateway(denied bool) {
+	switch authz.Outcome(candidate.Outcome) {
 	case authz.Refused, authz.Reset, authz.PassedThrough:
 	case authz.Unavailable: // without a request in the question, the answer depends on it
 		if !denied {
@@ -256,34 +246,33 @@ func (way *Way) answerOfGateway(denied bool) {
 		return
 	}
 	if denied {
-		way.Outcome, way.Seen = string(authz.Forbidden), "status 403 of the gateway: no policy allows the ingress gateway to call this service"
+		candidate.Outcome, candidate.Response = string(authz.Forbidden), "status 403 of the gateway: no policy allows the ingress gateway to call this service"
 		return
 	}
-	way.Outcome, way.Seen = string(authz.Unavailable), "status 503"
+	candidate.Outcome, candidate.Response = string(authz.Unavailable), "status 503"
 }
 
 // closedByGateway replaces what a sidecar would do where the gateway may connect to no backend of a route of connections: there is no answer.
-func (way *Way) closedByGateway(denied bool) {
+func (candidate *Candidate) closedByGateway(denied bool) {
 	if denied {
-		way.Outcome, way.Seen = string(authz.Reset), "the gateway closes the connection: no policy allows it to call this service"
+		candidate.Outcome, candidate.Response = string(authz.Reset), "the gateway closes the connection: no policy allows it to call this service"
 	}
 }
 
-// denyUnprogrammed makes the way one to a listener that the gateway does not serve, by the conditions of the Gateway.
-func (m Mesh) denyUnprogrammed(l gateway.Listener, way *Way) {
+// denyUnprogrammed makes the candidate one to a listener that the gateway does not serve, by the conditions of the Gateway.
+func (m Mesh) denyUnprogrammed(l gateway.Listener, candidate *Candidate) {
 	if m.Unprogrammed == nil {
 		return
 	}
 	if reason := m.Unprogrammed(l.Gateway, l.Name); reason != "" {
-		way.Outcome, way.Seen, way.Policies = string(authz.Refused), "the connection is refused, because the listener is not programmed", nil
-		way.Missing = "the listener " + l.Name + ": " + reason
+		candidate.deny(authz.Refused, "the connection is refused, because the listener is not programmed", "the listener "+l.Name+": "+reason)
 	}
 }
 
 // rulesFor are the rules that may apply to the request of a question with a normalized path, or all. Headers and parameters of matches are not
 // compared.
 func rulesFor(rules []gateway.Rule, q Question, path string) []gateway.Rule {
-	if !q.asksRequest() {
+	if !q.hasRequest() {
 		return rules
 	}
 	var found []gateway.Rule
@@ -299,7 +288,7 @@ func rulesFor(rules []gateway.Rule, q Question, path string) []gateway.Rule {
 	return found
 }
 
-// describeRule describes the entry of a way: the address that clients use, and the Gateway.
+// describeRule describes the entry of a candidate: the address that clients use, and the Gateway.
 func describeRule(l gateway.Listener, host gateway.Host, rule gateway.Rule) string {
 	text := fmt.Sprintf("%s://%s:%d%s", l.Scheme(), host.Domain, l.Port, rule.Match.Path)
 	if l.RoutesConnections() {

@@ -95,7 +95,7 @@ func TestAskFromGateways(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var text strings.Builder
-			if err := ask(t, test.question, test.entries...).Print(&text); err != nil {
+			if err := evaluate(t, test.question, test.entries...).Print(&text); err != nil {
 				t.Fatal(err)
 			}
 			for _, want := range test.want {
@@ -112,12 +112,12 @@ func TestAskFromGateways(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := explain.Ask(t.Context(), mesh(Apply(routed...), routed...), q); err == nil || !strings.Contains(err.Error(), "is the egress gateway") {
+	if _, err := explain.Evaluate(t.Context(), mesh(Apply(routed...), routed...), q); err == nil || !strings.Contains(err.Error(), "is the egress gateway") {
 		t.Errorf("the error is %v, want one about the egress gateway", err)
 	}
 }
 
-// A listener that the gateway does not serve is no way, and says why.
+// A listener that the gateway does not serve is no candidate, and says why.
 func TestAskThroughUnprogrammedListener(t *testing.T) {
 	entries := append(routedShop(), Target("in", SA("shop", "web"), []catalog.TargetRule{HTTP("paths")}, SA("osm-system", names.IngressGateway)))
 	m := mesh(Apply(entries...), entries...)
@@ -125,8 +125,8 @@ func TestAskThroughUnprogrammedListener(t *testing.T) {
 		return "the Secret of " + gateway.String() + "/" + listener + " cannot be read"
 	}
 	answer := askMesh(t, m, "outside to shop/web GET /a")
-	i := slices.IndexFunc(answer.Ways, func(w explain.Way) bool { return w.Gateway != "" })
-	if answer.Allowed || i < 0 || !strings.Contains(answer.Ways[i].Missing, "the Secret of shop/public/plain cannot be read") {
+	i := slices.IndexFunc(answer.Candidates, func(w explain.Candidate) bool { return w.Gateway != "" })
+	if answer.Allowed || i < 0 || !strings.Contains(answer.Candidates[i].Missing, "the Secret of shop/public/plain cannot be read") {
 		t.Errorf("the answer is %+v, want a denial with the reason", answer)
 	}
 }
@@ -146,7 +146,7 @@ func TestAskThroughListenerWithClientCertificates(t *testing.T) {
 				Name: "tls", Port: 80, Protocol: "HTTPS", From: "Same", Hostname: "web.example.com", Terminate: true, Certificates: []entity.Name{Name("shop", "tls")}, Clients: test.clients,
 			}}})
 		var text strings.Builder
-		if err := ask(t, "outside to shop/web GET /a", entries...).Print(&text); err != nil {
+		if err := evaluate(t, "outside to shop/web GET /a", entries...).Print(&text); err != nil {
 			t.Fatal(err)
 		}
 		if !strings.Contains(text.String(), test.want) {
@@ -202,7 +202,7 @@ func TestAskFromOutside(t *testing.T) {
 		{"outside to shop/web GET /other", append(slices.Clone(routed), target), false, "DENIED"},
 		{"outside to shop/web", append(slices.Clone(routed), target), true, "may send: any method /a"},
 	} {
-		answer := ask(t, test.question, test.entries...)
+		answer := evaluate(t, test.question, test.entries...)
 		var text strings.Builder
 		if err := answer.Print(&text); err != nil {
 			t.Fatal(err)
@@ -225,7 +225,7 @@ func TestAskAboutConnectionsOfGateways(t *testing.T) {
 			}},
 		})
 	var text strings.Builder
-	if err := ask(t, "outside to shop/db", entries...).Print(&text); err != nil {
+	if err := evaluate(t, "outside to shop/db", entries...).Print(&text); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"DENIED", "tcp://*:3306, listener db of Gateway shop/tunnel", "the gateway closes the connection"} {

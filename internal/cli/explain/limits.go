@@ -66,10 +66,7 @@ func rate(r upstream.RateLimit, noun string) string {
 }
 
 // authorizers describes the servers of ExternalAuthorizations that decide about requests in addition to policies.
-func authorizers(list []extauthz.Server, protocol inventory.Protocol) []string {
-	if !protocol.IsHTTP() {
-		return nil
-	}
+func authorizers(list []extauthz.Server) []string {
 	var all []string
 	for _, a := range list {
 		otherwise := withoutAnswer(a.Policy.FailureModeAllow)
@@ -134,16 +131,15 @@ func (m Mesh) deniedPorts(e evaluator, ports []servicePort) []diagnosis.Finding 
 	return slices.CompactFunc(missing, diagnosis.Finding.Equal)
 }
 
-// denyBeyondLimit makes an allowed way one that the sidecar of its destination denies, if the port has too many routes.
-func (m Mesh) denyBeyondLimit(e evaluator, p servicePort, way *Way) {
-	namespace, name, _ := strings.Cut(way.Destination, "/")
+// denyBeyondLimit makes an allowed candidate one that the sidecar of its destination denies, if the port has too many routes.
+func (m Mesh) denyBeyondLimit(e evaluator, p servicePort, candidate *Candidate) {
+	namespace, name, _ := strings.Cut(candidate.Destination, "/")
 	p.only = identity.ServiceAccount{Namespace: namespace, Name: name}
-	if way.Outcome != string(authz.Allowed) {
+	if candidate.Outcome != string(authz.Allowed) {
 		return
 	}
 	if denied := m.deniedPorts(e, []servicePort{p}); len(denied) > 0 {
-		way.Outcome, way.Seen, way.Policies = string(authz.Unavailable), "status 503", nil
-		way.Missing = denied[0].Message + ": " + denied[0].Remedy
+		candidate.deny(authz.Unavailable, "status 503", denied[0].Message+": "+denied[0].Remedy)
 	}
 }
 
@@ -162,10 +158,10 @@ func (m Mesh) isIngressDenied(v *catalog.View, p servicePort) bool {
 	})
 }
 
-// denyIngress makes the way one to a port beyond the route limit.
-func (way *Way) denyIngress(namespace string) {
-	way.Outcome, way.Seen, way.Policies = string(authz.Reset), "the connection is closed", nil
-	way.Missing = fmt.Sprintf("at most %d matches and clients for all ports of the pods: "+remedyOfLimit, authz.MaxRoutes, namespace)
+// denyIngress makes the candidate one to a port beyond the route limit.
+func (candidate *Candidate) denyIngress(namespace string) {
+	candidate.deny(authz.Reset, "the connection is closed",
+		fmt.Sprintf("at most %d matches and clients for all ports of the pods: "+remedyOfLimit, authz.MaxRoutes, namespace))
 }
 
 // anyLimited returns true if the sidecar of a pod of an identity has ports beyond the route limit, and fulfills the condition.
@@ -200,12 +196,12 @@ func isForwarded(v *catalog.View, a authz.EgressAnswer, r authz.EgressRequest) b
 	})
 }
 
-// denyForwarding makes the way one to a destination that the egress gateway does not have.
-func (way *Way) denyForwarding(r authz.EgressRequest) {
-	way.Outcome, way.Seen, way.Policies = string(authz.Unavailable), seen(authz.Unavailable, r.Protocol), nil
+// denyForwarding makes the candidate one to a destination that the egress gateway does not have.
+func (candidate *Candidate) denyForwarding(r authz.EgressRequest) {
 	namespace := r.Source.Namespace
-	way.Missing = fmt.Sprintf("the destination in the egress gateway: the Egresses of namespace %s have more than %d routes and clients there: "+remedyOfLimit,
-		namespace, authz.MaxRoutes, namespace)
+	candidate.deny(authz.Unavailable, response(authz.Unavailable, r.Protocol),
+		fmt.Sprintf("the destination in the egress gateway: the Egresses of namespace %s have more than %d routes and clients there: "+remedyOfLimit,
+			namespace, authz.MaxRoutes, namespace))
 }
 
 // limitedEgress describes why destinations outside the mesh may be missing in the sidecar of a client; nil if all are there.
@@ -253,7 +249,7 @@ func (e evaluator) leftOut(p servicePort) []string {
 		return nil
 	}
 	rules := authz.RouteRules(e.v, e.caller.Namespace, p.service, p.port)
-	if e.question.asksRequest() {
+	if e.question.hasRequest() {
 		rules = []authz.RouteRule{authz.MatchRule(rules, e.request(p))}
 	}
 	var all []string

@@ -14,7 +14,7 @@ func TestAskAboutLogs(t *testing.T) {
 	log := &telemetry.Policy{Name: Name("shop", "log"), Filter: "response.code >= 400", Export: Name("shop", "otel")}
 	entries := append(shop(&catalog.Settings{Permissive: true, Namespace: "osm-system"}), log)
 	var text strings.Builder
-	if err := ask(t, "front/sa/till to shop/web GET /a", entries...).Print(&text); err != nil {
+	if err := evaluate(t, "front/sa/till to shop/web GET /a", entries...).Print(&text); err != nil {
 		t.Fatal(err)
 	}
 	want := "    log: by Telemetry shop/log, if response.code >= 400, exported to ExtensionService shop/otel, which cannot be used\n"

@@ -11,13 +11,13 @@ import (
 var closed = []string{string(authz.Reset), string(authz.Refused), string(authz.PassedThrough)}
 
 // answeredOnDemand changes what a client sees of HTTP ports without a destination for it, if its sidecar loads destinations on demand.
-func answeredOnDemand(ways []Way, client *inventory.Instance) {
+func answeredOnDemand(candidates []Candidate, client *inventory.Instance) {
 	if client == nil || !client.OnDemand {
 		return
 	}
-	for i := range ways {
-		if inventory.Protocol(ways[i].Protocol).IsHTTP() && slices.Contains(closed, ways[i].Outcome) {
-			ways[i].Seen = "status 503 of the client's sidecar, which loads destinations on demand"
+	for i := range candidates {
+		if inventory.Protocol(candidates[i].Protocol).IsHTTP() && slices.Contains(closed, candidates[i].Outcome) {
+			candidates[i].Response = "status 503 of the client's sidecar, which loads destinations on demand"
 		}
 	}
 }

@@ -21,9 +21,9 @@ func TestAnsweredOnDemand(t *testing.T) {
 		{&inventory.Instance{}, inventory.ProtocolHTTP, authz.Reset, eager},
 		{nil, inventory.ProtocolHTTP, authz.Reset, eager},
 	} {
-		ways := []Way{{Protocol: string(test.protocol), Outcome: string(test.outcome), Seen: eager}}
-		if answeredOnDemand(ways, test.client); ways[0].Seen != test.want {
-			t.Errorf("%+v: the client sees %q", test, ways[0].Seen)
+		candidates := []Candidate{{Protocol: string(test.protocol), Outcome: string(test.outcome), Response: eager}}
+		if answeredOnDemand(candidates, test.client); candidates[0].Response != test.want {
+			t.Errorf("%+v: the client sees %q", test, candidates[0].Response)
 		}
 	}
 }

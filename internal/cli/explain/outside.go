@@ -40,10 +40,10 @@ func outsideOf(address *url.URL) *authz.EgressRequest {
 	return r
 }
 
-// askOutside answers a question about a destination outside the mesh.
-func (m Mesh) askOutside(v *catalog.View, q Question, from party) (*Answer, error) {
+// evaluateEgress answers a question about a destination outside the mesh.
+func (m Mesh) evaluateEgress(v *catalog.View, q Question, from party) (*Answer, error) {
 	r := *q.Outside
-	a := &Answer{From: from.what, To: fmt.Sprintf("%s port %d, outside the mesh", r.Host, r.Port), Ways: []Way{}, Outside: true}
+	a := &Answer{From: from.what, To: fmt.Sprintf("%s port %d, outside the mesh", r.Host, r.Port), Candidates: []Candidate{}, Outside: true}
 	a.Teardown, a.Missing = m.teardownNote(v.Settings()), m.membership(v, from, from)
 	caller, err := from.caller(v)
 	if err != nil {
@@ -55,19 +55,19 @@ func (m Mesh) askOutside(v *catalog.View, q Question, from party) (*Answer, erro
 		a.Request = r.Method + " " + r.Path
 	}
 	got := authz.DecideEgress(v, r)
-	way := Way{
-		Service: r.Host, Port: r.Port, Protocol: string(r.Protocol), Outcome: string(got.Outcome), Seen: seenOutside(got, r),
+	candidate := Candidate{
+		Service: r.Host, Port: r.Port, Protocol: string(r.Protocol), Outcome: string(got.Outcome), Response: egressResponse(got, r),
 		Policies: got.Policies, Missing: got.Missing,
 	}
 	forwarded := isForwarded(v, got, r)
 	if !forwarded {
-		way.denyForwarding(r)
+		candidate.denyForwarding(r)
 	}
-	m.denyUnreachable(v, got, r, &way)
+	m.denyUnreachable(v, got, r, &candidate)
 	if got.Outcome == authz.PassedThrough {
-		way.Outcome = string(authz.Allowed)
+		candidate.Outcome = string(authz.Allowed)
 	}
-	a.Ways = append(a.Ways, way)
+	a.Candidates = append(a.Candidates, candidate)
 	a.setVerdict()
 	// Sidecars reject a path with a fragment. Another Egress does not replace a BackendTLSPolicy that cannot be used.
 	if !forwarded || got.Outcome == authz.Allowed || got.Outcome == authz.Unavailable || strings.Contains(r.Path, "#") {
@@ -102,23 +102,22 @@ func unencrypted(got authz.EgressAnswer, r authz.EgressRequest) []diagnosis.Find
 	)}
 }
 
-// denyUnreachable makes an allowed way one to a destination that cannot be reached: without an egress gateway, or by the conditions of its
+// denyUnreachable makes an allowed candidate one to a destination that cannot be reached: without an egress gateway, or by the conditions of its
 // policies.
-func (m Mesh) denyUnreachable(v *catalog.View, got authz.EgressAnswer, r authz.EgressRequest, way *Way) {
+func (m Mesh) denyUnreachable(v *catalog.View, got authz.EgressAnswer, r authz.EgressRequest, candidate *Candidate) {
 	if got.Gateway && len(v.EgressGatewayAddresses()) == 0 {
-		way.Outcome, way.Policies = string(authz.Unavailable), nil
-		way.Seen = seen(authz.Unavailable, r.Protocol) + ", because the mesh has no egress gateway: set spec.egressGateway.mode of the Mesh to Managed"
+		candidate.deny(authz.Unavailable,
+			response(authz.Unavailable, r.Protocol)+", because the mesh has no egress gateway: set spec.egressGateway.mode of the Mesh to Managed", candidate.Missing)
 		return
 	}
-	if way.Outcome != string(authz.Allowed) || !got.Resolved || m.Unavailable == nil {
+	if candidate.Outcome != string(authz.Allowed) || !got.Resolved || m.Unavailable == nil {
 		return
 	}
 	for _, policy := range got.Policies {
 		namespace, name, _ := strings.Cut(policy, "/")
 		message := m.Unavailable(entity.Ref{Kind: entity.KindEgress, Name: entity.Name{Namespace: namespace, Name: name}})
 		if message != "" && concernsHost(message, r.Host) {
-			way.Outcome, way.Seen, way.Policies = string(authz.Unavailable), seen(authz.Unavailable, r.Protocol), nil
-			way.Missing = "an address of the destination: " + message
+			candidate.deny(authz.Unavailable, response(authz.Unavailable, r.Protocol), "an address of the destination: "+message)
 			return
 		}
 	}
@@ -129,8 +128,8 @@ func concernsHost(message, host string) bool {
 	return !strings.Contains(message, "spec.hosts") || strings.Contains(message, strings.ToLower(host))
 }
 
-// seenOutside describes the result for the client.
-func seenOutside(a authz.EgressAnswer, r authz.EgressRequest) string {
+// egressResponse describes the result for the client.
+func egressResponse(a authz.EgressAnswer, r authz.EgressRequest) string {
 	switch {
 	case a.Outcome == authz.Allowed && a.Gateway:
 		return "it reaches an address of " + r.Host + " through the egress gateway, which looks it up"
@@ -143,7 +142,7 @@ func seenOutside(a authz.EgressAnswer, r authz.EgressRequest) string {
 	case a.Outcome == authz.NotFound:
 		return "status 404 (no Egress allows it)"
 	}
-	return seen(a.Outcome, r.Protocol)
+	return response(a.Outcome, r.Protocol)
 }
 
 // egressFor returns an Egress that allows the call.

@@ -57,7 +57,7 @@ func TestAskOutside(t *testing.T) {
 		{"front/sa/till to https://api.example.com", shop(policy), "Egress policies are disabled in the mesh"},
 	} {
 		var text strings.Builder
-		if err := ask(t, test.question, test.entries...).Print(&text); err != nil {
+		if err := evaluate(t, test.question, test.entries...).Print(&text); err != nil {
 			t.Fatal(err)
 		}
 		if !strings.Contains(text.String(), test.want) {
@@ -73,7 +73,7 @@ func TestRemedyOutside(t *testing.T) {
 		"front/sa/till to http://192.0.2.1:8080", "front/sa/till to https://192.0.2.1", "front/sa/till to tcp://[2001:db8::1]:5432",
 	} {
 		entries := shop(&catalog.Settings{EgressPolicies: true})
-		answer := ask(t, question, entries...)
+		answer := evaluate(t, question, entries...)
 		if answer.Allowed || len(answer.Remedy) != 1 {
 			t.Fatalf("%s: the answer is %+v, want a remedy", question, answer)
 		}
@@ -81,7 +81,7 @@ func TestRemedyOutside(t *testing.T) {
 		if policy == nil || len(problems) > 0 {
 			t.Fatalf("%s: the remedy is not usable: %v", question, problems)
 		}
-		if again := ask(t, question, append(entries, policy)...); !again.Allowed {
+		if again := evaluate(t, question, append(entries, policy)...); !again.Allowed {
 			t.Errorf("%s: the remedy does not allow it: %+v", question, again)
 		}
 	}

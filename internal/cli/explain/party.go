@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
+	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
@@ -290,6 +291,13 @@ func headlessAddress(v *catalog.View, service *inventory.Service, port inventory
 // includes reports whether the question is about an identity.
 func (p servicePort) includes(account identity.ServiceAccount) bool {
 	return p.only == (identity.ServiceAccount{}) || p.only == account
+}
+
+// candidate returns the verdict for the port.
+func (p servicePort) candidate(outcome authz.Outcome, response, missing string) Candidate {
+	return Candidate{
+		Service: p.service.Name.String(), Port: p.port.Number, Protocol: string(p.port.Protocol), Outcome: string(outcome), Response: response, Missing: missing,
+	}
 }
 
 // host returns the Host header of clients.

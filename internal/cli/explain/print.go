@@ -27,8 +27,8 @@ func (a *Answer) Print(w io.Writer) error {
 	if a.Note != "" {
 		fmt.Fprintf(w, "\n%s\n", a.Note)
 	}
-	for _, way := range a.Ways {
-		way.print(w, a)
+	for _, candidate := range a.Candidates {
+		candidate.print(w, a)
 	}
 	for _, f := range a.Missing {
 		fmt.Fprintf(w, "\n  missing: %s\n", f.Message)
@@ -73,16 +73,16 @@ func (a *Answer) because() string {
 	if len(a.Policies) > 0 && !a.FromOutside {
 		reasons = append(reasons, " by "+a.PolicyKind()+" "+strings.Join(a.Policies, ", "))
 	}
-	for _, way := range a.Ways {
-		reason := ", because " + way.Permissive + " is in permissive mode"
-		if way.Permissive != "" && !slices.Contains(reasons, reason) {
+	for _, candidate := range a.Candidates {
+		reason := ", because " + candidate.Permissive + " is in permissive mode"
+		if candidate.Permissive != "" && !slices.Contains(reasons, reason) {
 			reasons = append(reasons, reason)
 		}
 	}
 	return strings.Join(reasons, "")
 }
 
-// PolicyKind is the kind of the policies that allow the request. With FromOutside, ways without a gateway have IngressBackends instead.
+// PolicyKind is the kind of the policies that allow the request. With FromOutside, candidates without a gateway have IngressBackends instead.
 func (a *Answer) PolicyKind() string {
 	if a.Outside {
 		return "Egress"
@@ -94,47 +94,47 @@ func (a *Answer) grantsRequests() bool {
 	return slices.ContainsFunc(a.Remedy, func(object *unstructured.Unstructured) bool { return object.GetKind() == "HTTPRouteGroup" })
 }
 
-func (way Way) print(w io.Writer, a *Answer) {
+func (candidate Candidate) print(w io.Writer, a *Answer) {
 	what := "Service"
 	if a.Outside {
 		what = "Host"
 	}
-	fmt.Fprintf(w, "\n  %s %s port %d (%s)", what, way.Service, way.Port, way.Protocol)
+	fmt.Fprintf(w, "\n  %s %s port %d (%s)", what, candidate.Service, candidate.Port, candidate.Protocol)
 	for _, part := range []struct{ format, text string }{
-		{", by %s", way.Gateway},
-		{", by TrafficSplit %s", way.Split},
-		{", by %s", way.Route},
-		{" (match %s)", way.Match},
-		{" to %s", way.At},
-		{" with %s of the requests", way.Share},
-		{", ServiceAccount %s", way.Destination},
+		{", by %s", candidate.Gateway},
+		{", by TrafficSplit %s", candidate.Split},
+		{", by %s", candidate.Route},
+		{" (match %s)", candidate.Match},
+		{" to %s", candidate.At},
+		{" with %s of the requests", candidate.Share},
+		{", ServiceAccount %s", candidate.Destination},
 	} {
 		if part.text != "" {
 			fmt.Fprintf(w, part.format, part.text)
 		}
 	}
-	fmt.Fprintf(w, "\n    %s: %s\n", way.Outcome, way.Seen)
-	if len(way.Policies) > 0 && way.Outcome == string(authz.Allowed) {
+	fmt.Fprintf(w, "\n    %s: %s\n", candidate.Outcome, candidate.Response)
+	if len(candidate.Policies) > 0 && candidate.Outcome == string(authz.Allowed) {
 		kind := a.PolicyKind()
-		if a.FromOutside && way.Gateway == "" {
+		if a.FromOutside && candidate.Gateway == "" {
 			kind = "IngressBackend"
 		}
-		fmt.Fprintf(w, "    by: %s %s\n", kind, strings.Join(way.Policies, ", "))
+		fmt.Fprintf(w, "    by: %s %s\n", kind, strings.Join(candidate.Policies, ", "))
 	}
-	if way.Permissive != "" && way.Outcome == string(authz.Allowed) {
-		fmt.Fprintf(w, "    by: permissive mode of %s\n", way.Permissive)
+	if candidate.Permissive != "" && candidate.Outcome == string(authz.Allowed) {
+		fmt.Fprintf(w, "    by: permissive mode of %s\n", candidate.Permissive)
 	}
 	for _, part := range []struct {
 		title string
 		texts []string
 	}{
-		{"left out", way.LeftOut},
-		{"limit", way.Limits},
-		{"authorization", []string{way.Authorizer}},
-		{"authorization", way.Authorizers},
-		{"log", way.Logs},
-		{"missing", []string{way.Missing}},
-		{"hint", []string{way.Hint}},
+		{"left out", candidate.LeftOut},
+		{"limit", candidate.Limits},
+		{"authorization", []string{candidate.Authorizer}},
+		{"authorization", candidate.Authorizers},
+		{"log", candidate.Logs},
+		{"missing", []string{candidate.Missing}},
+		{"hint", []string{candidate.Hint}},
 	} {
 		for _, text := range part.texts {
 			if text != "" {
@@ -142,7 +142,7 @@ func (way Way) print(w io.Writer, a *Answer) {
 			}
 		}
 	}
-	for _, grant := range way.Granted {
+	for _, grant := range candidate.Granted {
 		fmt.Fprintf(w, "    may send: %s", grant.Request)
 		if len(grant.Policies) > 0 {
 			fmt.Fprintf(w, "  (TrafficTarget %s)", strings.Join(grant.Policies, ", "))

@@ -129,8 +129,8 @@ var (
 	methods = append(slices.Clone(common), "COPY", "LOCK", "MKCOL", "MOVE", "PROPFIND", "PROPPATCH", "PURGE", "REPORT", "SEARCH", "UNLOCK")
 )
 
-// asksRequest returns true if the question is about one request.
-func (q Question) asksRequest() bool { return q.Path != "" }
+// hasRequest returns true if the question is about one request.
+func (q Question) hasRequest() bool { return q.Path != "" }
 
 // Reference names a pod, workload, service account or Service.
 type Reference struct {

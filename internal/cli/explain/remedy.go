@@ -59,7 +59,7 @@ func (t *trial) allows(p servicePort, b authz.Destination) bool {
 		return authz.MayConnect(e.v, e.caller, b.Identity, b.Port, b.Protocol)
 	}
 	verdict := authz.DecideAny(e.viewOf(p), e.request(p))
-	if e.question.asksRequest() {
+	if e.question.hasRequest() {
 		verdict = authz.Decide(e.viewOf(p), e.request(p))
 	}
 	for _, answer := range verdict.Answers {
@@ -81,7 +81,7 @@ func (t *trial) grant(p servicePort, b authz.Destination) {
 
 // existing returns a rule for an existing match that allows the request, so that matches are not duplicated.
 func (t *trial) existing(p servicePort, b authz.Destination) map[string]any {
-	if !p.port.Protocol.IsHTTP() || !t.evaluator.question.asksRequest() {
+	if !p.port.Protocol.IsHTTP() || !t.evaluator.question.hasRequest() {
 		return nil
 	}
 	v := t.mesh.Catalog.View()
@@ -136,7 +136,7 @@ func (t *trial) route(p servicePort, b authz.Destination) map[string]any {
 // match returns a match for exactly the request of the question.
 func (t *trial) match() map[string]any {
 	q := t.evaluator.question
-	if !q.asksRequest() {
+	if !q.hasRequest() {
 		return map[string]any{"name": "everything", "pathRegex": ".*", "methods": []any{"*"}}
 	}
 	path, _, _ := strings.Cut(q.Path, "?")

@@ -61,7 +61,7 @@ func TestRemediesHelp(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			answer, err := explain.Ask(t.Context(), m, q)
+			answer, err := explain.Evaluate(t.Context(), m, q)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -24,7 +24,7 @@ func (m Mesh) remedyFromOutside(v *catalog.View, q Question, from client, ports 
 	}
 	var routed []servicePort
 	for _, p := range ports {
-		if len(m.gatewayWays(v, q, p)) > 0 {
+		if len(m.gatewayCandidates(v, q, p)) > 0 {
 			p.leftOut = matchingSplits(v, p)
 			routed = append(routed, p)
 		}
@@ -77,8 +77,8 @@ func (m Mesh) admits(q Question, from client, ports []servicePort, policy *unstr
 	m.Catalog.Apply([]catalog.Change{catalog.Set(entry), catalog.Set(&enabled)})
 	defer m.Catalog.Apply([]catalog.Change{{Ref: entry.Ref()}, catalog.Set(&settings)})
 	for _, p := range ports {
-		for _, way := range m.directWays(m.Catalog.View(), q, from, p) {
-			if p.port.Protocol.IsHTTP() && way.Outcome != string(authz.Allowed) {
+		for _, candidate := range m.directCandidates(m.Catalog.View(), q, from, p) {
+			if p.port.Protocol.IsHTTP() && candidate.Outcome != string(authz.Allowed) {
 				return false
 			}
 		}

@@ -48,7 +48,7 @@ func TestAskNamesTheRouteLimit(t *testing.T) {
 		"front/sa/till shop/svc/db":            {denied, "kind: TCPRoute"},
 	} {
 		var text strings.Builder
-		if err := ask(t, question, entries...).Print(&text); err != nil {
+		if err := evaluate(t, question, entries...).Print(&text); err != nil {
 			t.Fatal(err)
 		}
 		for _, part := range want {
@@ -74,10 +74,10 @@ func TestAskNamesTheRouteLimitOfPermissivePorts(t *testing.T) {
 		}
 		entries = append(entries, service, Slice(service.Name, Pod("shop", "web-0", "web", "web", "10.0.0.1")))
 	}
-	if answer := ask(t, "front/sa/till shop/svc/s00:1 GET /", entries...); !answer.Allowed {
+	if answer := evaluate(t, "front/sa/till shop/svc/s00:1 GET /", entries...); !answer.Allowed {
 		t.Errorf("within the limit: %+v", answer)
 	}
-	if answer := ask(t, "front/sa/till shop/svc/s50:1000 GET /", entries...); answer.Allowed || len(answer.Missing) != 1 || answer.Missing[0].Remedy != "use fewer ports in the Services of these pods" {
+	if answer := evaluate(t, "front/sa/till shop/svc/s50:1000 GET /", entries...); answer.Allowed || len(answer.Missing) != 1 || answer.Missing[0].Remedy != "use fewer ports in the Services of these pods" {
 		t.Errorf("beyond the limit: %+v", answer)
 	}
 }

@@ -43,13 +43,13 @@ func TestServerNames(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		answer, err := Ask(t.Context(), m, q)
+		answer, err := Evaluate(t.Context(), m, q)
 		if err != nil {
 			t.Fatal(err)
 		}
 		var got []string
-		for _, way := range answer.Ways {
-			got = append(got, fmt.Sprintf("%s by %s", way.Outcome, way.Route))
+		for _, candidate := range answer.Candidates {
+			got = append(got, fmt.Sprintf("%s by %s", candidate.Outcome, candidate.Route))
 		}
 		slices.Sort(got)
 		if diff := cmp.Diff(test.want, got); diff != "" {

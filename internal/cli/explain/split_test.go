@@ -17,7 +17,7 @@ func said(t *testing.T, question string, headers []string, entries ...catalog.En
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer, err := explain.Ask(t.Context(), mesh(Apply(entries...), entries...), q)
+	answer, err := explain.Evaluate(t.Context(), mesh(Apply(entries...), entries...), q)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,20 +36,6 @@ func routePath(expression string) (kind, value string) {
 	return catalog.PathExpression, expression
 }
 
-// splitPath returns the expression for the path of a route.
-func splitPath(m catalog.RouteMatch) string {
-	switch prefix := strings.TrimRight(m.Path, "/"); {
-	case m.PathType == catalog.PathExact:
-		return regexp.QuoteMeta(m.Path)
-	case m.PathType == catalog.PathExpression:
-		return m.Path
-	case prefix == "":
-		return ""
-	default:
-		return regexp.QuoteMeta(prefix) + "(/.*)?"
-	}
-}
-
 // isAnyPath reports whether a match applies to every path.
 func isAnyPath(m catalog.RouteMatch) bool {
 	if m.PathType == catalog.PathExpression {

@@ -2,12 +2,12 @@ package translate
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"golang.org/x/net/http/httpguts"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 )
 
@@ -56,19 +56,8 @@ func headerValue(h catalog.HeaderMatch) catalog.ValueMatch {
 
 // groupMatch returns the match of an HTTPRouteGroup for that of a route.
 func groupMatch(m catalog.RouteMatch) (catalog.HTTPMatch, error) {
-	match := catalog.HTTPMatch{PathRegex: splitPath(m)}
 	if len(m.Query) > 0 {
-		return match, fmt.Errorf("an HTTPRouteGroup cannot match the query parameter %s", m.Query[0].Name)
+		return catalog.HTTPMatch{}, fmt.Errorf("an HTTPRouteGroup cannot match the query parameter %s", m.Query[0].Name)
 	}
-	if m.Method != "" {
-		match.Methods = []string{m.Method}
-	}
-	for _, h := range m.Headers {
-		header := catalog.HeaderMatch{Name: strings.ToLower(h.Name), Regex: h.Value}
-		if !h.Regex {
-			header.Regex = regexp.QuoteMeta(h.Value)
-		}
-		match.Headers = append(match.Headers, header)
-	}
-	return match, nil
+	return authz.ExpressionsOf(m), nil
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 )
 
@@ -98,24 +99,13 @@ func coversPath(a, b catalog.RouteMatch) bool {
 	case isAnyPath(a), a.PathType == b.PathType && a.Path == b.Path:
 		return true
 	case b.PathType == catalog.PathExact:
-		return matchesPath(a, b.Path)
+		return authz.MatchesPath(a, b.Path)
 	case a.PathType == catalog.PathPrefix && b.PathType == catalog.PathPrefix:
-		return matchesPath(a, b.Path)
+		return authz.MatchesPath(a, b.Path)
 	case a.PathType == catalog.PathPrefix:
 		return strings.HasPrefix(literalPrefix(b.Path), prefix+"/")
 	}
 	return false
-}
-
-func matchesPath(m catalog.RouteMatch, path string) bool {
-	switch m.PathType {
-	case catalog.PathExact:
-		return m.Path == path
-	case catalog.PathExpression:
-		return fullMatch(m.Path, path)
-	}
-	prefix := strings.TrimRight(m.Path, "/")
-	return path == prefix || strings.HasPrefix(path, prefix+"/") || prefix == ""
 }
 
 // intersection returns the match for the requests that two matches have in common, and whether there are any.

@@ -42,6 +42,8 @@ type EgressAnswer struct {
 	EncryptedBy entity.Name
 	// Unencrypted is the BackendTLSPolicy of the host that cannot be used; empty if there is none. No further Egress allows requests to the host.
 	Unencrypted entity.Name
+	// Host is the host whose policies allow other requests than the one of the call; nil otherwise.
+	Host *EgressHost
 	// Policies are the Egresses ("<namespace>/<name>") that allow the call.
 	Policies []string
 	// Missing describes what would allow the call; empty when it is allowed.
@@ -115,7 +117,7 @@ func (h EgressHost) evaluate(v *catalog.View, r EgressRequest) EgressAnswer {
 	if !h.Restricted {
 		return h.encrypted()
 	}
-	denied := EgressAnswer{Unencrypted: h.unencrypted()}
+	denied := EgressAnswer{Unencrypted: h.unencrypted(), Host: &h}
 	path, _, _ := strings.Cut(r.Path, "?")
 	if fullMatch(AmbiguousPath, path) {
 		denied.Outcome, denied.Missing = BadRequest, "a path that every server reads in the same way"

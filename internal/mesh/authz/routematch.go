@@ -1,6 +1,9 @@
 package authz
 
 import (
+	"cmp"
+	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -30,6 +33,39 @@ func MatchesPath(m catalog.RouteMatch, path string) bool {
 	}
 	prefix := strings.TrimRight(m.Path, "/")
 	return path == prefix || strings.HasPrefix(path, prefix+"/")
+}
+
+// ExpressionsOf returns a match of a route as expressions, without its parameters. Every path has none.
+func ExpressionsOf(m catalog.RouteMatch) catalog.HTTPMatch {
+	match := catalog.HTTPMatch{PathRegex: m.Path}
+	switch prefix := strings.TrimRight(m.Path, "/"); {
+	case m.PathType == catalog.PathExact:
+		match.PathRegex = regexp.QuoteMeta(m.Path)
+	case m.PathType == catalog.PathPrefix && prefix == "":
+		match.PathRegex = ""
+	case m.PathType == catalog.PathPrefix:
+		match.PathRegex = regexp.QuoteMeta(prefix) + "(/.*)?"
+	}
+	if m.Method != "" {
+		match.Methods = []string{m.Method}
+	}
+	for _, h := range m.Headers {
+		header := catalog.HeaderMatch{Name: strings.ToLower(h.Name), Regex: h.Value}
+		if !h.Regex {
+			header.Regex = regexp.QuoteMeta(h.Value)
+		}
+		match.Headers = append(match.Headers, header)
+	}
+	return match
+}
+
+// DescribeMatch formats a match with methods, such as "GET /books -H 'client-app: .*'".
+func DescribeMatch(m catalog.HTTPMatch, methods string) string {
+	text := methods + " " + cmp.Or(m.PathRegex, "any path")
+	for _, h := range m.Headers {
+		text += fmt.Sprintf(" -H '%s: %s'", h.Name, h.Regex)
+	}
+	return text
 }
 
 func (m message) hasHeaders(desired []catalog.ValueMatch) bool {

@@ -154,10 +154,10 @@ func (c *egressComparison) compareRequests(host outsideHost, matches []catalog.H
 	to := host.String()
 	requestComparison{
 		flows: c.flows, to: to,
-		ask: func(s sample) (before, after reply) {
+		evaluate: func(s sample) (before, after reply) {
 			// The name of the host is part of the call.
 			headers := slices.DeleteFunc(slices.Clone(s.headers), func(h authz.Header) bool { return h.Name == ":authority" })
-			return c.ask(authz.EgressRequest{
+			return c.evaluate(authz.EgressRequest{
 				Port: host.port, Protocol: inventory.ProtocolHTTP, Host: host.name, Method: s.method,
 				Path: s.path, Headers: headers,
 			})
@@ -170,7 +170,7 @@ func (c *egressComparison) compareRequests(host outsideHost, matches []catalog.H
 
 func (c *egressComparison) compareCall(call outsideCall) {
 	for _, example := range call.examples {
-		if before, after := c.ask(example); before.access != after.access {
+		if before, after := c.evaluate(example); before.access != after.access {
 			c.add(outsideFlow("", call.to, call.request, "", before, after))
 			return
 		}
@@ -182,8 +182,8 @@ func (c *egressComparison) add(flow Flow) {
 	c.flows.add(c.source, flow)
 }
 
-// ask evaluates a call on both sides.
-func (c *egressComparison) ask(call authz.EgressRequest) (before, after reply) {
+// evaluate evaluates a call on both sides.
+func (c *egressComparison) evaluate(call authz.EgressRequest) (before, after reply) {
 	call.Source = c.source
 	return replyToEgress(authz.DecideEgress(c.flows.before.view, call)), replyToEgress(authz.DecideEgress(c.flows.after.view, call))
 }

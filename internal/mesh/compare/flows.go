@@ -184,18 +184,6 @@ func (f *flows) recordUncompared(format string, args ...any) {
 	f.uncompared[fmt.Sprintf(format, args...)] = true
 }
 
-// describe formats a match with the given methods.
-func describe(m catalog.HTTPMatch, methods string) string {
-	parts := []string{methods, m.PathRegex}
-	if m.PathRegex == "" {
-		parts[1] = "any path"
-	}
-	for _, h := range m.Headers {
-		parts = append(parts, fmt.Sprintf("-H '%s: %s'", h.Name, h.Regex))
-	}
-	return strings.Join(parts, " ")
-}
-
 // outsideFlow is a flow from or to a destination outside the mesh whose access changes.
 func outsideFlow(from, to, request, example string, before, after reply) Flow {
 	flow := Flow{From: from, To: to, Request: request, Example: example, Before: before.access, After: after.access, By: after.policies}

@@ -1,9 +1,9 @@
 package compare
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -36,7 +36,9 @@ func (f *flows) compareGateways() {
 func (f *flows) compareGatewayRequests(url string, one, other *gatewayHost, hasCertificate bool) {
 	requestComparison{
 		flows: f, to: url,
-		ask: func(s sample) (reply, reply) { return one.ask(s, hasCertificate), other.ask(s, hasCertificate) },
+		evaluate: func(s sample) (reply, reply) {
+			return one.evaluate(s, hasCertificate), other.evaluate(s, hasCertificate)
+		},
 		add: func(before, after reply, request, example string, _ catalog.HTTPMatch) {
 			f.list = append(f.list, outsideFlow(OutsideSource, url, request, example, before, after))
 		},
@@ -129,31 +131,15 @@ func (h *gatewayHost) matches(f *flows) []catalog.HTTPMatch {
 
 // requestMatch returns a match of an HTTPRoute as expressions.
 func requestMatch(m catalog.RouteMatch) catalog.HTTPMatch {
-	out := catalog.HTTPMatch{PathRegex: m.Path}
-	switch m.PathType {
-	case "Exact":
-		out.PathRegex = regexp.QuoteMeta(m.Path)
-	case "PathPrefix":
-		out.PathRegex = regexp.QuoteMeta(strings.TrimSuffix(m.Path, "/")) + "(/.*)?"
-		if m.Path == "/" {
-			out.PathRegex = "/.*"
-		}
+	match := authz.ExpressionsOf(m)
+	if m.PathType == catalog.PathPrefix {
+		match.PathRegex = cmp.Or(match.PathRegex, "/.*")
 	}
-	if m.Method != "" {
-		out.Methods = []string{m.Method}
-	}
-	for _, h := range m.Headers {
-		value := h.Value
-		if !h.Regex {
-			value = regexp.QuoteMeta(value)
-		}
-		out.Headers = append(out.Headers, catalog.HeaderMatch{Name: strings.ToLower(h.Name), Regex: value})
-	}
-	return out
+	return match
 }
 
-// ask evaluates a request of a client with a certificate, or without one: the first rule that matches it decides.
-func (h *gatewayHost) ask(s sample, hasCertificate bool) reply {
+// evaluate evaluates a request of a client with a certificate, or without one: the first rule that matches it decides.
+func (h *gatewayHost) evaluate(s sample, hasCertificate bool) reply {
 	switch {
 	case h == nil:
 		return reply{access: Denied, seen: "the ingress gateway does not serve the host"}

@@ -138,9 +138,9 @@ type ingressComparison struct {
 func (c *ingressComparison) compareClient(client outsideClient, matches []catalog.HTTPMatch) {
 	requestComparison{
 		flows: c.flows, to: c.id.String(),
-		ask: func(s sample) (before, after reply) {
+		evaluate: func(s sample) (before, after reply) {
 			for _, address := range client.examples {
-				before, after = c.before.ask(client, address, s), c.after.ask(client, address, s)
+				before, after = c.before.evaluate(client, address, s), c.after.evaluate(client, address, s)
 				if before.access != after.access {
 					break
 				}
@@ -153,8 +153,8 @@ func (c *ingressComparison) compareClient(client outsideClient, matches []catalo
 	}.compare(matches)
 }
 
-// ask evaluates a request of a client.
-func (o *opening) ask(client outsideClient, address netip.Addr, s sample) reply {
+// evaluate evaluates a request of a client.
+func (o *opening) evaluate(client outsideClient, address netip.Addr, s sample) reply {
 	if o == nil || !o.acceptsTransport(client) {
 		return denial(authz.Reset)
 	}

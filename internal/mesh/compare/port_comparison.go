@@ -44,8 +44,8 @@ type reply struct {
 	seen string
 }
 
-// ask evaluates a sample on one side.
-func (c portComparison) ask(side flowSide, p *servicePort, s sample) reply {
+// evaluate evaluates a sample on one side.
+func (c portComparison) evaluate(side flowSide, p *servicePort, s sample) reply {
 	if p == nil {
 		return reply{access: Denied, seen: "port not found"}
 	}
@@ -108,7 +108,7 @@ func at(a authz.Answer) string {
 func (c portComparison) connections() {
 	for _, name := range c.serverNames() {
 		s := sample{serverName: name}
-		before, after := c.ask(c.flows.before, c.before, s), c.ask(c.flows.after, c.after, s)
+		before, after := c.evaluate(c.flows.before, c.before, s), c.evaluate(c.flows.after, c.after, s)
 		if before.access != after.access {
 			c.flows.add(c.source, c.flow(before, after, strings.TrimSuffix("connections for "+name, " for "), "", nil))
 		}
@@ -194,8 +194,8 @@ func (c portComparison) requests(sameKind bool) {
 	}
 	requestComparison{
 		flows: c.flows, to: c.id.String(),
-		ask: func(s sample) (before, after reply) {
-			return c.ask(c.flows.before, c.before, s), c.ask(c.flows.after, c.after, s)
+		evaluate: func(s sample) (before, after reply) {
+			return c.evaluate(c.flows.before, c.before, s), c.evaluate(c.flows.after, c.after, s)
 		},
 		add: func(before, after reply, request, example string, m catalog.HTTPMatch) {
 			c.flows.add(c.source, c.flow(before, after, request, example, &m))

@@ -152,7 +152,7 @@ func TestFlowsOfRandomEdits(t *testing.T) {
 func comparePort(t *rapid.T, p *Changes, c portComparison) {
 	for _, path := range []string{"/x", "/y", "/z"} {
 		s := sample{method: "GET", path: path}
-		before, after := c.ask(c.flows.before, c.before, s), c.ask(c.flows.after, c.after, s)
+		before, after := c.evaluate(c.flows.before, c.before, s), c.evaluate(c.flows.after, c.after, s)
 		if before.access == after.access {
 			continue
 		}
@@ -174,7 +174,7 @@ func TestAskAgreesWithDecide(t *testing.T) {
 			}
 			for _, name := range []string{"one", "two", "three"} {
 				q := portComparison{flows: f, id: id, after: p, source: identity.ServiceAccount{Namespace: "a", Name: name}}
-				got := q.ask(f.after, p, sample{method: "GET", path: "/x"})
+				got := q.evaluate(f.after, p, sample{method: "GET", path: "/x"})
 				verdict := authz.Decide(m.after.Catalog.View(), authz.Request{
 					Source: q.source, Service: id.service, Port: id.port, Method: "GET", Path: "/x",
 					Headers: []authz.Header{{Name: ":authority", Value: fmt.Sprintf("%s.%s:%d", id.service.Name, id.service.Namespace, id.port)}},

@@ -18,8 +18,8 @@ type requestComparison struct {
 	flows *flows
 	// to is the destination of the requests.
 	to string
-	// ask evaluates an example on both sides.
-	ask func(s sample) (before, after reply)
+	// evaluate evaluates an example on both sides.
+	evaluate func(s sample) (before, after reply)
 	// add adds a flow for the requests of a match whose access changes.
 	add func(before, after reply, request, example string, m catalog.HTTPMatch)
 }
@@ -48,7 +48,7 @@ func (c requestComparison) match(m catalog.HTTPMatch, known []string) {
 	}
 	paths, headers := pathsOf(m.PathRegex), headersOf(m.Headers)
 	if len(paths) == 0 || headers == nil {
-		c.flows.recordUncompared("Requests to %s that match %s: no example of the expression was found, so whether they are allowed was not compared.", c.to, describe(m, "any method"))
+		c.flows.recordUncompared("Requests to %s that match %s: no example of the expression was found, so whether they are allowed was not compared.", c.to, authz.DescribeMatch(m, "any method"))
 		return
 	}
 	var replies []methodReply
@@ -66,7 +66,7 @@ func (c requestComparison) match(m catalog.HTTPMatch, known []string) {
 			}
 		}
 		if first.differs {
-			request := describe(m, methodNames(m, same, len(rest) == 0 && len(same) == len(methods), another(known)))
+			request := authz.DescribeMatch(m, methodNames(m, same, len(rest) == 0 && len(same) == len(methods), another(known)))
 			c.add(first.before, first.after, request, first.example.String(), m)
 		}
 		replies = rest
@@ -78,7 +78,7 @@ func (c requestComparison) method(method string, paths []string, headers []authz
 	r := methodReply{method: method}
 	for _, path := range paths {
 		r.example = sample{method: method, path: path, headers: headers}
-		r.before, r.after = c.ask(r.example)
+		r.before, r.after = c.evaluate(r.example)
 		if r.differs = r.before.access != r.after.access; r.differs {
 			return r
 		}

@@ -190,21 +190,14 @@ func (p *servicePort) sources() []identity.ServiceAccount {
 
 // accepts returns true if the source may connect to a destination of the port.
 func (p *servicePort) accepts(source identity.ServiceAccount) bool {
-	return p != nil && slices.ContainsFunc(p.destinations, func(d destination) bool { return d.accepts(source) })
-}
-
-// accepts returns true if the source may connect to the destination.
-func (d destination) accepts(source identity.ServiceAccount) bool {
-	return d.rules.Permissive || slices.ContainsFunc(d.rules.Network, func(r authz.NetworkRule) bool { return slices.Contains(r.Sources, source) })
+	return p != nil && slices.ContainsFunc(p.destinations, func(d destination) bool { return d.rules.Accepts(source) })
 }
 
 // granted returns the matches of the requests that a source may send to the destination.
 func (d destination) granted(source identity.ServiceAccount) []catalog.HTTPMatch {
 	var list []catalog.HTTPMatch
-	for _, route := range d.rules.Routes {
-		if route.AnySource || slices.Contains(route.Sources, source) {
-			list = append(list, route.Match)
-		}
+	for _, route := range d.rules.Granted(source) {
+		list = append(list, route.Match)
 	}
 	return list
 }
@@ -225,7 +218,7 @@ func (p *servicePort) viewOf(source identity.ServiceAccount) []sourceView {
 	}
 	list := []sourceView{}
 	for _, d := range p.destinations {
-		s := sourceView{Service: d.service, Identity: d.identity, Split: d.split, Weighted: d.weighted, Ready: d.ready, Accepts: d.accepts(source)}
+		s := sourceView{Service: d.service, Identity: d.identity, Split: d.split, Weighted: d.weighted, Ready: d.ready, Accepts: d.rules.Accepts(source)}
 		if s.Accepts {
 			s.Granted = d.granted(source)
 		}

@@ -118,7 +118,7 @@ func (m *mesh) explain(question string, allowed bool) func(context.Context) erro
 		if err != nil {
 			return err
 		}
-		answer, err := explain.Ask(ctx, explain.Mesh{
+		answer, err := explain.Evaluate(ctx, explain.Mesh{
 			Name: "osm", Catalog: loaded.Catalog,
 			Exists: func(r entity.Ref) bool { _, taken := loaded.Names[r]; return taken },
 		}, q)

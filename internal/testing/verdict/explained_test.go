@@ -58,7 +58,7 @@ func (o *oracle) withGuests() *catalog.Catalog {
 
 // compareExplained asks one question in a mesh, and describes how the answer differs from the expectation.
 func (o *oracle) compareExplained(q explain.Question, m explain.Mesh, e expectation) string {
-	answer, err := explain.Ask(context.Background(), m, q)
+	answer, err := explain.Evaluate(context.Background(), m, q)
 	if err != nil {
 		return fmt.Sprintf("osm explain has no answer to %s -> %s: %v", q.From, q.To, err)
 	}
@@ -66,7 +66,7 @@ func (o *oracle) compareExplained(q explain.Question, m explain.Mesh, e expectat
 		return fmt.Sprintf("osm explain %s -> %s: %s", q.From, q.To, problem)
 	}
 	explained, expected := map[string]bool{}, map[string]bool{}
-	for _, way := range answer.Ways {
+	for _, way := range answer.Candidates {
 		explained[fmt.Sprint(way.Outcome, " ", way.Destination)] = true
 	}
 	allowed := len(answer.Missing) == 0
@@ -93,14 +93,14 @@ func (o *oracle) compareExplained(q explain.Question, m explain.Mesh, e expectat
 var explainedStatus = regexp.MustCompile(`^status (\d{3})`)
 
 // observationOf returns the observation that a way describes: a status code, closed or refused. It is empty for one that reaches the application.
-func observationOf(way explain.Way) string {
-	match := explainedStatus.FindStringSubmatch(way.Seen)
+func observationOf(way explain.Candidate) string {
+	match := explainedStatus.FindStringSubmatch(way.Response)
 	switch {
 	case way.Outcome == string(authz.Allowed):
 		return ""
 	case match != nil:
 		return match[1]
-	case strings.HasPrefix(way.Seen, "the connection is refused"):
+	case strings.HasPrefix(way.Response, "the connection is refused"):
 		return refused
 	}
 	return closed
@@ -109,9 +109,9 @@ func observationOf(way explain.Way) string {
 // unlikeExplained returns the description of a response that the client does not get, by the expectation; empty if there is none. Authorization
 // servers decide before applications, and osm explain names them instead of their answers.
 func (e expectation) unlikeExplained(answer *explain.Answer) string {
-	for _, way := range answer.Ways {
+	for _, way := range answer.Candidates {
 		if seen := observationOf(way); seen != "" && !e.seen[seen] {
-			return fmt.Sprintf("the client gets %q, but %v is expected", way.Seen, slices.Sorted(maps.Keys(e.seen)))
+			return fmt.Sprintf("the client gets %q, but %v is expected", way.Response, slices.Sorted(maps.Keys(e.seen)))
 		}
 	}
 	return ""

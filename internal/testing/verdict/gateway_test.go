@@ -216,12 +216,12 @@ func (n *gatewayNetwork) disagreement(entries []catalog.Entry, r Request, observ
 				return fmt.Sprintf("osm explain does not parse the question: %v", err)
 			}
 			q.Headers, q.WithoutRemedy = r.Headers, true
-			answer, err := explain.Ask(context.Background(), gatewayMesh(c, entries), q)
+			answer, err := explain.Evaluate(context.Background(), gatewayMesh(c, entries), q)
 			if err != nil {
 				return fmt.Sprintf("osm explain has no answer: %v", err)
 			}
 			allowed := false
-			for _, way := range answer.Ways {
+			for _, way := range answer.Candidates {
 				if way.Gateway == "" {
 					continue
 				}

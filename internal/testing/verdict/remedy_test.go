@@ -31,7 +31,7 @@ func TestRemediesAreAdmitted(t *testing.T) {
 					continue // the host of a URL has no port
 				}
 				q.WithoutRemedy = false
-				answer, err := explain.Ask(context.Background(), o.explainMesh(o.catalog), q)
+				answer, err := explain.Evaluate(context.Background(), o.explainMesh(o.catalog), q)
 				if err != nil {
 					t.Fatalf("%+v: %v", request, err)
 				}
@@ -63,7 +63,7 @@ func (o *oracle) isAllowedWith(t *rapid.T, q explain.Question, objects []*unstru
 			t.Fatalf("the remedy %v has no entry", object.Object)
 		}
 	}
-	answer, err := explain.Ask(context.Background(), o.explainMesh(c), q)
+	answer, err := explain.Evaluate(context.Background(), o.explainMesh(c), q)
 	return err == nil && answer.Allowed
 }
 

@@ -44,7 +44,7 @@ func shop(more ...catalog.Entry) []catalog.Entry {
 	}, more...)
 }
 
-func ask(t *testing.T, question string, entries ...catalog.Entry) *explain.Answer {
+func evaluate(t *testing.T, question string, entries ...catalog.Entry) *explain.Answer {
 	t.Helper()
 	return askMesh(t, mesh(Apply(entries...), entries...), question)
 }
@@ -55,7 +55,7 @@ func askMesh(t *testing.T, m explain.Mesh, question string) *explain.Answer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer, err := explain.Ask(t.Context(), m, q)
+	answer, err := explain.Evaluate(t.Context(), m, q)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +75,7 @@ func TestMisspeltPartiesHaveSuggestions(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := explain.Ask(t.Context(), mesh(Apply(entries...), entries...), q); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := explain.Evaluate(t.Context(), mesh(Apply(entries...), entries...), q); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", question, err, want)
 		}
 	}
@@ -133,7 +133,7 @@ func TestAsk(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			var text strings.Builder
-			if err := ask(t, test.question, shop(test.more...)...).Print(&text); err != nil {
+			if err := evaluate(t, test.question, shop(test.more...)...).Print(&text); err != nil {
 				t.Fatal(err)
 			}
 			for _, want := range test.want {
@@ -151,7 +151,7 @@ func TestAskAboutWhatIsNotThere(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if answer, err := explain.Ask(t.Context(), mesh(Apply(shop()...), shop()...), q); err == nil {
+		if answer, err := explain.Evaluate(t.Context(), mesh(Apply(shop()...), shop()...), q); err == nil {
 			t.Errorf("%s has the answer %v", question, answer)
 		}
 	}
@@ -175,7 +175,7 @@ func TestAskAboutAddresses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		answer, err := explain.Ask(t.Context(), m, q)
+		answer, err := explain.Evaluate(t.Context(), m, q)
 		switch {
 		case want == "" && (err == nil || !strings.Contains(err.Error(), "outside the mesh, write a URL: http://, https:// or tcp://")):
 			t.Errorf("%s: error %v", to, err)
@@ -204,11 +204,11 @@ func TestAnswersOfRandomMeshes(t *testing.T) {
 		if rapid.Bool().Draw(t, "request") {
 			q.Method, q.Path = "GET", rapid.SampledFrom([]string{"/x", "/z", "//x/../y?q"}).Draw(t, "path")
 		}
-		answer, err := explain.Ask(t.Context(), m, q)
+		answer, err := explain.Evaluate(t.Context(), m, q)
 		if err != nil {
 			return // there is no such Service
 		}
-		again, err := explain.Ask(t.Context(), m, q)
+		again, err := explain.Evaluate(t.Context(), m, q)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -224,7 +224,7 @@ func TestAnswersOfRandomMeshes(t *testing.T) {
 		}
 		if answer.RemedySuffices && len(answer.Missing) == 0 {
 			put(t, c, answer.Remedy)
-			if after, err := explain.Ask(t.Context(), m, q); err != nil || !after.Allowed {
+			if after, err := explain.Evaluate(t.Context(), m, q); err != nil || !after.Allowed {
 				t.Fatalf("the remedy %v does not help: %v %v", answer.Remedy, after, err)
 			}
 		}
@@ -258,7 +258,7 @@ func TestAskDuringTeardown(t *testing.T) {
 		catalog.TeardownOpen:        "accept all requests, including requests that are denied here",
 		catalog.TeardownPassthrough: "accept and forward all traffic",
 	} {
-		answer := ask(t, "front/till-0 shop/svc/web GET /a", shop(&catalog.Settings{Teardown: leaving})...)
+		answer := evaluate(t, "front/till-0 shop/svc/web GET /a", shop(&catalog.Settings{Teardown: leaving})...)
 		var text strings.Builder
 		if err := answer.Print(&text); err != nil {
 			t.Fatal(err)
