@@ -109,9 +109,9 @@ func (r *Result) noteOnce(ref entity.Ref, outcome Outcome, text string) {
 }
 
 func (r *Result) sort() {
-	slices.SortStableFunc(r.Notes, func(a, b Note) int { return compareRefs(a.Object, b.Object) })
+	slices.SortStableFunc(r.Notes, func(a, b Note) int { return a.Object.Compare(b.Object) })
 	slices.SortStableFunc(r.Objects, func(a, b Object) int {
-		return cmp.Or(cmp.Compare(rankOf(a), rankOf(b)), compareRefs(refOf(a), refOf(b)))
+		return cmp.Or(cmp.Compare(rankOf(a), rankOf(b)), refOf(a).Compare(refOf(b)))
 	})
 }
 
@@ -122,10 +122,6 @@ func rankOf(o Object) int {
 
 func refOf(o Object) entity.Ref {
 	return entity.Ref{Kind: kinds.EntryKind(o.GroupVersionKind()), Name: entity.Name{Namespace: o.GetNamespace(), Name: o.GetName()}}
-}
-
-func compareRefs(a, b entity.Ref) int {
-	return cmp.Or(cmp.Compare(a.Kind, b.Kind), a.Name.Compare(b.Name))
 }
 
 // obstacle is why something cannot be translated exactly.
@@ -215,23 +211,8 @@ func entriesOf[E catalog.Entry](l *load.Loaded, kind entity.Kind) []E {
 			list = append(list, e)
 		}
 	}
-	slices.SortFunc(list, func(a, b E) int { return compareRefs(a.Ref(), b.Ref()) })
+	slices.SortFunc(list, func(a, b E) int { return a.Ref().Compare(b.Ref()) })
 	return list
-}
-
-// rejected adds a note for each object of a kind that the mesh does not use.
-func rejected(r *Result, l *load.Loaded, kind entity.Kind, namespace string) {
-	for ref := range l.Names {
-		if ref.Kind != kind || l.Entries[ref] != nil || namespace != "" && ref.Name.Namespace != namespace {
-			continue
-		}
-		for _, finding := range l.Findings {
-			if finding.Kind == kind && finding.Name == ref.Name {
-				r.note(ref, Untranslated, "the mesh does not use it: %s", finding.Message)
-				break
-			}
-		}
-	}
 }
 
 func joinRefs(refs []entity.Ref) string {

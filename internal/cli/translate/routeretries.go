@@ -3,12 +3,10 @@ package translate
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
-	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 )
@@ -20,14 +18,13 @@ const remainsInForce = "It remains in force with HTTPRoutes, so it can stay."
 // same Retry.
 func (t *toRoutes) translateRetries() {
 	for _, policy := range entriesOf[*retry.Policy](t.loaded, retry.Kind) {
-		if t.Namespace != "" && policy.Name.Namespace != t.Namespace {
-			continue
-		}
-		if !t.view.Settings().RetryPolicies && !t.AssumeRetries {
+		switch {
+		case !t.selects(policy.Name):
+		case t.hasRetries():
+			t.translateRetry(policy)
+		default:
 			t.note(policy.Ref(), Idle, "spec.featureFlags.enableRetryPolicy of the MeshConfig is not true.")
-			continue
 		}
-		t.translateRetry(policy)
 	}
 }
 
@@ -132,24 +129,6 @@ func (t *toRoutes) retryNamespace(policy *retry.Policy, destination entity.Name)
 		return "", fmt.Errorf("an HTTPRoute in namespace %s would replace that of the Service for these clients, and %s has no Retry like this one", client, others)
 	}
 	return client, nil
-}
-
-// isSplit reports whether TrafficSplits apply to a Service.
-func (t *toRoutes) isSplit(service entity.Name) bool {
-	return t.view.Split(service) != nil || len(t.view.MatchingSplits(service)) > 0
-}
-
-// accounts returns the service accounts of all pods that send requests through a sidecar.
-func (t *toRoutes) accounts() []identity.ServiceAccount { return accountsOf(t.loaded.Entries, t.view) }
-
-func accountsOf(entries map[entity.Ref]catalog.Entry, v *catalog.View) []identity.ServiceAccount {
-	found := map[identity.ServiceAccount]struct{}{}
-	for _, entry := range entries {
-		if pod, ok := entry.(*inventory.Instance); ok && v.InMesh(pod.Name.Namespace) && !v.IsGateway(pod) && !v.IsEgressGateway(pod) {
-			found[identity.ServiceAccount{Namespace: pod.Name.Namespace, Name: pod.ServiceAccount}] = struct{}{}
-		}
-	}
-	return slices.SortedFunc(maps.Keys(found), identity.ServiceAccount.Compare)
 }
 
 // routeFor returns the new route of a namespace for a port. Without one, it adds a route to the Service itself.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"time"
 
 	accessv1alpha3 "github.com/servicemeshinterface/smi-sdk-go/pkg/apis/access/v1alpha3"
 	splitv1alpha4 "github.com/servicemeshinterface/smi-sdk-go/pkg/apis/split/v1alpha4"
@@ -21,11 +22,8 @@ import (
 // add adds the objects for the rules of a Service, and describes them. Of TrafficSplits with matches, the older one applies, then the first by name:
 // their names are in the order of the rules.
 func (t *toSMI) add(service entity.Name, s serviceRules, from []entity.Ref) string {
-	var into []entity.Ref
-	add := func(object *unstructured.Unstructured) {
-		t.Objects = append(t.Objects, Object{object, from})
-		into = append(into, refOf(t.Objects[len(t.Objects)-1]))
-	}
+	first := len(t.Objects)
+	add := func(object *unstructured.Unstructured) { t.Objects = append(t.Objects, Object{object, from}) }
 	base := t.freeBase(service, len(s.rules))
 	for i, rule := range s.rules {
 		name := entity.Name{Namespace: service.Namespace, Name: base.Name}
@@ -37,14 +35,29 @@ func (t *toSMI) add(service entity.Name, s serviceRules, from []entity.Ref) stri
 			add(splitObject(name, service, rule.backends, ""))
 		}
 	}
-	if s.retry != nil {
-		for _, account := range t.clientsOf(service) {
-			name := t.free(retry.Kind, entity.Name{Namespace: account.Namespace, Name: account.Name + "-" + service.Name})
-			add(retryPolicyObject(name, account, service, *s.retry))
-		}
+	t.addRetries(t.clientsOf(service), service, s.retry, from)
+	return describeObjects(t.Objects[first:])
+}
+
+// addRetries adds a Retry of each client for a Service, unless the policy is nil.
+func (t *toSMI) addRetries(clients []identity.ServiceAccount, service entity.Name, policy *retry.Settings, from []entity.Ref) {
+	if policy == nil {
+		return
 	}
-	if len(into) == 0 {
+	for _, client := range clients {
+		name := t.free(retry.Kind, entity.Name{Namespace: client.Namespace, Name: client.Name + "-" + service.Name}).Name
+		t.Objects = append(t.Objects, Object{retryPolicyObject(name, client, service, *policy), from})
+	}
+}
+
+// describeObjects names objects by kind.
+func describeObjects(list []Object) string {
+	if len(list) == 0 {
 		return "it sends all requests to the Service itself, which needs no object."
+	}
+	var into []entity.Ref
+	for _, object := range list {
+		into = append(into, refOf(object))
 	}
 	slices.SortStableFunc(into, func(a, b entity.Ref) int { return cmp.Compare(a.Kind, b.Kind) })
 	return joinRefs(into) + "."
@@ -77,19 +90,6 @@ func (t *toSMI) isTaken(base entity.Name, rules int) bool {
 		_, group := t.names[entity.Ref{Kind: entity.KindHTTPRouteGroup, Name: name}]
 		return split || group
 	})
-}
-
-// free returns a name that no object of a kind has, and reserves it.
-func (t *toSMI) free(kind entity.Kind, base entity.Name) entity.Name {
-	name := base
-	for i := 2; ; i++ {
-		ref := entity.Ref{Kind: kind, Name: name}
-		if _, taken := t.names[ref]; !taken {
-			t.names[ref] = struct{}{}
-			return name
-		}
-		name.Name = fmt.Sprintf("%s-%d", base.Name, i)
-	}
 }
 
 // groupObject returns an HTTPRouteGroup. The type of the SDK cannot hold headers in the form that it reads.
@@ -143,18 +143,13 @@ func retryPolicyObject(name entity.Name, client identity.ServiceAccount, service
 	object.Spec.Source = policyv1alpha1.RetrySource(source)
 	object.Spec.Destinations = []policyv1alpha1.RetryDestination{{Kind: "Service", Name: service.Name, Namespace: service.Namespace}}
 	object.Spec.RetryPolicy = policyv1alpha1.RetryPolicySpec{RetryOn: p.On, NumRetries: ptr.To(int64(p.Count))}
-	if p.PerTryTimeout > 0 {
-		object.Spec.RetryPolicy.PerTryTimeout, _ = gatewayDuration(p.PerTryTimeout)
-	}
-	if p.BackoffBase > 0 {
-		object.Spec.RetryPolicy.RetryBackoffBaseInterval, _ = gatewayDuration(p.BackoffBase)
-	}
+	object.Spec.RetryPolicy.PerTryTimeout, _ = gatewayDuration(p.PerTryTimeout)
+	object.Spec.RetryPolicy.RetryBackoffBaseInterval, _ = gatewayDuration(p.BackoffBase)
 	content := asObject(&object)
-	if p.PerTryTimeout == 0 {
-		unstructured.RemoveNestedField(content.Object, "spec", "retryPolicy", "perTryTimeout")
-	}
-	if p.BackoffBase == 0 {
-		unstructured.RemoveNestedField(content.Object, "spec", "retryPolicy", "retryBackoffBaseInterval")
+	for field, duration := range map[string]time.Duration{"perTryTimeout": p.PerTryTimeout, "retryBackoffBaseInterval": p.BackoffBase} {
+		if duration == 0 {
+			unstructured.RemoveNestedField(content.Object, "spec", "retryPolicy", field)
+		}
 	}
 	return content
 }

@@ -46,7 +46,7 @@ func retryOf(rule *catalog.HTTPRouteRule) (*retry.Settings, error) {
 
 // clientsOf returns the clients to which the routes in the namespace of a Service apply.
 func (t *toSMI) clientsOf(service entity.Name) []identity.ServiceAccount {
-	return slices.DeleteFunc(accountsOf(t.loaded.Entries, t.view), func(account identity.ServiceAccount) bool {
+	return slices.DeleteFunc(t.accounts(), func(account identity.ServiceAccount) bool {
 		return t.hasOwnRoutes(account.Namespace, service)
 	})
 }
@@ -70,14 +70,14 @@ func (t *toSMI) checkRetries(service entity.Name, clients []identity.ServiceAcco
 			found.fail(entity.Ref{}, "Retry %s of the same client is older than the new one would be: delete it first.", existing.Name)
 		}
 	}
-	if !t.view.Settings().RetryPolicies && !t.AssumeRetries {
+	if !t.hasRetries() {
 		found.keep(entity.Ref{}, "The Retries have an effect once spec.featureFlags.enableRetryPolicy of the MeshConfig is true: set it before you delete the route.")
 	}
 }
 
 // checkMixedClients reports clients that have routes of their own for some of the ports only.
 func (t *toSMI) checkMixedClients(service *inventory.Service, found *obstacles) {
-	for _, account := range accountsOf(t.loaded.Entries, t.view) {
+	for _, account := range t.accounts() {
 		for _, port := range service.Ports {
 			routes := t.view.ServiceRoutes(account.Namespace, service.Name, port)
 			if port.Protocol.IsHTTP() && len(routes) > 0 && routes[0].Name.Namespace == service.Name.Namespace &&
@@ -100,7 +100,7 @@ func (t *toSMI) translateForClients(r *catalog.HTTPRoute, name entity.Name) {
 		found.fail(r.Ref(), "It has no rules or several Services as parents, and applies only to the clients in its namespace. TrafficSplits apply to all clients.")
 	} else {
 		policy = t.clientPolicy(r, service, &found)
-		clients = slices.DeleteFunc(accountsOf(t.loaded.Entries, t.view), func(a identity.ServiceAccount) bool { return a.Namespace != r.Name.Namespace })
+		clients = slices.DeleteFunc(t.accounts(), func(a identity.ServiceAccount) bool { return a.Namespace != r.Name.Namespace })
 		if policy != nil {
 			t.checkRetries(name, clients, &found)
 		}
@@ -110,19 +110,9 @@ func (t *toSMI) translateForClients(r *catalog.HTTPRoute, name entity.Name) {
 		found.report(t.Result, []entity.Ref{r.Ref()}, false, "")
 		return
 	}
-	var into []entity.Ref
-	if policy != nil {
-		for _, client := range clients {
-			own := t.free(retry.Kind, entity.Name{Namespace: client.Namespace, Name: client.Name + "-" + name.Name})
-			t.Objects = append(t.Objects, Object{retryPolicyObject(own, client, name, *policy), []entity.Ref{r.Ref()}})
-			into = append(into, entity.Ref{Kind: retry.Kind, Name: own})
-		}
-	}
-	text := "it sends all requests to the Service itself, which needs no object."
-	if len(into) > 0 {
-		text = joinRefs(into) + "."
-	}
-	found.report(t.Result, []entity.Ref{r.Ref()}, false, text)
+	first := len(t.Objects)
+	t.addRetries(clients, name, policy, []entity.Ref{r.Ref()})
+	found.report(t.Result, []entity.Ref{r.Ref()}, false, describeObjects(t.Objects[first:]))
 }
 
 // clientPolicy returns the retries of a route that sends all requests of its clients to the Service itself, and reports what else it does.
@@ -139,8 +129,7 @@ func (t *toSMI) clientPolicy(r *catalog.HTTPRoute, service *inventory.Service, f
 			found.fail(ref, "It does not apply alone to port %d, and a Retry applies to all ports of a Service.", port.Number)
 			continue
 		}
-		if len(t.view.ServiceRoutes(service.Name.Namespace, service.Name, port)) > 0 || t.view.Split(service.Name) != nil ||
-			len(t.view.MatchingSplits(service.Name)) > 0 {
+		if len(t.view.ServiceRoutes(service.Name.Namespace, service.Name, port)) > 0 || t.isSplit(service.Name) {
 			found.fail(ref, "It replaces the routes or TrafficSplits in the namespace of the Service for its own clients, and TrafficSplits apply to all clients.")
 		}
 		rule := &r.Rules[0]

@@ -20,9 +20,9 @@ type connectionRoute struct {
 // with it, because they replace it on their ports.
 func (t *toSMI) attachConnections() {
 	for _, kind := range []entity.Kind{entity.KindTLSRoute, entity.KindGatewayTCPRoute} {
-		rejected(t.Result, t.loaded, kind, t.Namespace)
+		t.noteRejected(kind)
 		for _, r := range entriesOf[*catalog.HTTPRoute](t.loaded, kind) {
-			if t.Namespace == "" || r.Name.Namespace == t.Namespace {
+			if t.selects(r.Name) {
 				t.attachConnection(r)
 			}
 		}

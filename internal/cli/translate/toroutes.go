@@ -15,12 +15,7 @@ import (
 
 // toRoutes is a translation to HTTPRoutes and TCPRoutes.
 type toRoutes struct {
-	*Result
-	loaded *load.Loaded
-	view   *catalog.View
-	Options
-	// names are those of routes that exist, and of the new ones.
-	names map[entity.Ref]struct{}
+	translation
 	// routes are the new ones by the port of their Service.
 	routes map[servicePort][]*route
 }
@@ -49,19 +44,13 @@ type routeRule struct {
 
 // ToRoutes translates TrafficSplits and Retries to HTTPRoutes, and TrafficSplits for ports without HTTP to TCPRoutes.
 func ToRoutes(l *load.Loaded, o Options) *Result {
-	t := &toRoutes{
-		Result: &Result{}, loaded: l, view: l.Catalog.View(), Options: o,
-		names: map[entity.Ref]struct{}{}, routes: map[servicePort][]*route{},
-	}
-	for ref := range l.Names {
-		t.names[ref] = struct{}{}
-	}
+	t := &toRoutes{newTranslation(l, o), map[servicePort][]*route{}}
 	for _, kind := range []entity.Kind{entity.KindTrafficSplit, retry.Kind} {
-		rejected(t.Result, l, kind, o.Namespace)
+		t.noteRejected(kind)
 	}
 	byRoot := map[entity.Name][]*catalog.TrafficSplit{}
 	for _, split := range entriesOf[*catalog.TrafficSplit](l, entity.KindTrafficSplit) {
-		if o.Namespace == "" || split.Name.Namespace == o.Namespace {
+		if o.selects(split.Name) {
 			byRoot[split.Root] = append(byRoot[split.Root], split)
 		}
 	}
@@ -304,27 +293,6 @@ func reduceWeights(list []catalog.RouteBackend) bool {
 		list[i].Weight /= divisor
 	}
 	return largest/divisor <= maxWeight
-}
-
-// free returns a reference with a name that no route of the kind has, and reserves it.
-func (t *toRoutes) free(kind entity.Kind, base entity.Name) entity.Ref {
-	ref := entity.Ref{Kind: kind, Name: base}
-	for i := 2; ; i++ {
-		if _, taken := t.names[ref]; !taken {
-			break
-		}
-		ref.Name.Name = fmt.Sprintf("%s-%d", base.Name, i)
-	}
-	t.names[ref] = struct{}{}
-	return ref
-}
-
-func refsOf(splits []*catalog.TrafficSplit) []entity.Ref {
-	var refs []entity.Ref
-	for _, split := range splits {
-		refs = append(refs, split.Ref())
-	}
-	return refs
 }
 
 // noteAccess says what becomes of HTTPRouteGroups of translated TrafficSplits.

@@ -1,7 +1,6 @@
 package translate
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"reflect"
@@ -18,12 +17,7 @@ import (
 
 // toSMI is a translation to TrafficSplits, HTTPRouteGroups and Retries.
 type toSMI struct {
-	*Result
-	loaded *load.Loaded
-	view   *catalog.View
-	Options
-	// names are those of objects that exist, and of the new ones.
-	names map[entity.Ref]struct{}
+	translation
 	// connections are TCPRoutes by their Service.
 	connections map[entity.Name][]connectionRoute
 	// staying are routes that also apply to clients for whom they cannot be translated.
@@ -44,18 +38,12 @@ type serviceRules struct {
 
 // ToSMI translates HTTPRoutes and TCPRoutes whose parents are Services to TrafficSplits, HTTPRouteGroups and Retries.
 func ToSMI(l *load.Loaded, o Options) *Result {
-	t := &toSMI{
-		Result: &Result{}, loaded: l, view: l.Catalog.View(), Options: o,
-		names: map[entity.Ref]struct{}{}, connections: map[entity.Name][]connectionRoute{}, staying: map[entity.Ref]struct{}{},
-	}
-	for ref := range l.Names {
-		t.names[ref] = struct{}{}
-	}
+	t := &toSMI{newTranslation(l, o), map[entity.Name][]connectionRoute{}, map[entity.Ref]struct{}{}}
 	byService := map[entity.Name][]*catalog.HTTPRoute{}
 	for _, kind := range []entity.Kind{entity.KindHTTPRoute, entity.KindGRPCRoute} {
-		rejected(t.Result, l, kind, o.Namespace)
+		t.noteRejected(kind)
 		for _, r := range entriesOf[*catalog.HTTPRoute](l, kind) {
-			if o.Namespace == "" || r.Name.Namespace == o.Namespace {
+			if o.selects(r.Name) {
 				t.attach(r, byService)
 			}
 		}
@@ -139,7 +127,7 @@ func (t *toSMI) translateServices(group []entity.Name, byService map[entity.Name
 		}
 	}
 	for i, service := range group {
-		refs := routeRefs(byService[service])
+		refs := refsOf(byService[service])
 		into := ""
 		switch {
 		case prevented == entity.Name{}:
@@ -149,9 +137,7 @@ func (t *toSMI) translateServices(group []entity.Name, byService map[entity.Name
 			found[i].fail(entity.Ref{}, "Service %s, which has a route in common, cannot be translated.", prevented)
 		}
 		if into == "" {
-			for _, r := range t.connections[service] {
-				refs = append(refs, r.Ref())
-			}
+			refs = append(refs, refsOf(t.connections[service])...)
 		}
 		found[i].report(t.Result, refs, t.BestEffort, into)
 	}
@@ -164,14 +150,6 @@ func (t *toSMI) checkStaying(service entity.Name, routes []*catalog.HTTPRoute, f
 			found.fail(r.Ref(), "It stays, and would get requests of Service %s that its other routes have now: write a route for each parent.", service)
 		}
 	}
-}
-
-func routeRefs(routes []*catalog.HTTPRoute) []entity.Ref {
-	var refs []entity.Ref
-	for _, r := range routes {
-		refs = append(refs, r.Ref())
-	}
-	return refs
 }
 
 // rulesOf returns the rules for a Service, which has routes of requests or of connections only. A TrafficSplit applies to all its ports, so the routes
@@ -379,6 +357,6 @@ func (t *toSMI) merge() {
 			first.Outcome = rank[max(slices.Index(rank, first.Outcome), slices.Index(rank, note.Outcome))]
 		}
 	}
-	slices.SortStableFunc(merged, func(a, b Note) int { return cmp.Or(compareRefs(a.Object, b.Object)) })
+	slices.SortStableFunc(merged, func(a, b Note) int { return a.Object.Compare(b.Object) })
 	t.Notes = merged
 }

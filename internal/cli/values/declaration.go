@@ -81,7 +81,7 @@ func (d *Declaration) set(a assignment) error {
 		}
 	}
 	if flag, found := strings.CutPrefix(a.name, "osm.featureFlags."); found && isFeatureFlag(flag) {
-		return configBoolean("featureFlags", flag)(d, a.value)
+		return config(parseBool, "featureFlags", flag)(d, a.value)
 	}
 	return fmt.Errorf("unknown value, or a value without an equivalent in the Mesh; see `kubectl explain mesh.spec` for the fields of a Mesh")
 }

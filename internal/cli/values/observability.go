@@ -24,14 +24,12 @@ func deployPrometheus(d *Declaration, v bool) {
 }
 
 func deployGrafana(d *Declaration, v bool) {
-	setManaged(&d.grafana().Mode, v1alpha1.GrafanaManaged, v1alpha1.GrafanaDisabled, v)
+	setManaged(&ensure(&d.observability().Grafana).Mode, v1alpha1.GrafanaManaged, v1alpha1.GrafanaDisabled, v)
 }
 
-func prometheusImage(d *Declaration, v string) error { d.managedPrometheus().Image = &v; return nil }
-
-func grafanaImage(d *Declaration, v string) error {
-	d.grafana().Managed = &v1alpha1.ManagedGrafana{Image: &v}
-	return nil
+// deployJaeger sets the mode of Jaeger. As in OSM, traces are sent with osm.tracing.enable.
+func deployJaeger(d *Declaration, v bool) {
+	setManaged(&ensure(&d.observability().Jaeger).Mode, v1alpha1.JaegerManaged, v1alpha1.JaegerDisabled, v)
 }
 
 // prometheusRetention accepts days, as Prometheus and OSM's default of 15d do.
@@ -59,22 +57,4 @@ func (d *Declaration) prometheus() *v1alpha1.PrometheusComponent {
 
 func (d *Declaration) managedPrometheus() *v1alpha1.ManagedPrometheus {
 	return ensure(&d.prometheus().Managed)
-}
-
-func (d *Declaration) grafana() *v1alpha1.GrafanaComponent {
-	return ensure(&d.observability().Grafana)
-}
-
-// deployJaeger sets the mode of Jaeger. As in OSM, traces are sent with osm.tracing.enable.
-func deployJaeger(d *Declaration, v bool) {
-	setManaged(&d.jaeger().Mode, v1alpha1.JaegerManaged, v1alpha1.JaegerDisabled, v)
-}
-
-func jaegerImage(d *Declaration, v string) error {
-	d.jaeger().Managed = &v1alpha1.ManagedJaeger{Image: &v}
-	return nil
-}
-
-func (d *Declaration) jaeger() *v1alpha1.JaegerComponent {
-	return ensure(&d.observability().Jaeger)
 }

@@ -23,11 +23,11 @@ var translations = map[string]func(*Declaration, string) error{
 	"osm.osmNamespace": func(d *Declaration, v string) error { d.Mesh.Spec.Namespace = &v; return nil },
 	"osm.trustDomain":  func(d *Declaration, v string) error { d.certificates().TrustDomain = &v; return nil },
 
-	"osm.enablePermissiveTrafficPolicy": boolean(func(d *Declaration, v bool) { d.traffic().Permissive = &v }),
-	"osm.enableEgress":                  boolean(func(d *Declaration, v bool) { d.traffic().Egress = &v }),
+	"osm.enablePermissiveTrafficPolicy": boolean(func(d *Declaration, v bool) { ensure(&d.Mesh.Spec.Traffic).Permissive = &v }),
+	"osm.enableEgress":                  boolean(func(d *Declaration, v bool) { ensure(&d.Mesh.Spec.Traffic).Egress = &v }),
 
-	"osm.sidecarImage":       func(d *Declaration, v string) error { d.sidecar().Image = &v; return nil },
-	"osm.envoyLogLevel":      func(d *Declaration, v string) error { d.sidecar().LogLevel = &v; return nil },
+	"osm.sidecarImage":       func(d *Declaration, v string) error { ensure(&d.Mesh.Spec.Sidecar).Image = &v; return nil },
+	"osm.envoyLogLevel":      func(d *Declaration, v string) error { ensure(&d.Mesh.Spec.Sidecar).LogLevel = &v; return nil },
 	"osm.controllerLogLevel": func(d *Declaration, v string) error { d.controlPlane().LogLevel = &v; return nil },
 
 	"osm.osmController.replicaCount": replicas((*Declaration).controller),
@@ -58,30 +58,36 @@ var translations = map[string]func(*Declaration, string) error{
 	"osm.certificateProvider.serviceCertValidityDuration": duration,
 	"osm.certificateProvider.certKeyBitSize":              keySize,
 
-	"osm.enablePrivilegedInitContainer": configBoolean("sidecar", "enablePrivilegedInitContainer"),
-	"osm.maxDataPlaneConnections":       configNumber("sidecar", "maxDataPlaneConnections"),
-	"osm.configResyncInterval":          configText("sidecar", "configResyncInterval"),
-	"osm.localProxyMode":                configText("sidecar", "localProxyMode"),
-	"osm.sidecarWindowsImage":           configText("sidecar", "envoyWindowsImage"),
-	"osm.enableDebugServer":             configBoolean("observability", "enableDebugServer"),
-	"osm.tracing.enable":                configBoolean("observability", "tracing", "enable"),
-	"osm.tracing.address":               configText("observability", "tracing", "address"),
-	"osm.tracing.port":                  configNumber("observability", "tracing", "port"),
-	"osm.tracing.endpoint":              configText("observability", "tracing", "endpoint"),
+	"osm.enablePrivilegedInitContainer": config(parseBool, "sidecar", "enablePrivilegedInitContainer"),
+	"osm.maxDataPlaneConnections":       config(parseNumber, "sidecar", "maxDataPlaneConnections"),
+	"osm.configResyncInterval":          config(parseText, "sidecar", "configResyncInterval"),
+	"osm.localProxyMode":                config(parseText, "sidecar", "localProxyMode"),
+	"osm.sidecarWindowsImage":           config(parseText, "sidecar", "envoyWindowsImage"),
+	"osm.enableDebugServer":             config(parseBool, "observability", "enableDebugServer"),
+	"osm.tracing.enable":                config(parseBool, "observability", "tracing", "enable"),
+	"osm.tracing.address":               config(parseText, "observability", "tracing", "address"),
+	"osm.tracing.port":                  config(parseNumber, "observability", "tracing", "port"),
+	"osm.tracing.endpoint":              config(parseText, "observability", "tracing", "endpoint"),
 
-	"osm.deployPrometheus":          boolean(deployPrometheus),
-	"osm.deployJaeger":              boolean(deployJaeger),
-	"osm.tracing.image":             jaegerImage,
+	"osm.deployPrometheus": boolean(deployPrometheus),
+	"osm.deployJaeger":     boolean(deployJaeger),
+	"osm.tracing.image": func(d *Declaration, v string) error {
+		ensure(&ensure(&d.observability().Jaeger).Managed).Image = &v
+		return nil
+	},
 	"osm.deployGrafana":             boolean(deployGrafana),
-	"osm.prometheus.image":          prometheusImage,
+	"osm.prometheus.image":          func(d *Declaration, v string) error { d.managedPrometheus().Image = &v; return nil },
 	"osm.prometheus.retention.time": prometheusRetention,
-	"osm.grafana.image":             grafanaImage,
+	"osm.grafana.image": func(d *Declaration, v string) error {
+		ensure(&ensure(&d.observability().Grafana).Managed).Image = &v
+		return nil
+	},
 
-	"osm.outboundIPRangeExclusionList":  configTexts("traffic", "outboundIPRangeExclusionList"),
-	"osm.outboundIPRangeInclusionList":  configTexts("traffic", "outboundIPRangeInclusionList"),
-	"osm.networkInterfaceExclusionList": configTexts("traffic", "networkInterfaceExclusionList"),
-	"osm.outboundPortExclusionList":     configNumbers("traffic", "outboundPortExclusionList"),
-	"osm.inboundPortExclusionList":      configNumbers("traffic", "inboundPortExclusionList"),
+	"osm.outboundIPRangeExclusionList":  config(parseTexts, "traffic", "outboundIPRangeExclusionList"),
+	"osm.outboundIPRangeInclusionList":  config(parseTexts, "traffic", "outboundIPRangeInclusionList"),
+	"osm.networkInterfaceExclusionList": config(parseTexts, "traffic", "networkInterfaceExclusionList"),
+	"osm.outboundPortExclusionList":     config(parseNumbers, "traffic", "outboundPortExclusionList"),
+	"osm.inboundPortExclusionList":      config(parseNumbers, "traffic", "inboundPortExclusionList"),
 }
 
 // isFeatureFlag reports whether the MeshConfig has a switch of that name.
@@ -93,14 +99,6 @@ func isFeatureFlag(name string) bool {
 		}
 	}
 	return false
-}
-
-func (d *Declaration) sidecar() *v1alpha1.SidecarSpec {
-	return ensure(&d.Mesh.Spec.Sidecar)
-}
-
-func (d *Declaration) traffic() *v1alpha1.TrafficSpec {
-	return ensure(&d.Mesh.Spec.Traffic)
 }
 
 func (d *Declaration) controlPlane() *v1alpha1.ControlPlaneSpec {
@@ -198,58 +196,46 @@ func keySize(d *Declaration, text string) error {
 	return nil
 }
 
-// config sets a field of the MeshConfig.
-func (d *Declaration) config(value any, path ...string) error {
-	if d.MeshConfig == nil {
-		d.MeshConfig = map[string]any{}
-	}
-	return unstructured.SetNestedField(d.MeshConfig, value, path...)
-}
-
-func configText(path ...string) func(*Declaration, string) error {
-	return func(d *Declaration, text string) error { return d.config(text, path...) }
-}
-
-func configBoolean(path ...string) func(*Declaration, string) error {
+// config sets a field of the MeshConfig to a parsed value.
+func config[T any](parse func(string) (T, error), path ...string) func(*Declaration, string) error {
 	return func(d *Declaration, text string) error {
-		value, err := parseBool(text)
+		value, err := parse(text)
 		if err != nil {
 			return err
 		}
-		return d.config(value, path...)
+		if d.MeshConfig == nil {
+			d.MeshConfig = map[string]any{}
+		}
+		return unstructured.SetNestedField(d.MeshConfig, any(value), path...)
 	}
 }
 
-func configNumber(path ...string) func(*Declaration, string) error {
-	return func(d *Declaration, text string) error {
-		number, err := strconv.ParseInt(text, 10, 64)
+func parseText(text string) (string, error) { return text, nil }
+
+func parseNumber(text string) (int64, error) {
+	number, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("must be a number")
+	}
+	return number, nil
+}
+
+func parseTexts(text string) ([]any, error) {
+	items := []any{}
+	for _, item := range list(text) {
+		items = append(items, item)
+	}
+	return items, nil
+}
+
+func parseNumbers(text string) ([]any, error) {
+	items := []any{}
+	for _, item := range list(text) {
+		number, err := parseNumber(strings.TrimSpace(item))
 		if err != nil {
-			return fmt.Errorf("must be a number")
+			return nil, fmt.Errorf("must be a list of numbers, such as {6379,7070}")
 		}
-		return d.config(number, path...)
+		items = append(items, number)
 	}
-}
-
-func configTexts(path ...string) func(*Declaration, string) error {
-	return func(d *Declaration, text string) error {
-		items := []any{}
-		for _, item := range list(text) {
-			items = append(items, item)
-		}
-		return d.config(items, path...)
-	}
-}
-
-func configNumbers(path ...string) func(*Declaration, string) error {
-	return func(d *Declaration, text string) error {
-		items := []any{}
-		for _, item := range list(text) {
-			number, err := strconv.ParseInt(strings.TrimSpace(item), 10, 64)
-			if err != nil {
-				return fmt.Errorf("must be a list of numbers, such as {6379,7070}")
-			}
-			items = append(items, number)
-		}
-		return d.config(items, path...)
-	}
+	return items, nil
 }
