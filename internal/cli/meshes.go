@@ -265,7 +265,7 @@ func (a *app) meshList(ctx context.Context, form *output.Flag) error {
 		Data: map[string]any{"items": all},
 		Table: output.Table{Columns: append(output.Columns("MESH NAME", "MESH NAMESPACE", "VERSION"),
 			output.Column{Name: "DESIRED", Wide: true}, output.Column{Name: "ADDED NAMESPACES"},
-			output.Column{Name: "CANARY", Wide: !anyCanary(all)}, output.Column{Name: "READY", Wide: true}, output.Column{Name: "REASON", Wide: true},
+			output.Column{Name: "CANARY", Wide: !slices.ContainsFunc(all, func(m mesh) bool { return m.Canary != "" })}, output.Column{Name: "READY", Wide: true}, output.Column{Name: "REASON", Wide: true},
 			output.Column{Name: "PLAN", Wide: true})},
 	}
 	support := output.Table{Columns: output.Columns("MESH NAME", "MESH NAMESPACE", "SMI SUPPORTED")}
@@ -288,9 +288,4 @@ func (a *app) meshList(ctx context.Context, form *output.Flag) error {
 	}
 	a.line("")
 	return form.Print(a.Out, output.Result{Table: support})
-}
-
-// anyCanary returns true if a mesh has a canary.
-func anyCanary(all []mesh) bool {
-	return slices.ContainsFunc(all, func(m mesh) bool { return m.Canary != "" })
 }

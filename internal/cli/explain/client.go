@@ -97,7 +97,8 @@ func (m Mesh) podsOf(p party) []*inventory.Instance {
 		return []*inventory.Instance{p.pod}
 	}
 	isMeant := func(pod *inventory.Instance) bool {
-		return pod.Identity() == p.identity && (p.workload == inventory.Workload{} || isOwnedBy(pod, p.workload))
+		isOwned := strings.EqualFold(pod.Workload.Kind, p.workload.Kind) && pod.Workload.Name == p.workload.Name
+		return pod.Identity() == p.identity && (p.workload == inventory.Workload{} || isOwned)
 	}
 	if p.service != nil {
 		selector := m.selectorOf(p.service.Name)
@@ -122,11 +123,6 @@ func (m Mesh) selectorOf(name entity.Name) labels.Selector {
 		}
 	}
 	return nil
-}
-
-// isOwnedBy reports whether a pod belongs to a workload. The kinds are compared without case.
-func isOwnedBy(pod *inventory.Instance, w inventory.Workload) bool {
-	return strings.EqualFold(pod.Workload.Kind, w.Kind) && pod.Workload.Name == w.Name
 }
 
 // rejectGateway returns an error for a question that the egress gateway cannot be the source of.

@@ -116,16 +116,12 @@ func (m Mesh) denyUnreachable(v *catalog.View, got authz.EgressAnswer, r authz.E
 	for _, policy := range got.Policies {
 		namespace, name, _ := strings.Cut(policy, "/")
 		message := m.Unavailable(entity.Ref{Kind: entity.KindEgress, Name: entity.Name{Namespace: namespace, Name: name}})
-		if message != "" && concernsHost(message, r.Host) {
+		// A message without hosts is about all of them.
+		if message != "" && (!strings.Contains(message, "spec.hosts") || strings.Contains(message, strings.ToLower(r.Host))) {
 			candidate.deny(authz.Unavailable, response(authz.Unavailable, r.Protocol), "an address of the destination: "+message)
 			return
 		}
 	}
-}
-
-// concernsHost reports whether the message of a condition is about all hosts, or names the host.
-func concernsHost(message, host string) bool {
-	return !strings.Contains(message, "spec.hosts") || strings.Contains(message, strings.ToLower(host))
 }
 
 // egressResponse describes the result for the client.

@@ -45,10 +45,11 @@ func (a *Answer) Print(w io.Writer) error {
 	if len(a.Remedy) == 0 {
 		return nil
 	}
+	hasRequests := slices.ContainsFunc(a.Remedy, func(object *unstructured.Unstructured) bool { return object.GetKind() == "HTTPRouteGroup" })
 	switch {
 	case len(a.Missing) > 0 || !a.RemedySuffices:
 		fmt.Fprint(w, "\nThe missing policies (other requirements are missing as well):\n\n")
-	case a.Request == "" && a.grantsRequests():
+	case a.Request == "" && hasRequests:
 		fmt.Fprint(w, "\nThis would allow every request (specify METHOD PATH to allow less):\n\n")
 	default:
 		fmt.Fprint(w, "\nThis would allow it:\n\n")
@@ -88,10 +89,6 @@ func (a *Answer) PolicyKind() string {
 		return "Egress"
 	}
 	return "TrafficTarget"
-}
-
-func (a *Answer) grantsRequests() bool {
-	return slices.ContainsFunc(a.Remedy, func(object *unstructured.Unstructured) bool { return object.GetKind() == "HTTPRouteGroup" })
 }
 
 func (candidate Candidate) print(w io.Writer, a *Answer) {

@@ -40,11 +40,6 @@ type Parents struct {
 	IsOff bool
 }
 
-// routes are the kinds with parents.
-func routes() []schema.GroupVersionKind {
-	return []schema.GroupVersionKind{kinds.HTTPRoute, kinds.GRPCRoute, kinds.TLSRoute, kinds.GatewayTCPRoute}
-}
-
 // Read returns the objects that concern a mesh, by kind and name. It returns an error for each kind that cannot be read; a kind that the cluster does
 // not define has no objects.
 func Read(ctx context.Context, c client.Reader, mesh string, members []string) (all []Object, errs []error) {
@@ -57,7 +52,7 @@ func Read(ctx context.Context, c client.Reader, mesh string, members []string) (
 			all = append(all, parents.gateway(&gateways[i]))
 		}
 	}
-	for _, kind := range append(routes(), kinds.BackendTLSPolicy) {
+	for _, kind := range []schema.GroupVersionKind{kinds.HTTPRoute, kinds.GRPCRoute, kinds.TLSRoute, kinds.GatewayTCPRoute, kinds.BackendTLSPolicy} {
 		objects, err := list(ctx, c, kind)
 		if err != nil {
 			errs = append(errs, err)

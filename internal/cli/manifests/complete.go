@@ -153,7 +153,7 @@ func (c *completion) workloads() error {
 				return fmt.Errorf("Pod %s/%s: %w", object.GetNamespace(), object.GetName(), err) //nolint:staticcheck // begins with a kind
 			}
 			c.run(pod)
-			c.remove(object)
+			c.Objects = slices.DeleteFunc(c.Objects, func(u *unstructured.Unstructured) bool { return u == object })
 			c.add(pod)
 			continue
 		}
@@ -217,10 +217,6 @@ func (c *completion) add(object runtime.Object) {
 	if err == nil {
 		c.Objects = append(c.Objects, &unstructured.Unstructured{Object: content})
 	}
-}
-
-func (c *completion) remove(object *unstructured.Unstructured) {
-	c.Objects = slices.DeleteFunc(c.Objects, func(u *unstructured.Unstructured) bool { return u == object })
 }
 
 // PodOf returns a pod of a workload, without address and sidecar. It returns nil if the object is not a workload.

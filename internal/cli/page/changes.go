@@ -38,10 +38,10 @@ func changesOf(replicas []report.Changes) []Change {
 
 func changeOf(c report.Change) Change {
 	change := Change{At: c.At, Sidecars: c.Sidecars, Acknowledged: c.Acknowledged, Rejected: c.Rejected, Open: c.Open, Seconds: c.Took}
-	// One batch can have a policy and other objects.
+	// One batch can have policies, to which the settings of the mesh belong, and other objects.
 	for _, policies := range []bool{true, false} {
 		for _, o := range c.Objects {
-			if isPolicy(o.Kind) == policies {
+			if isPolicy := entity.Kind(o.Kind).IsPolicy() || o.Kind == string(entity.KindSettings); isPolicy == policies {
 				change.Objects = append(change.Objects, nameOf(o))
 				change.Policy = change.Policy || policies
 			}
@@ -60,11 +60,6 @@ func (c Change) plus(o Change) Change {
 		c.Seconds = &slowest
 	}
 	return c
-}
-
-// isPolicy reports whether a kind is a policy, or the settings of the mesh.
-func isPolicy(kind string) bool {
-	return entity.Kind(kind).IsPolicy() || kind == string(entity.KindSettings)
 }
 
 func nameOf(o report.ChangedObject) string {

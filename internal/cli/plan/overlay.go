@@ -1,8 +1,10 @@
 package plan
 
 import (
+	"cmp"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -10,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/sets"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
@@ -31,7 +34,7 @@ type overlay struct {
 	Edit
 	subject Subject
 	request Request
-	kinds   map[schema.GroupKind]bool
+	kinds   sets.Set[schema.GroupKind]
 	// before holds the objects of the cluster, objects the same with the edit so far.
 	before, objects map[key]*unstructured.Unstructured
 	// pods caches the pods in objects.
@@ -50,13 +53,7 @@ func (s Subject) Overlay(r Request) (*Edit, error) {
 		return nil, err
 	}
 	before := byKey(s.Objects)
-	o := &overlay{
-		subject: s, request: r, kinds: map[schema.GroupKind]bool{}, before: before, objects: maps.Clone(before),
-		addresses: manifests.NewAddresses(generatedNetwork),
-	}
-	for kind := range kinds {
-		o.kinds[kind] = true
-	}
+	o := &overlay{subject: s, request: r, kinds: sets.KeySet(kinds), before: before, objects: maps.Clone(before), addresses: manifests.NewAddresses(generatedNetwork)}
 	for _, object := range r.Delete {
 		if err := o.delete(manifests.InNamespace(object, r.Namespace)); err != nil {
 			return nil, err
@@ -81,7 +78,7 @@ func (s Subject) Overlay(r Request) (*Edit, error) {
 
 // known returns true if the mesh uses an object. Only the MeshConfig in the namespace of the control plane is used.
 func (o *overlay) known(object *unstructured.Unstructured) bool {
-	return o.kinds[object.GroupVersionKind().GroupKind()] && (object.GetKind() != "MeshConfig" || object.GetNamespace() == o.subject.Namespace)
+	return o.kinds.Has(object.GroupVersionKind().GroupKind()) && (object.GetKind() != "MeshConfig" || object.GetNamespace() == o.subject.Namespace)
 }
 
 // apply merges an object into the objects of the cluster.
@@ -135,7 +132,7 @@ func (o *overlay) delete(named *unstructured.Unstructured) error {
 		o.Remove = append(o.Remove, object)
 		delete(o.objects, k)
 	}
-	if len(removed) > 0 && !o.kinds[id.kind] {
+	if len(removed) > 0 && !o.kinds.Has(id.kind) {
 		o.note(Removed, named)
 	}
 	o.pods = nil
@@ -148,7 +145,7 @@ func (o *overlay) withDependents(id key, named *unstructured.Unstructured) []key
 	if o.objects[id] != nil {
 		removed = append(removed, id)
 	}
-	if o.kinds[id.kind] && id.kind.Kind != "Namespace" && id.kind.Kind != "Service" {
+	if o.kinds.Has(id.kind) && id.kind.Kind != "Namespace" && id.kind.Kind != "Service" {
 		return removed // policies have no dependents
 	}
 	for k, object := range o.objects {
@@ -189,7 +186,9 @@ func (o *overlay) currentPods() ([]*corev1.Pod, error) {
 		}
 		o.pods = append(o.pods, pod)
 	}
-	slices.SortFunc(o.pods, func(a, b *corev1.Pod) int { return comparePods(a, b) })
+	slices.SortFunc(o.pods, func(a, b *corev1.Pod) int {
+		return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
+	})
 	return o.pods, nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
 )
@@ -31,7 +32,7 @@ func (o *overlay) workload(object *unstructured.Unstructured) error {
 	account := cmp.Or(pod.Spec.ServiceAccountName, "default")
 	exists, same := false, false
 	for _, p := range pods {
-		if p.Namespace != own.Namespace || manifests.OwnerOf(o.objects[podKey(p)]) != own {
+		if p.Namespace != own.Namespace || manifests.OwnerOf(o.objects[key{schema.GroupKind{Kind: "Pod"}, p.Namespace, p.Name}]) != own {
 			continue
 		}
 		exists = true
@@ -55,14 +56,6 @@ func (o *overlay) workload(object *unstructured.Unstructured) error {
 	}
 	o.unknown("%s: its number of pods. The plan assumes one pod.", own)
 	return nil
-}
-
-func podKey(p *corev1.Pod) key {
-	return key{corev1.SchemeGroupVersion.WithKind("Pod").GroupKind(), p.Namespace, p.Name}
-}
-
-func comparePods(a, b *corev1.Pod) int {
-	return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
 }
 
 func compareKeys(a, b key) int {

@@ -71,10 +71,8 @@ func startupOf(pod *corev1.Pod) time.Duration {
 	return 0
 }
 
-// isRestarted reports whether the operator restarts workloads of a kind. Other controllers have their own manner of restarts.
-func isRestarted(kind string) bool {
-	return slices.Contains([]string{"Deployment", "StatefulSet", "DaemonSet"}, kind)
-}
+// restartedKinds are those of the workloads that the operator restarts. Other controllers have their own manner of restarts.
+var restartedKinds = []string{"Deployment", "StatefulSet", "DaemonSet"}
 
 // longestStartup is what a pod counts at most. A pod that became ready again later than that says nothing about its start.
 const longestStartup = 5 * time.Minute
@@ -85,7 +83,7 @@ func summarize(all []workload) Workloads {
 	restarted := map[string][]workload{}
 	for _, w := range all {
 		result.Pods += w.pods
-		if isRestarted(w.kind) {
+		if slices.Contains(restartedKinds, w.kind) {
 			result.Restarted++
 			restarted[w.namespace] = append(restarted[w.namespace], w)
 			continue

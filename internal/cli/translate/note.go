@@ -88,15 +88,6 @@ func (r *Result) Complete() bool {
 	})
 }
 
-// OutcomeOf returns what became of an object; empty if nothing was said about it.
-func (r *Result) OutcomeOf(ref entity.Ref) Outcome {
-	i := slices.IndexFunc(r.Notes, func(n Note) bool { return n.Object == ref })
-	if i < 0 {
-		return ""
-	}
-	return r.Notes[i].Outcome
-}
-
 func (r *Result) note(ref entity.Ref, outcome Outcome, format string, args ...any) {
 	r.Notes = append(r.Notes, Note{ref, outcome, fmt.Sprintf(format, args...)})
 }

@@ -29,10 +29,6 @@ func (t *toRoutes) withoutMatches(splits []*catalog.TrafficSplit) []*catalog.Tra
 	})
 }
 
-func hasHTTP(service *inventory.Service) bool {
-	return slices.ContainsFunc(service.Ports, func(p inventory.Port) bool { return p.Protocol.IsHTTP() })
-}
-
 // unusableShare says what a route does with the share of a backend that it cannot use.
 func unusableShare(port inventory.Port) string {
 	if port.Protocol.IsHTTP() {

@@ -59,17 +59,15 @@ func ToRoutes(l *load.Loaded, o Options) *Result {
 	}
 	t.translateRetries()
 	t.noteAccess(byRoot)
-	for _, port := range slices.SortedFunc(maps.Keys(t.routes), compareServicePorts) {
+	for _, port := range slices.SortedFunc(maps.Keys(t.routes), func(a, b servicePort) int {
+		return cmp.Or(a.service.Compare(b.service), cmp.Compare(a.port, b.port))
+	}) {
 		for _, r := range t.routes[port] {
 			t.Objects = append(t.Objects, Object{r.object(), r.from})
 		}
 	}
 	t.sort()
 	return t.Result
-}
-
-func compareServicePorts(a, b servicePort) int {
-	return cmp.Or(a.service.Compare(b.service), cmp.Compare(a.port, b.port))
 }
 
 // translateSplits translates all TrafficSplits of a Service.
@@ -92,7 +90,7 @@ func (t *toRoutes) translateSplits(root entity.Name, splits []*catalog.TrafficSp
 		}
 		return
 	}
-	if !hasHTTP(service) {
+	if !slices.ContainsFunc(service.Ports, func(p inventory.Port) bool { return p.Protocol.IsHTTP() }) {
 		inForce = t.withoutMatches(inForce)
 		refs = refsOf(inForce)
 	}

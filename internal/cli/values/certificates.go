@@ -40,7 +40,7 @@ func (d *Declaration) setProvider() error {
 	switch {
 	case p.kind == "vault":
 		return d.setVault(p.vault)
-	case p.vault.isSet():
+	case p.vault != vaultValues{}:
 		return fmt.Errorf("--set osm.vault has effect with Vault only: add --set osm.certificateProvider.kind=vault")
 	case p.kind == "cert-manager":
 		d.certificates().Provider = ptr.To(v1alpha1.ProviderCertManager)
@@ -68,20 +68,10 @@ type vaultValues struct {
 	host, port, protocol, secret, key *string
 }
 
-// isSet reports whether a value of a Vault is set.
-func (v vaultValues) isSet() bool {
-	return v.host != nil || v.port != nil || v.protocol != nil || v.secret != nil || v.key != nil
-}
-
 // vaultRole accepts the role of OSM.
 func vaultRole(d *Declaration, _ string) error {
 	d.Notes = append(d.Notes, "--set osm.vault.role has no effect: Vault signs an intermediate authority, and the token needs update of pki/root/sign-intermediate")
 	return nil
-}
-
-// vaultToken rejects a token on the command line.
-func vaultToken(*Declaration, string) error {
-	return errors.New("a token is read from a Secret only: create it in the namespace of the mesh, and set osm.vault.secret.name and osm.vault.secret.key")
 }
 
 // setVault sets the Vault of the Mesh.

@@ -165,6 +165,7 @@ type unsupportedValue struct {
 var unsupportedValues = []unsupportedValue{
 	{"osm.image", "images are determined by spec.version of the Mesh; for a mirror, set the RELATED_IMAGE variables of the operator's Deployment, or spec.controlPlane.images of the Mesh", nil},
 	{"osm.imagePullSecrets", "set spec.controlPlane.imagePullSecrets of the Mesh", nil},
+	{"osm.vault.token", "a token is read from a Secret only: create it in the namespace of the mesh, and set osm.vault.secret.name and osm.vault.secret.key", nil},
 	{"osm.curlImage", "this image is not used", nil},
 	{"osm.osmController.autoScale", "set spec.controlPlane.controller.autoscaling of the Mesh", []string{"false"}},
 	{"osm.injector.autoScale", "set spec.controlPlane.injector.autoscaling of the Mesh", []string{"false"}},

@@ -53,7 +53,6 @@ var translations = map[string]func(*Declaration, string) error{
 	"osm.vault.secret.name": func(d *Declaration, v string) error { d.provider.vault.secret = &v; return nil },
 	"osm.vault.secret.key":  func(d *Declaration, v string) error { d.provider.vault.key = &v; return nil },
 	"osm.vault.role":        vaultRole,
-	"osm.vault.token":       vaultToken,
 
 	"osm.certificateProvider.serviceCertValidityDuration": duration,
 	"osm.certificateProvider.certKeyBitSize":              keySize,

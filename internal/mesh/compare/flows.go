@@ -108,7 +108,7 @@ func (f *flows) compare() []Flow {
 		before, after := f.before.ports[id], f.after.ports[id]
 		f.compareIngress(id)
 		f.compareEscapedSlashes(id, before, after)
-		if before.equal(after) {
+		if before != nil && after != nil && reflect.DeepEqual(before, after) {
 			continue
 		}
 		if before != nil && after != nil && before.isPermissive() != after.isPermissive() {

@@ -49,7 +49,7 @@ func (c portComparison) evaluate(side flowSide, p *servicePort, s sample) reply 
 	if p == nil {
 		return reply{access: Denied, seen: "port not found"}
 	}
-	if !p.accepts(c.source) {
+	if !slices.ContainsFunc(p.destinations, func(d destination) bool { return d.rules.Accepts(c.source) }) {
 		return reply{access: Denied, seen: "the connection fails"}
 	}
 	host := fmt.Sprintf("%s.%s:%d", c.id.service.Name, c.id.service.Namespace, c.id.port)

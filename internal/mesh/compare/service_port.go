@@ -3,7 +3,6 @@ package compare
 import (
 	"fmt"
 	"net/netip"
-	"reflect"
 	"slices"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
@@ -163,11 +162,6 @@ func (b *portBuilder) podPerIdentity(service *inventory.Service, port inventory.
 	return pods
 }
 
-// equal returns true if both ports behave the same.
-func (p *servicePort) equal(other *servicePort) bool {
-	return p != nil && other != nil && reflect.DeepEqual(p, other)
-}
-
 // isPermissive returns true if the port accepts all sources.
 func (p *servicePort) isPermissive() bool {
 	return p != nil && slices.ContainsFunc(p.destinations, func(d destination) bool { return d.rules.Permissive })
@@ -186,11 +180,6 @@ func (p *servicePort) sources() []identity.ServiceAccount {
 	}
 	slices.SortFunc(all, identity.ServiceAccount.Compare)
 	return slices.Compact(all)
-}
-
-// accepts returns true if the source may connect to a destination of the port.
-func (p *servicePort) accepts(source identity.ServiceAccount) bool {
-	return p != nil && slices.ContainsFunc(p.destinations, func(d destination) bool { return d.rules.Accepts(source) })
 }
 
 // granted returns the matches of the requests that a source may send to the destination.

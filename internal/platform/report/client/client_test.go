@@ -99,12 +99,12 @@ func TestUnreachableIsUnknown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Sum{
+	want := podSum{
 		Counts:     report.Counts{Connected: 3, UpToDate: 3},
 		ByRevision: map[string]report.Counts{"blue": {Connected: 2, UpToDate: 2}, "green": {Connected: 1, UpToDate: 1}},
 		Unknown:    []string{"gone", "pretender", "new"},
 	}
-	if diff := cmp.Diff(want, Total(answers)); diff != "" {
+	if diff := cmp.Diff(want, totalOf(answers)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	if asked.Load() != 0 {
@@ -244,4 +244,33 @@ func TestPods(t *testing.T) {
 	if diff := cmp.Diff(got[1:], others); err != nil || diff != "" {
 		t.Errorf("the replicas except a: %v, -want +got:\n%s", err, diff)
 	}
+}
+
+// podSum counts the sidecars of a mesh.
+type podSum struct {
+	// Counts only includes replicas that responded.
+	Counts report.Counts
+	// ByRevision has the counts by MeshRevision.
+	ByRevision map[string]report.Counts
+	// Unknown are the replicas that did not respond. If there are any, Counts are incomplete.
+	Unknown []string
+}
+
+// totalOf adds the sidecars of all replicas. A pod counts once.
+func totalOf(answers []Answer[report.Proxies]) podSum {
+	sum := podSum{ByRevision: map[string]report.Counts{}}
+	var proxies []report.Proxy
+	for _, answer := range answers {
+		if answer.Err != nil {
+			sum.Unknown = append(sum.Unknown, answer.Replica)
+			continue
+		}
+		proxies = append(proxies, answer.Value.Proxies...)
+	}
+	for _, pod := range report.Pods(proxies) {
+		one, revision := report.CountPod(pod), pod[0].Revision
+		sum.Counts = sum.Counts.Plus(one)
+		sum.ByRevision[revision] = sum.ByRevision[revision].Plus(one)
+	}
+	return sum
 }

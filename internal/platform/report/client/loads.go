@@ -147,35 +147,6 @@ func ReplicasOf(pods []corev1.Pod) []Replica {
 	return replicas
 }
 
-// Sum counts the sidecars of a mesh.
-type Sum struct {
-	// Counts only includes replicas that responded.
-	Counts report.Counts
-	// ByRevision has the counts by MeshRevision.
-	ByRevision map[string]report.Counts
-	// Unknown are the replicas that did not respond. If there are any, Counts are incomplete.
-	Unknown []string
-}
-
-// Total adds the sidecars of all replicas. A pod counts once.
-func Total(answers []Answer[report.Proxies]) Sum {
-	sum := Sum{ByRevision: map[string]report.Counts{}}
-	var proxies []report.Proxy
-	for _, answer := range answers {
-		if answer.Err != nil {
-			sum.Unknown = append(sum.Unknown, answer.Replica)
-			continue
-		}
-		proxies = append(proxies, answer.Value.Proxies...)
-	}
-	for _, pod := range report.Pods(proxies) {
-		one, revision := report.CountPod(pod), pod[0].Revision
-		sum.Counts = sum.Counts.Plus(one)
-		sum.ByRevision[revision] = sum.ByRevision[revision].Plus(one)
-	}
-	return sum
-}
-
 // ObjectSum counts the acknowledgements of a policy in a mesh.
 type ObjectSum struct {
 	Sidecars, Acknowledged, Rejected int
