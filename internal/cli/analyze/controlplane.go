@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/cli/socketlb"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -154,5 +155,17 @@ func (a *analysis) admission(ctx context.Context, c client.Client) {
 		case err != nil:
 			a.gap(desired.kind+" "+desired.name, err)
 		}
+	}
+}
+
+// network reports a network in which sidecars cannot see the addresses of Services.
+func (a *analysis) network(ctx context.Context, c client.Client) {
+	found, err := socketlb.Find(ctx, c)
+	if err != nil {
+		a.gap("the settings of the network", err)
+	}
+	for _, setting := range found {
+		a.add(codeSocketLB, subject{kind: "Mesh", name: a.mesh.Name}, "%s, so sidecars cannot apply policies: %s (%s).", setting.Problem,
+			setting.Remedy, setting.Where)
 	}
 }

@@ -5,14 +5,21 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/version"
+	apiversion "k8s.io/apimachinery/pkg/version"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
+	"github.com/openservicemesh/osm-operator/internal/cli/remaining"
+	"github.com/openservicemesh/osm-operator/internal/cli/socketlb"
+	"github.com/openservicemesh/osm-operator/internal/platform/compatibility"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -101,4 +108,77 @@ func (s Subject) podSecurity(ctx context.Context) []diagnosis.Finding {
 		}
 	}
 	return results
+}
+
+// network finds settings of the network with which sidecars cannot see the addresses of Services.
+func (s Subject) network(ctx context.Context) diagnosis.Finding {
+	found, err := socketlb.Find(ctx, s.Client)
+	switch {
+	case len(found) > 0:
+		return diagnosis.Fail(found[0].Remedy, "%s: %s, so sidecars cannot apply policies", found[0].Where, found[0].Problem)
+	case err != nil:
+		return diagnosis.Unread("the settings of the network", err)
+	}
+	return diagnosis.Pass("no setting of Cilium or Calico replaces addresses of Services in pods")
+}
+
+// Subject is the mesh to check.
+type Subject struct {
+	Client client.Client
+	// Mesh is the name of the mesh, Namespace the namespace of its control plane.
+	Mesh, Namespace string
+	// Meshes are all meshes of the cluster.
+	Meshes remaining.Meshes
+	// CanarySuffix is the name suffix of the canary's Deployments, or empty.
+	CanarySuffix string
+	// Kubernetes returns the version of the API server.
+	Kubernetes func() (*apiversion.Info, error)
+	// Probe sends a request to an HTTP server in a pod. An error means that the pod is not healthy.
+	Probe func(ctx context.Context, namespace, pod string, port int, path string) error
+	Now   time.Time
+}
+
+// features reports which parts of a mesh the cluster is too old for. They are no reason not to install one.
+func (s Subject) features(ctx context.Context) []diagnosis.Finding {
+	server, err := s.Kubernetes()
+	if err != nil {
+		return nil // kubernetes reports it
+	}
+	var results []diagnosis.Finding
+	for _, feature := range []compatibility.Feature{
+		compatibility.FeatureOf(compatibility.DestinationsOnDemand), compatibility.FeatureOf(compatibility.SidecarZones),
+	} {
+		if feature.LacksAPIServer(server.GitVersion) {
+			results = append(results, diagnosis.Warn("upgrade the cluster if you need it", "%s: Kubernetes %s or later is required, and this is %s. With an older one, %s",
+				feature, feature.APIServer, server.GitVersion, feature.Without))
+		}
+	}
+	return append(results, s.kubelets(ctx)...)
+}
+
+// kubelets reports nodes whose kubelets are too old for upgrades of sidecars in place; nothing without any.
+func (s Subject) kubelets(ctx context.Context) []diagnosis.Finding {
+	feature := compatibility.FeatureOf(compatibility.SidecarsInPlace)
+	var nodes corev1.NodeList
+	if err := s.Client.List(ctx, &nodes); err != nil {
+		return []diagnosis.Finding{diagnosis.Unread("nodes", err)}
+	}
+	var old []string
+	for i := range nodes.Items {
+		info := nodes.Items[i].Status.NodeInfo
+		if feature.LacksKubelet(info.KubeletVersion) && info.OperatingSystem != string(corev1.Windows) {
+			old = append(old, fmt.Sprintf("%s (%s)", nodes.Items[i].Name, info.KubeletVersion))
+		}
+	}
+	if len(old) == 0 {
+		return nil
+	}
+	return []diagnosis.Finding{diagnosis.Warn("upgrade these nodes if you need it", "%s: kubelets of version %s or later are required, and these nodes have older ones: %s. Until then, %s",
+		feature, feature.Kubelet, firstThree(old), feature.Without)}
+}
+
+// upgradesInPlace reports whether a Mesh asks for upgrades of sidecars in place.
+func upgradesInPlace(m *v1alpha1.Mesh) bool {
+	plane := ptr.Deref(ptr.Deref(m.Spec.Upgrade, v1alpha1.UpgradeSpec{}).DataPlane, v1alpha1.DataPlaneSpec{})
+	return ptr.Deref(plane.Restart, v1alpha1.RestartRolling) == v1alpha1.RestartInPlace
 }

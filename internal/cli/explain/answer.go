@@ -14,6 +14,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -272,4 +273,19 @@ func (a *Answer) setVerdict() {
 	a.Policies = slices.Compact(a.Policies)
 	a.Allowed = allowed == len(a.Candidates) && len(a.Missing) == 0
 	a.Partly = !a.Allowed && allowed > 0 && len(a.Missing) == 0
+}
+
+// closed are the outcomes without a response.
+var closed = []string{string(authz.Reset), string(authz.Refused), string(authz.PassedThrough)}
+
+// answeredOnDemand changes what a client sees of HTTP ports without a destination for it, if its sidecar loads destinations on demand.
+func answeredOnDemand(candidates []Candidate, client *inventory.Instance) {
+	if client == nil || !client.OnDemand {
+		return
+	}
+	for i := range candidates {
+		if inventory.Protocol(candidates[i].Protocol).IsHTTP() && slices.Contains(closed, candidates[i].Outcome) {
+			candidates[i].Response = "status 503 of the client's sidecar, which loads destinations on demand"
+		}
+	}
 }

@@ -2,11 +2,14 @@ package translate
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/yaml"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
@@ -212,4 +215,36 @@ func joinRefs(refs []entity.Ref) string {
 		list = append(list, fmt.Sprintf("%s %s", ref.Kind.APIName(), ref.Name))
 	}
 	return strings.Join(list, ", ")
+}
+
+// PrintYAML writes the objects as YAML documents. A comment names what each replaces.
+func (r *Result) PrintYAML(w io.Writer) error {
+	for i, object := range r.Objects {
+		if i > 0 {
+			fmt.Fprintln(w, "---")
+		}
+		if len(object.From) > 0 {
+			fmt.Fprintf(w, "# From %s.\n", joinRefs(object.From))
+		}
+		text, err := yaml.Marshal(object.Object)
+		if err != nil {
+			return err
+		}
+		if _, err := w.Write(text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// PrintJSON writes the objects as a list that kubectl can apply.
+func (r *Result) PrintJSON(w io.Writer) error {
+	list := unstructured.UnstructuredList{Object: map[string]any{"apiVersion": "v1", "kind": "List"}}
+	for _, object := range r.Objects {
+		list.Items = append(list.Items, *object.Unstructured)
+	}
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "    ")
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(list.UnstructuredContent())
 }
