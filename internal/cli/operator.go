@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	appsv1 "k8s.io/api/apps/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/utils/ptr"
@@ -81,11 +82,8 @@ func established(ctx context.Context, c client.Client, name string) (bool, error
 	if err := c.Get(ctx, client.ObjectKey{Name: name}, live); err != nil {
 		return false, err
 	}
-	conditions, _, _ := unstructured.NestedSlice(live.Object, "status", "conditions")
-	return slices.ContainsFunc(conditions, func(entry any) bool {
-		condition, ok := entry.(map[string]any)
-		return ok && condition["type"] == "Established" && condition["status"] == "True"
-	}), nil
+	conditions, err := kinds.ConditionsOf(live)
+	return meta.IsStatusConditionTrue(conditions, string(apiextensionsv1.Established)), err
 }
 
 // removeOperator deletes the objects that installOperator applies, in reverse order.

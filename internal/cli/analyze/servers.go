@@ -3,6 +3,8 @@ package analyze
 import (
 	"strings"
 
+	"k8s.io/apimachinery/pkg/labels"
+
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
@@ -54,18 +56,9 @@ func (a *analysis) selector(kind entity.Kind, name entity.Name, selector map[str
 		if pod.Finished || pod.Name.Namespace != name.Namespace && name.Namespace != a.mesh.Namespace {
 			continue
 		}
-		if hasLabels(pod.Labels, selector) {
+		if labels.SelectorFromSet(selector).Matches(labels.Set(pod.Labels)) {
 			return
 		}
 	}
 	a.add(codeSelectsNone, a.subject(kind, name), "No pod has the labels of spec.selector (%s), so the object has no effect: correct the selector, or start the workload.", selectorText(selector))
-}
-
-func hasLabels(labels, selector map[string]string) bool {
-	for key, value := range selector {
-		if have, exists := labels[key]; !exists || have != value {
-			return false
-		}
-	}
-	return true
 }

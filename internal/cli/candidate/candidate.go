@@ -13,6 +13,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -178,16 +179,15 @@ func (s Source) FromIssuer(ctx context.Context, group, kind, name string) (Candi
 
 // notReady returns why an issuer is not ready; empty if it is.
 func notReady(issuer *unstructured.Unstructured) string {
-	list, _, _ := unstructured.NestedSlice(issuer.Object, "status", "conditions")
-	for _, item := range list {
-		if condition, ok := item.(map[string]any); ok && condition["type"] == "Ready" {
-			if condition["status"] == "True" {
-				return ""
-			}
-			return fmt.Sprint(condition["message"])
-		}
+	conditions, _ := kinds.ConditionsOf(issuer) // unreadable conditions are as good as none
+	switch ready := meta.FindStatusCondition(conditions, "Ready"); {
+	case ready == nil:
+		return "cert-manager has not processed it yet"
+	case ready.Status == metav1.ConditionTrue:
+		return ""
+	default:
+		return ready.Message
 	}
-	return "cert-manager has not processed it yet"
 }
 
 // withSecret adds the certificates of an issuer of the type ca, below which cert-manager would issue an intermediate authority.

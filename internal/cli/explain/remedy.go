@@ -215,18 +215,12 @@ func label(text string) string {
 
 // Order sorts routes before the targets that refer to them, then by namespace and name.
 func Order(objects []*unstructured.Unstructured) []*unstructured.Unstructured {
-	sorted := slices.Clone(objects)
-	slices.SortStableFunc(sorted, func(a, b *unstructured.Unstructured) int {
-		return strings.Compare(rank(a)+a.GetNamespace()+"/"+a.GetName(), rank(b)+b.GetNamespace()+"/"+b.GetName())
+	return slices.SortedStableFunc(slices.Values(objects), func(a, b *unstructured.Unstructured) int {
+		if isTarget := a.GetKind() == "TrafficTarget"; isTarget != (b.GetKind() == "TrafficTarget") {
+			return map[bool]int{true: 1, false: -1}[isTarget]
+		}
+		return strings.Compare(a.GetNamespace()+"/"+a.GetName(), b.GetNamespace()+"/"+b.GetName())
 	})
-	return sorted
-}
-
-func rank(u *unstructured.Unstructured) string {
-	if u.GetKind() == "TrafficTarget" {
-		return "1"
-	}
-	return "0"
 }
 
 // remedyFromOutside finds policies that would allow the question of a client without a sidecar: TrafficTargets of the ingress gateway if a route

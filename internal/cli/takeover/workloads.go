@@ -5,38 +5,38 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/cli/checks"
+	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
+	owner "github.com/openservicemesh/osm-operator/internal/mesh/workload"
 	"github.com/openservicemesh/osm-operator/internal/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // workload is a controller of pods with sidecars of an Open Service Mesh, or a pod without a controller.
 type workload struct {
-	namespace, kind, name string
-	pods                  int
+	manifests.Workload
+	pods int
 	// startup is the longest time from the creation of a pod until it was ready.
 	startup time.Duration
 }
 
 // workloadsOf groups pods by their controllers, sorted.
 func workloadsOf(pods []corev1.Pod) []workload {
-	found := map[[3]string]*workload{}
+	found := map[manifests.Workload]*workload{}
 	for i := range pods {
-		kind, name := controllerOf(&pods[i])
-		key := [3]string{pods[i].Namespace, kind, name}
+		controller := owner.Of(&pods[i])
+		key := manifests.Workload{Kind: controller.Kind, Namespace: pods[i].Namespace, Name: controller.Name}
 		w := found[key]
 		if w == nil {
-			w = &workload{namespace: pods[i].Namespace, kind: kind, name: name}
+			w = &workload{Workload: key}
 			found[key] = w
 		}
 		w.pods++
@@ -47,23 +47,9 @@ func workloadsOf(pods []corev1.Pod) []workload {
 		all = append(all, *w)
 	}
 	slices.SortFunc(all, func(a, b workload) int {
-		return cmp.Or(cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.kind, b.kind), cmp.Compare(a.name, b.name))
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
 	})
 	return all
-}
-
-// controllerOf returns the kind and the name of the workload that a pod belongs to. The ReplicaSets of a Deployment count as the Deployment.
-func controllerOf(pod *corev1.Pod) (kind, name string) {
-	owner := metav1.GetControllerOf(pod)
-	if owner == nil {
-		return "Pod", pod.Name
-	}
-	if hash := pod.Labels["pod-template-hash"]; owner.Kind == "ReplicaSet" && hash != "" {
-		if deployment, found := strings.CutSuffix(owner.Name, "-"+hash); found {
-			return "Deployment", deployment
-		}
-	}
-	return owner.Kind, owner.Name
 }
 
 // startupOf returns the time from the creation of a pod until it was ready; 0 if it is not.
@@ -88,13 +74,13 @@ func summarize(all []workload) Workloads {
 	restarted := map[string][]workload{}
 	for _, w := range all {
 		result.Pods += w.pods
-		if slices.Contains(restartedKinds, w.kind) {
+		if slices.Contains(restartedKinds, w.Kind) {
 			result.Restarted++
-			restarted[w.namespace] = append(restarted[w.namespace], w)
+			restarted[w.Namespace] = append(restarted[w.Namespace], w)
 			continue
 		}
-		result.Yours = append(result.Yours, fmt.Sprintf("%s %s/%s (%s): restart or delete its pods yourself", w.kind, w.namespace,
-			w.name, output.Count(w.pods, "pod")))
+		result.Yours = append(result.Yours, fmt.Sprintf("%s %s/%s (%s): restart or delete its pods yourself", w.Kind, w.Namespace,
+			w.Name, output.Count(w.pods, "pod")))
 	}
 	for _, group := range restarted {
 		result.Duration = max(result.Duration, estimate(group))

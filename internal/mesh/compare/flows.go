@@ -11,6 +11,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // Access is the access of a flow.
@@ -157,7 +158,7 @@ func (f *flows) comparePort(id portID, before, after *servicePort) {
 // compareSource compares one port for one source. The empty source stands for all identities.
 func (f *flows) compareSource(id portID, before, after *servicePort, source identity.ServiceAccount) {
 	sameKind := before != nil && after != nil && before.http == after.http
-	if sameKind && reflect.DeepEqual(before.viewOf(source), after.viewOf(source)) && reflect.DeepEqual(before.routeMatches, after.routeMatches) &&
+	if sameKind && reflect.DeepEqual(before.destinationsFor(source), after.destinationsFor(source)) && reflect.DeepEqual(before.routeMatches, after.routeMatches) &&
 		reflect.DeepEqual(before.routes, after.routes) {
 		return
 	}
@@ -226,4 +227,24 @@ func prefixed(word string, names []string) []string {
 		list = append(list, word+" "+name)
 	}
 	return list
+}
+
+// compareEscapedSlashes adds a flow for a port with HTTP whose Service begins or ceases to decode escaped slashes in paths. Policies decide about
+// such requests as about others then.
+func (f *flows) compareEscapedSlashes(id portID, before, after *servicePort) {
+	if before == nil || after == nil || !before.http || !after.http {
+		return
+	}
+	decoded := f.after.view.DecodesSlashes(id.service)
+	if decoded == f.before.view.DecodesSlashes(id.service) {
+		return
+	}
+	flow := Flow{
+		From: AnySource, To: id.String(), Request: "requests with %2F or %5C in their paths, where policies grant the decoded path",
+		Before: Denied, After: Allowed, By: []string{"the annotation " + names.EscapedSlashesAnnotation},
+	}
+	if !decoded {
+		flow.Before, flow.After = Allowed, Denied
+	}
+	f.list = append(f.list, flow)
 }

@@ -212,7 +212,9 @@ func (c portComparison) matches() []catalog.HTTPMatch {
 		}
 		all = append(all, d.routeMatches...)
 		for _, p := range d.destinations {
-			all = append(all, p.granted(c.source)...)
+			for _, route := range p.rules.Granted(c.source) {
+				all = append(all, route.Match)
+			}
 		}
 	}
 	return withoutDuplicates(all)

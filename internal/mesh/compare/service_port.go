@@ -182,36 +182,21 @@ func (p *servicePort) sources() []identity.ServiceAccount {
 	return slices.Compact(all)
 }
 
-// granted returns the matches of the requests that a source may send to the destination.
-func (d destination) granted(source identity.ServiceAccount) []catalog.HTTPMatch {
-	var list []catalog.HTTPMatch
-	for _, route := range d.rules.Granted(source) {
-		list = append(list, route.Match)
-	}
-	return list
-}
-
-// sourceView is a destination from the perspective of one source.
-type sourceView struct {
-	Service                  entity.Name
-	Identity                 identity.ServiceAccount
-	Split                    int
-	Weighted, Ready, Accepts bool
-	Granted                  []catalog.HTTPMatch
-}
-
-// viewOf returns everything that determines the verdicts on requests of a source.
-func (p *servicePort) viewOf(source identity.ServiceAccount) []sourceView {
+// destinationsFor returns the destinations with everything that determines the verdicts on requests of a source: whether it may connect, and what it may
+// send.
+func (p *servicePort) destinationsFor(source identity.ServiceAccount) []destination {
 	if p == nil {
 		return nil
 	}
-	list := []sourceView{}
-	for _, d := range p.destinations {
-		s := sourceView{Service: d.service, Identity: d.identity, Split: d.split, Weighted: d.weighted, Ready: d.ready, Accepts: d.rules.Accepts(source)}
-		if s.Accepts {
-			s.Granted = d.granted(source)
+	list := slices.Clone(p.destinations)
+	for i := range list {
+		rules := authz.Rules{Permissive: list[i].rules.Accepts(source)}
+		if rules.Permissive {
+			for _, route := range list[i].rules.Granted(source) {
+				rules.Routes = append(rules.Routes, authz.Route{Match: route.Match})
+			}
 		}
-		list = append(list, s)
+		list[i].rules = rules
 	}
 	return list
 }

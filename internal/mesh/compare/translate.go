@@ -39,7 +39,7 @@ type side struct {
 	catalog     *catalog.Catalog
 	trustDomain string
 	root        []byte
-	// common are the destinations that clients sourceView in a permissive mesh; nil when there are none.
+	// common are the destinations that clients share in a permissive mesh; nil when there are none.
 	common *scope.Destinations
 	// shared caches the resources of common, by the properties of clients in which they differ.
 	shared    map[sharedKey]contents
