@@ -57,9 +57,6 @@ The exit code is 1 if there is a finding with severity error or the analysis fai
 }
 
 func (a *app) analyze(ctx context.Context, o *analyzeOptions) error {
-	if err := o.form.Check(); err != nil {
-		return err
-	}
 	least, valid := diagnosis.ParseSeverity(o.severity)
 	if !valid {
 		return fmt.Errorf("invalid --severity %s: must be info, warning or error", o.severity)

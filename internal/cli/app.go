@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
+	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/platform/printable"
 )
 
@@ -49,9 +50,12 @@ func (a *app) note(format string, args ...any) { fmt.Fprintf(a.Err, format+"\n",
 // line prints a line of data to standard output.
 func (a *app) line(format string, args ...any) { fmt.Fprintf(a.Out, format+"\n", args...) }
 
-// run adapts a command's function to cobra. It rewrites client errors for users and reports progress while the command runs.
+// run adapts a command's function to cobra. It checks the output flag, rewrites client errors for users and reports progress while the command runs.
 func (a *app) run(do func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
+		if err := output.Check(cmd.Flags()); err != nil {
+			return err
+		}
 		defer a.progress().live()()
 		return a.kube.Sentence(do(cmd.Context(), args))
 	}

@@ -85,7 +85,7 @@ func (a *app) checkAuthority(ctx context.Context, o *checkOptions) error {
 	if err != nil {
 		return err
 	}
-	c, m, err := a.open(ctx, o.mesh, &o.form)
+	c, m, err := a.open(ctx, o.mesh)
 	if err != nil {
 		return err
 	}

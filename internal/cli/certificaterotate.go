@@ -53,7 +53,7 @@ func (a *app) rotate(ctx context.Context, o rotateOptions) error {
 	if o.file != "" {
 		return fmt.Errorf("--file is not supported: to use a root of your own, replace the content of the Secret %s", names.CABundleSecret)
 	}
-	c, m, err := a.open(ctx, o.mesh, nil)
+	c, m, err := a.open(ctx, o.mesh)
 	if err != nil {
 		return err
 	}

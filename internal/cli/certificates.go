@@ -37,7 +37,7 @@ The exit code is 1 if a rotation waits for something, or if a replica of the con
 }
 
 func (a *app) certificates(ctx context.Context, meshName string, form *output.Flag) error {
-	c, m, err := a.open(ctx, meshName, form)
+	c, m, err := a.open(ctx, meshName)
 	if err != nil {
 		return err
 	}

@@ -65,9 +65,6 @@ func (a *app) verifyCommand() *cobra.Command {
 func (a *app) check(ctx context.Context, meshName string, existing bool, form *output.Flag,
 	parts ...func(checks.Subject, context.Context) []diagnosis.Finding,
 ) error {
-	if err := form.Check(); err != nil {
-		return err
-	}
 	subject, err := a.subject(ctx, meshName, existing)
 	if err != nil {
 		return err
@@ -166,7 +163,7 @@ the default namespace is the one of -n.`,
 var ingressBackendKind = schema.GroupVersionKind{Group: "policy.openservicemesh.io", Version: "v1alpha1", Kind: "IngressBackend"}
 
 func (a *app) verifyIngress(ctx context.Context, o ingressOptions, form *output.Flag) error {
-	c, found, err := a.open(ctx, o.mesh, form)
+	c, found, err := a.open(ctx, o.mesh)
 	if err != nil {
 		return err
 	}

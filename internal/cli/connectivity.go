@@ -71,7 +71,7 @@ func (a *app) connectivity(ctx context.Context, o connectivityOptions, form *out
 	if err := o.check(); err != nil {
 		return err
 	}
-	c, found, err := a.open(ctx, o.mesh, form)
+	c, found, err := a.open(ctx, o.mesh)
 	if err != nil {
 		return err
 	}

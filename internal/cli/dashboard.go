@@ -84,7 +84,7 @@ Without an argument, open Grafana if one runs, and the page of the mesh otherwis
 		if !known && name != meshPage {
 			return fmt.Errorf("unknown dashboard %q: use %s", name, strings.Join(cmd.ValidArgs, ", "))
 		}
-		c, m, err := a.open(ctx, meshName, nil)
+		c, m, err := a.open(ctx, meshName)
 		if err != nil {
 			return err
 		}

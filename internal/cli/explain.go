@@ -59,9 +59,6 @@ The exit code is 0 if the call is allowed and 2 if it is denied.`,
   osm explain shop/till to shop/web -f manifests/`,
 		Args: atLeast(1, "A and B"),
 		RunE: a.run(func(ctx context.Context, args []string) error {
-			if err := form.Check(); err != nil {
-				return err
-			}
 			namespace, err := a.kube.Namespace()
 			if err != nil {
 				return err
@@ -132,7 +129,7 @@ func (a *app) answer(ctx context.Context, q explain.Question, meshName string, f
 		}
 		return explain.Evaluate(ctx, m, q)
 	}
-	c, found, err := a.open(ctx, meshName, nil)
+	c, found, err := a.open(ctx, meshName)
 	if err != nil {
 		return nil, err
 	}
@@ -264,9 +261,6 @@ For one call, with the reason and what is missing, use "osm explain".`,
 
 		ValidArgsFunction: a.completeMeshedPods,
 		RunE: a.run(func(ctx context.Context, args []string) error {
-			if err := form.Check(); err != nil {
-				return err
-			}
 			namespace, err := a.kube.Namespace()
 			if err != nil {
 				return err
@@ -323,7 +317,7 @@ func (a *app) readMesh(ctx context.Context, meshName string, files []string) (ex
 	if len(files) > 0 {
 		return fromFiles(meshName, files)
 	}
-	c, found, err := a.open(ctx, meshName, nil)
+	c, found, err := a.open(ctx, meshName)
 	if err != nil {
 		return explain.Mesh{}, err
 	}

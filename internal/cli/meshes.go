@@ -162,14 +162,8 @@ func (a *app) addMembers(ctx context.Context, c client.Client, meshes []mesh) er
 	return nil
 }
 
-// open validates the output flag, connects to the cluster and finds a mesh. form is nil for commands without -o. An empty name
-// selects the only mesh.
-func (a *app) open(ctx context.Context, name string, form *output.Flag) (client.WithWatch, mesh, error) {
-	if form != nil {
-		if err := form.Check(); err != nil {
-			return nil, mesh{}, err
-		}
-	}
+// open connects to the cluster and finds a mesh. An empty name selects the only mesh.
+func (a *app) open(ctx context.Context, name string) (client.WithWatch, mesh, error) {
 	c, all, err := a.connect(ctx)
 	if err != nil {
 		return nil, mesh{}, err
@@ -254,9 +248,6 @@ during an upgrade. The second table shows the SMI versions that a mesh supports.
 const smiSupported = "HTTPRouteGroup:v1alpha4,TCPRoute:v1alpha4,TrafficSplit:v1alpha2,TrafficSplit:v1alpha4,TrafficTarget:v1alpha3"
 
 func (a *app) meshList(ctx context.Context, form *output.Flag) error {
-	if err := form.Check(); err != nil {
-		return err
-	}
 	_, all, err := a.connect(ctx)
 	if err != nil {
 		return err

@@ -34,7 +34,7 @@ The exit code is 0 if nothing would change, 2 if something would change, and 1 o
 }
 
 func (a *app) meshPlan(ctx context.Context, name string, form *output.Flag) error {
-	c, m, err := a.open(ctx, name, form)
+	c, m, err := a.open(ctx, name)
 	if err != nil {
 		return err
 	}

@@ -53,9 +53,6 @@ The exit code is 0 if the takeover can begin, and 1 if something is in the way o
 }
 
 func (a *app) migratePlan(ctx context.Context, m migration, form *output.Flag) error {
-	if err := form.Check(); err != nil {
-		return err
-	}
 	c, err := a.kube.Client()
 	if err != nil {
 		return err

@@ -27,9 +27,6 @@ func (a *app) namespaceListCommand() *cobra.Command {
 		Short: "List the namespaces of meshes",
 		Long:  `List the namespaces that belong to a mesh, with their sidecar injection setting.`,
 		RunE: a.run(func(ctx context.Context, _ []string) error {
-			if err := form.Check(); err != nil {
-				return err
-			}
 			c, err := a.kube.Client()
 			if err != nil {
 				return err

@@ -127,9 +127,6 @@ Deployment instead, with which the operator and its meshes use the mirror.`,
   osm bundle images --mirror registry.example.com/osm --patch > patch.yaml`,
 	}
 	cmd.RunE = a.run(func(context.Context, []string) error {
-		if err := form.Check(); err != nil {
-			return err
-		}
 		if patch && mirror == "" {
 			return errors.New("--patch requires --mirror: give the registry that has the images")
 		}

@@ -73,9 +73,6 @@ func (a *app) plan(ctx context.Context, o *planOptions) error {
 	case len(o.before) > 0 && len(o.deleted) > 0:
 		return errors.New("--delete cannot be combined with --against: remove the objects from the files of -f instead")
 	}
-	if err := o.form.Check(); err != nil {
-		return err
-	}
 	toApply, err := a.objectsOf(o.files)
 	if err != nil {
 		return err
@@ -170,7 +167,7 @@ func (a *app) planCluster(ctx context.Context, o *planOptions, toApply []*unstru
 	if err != nil {
 		return nil, err
 	}
-	c, m, err := a.open(ctx, o.mesh, nil)
+	c, m, err := a.open(ctx, o.mesh)
 	if err != nil {
 		return nil, err
 	}

@@ -35,7 +35,7 @@ func (a *app) checkPodsCommand() *cobra.Command {
 }
 
 func (a *app) checkPods(ctx context.Context, meshName, source, destination string) error {
-	c, found, err := a.open(ctx, meshName, nil)
+	c, found, err := a.open(ctx, meshName)
 	if err != nil {
 		return err
 	}
@@ -158,7 +158,7 @@ func (a *app) checkConflicts(ctx context.Context, meshName, kind string) error {
 	if conflicting == nil {
 		return fmt.Errorf("unsupported kind %q: must be %s", kind, enumerated(conflictKinds(), "or"))
 	}
-	c, found, err := a.open(ctx, meshName, nil)
+	c, found, err := a.open(ctx, meshName)
 	if err != nil {
 		return err
 	}

@@ -165,7 +165,7 @@ func (a *app) queryAdmin(ctx context.Context, method, query, namespace, name str
 
 // proxyDetail prints the status of one sidecar.
 func (a *app) proxyDetail(ctx context.Context, meshName, namespace, pod string, form *output.Flag) error {
-	c, m, err := a.open(ctx, meshName, form)
+	c, m, err := a.open(ctx, meshName)
 	if err != nil {
 		return err
 	}

@@ -74,7 +74,7 @@ The exit code is 1 if a sidecar is rejecting, not served or not connected, or if
 }
 
 func (a *app) proxyStatus(ctx context.Context, meshName, namespace string, form *output.Flag) error {
-	c, m, err := a.open(ctx, meshName, form)
+	c, m, err := a.open(ctx, meshName)
 	if err != nil {
 		return err
 	}

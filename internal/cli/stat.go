@@ -84,7 +84,7 @@ func (a *app) stat(ctx context.Context, group stat.Group, o *statOptions) error 
 	if o.window < time.Second {
 		return fmt.Errorf("invalid --window %s: use at least two scrape intervals, for example %s", o.window, defaultWindow)
 	}
-	c, m, err := a.open(ctx, o.meshName, &o.form)
+	c, m, err := a.open(ctx, o.meshName)
 	if err != nil {
 		return err
 	}

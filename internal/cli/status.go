@@ -68,7 +68,7 @@ exit code is 1 if the mesh is not ready.`,
 }
 
 func (a *app) status(ctx context.Context, meshName string, form *output.Flag) error {
-	c, m, err := a.open(ctx, meshName, form)
+	c, m, err := a.open(ctx, meshName)
 	if err != nil {
 		return err
 	}

@@ -26,12 +26,7 @@ func (a *app) errorInfoCommand() *cobra.Command {
   osm support error-info RefNotFound
   osm support error-info OSM0204`,
 		Args: atMostOne,
-		RunE: a.run(func(_ context.Context, args []string) error {
-			if err := form.Check(); err != nil {
-				return err
-			}
-			return a.errorInfo(args, &form)
-		}),
+		RunE: a.run(func(_ context.Context, args []string) error { return a.errorInfo(args, &form) }),
 		ValidArgsFunction: func(_ *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
 			var all []string
 			for _, r := range reasons.All() {

@@ -151,7 +151,7 @@ func (a *app) tappedPods(ctx context.Context, selected string, o *tapOptions) (m
 	if err := o.filter.Check(); err != nil {
 		return nil, tap.Logs{}, err
 	}
-	c, m, err := a.open(ctx, o.meshName, &o.form)
+	c, m, err := a.open(ctx, o.meshName)
 	if err != nil {
 		return nil, tap.Logs{}, err
 	}

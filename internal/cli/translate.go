@@ -130,7 +130,7 @@ func (a *app) loadToTranslate(ctx context.Context, o *translateOptions, options 
 		_, loaded, err := loadManifests(o.mesh, written)
 		return loaded, err
 	}
-	c, m, err := a.open(ctx, o.mesh, nil)
+	c, m, err := a.open(ctx, o.mesh)
 	if err != nil {
 		return nil, err
 	}

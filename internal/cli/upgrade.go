@@ -77,7 +77,7 @@ func (a *app) upgrade(ctx context.Context, o upgradeOptions) error {
 	if err := errors.Join(err, o.strategy.check()); err != nil {
 		return err
 	}
-	c, m, err := a.open(ctx, o.mesh, nil)
+	c, m, err := a.open(ctx, o.mesh)
 	if err != nil {
 		return err
 	}

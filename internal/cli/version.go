@@ -41,12 +41,7 @@ func (a *app) versionCommand() *cobra.Command {
 		Short: "Print the versions of osm and of all meshes",
 		Long: `Print the version of osm and the running version of each mesh in the cluster. A canary has its own line. If the control plane of a
 mesh does not respond, the command prints the version in the status of the Mesh.`,
-		RunE: a.run(func(ctx context.Context, _ []string) error {
-			if err := form.Check(); err != nil {
-				return err
-			}
-			return a.version(ctx, clientOnly, versionOnly, &form)
-		}),
+		RunE: a.run(func(ctx context.Context, _ []string) error { return a.version(ctx, clientOnly, versionOnly, &form) }),
 	}
 	cmd.Flags().BoolVar(&clientOnly, "client-only", false, "do not connect to the cluster")
 	cmd.Flags().BoolVar(&versionOnly, "version-only", false, "print only versions, without commit and date")

@@ -23,13 +23,26 @@ type Flag struct {
 
 // AddTo adds -o and --no-headers to a flag set.
 func (f *Flag) AddTo(set *pflag.FlagSet) {
-	set.StringVarP(&f.form, "output", "o", "", "output format: "+strings.Join(Forms, ", ")+" (default: a table)")
+	set.VarP(f, "output", "o", "output format: "+strings.Join(Forms, ", ")+" (default: a table)")
 	set.BoolVar(&f.noHeaders, "no-headers", false, "print tables without headers")
 }
 
-// Check returns an error if -o has an unknown value.
-func (f *Flag) Check() error {
-	if f.form != "" && !slices.Contains(Forms, f.form) {
+// String implements pflag.Value.
+func (f *Flag) String() string { return f.form }
+
+// Set implements pflag.Value.
+func (f *Flag) Set(form string) error { f.form = form; return nil }
+
+// Type implements pflag.Value.
+func (f *Flag) Type() string { return "string" }
+
+// Check returns an error if -o in a flag set has an unknown value. Sets may have another flag of that name, or none.
+func Check(set *pflag.FlagSet) error {
+	flag := set.Lookup("output")
+	if flag == nil {
+		return nil
+	}
+	if f, ok := flag.Value.(*Flag); ok && f.form != "" && !slices.Contains(Forms, f.form) {
 		return fmt.Errorf("invalid output format %s: must be one of %s", f.form, strings.Join(Forms, ", "))
 	}
 	return nil

@@ -53,7 +53,7 @@ func TestUnknownForm(t *testing.T) {
 	if err := set.Parse([]string{"-o", "xml"}); err != nil {
 		t.Fatal(err)
 	}
-	if err := flag.Check(); err == nil || !strings.Contains(err.Error(), "json, yaml, name, wide") {
+	if err := output.Check(set); err == nil || !strings.Contains(err.Error(), "json, yaml, name, wide") {
 		t.Errorf("-o xml is answered with %v: it should list what there is", err)
 	}
 }
