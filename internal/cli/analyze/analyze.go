@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -206,6 +207,15 @@ func (a *analysis) subject(kind entity.Kind, name entity.Name) subject {
 
 func subjectOf(object *unstructured.Unstructured) subject {
 	return subject{kind: string(kinds.EntryKind(object.GroupVersionKind())), namespace: object.GetNamespace(), name: object.GetName(), object: object}
+}
+
+// readStatus reads the metadata and the status of the object into its type. It returns false if there is no object, or another status.
+func (s subject) readStatus(into any) bool {
+	if s.object == nil {
+		return false
+	}
+	content := map[string]any{"metadata": s.object.Object["metadata"], "status": s.object.Object["status"]}
+	return runtime.DefaultUnstructuredConverter.FromUnstructured(content, into) == nil
 }
 
 // entries returns all entries of a kind, sorted by name.

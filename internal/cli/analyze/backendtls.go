@@ -2,7 +2,6 @@ package analyze
 
 import (
 	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/apimachinery/pkg/runtime"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
@@ -33,12 +32,8 @@ func (a *analysis) backendTLSPolicies() {
 
 // ancestors reports what the control plane has written about the Egresses of a policy.
 func (a *analysis) ancestors(s subject) {
-	if s.object == nil {
-		return
-	}
 	policy := &gatewayv1.BackendTLSPolicy{}
-	content := map[string]any{"metadata": s.object.Object["metadata"], "status": s.object.Object["status"]}
-	if runtime.DefaultUnstructuredConverter.FromUnstructured(content, policy) != nil {
+	if !s.readStatus(policy) {
 		return
 	}
 	for _, ancestor := range policy.Status.Ancestors {

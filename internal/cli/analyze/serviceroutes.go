@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/apimachinery/pkg/runtime"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
@@ -111,12 +110,8 @@ func (a *analysis) routeOutside(route *catalog.HTTPRoute, parents []gateway.Pare
 
 // rejectedRoute reports that sidecars reject a route, or have too many routes. Only its status knows.
 func (a *analysis) rejectedRoute(s subject) {
-	if s.object == nil {
-		return
-	}
 	route := &gatewayv1.HTTPRoute{} // all kinds of routes have the same status
-	content := map[string]any{"metadata": s.object.Object["metadata"], "status": s.object.Object["status"]}
-	if runtime.DefaultUnstructuredConverter.FromUnstructured(content, route) != nil {
+	if !s.readStatus(route) {
 		return
 	}
 	for _, parent := range route.Status.Parents {

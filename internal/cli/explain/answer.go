@@ -122,11 +122,7 @@ func Evaluate(ctx context.Context, m Mesh, q Question) (*Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Answer{From: from.what, To: to.what, Candidates: []Candidate{}}
-	if q.hasRequest() {
-		a.Request = q.Method + " " + q.Path
-	}
-	a.Teardown = m.teardownNote(v.Settings())
+	a := m.newAnswer(v, q, from.what, to.what)
 	a.Missing = m.membership(v, from, to)
 	toIsMember := len(m.membership(v, to, to)) == 0
 	caller, err := from.caller(v)
@@ -164,6 +160,15 @@ func Evaluate(ctx context.Context, m Mesh, q Question) (*Answer, error) {
 		a.Remedy, a.RemedySuffices = m.remedy(e, all)
 	}
 	return a, nil
+}
+
+// newAnswer returns an answer without candidates.
+func (m Mesh) newAnswer(v *catalog.View, q Question, from, to string) *Answer {
+	a := &Answer{From: from, To: to, Candidates: []Candidate{}, Teardown: m.teardownNote(v.Settings())}
+	if q.hasRequest() {
+		a.Request = q.Method + " " + q.Path
+	}
+	return a
 }
 
 // addHints adds hints to the candidates that are allowed.

@@ -19,10 +19,8 @@ func (m Mesh) evaluateIngress(ctx context.Context, v *catalog.View, q Question, 
 	if err != nil {
 		return nil, err
 	}
-	a := &Answer{From: from.what, To: to.what, Candidates: []Candidate{}, FromOutside: true, Teardown: m.teardownNote(v.Settings())}
-	if q.hasRequest() {
-		a.Request = q.Method + " " + q.Path
-	}
+	a := m.newAnswer(v, q, from.what, to.what)
+	a.FromOutside = true
 	if left := slices.Concat(from.remaining, m.remainingSidecars(to)); len(left) > 0 {
 		a.Missing = left
 		return a, nil

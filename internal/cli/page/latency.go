@@ -97,11 +97,10 @@ func nameOfNode(id, kind string) (string, bool) { return strings.CutPrefix(id, k
 
 // accountOfNode returns the service account of a workload, or "".
 func accountOfNode(id string) string {
-	account, ok := nameOfNode(id, Workload)
-	if !ok {
-		return ""
+	if account, ok := nameOfNode(id, Workload); ok {
+		return account
 	}
-	return account
+	return ""
 }
 
 // accountsOf returns the service accounts of pods, "<namespace>/<name>".

@@ -59,10 +59,7 @@ func (s *State) addLatencies(latencies model.Vector) {
 // addVerdicts counts the requests from the sources of each TrafficTarget to its destination, and adds the denials of other clients. Objects are in
 // the order of policies.
 func (s *State) addVerdicts(verdicts model.Vector, objects []*unstructured.Unstructured, backing Backing) {
-	accounts := map[string]string{}
-	for _, sidecar := range s.Sidecars {
-		accounts[sidecar.Namespace+"/"+sidecar.Pod] = sidecar.Namespace + "/" + sidecar.ServiceAccount
-	}
+	accounts := accountsOf(s.Sidecars)
 	for i, object := range objects {
 		destination, sources := parties(object)
 		if destination == "" {
