@@ -124,7 +124,8 @@ func (m Mesh) allowedCalls(v *catalog.View, source *inventory.Instance, o Outsid
 		case got.Outcome == authz.PassedThrough:
 			allowed = append(allowed, allowedCall{by: "egress is enabled in mesh " + m.Name})
 		case got.Outcome == authz.Allowed:
-			allowed = append(allowed, allowedCall{by: fmt.Sprintf("Egress %s allows %s", strings.Join(got.Policies, ", "), call.Protocol), gateway: got.Gateway})
+			by := fmt.Sprintf("Egress %s allows %s", strings.Join(got.Policies, ", "), call.Protocol)
+			allowed = append(allowed, allowedCall{by: by, gateway: got.Gateway})
 		case got.Outcome == authz.Unavailable: // its BackendTLSPolicy cannot be used
 		case got.Host != nil:
 			by := fmt.Sprintf("Egress %s allows the http requests that match its HTTPRouteGroups", strings.Join(got.Host.Policies, ", "))

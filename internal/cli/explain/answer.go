@@ -91,6 +91,8 @@ type Candidate struct {
 	Granted []Grant `json:"granted,omitempty"`
 }
 
+func (c Candidate) isAllowed() bool { return c.Outcome == string(authz.Allowed) }
+
 // deny replaces the verdict by that of something other than policies.
 func (c *Candidate) deny(outcome authz.Outcome, response, missing string) {
 	c.Outcome, c.Response, c.Missing, c.Policies = string(outcome), response, missing, nil
@@ -179,7 +181,7 @@ func (m Mesh) addHints(v *catalog.View, candidates []Candidate) {
 	for i := range candidates {
 		candidate := &candidates[i]
 		namespace, name, found := strings.Cut(cmp.Or(candidate.At, candidate.Service), "/")
-		if found && candidate.Outcome == string(authz.Allowed) {
+		if found && candidate.isAllowed() {
 			candidate.Hint = m.Undeclared(v.Service(entity.Name{Namespace: namespace, Name: name}), candidate.Port)
 		}
 	}
@@ -269,7 +271,7 @@ func (m Mesh) missingPort(v *catalog.View, to party) diagnosis.Finding {
 func (a *Answer) setVerdict() {
 	allowed := 0
 	for _, w := range a.Candidates {
-		if w.Outcome == string(authz.Allowed) {
+		if w.isAllowed() {
 			allowed++
 		}
 		a.Policies = append(a.Policies, w.Policies...)

@@ -77,10 +77,10 @@ func (m Mesh) addIngressCandidates(v *catalog.View, q Question, from client, por
 	everyAddress, some := false, false
 	for _, p := range ports {
 		direct := m.directCandidates(v, q, from, p)
-		all := !slices.ContainsFunc(direct, func(w Candidate) bool { return w.Outcome != string(authz.Allowed) })
-		some = some || slices.ContainsFunc(direct, func(w Candidate) bool { return w.Outcome == string(authz.Allowed) })
+		all := !slices.ContainsFunc(direct, func(w Candidate) bool { return !w.isAllowed() })
+		some = some || slices.ContainsFunc(direct, Candidate.isAllowed)
 		byGateway := m.gatewayCandidates(v, q, p)
-		everyAddress = everyAddress || all && len(direct) > 0 || slices.ContainsFunc(byGateway, func(w Candidate) bool { return w.Outcome == string(authz.Allowed) })
+		everyAddress = everyAddress || all && len(direct) > 0 || slices.ContainsFunc(byGateway, Candidate.isAllowed)
 		a.Candidates = append(append(a.Candidates, direct...), byGateway...)
 		if from.gatewayPods && len(byGateway) == 0 {
 			a.Candidates = append(a.Candidates, unroutedCandidate(p))
@@ -97,7 +97,7 @@ func (m Mesh) directCandidates(v *catalog.View, q Question, from client, p servi
 	var candidates []Candidate
 	for _, address := range from.addressesOrAny() {
 		candidate := ingressCandidate(v, q, client{address: address, gateway: from.gateway}, p)
-		if candidate.Outcome == string(authz.Allowed) && m.isIngressDenied(v, p) {
+		if candidate.isAllowed() && m.isIngressDenied(v, p) {
 			candidate.denyIngress(p.service.Name.Namespace)
 		}
 		if !slices.ContainsFunc(candidates, func(w Candidate) bool { return w.Outcome == candidate.Outcome && w.Missing == candidate.Missing }) {
@@ -202,7 +202,8 @@ func (m Mesh) gatewayCandidates(v *catalog.View, q Question, p servicePort) []Ca
 						candidate.answerOfGateway(denied)
 					}
 					if rule.Rule.Unsupported != "" {
-						candidate.Outcome, candidate.Response, candidate.Missing = string(authz.Unavailable), "status 500", "a rule that the gateway supports: "+rule.Rule.Unsupported
+						candidate.Outcome, candidate.Response = string(authz.Unavailable), "status 500"
+						candidate.Missing = "a rule that the gateway supports: " + rule.Rule.Unsupported
 					}
 					m.denyUnprogrammed(l, &candidate)
 					candidates = append(candidates, candidate)

@@ -135,7 +135,7 @@ func (m Mesh) deniedPorts(e evaluator, ports []servicePort) []diagnosis.Finding 
 func (m Mesh) denyBeyondLimit(e evaluator, p servicePort, candidate *Candidate) {
 	namespace, name, _ := strings.Cut(candidate.Destination, "/")
 	p.only = identity.ServiceAccount{Namespace: namespace, Name: name}
-	if candidate.Outcome != string(authz.Allowed) {
+	if !candidate.isAllowed() {
 		return
 	}
 	if denied := m.deniedPorts(e, []servicePort{p}); len(denied) > 0 {

@@ -110,7 +110,7 @@ func (m Mesh) denyUnreachable(v *catalog.View, got authz.EgressAnswer, r authz.E
 			response(authz.Unavailable, r.Protocol)+", because the mesh has no egress gateway: set spec.egressGateway.mode of the Mesh to Managed", candidate.Missing)
 		return
 	}
-	if candidate.Outcome != string(authz.Allowed) || !got.Resolved || m.Unavailable == nil {
+	if !candidate.isAllowed() || !got.Resolved || m.Unavailable == nil {
 		return
 	}
 	for _, policy := range got.Policies {

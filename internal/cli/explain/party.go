@@ -296,7 +296,8 @@ func (p servicePort) includes(account identity.ServiceAccount) bool {
 // candidate returns the verdict for the port.
 func (p servicePort) candidate(outcome authz.Outcome, response, missing string) Candidate {
 	return Candidate{
-		Service: p.service.Name.String(), Port: p.port.Number, Protocol: string(p.port.Protocol), Outcome: string(outcome), Response: response, Missing: missing,
+		Service: p.service.Name.String(), Port: p.port.Number, Protocol: string(p.port.Protocol),
+		Outcome: string(outcome), Response: response, Missing: missing,
 	}
 }
 

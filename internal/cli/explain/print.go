@@ -9,7 +9,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
@@ -111,14 +110,14 @@ func (candidate Candidate) print(w io.Writer, a *Answer) {
 		}
 	}
 	fmt.Fprintf(w, "\n    %s: %s\n", candidate.Outcome, candidate.Response)
-	if len(candidate.Policies) > 0 && candidate.Outcome == string(authz.Allowed) {
+	if len(candidate.Policies) > 0 && candidate.isAllowed() {
 		kind := a.PolicyKind()
 		if a.FromOutside && candidate.Gateway == "" {
 			kind = "IngressBackend"
 		}
 		fmt.Fprintf(w, "    by: %s %s\n", kind, strings.Join(candidate.Policies, ", "))
 	}
-	if candidate.Permissive != "" && candidate.Outcome == string(authz.Allowed) {
+	if candidate.Permissive != "" && candidate.isAllowed() {
 		fmt.Fprintf(w, "    by: permissive mode of %s\n", candidate.Permissive)
 	}
 	for _, part := range []struct {

@@ -36,7 +36,7 @@ func (m Mesh) remedy(e evaluator, ports []servicePort) (objects []*unstructured.
 	suffices = true
 	for _, p := range ports {
 		for _, w := range t.now().at(p) {
-			suffices = suffices && w.Outcome == string(authz.Allowed)
+			suffices = suffices && w.isAllowed()
 		}
 	}
 	return t.objects, suffices
@@ -289,7 +289,7 @@ func (m Mesh) admits(q Question, from client, ports []servicePort, policy *unstr
 	defer m.Catalog.Apply([]catalog.Change{{Ref: entry.Ref()}, catalog.Set(&settings)})
 	for _, p := range ports {
 		for _, candidate := range m.directCandidates(m.Catalog.View(), q, from, p) {
-			if p.port.Protocol.IsHTTP() && candidate.Outcome != string(authz.Allowed) {
+			if p.port.Protocol.IsHTTP() && !candidate.isAllowed() {
 				return false
 			}
 		}

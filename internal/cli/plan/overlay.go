@@ -53,7 +53,9 @@ func (s Subject) Overlay(r Request) (*Edit, error) {
 		return nil, err
 	}
 	before := byKey(s.Objects)
-	o := &overlay{subject: s, request: r, kinds: sets.KeySet(kinds), before: before, objects: maps.Clone(before), addresses: manifests.NewAddresses(generatedNetwork)}
+	o := &overlay{
+		subject: s, request: r, kinds: sets.KeySet(kinds), before: before, objects: maps.Clone(before), addresses: manifests.NewAddresses(generatedNetwork),
+	}
 	for _, object := range r.Delete {
 		if err := o.delete(manifests.InNamespace(object, r.Namespace)); err != nil {
 			return nil, err

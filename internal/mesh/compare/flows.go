@@ -158,8 +158,8 @@ func (f *flows) comparePort(id portID, before, after *servicePort) {
 // compareSource compares one port for one source. The empty source stands for all identities.
 func (f *flows) compareSource(id portID, before, after *servicePort, source identity.ServiceAccount) {
 	sameKind := before != nil && after != nil && before.http == after.http
-	if sameKind && reflect.DeepEqual(before.destinationsFor(source), after.destinationsFor(source)) && reflect.DeepEqual(before.routeMatches, after.routeMatches) &&
-		reflect.DeepEqual(before.routes, after.routes) {
+	if sameKind && reflect.DeepEqual(before.destinationsFor(source), after.destinationsFor(source)) &&
+		reflect.DeepEqual(before.routeMatches, after.routeMatches) && reflect.DeepEqual(before.routes, after.routes) {
 		return
 	}
 	c := portComparison{flows: f, id: id, before: before, after: after, source: source}
