@@ -304,7 +304,9 @@ func (t *toSMI) checkRule(r *catalog.HTTPRoute, rule *catalog.HTTPRouteRule, fou
 }
 
 // backendsOf returns the backends of a rule as those of a TrafficSplit, whose port is that of the Service.
-func (t *toSMI) backendsOf(called entity.Name, r *catalog.HTTPRoute, rule *catalog.HTTPRouteRule, port inventory.Port, found *obstacles) []catalog.SplitBackend {
+func (t *toSMI) backendsOf(called entity.Name, r *catalog.HTTPRoute, rule *catalog.HTTPRouteRule, port inventory.Port,
+	found *obstacles,
+) []catalog.SplitBackend {
 	weights := map[entity.Name]uint32{}
 	total := uint64(0)
 	for _, backend := range rule.Backends {
