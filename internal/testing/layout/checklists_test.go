@@ -16,7 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// checklist is a section of CONTRIBUTING.md that names the Go files to change for an addition, such as a policy kind.
+// checklist is a section of CONTRIBUTING.md that names the files to change for an addition, such as a policy kind.
 type checklist struct {
 	heading string
 	// placeholder is replaced by name in the files of the list.
@@ -25,6 +25,9 @@ type checklist struct {
 	example *regexp.Regexp
 	// folders may have files with the example, except the folders and files in without. Of tests only those in tests have to change.
 	folders, without, tests []string
+	// text matches lines that stand for the example in YAML and text files of textFolders.
+	text        *regexp.Regexp
+	textFolders []string
 }
 
 // Other retries have names of their own, except those of the Gateway API. The benchmark and the objects of a tenant have some kinds
@@ -36,6 +39,8 @@ var policyKind = checklist{
 	[]string{"api", "controllers/controlplane", "internal/cli", "internal/controlplane", "internal/mesh", "internal/testing"},
 	[]string{"internal/mesh/policy/retry/doc.go", "internal/cli/translate", "internal/testing/bench", "internal/testing/tenant", "internal/mesh/ingest/routerule.go", "internal/mesh/envoy/routeretry.go", "internal/testing/objects/routes.go"},
 	[]string{"internal/testing/verdict/drawpolicies_test.go"},
+	regexp.MustCompile(`\bRetry\b|retries(\b|/|\.)|/retry_|_retry\.yaml`),
+	[]string{"PROJECT", "config", "hack/permissions.yaml", "internal/operator/operand/manifests/current"},
 }
 
 // The MeshConfig names Jaeger too, because OSM had it there.
@@ -44,37 +49,66 @@ var component = checklist{
 	regexp.MustCompile(`(?i)jaeger`),
 	[]string{"api/operator", "cmd", "controllers/operator", "internal/cli", "internal/operator", "internal/packaging"},
 	nil, nil,
+	regexp.MustCompile(`(?i)jaeger`),
+	[]string{"config", "hack/permissions.yaml", "internal/operator/operand/manifests/current"},
 }
 
-var message = checklist{"### Add an analysis message", "<message>", "codeHostNetwork", regexp.MustCompile(`^codeHostNetwork$`), []string{"internal"}, nil, nil}
+var message = checklist{
+	heading: "### Add an analysis message", placeholder: "<message>", name: "codeHostNetwork", example: regexp.MustCompile(`^codeHostNetwork$`), folders: []string{"internal"},
+}
 
 // TestContributingNamesTheFilesToChange verifies the checklists with the files of their examples. A file that names the example and is not in
 // the list is one more to change for each addition: derive it from the declaration of the kind or the component instead.
 func TestContributingNamesTheFilesToChange(t *testing.T) {
 	for _, c := range []checklist{policyKind, component, message} {
 		named := map[string]bool{}
-		for _, folder := range c.folders {
-			err := fs.WalkDir(os.DirFS(root), folder, func(name string, entry fs.DirEntry, err error) error {
-				switch {
-				case err != nil:
-					return err
-				case slices.Contains(c.without, name):
-					if entry.IsDir() {
-						return fs.SkipDir
-					}
-				case (isWritten(name) || slices.Contains(c.tests, name)) && (c.hasFolder(name) || namesExample(t, name, c.example)):
-					named[name] = true
-				}
-				return nil
-			})
-			if err != nil {
-				t.Fatal(err)
+		walk(t, c.folders, func(name string) {
+			if !slices.ContainsFunc(c.without, func(other string) bool { return name == other || strings.HasPrefix(name, other+"/") }) &&
+				(isWritten(name) || slices.Contains(c.tests, name)) && (c.hasFolder(name) || namesExample(t, name, c.example)) {
+				named[name] = true
 			}
-		}
+		})
+		walk(t, c.textFolders, func(name string) {
+			if isWrittenText(name) && c.hasText(t, name) {
+				named[name] = true
+			}
+		})
 		if diff := cmp.Diff(c.files(t), named); diff != "" {
 			t.Errorf("CONTRIBUTING.md, %q: the files of the checklist (-) and of its example %s (+) differ:\n%s", c.heading, c.name, diff)
 		}
 	}
+}
+
+// walk calls visit for each file of some folders. A folder may be a file.
+func walk(t *testing.T, folders []string, visit func(name string)) {
+	t.Helper()
+	for _, folder := range folders {
+		err := fs.WalkDir(os.DirFS(root), folder, func(name string, entry fs.DirEntry, err error) error {
+			if err == nil && !entry.IsDir() {
+				visit(name)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// isWrittenText reports whether a file is YAML or text that nobody generates. Definitions are made from the Go types.
+func isWrittenText(name string) bool {
+	isText := slices.Contains([]string{".yaml", ".json", ".md", ""}, path.Ext(name))
+	return isText && !strings.HasPrefix(name, "config/crd/bases/") && !strings.Contains(name, "/testdata/")
+}
+
+// hasText reports whether a file, or its name, stands for the example. Lists of all kinds that are alike are one thing to change.
+func (c checklist) hasText(t *testing.T, name string) bool {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(root, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.text.MatchString(name) || c.text.Match(content)
 }
 
 // hasFolder reports whether a file belongs to the folder of the example, which has all of it.
@@ -106,7 +140,7 @@ func namesExample(t *testing.T, name string, example *regexp.Regexp) bool {
 	return found
 }
 
-// files returns the Go files that the checklist names.
+// files returns the files that the checklist names.
 func (c checklist) files(t *testing.T) map[string]bool {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join(root, "CONTRIBUTING.md"))
@@ -116,7 +150,7 @@ func (c checklist) files(t *testing.T) map[string]bool {
 	_, section, _ := strings.Cut(string(content), c.heading+"\n")
 	section, _, _ = strings.Cut(section, "\n### ")
 	files := map[string]bool{}
-	for _, file := range regexp.MustCompile("`([^` ]+\\.go)`").FindAllStringSubmatch(section, -1) {
+	for _, file := range regexp.MustCompile("`([^` ]+\\.(go|yaml|json|md)|PROJECT)`").FindAllStringSubmatch(section, -1) {
 		files[strings.ReplaceAll(file[1], c.placeholder, c.name)] = true
 	}
 	return files
