@@ -127,7 +127,7 @@ func isWaiting(err error) bool {
 	return errors.As(err, &w)
 }
 
-// phase is one step of the preparation.
+// phase prepares one thing that a mesh needs before its control plane. An error ends the pass.
 type phase func(context.Context, *pass) error
 
 // prepare runs the phases up to the first failure. The definitions and the MeshConfig do not need each other.

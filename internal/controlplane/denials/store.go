@@ -72,7 +72,7 @@ type Key struct {
 // AtServer reports whether the sidecar of the server denied.
 func (k Key) AtServer() bool { return k.Server != (identity.ServiceAccount{}) }
 
-// Denial is the sum of a key.
+// Denial is how often connections or requests with the same key were denied.
 type Denial struct {
 	Key
 	// Latest is the destination of the latest denial.

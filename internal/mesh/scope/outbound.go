@@ -24,7 +24,7 @@ type outboundBuilder struct {
 	divided  map[ServicePort]Cluster
 	// parts are those of an earlier build that have not changed; nil if they are not kept.
 	parts map[entity.Name]*Part
-	// keeps selects the Services whose parts are kept, and the view records what these depend on; nil for all Services, and a view that does not.
+	// keeps reports whether the part of a Service is kept, and records the dependencies of the answer in the view. Nil keeps all parts.
 	keeps func(*catalog.View, entity.Name) bool
 	// limit counts the routes of TrafficSplits with matches. Requests of routes beyond it have the destination of all others.
 	limit *authz.RouteLimit

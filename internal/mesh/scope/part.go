@@ -12,7 +12,7 @@ import (
 // Part is what one Service adds to the destinations of a client. It does not depend on what others add, so it is built again only after a change of Deps. It is
 // immutable.
 type Part struct {
-	// Deps are what the part was built from.
+	// Deps are the dependencies that the part was built from.
 	Deps     []entity.Dep
 	outbound []Outbound
 	clusters []Cluster

@@ -178,7 +178,7 @@ func NewHTTPHandler(log logr.Logger, checkRelated CheckRelated, registerer prome
 
 // Admission responds to admission reviews by the rules.
 type Admission struct {
-	// CheckRelated may be nil.
+	// CheckRelated compares the object with others; nil for no comparison.
 	CheckRelated CheckRelated
 }
 

@@ -38,7 +38,7 @@ type Puller struct {
 	mu sync.Mutex
 	// ended are the meshes that have no DaemonSet.
 	ended map[types.UID]bool
-	// trials are those of the images.
+	// trials has the last dry run of each image: whether its program runs on the nodes.
 	trials map[string]trial
 	// pulled is what was observed last for each mesh.
 	pulled map[types.UID]observation

@@ -65,7 +65,7 @@ type Tracer struct {
 	// policies are the latest traces of policies and settings, and others those of other objects.
 	policies [maxPolicyTraces]*BatchTrace
 	others   [maxTraces]*BatchTrace
-	// next is where the next trace of each is stored.
+	// nextPolicy and nextOther are the positions in these rings that the next trace of a policy, or of anything else, replaces.
 	nextPolicy, nextOther int
 }
 
