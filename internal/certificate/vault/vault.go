@@ -1,22 +1,27 @@
 package vault
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"time"
 
-	"github.com/hashicorp/vault/api"
-
 	"github.com/openservicemesh/osm-operator/internal/certificate"
 )
 
-// timeout limits each request to a Vault.
-const timeout = 10 * time.Second
+const (
+	// timeout limits each request to a Vault.
+	timeout = 10 * time.Second
+	// maxAnswer is the size of the longest answer that is read, in bytes.
+	maxAnswer = 1 << 20
+)
 
 // Server is a Vault, and how to authenticate at it. Exactly one of Token and Role is set.
 type Server struct {
@@ -45,19 +50,20 @@ type Signer struct{}
 
 // Sign has a certificate signing request for an intermediate authority signed.
 func (Signer) Sign(ctx context.Context, server Server, request []byte, commonName string, lifetime time.Duration) (Issued, error) {
-	client, err := newClient(server)
+	transport, err := newTransport(server)
 	if err != nil {
 		return Issued{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*timeout)
 	defer cancel()
+	client := &http.Client{Transport: transport, Timeout: timeout}
 	if server.Role != "" {
-		if err := login(ctx, client, server); err != nil {
+		if server.Token, err = login(ctx, client, server); err != nil {
 			return Issued{}, err
 		}
 	}
 	path := server.Mount + "/root/sign-intermediate"
-	answer, err := client.Logical().WriteWithContext(ctx, path, map[string]any{
+	answer, err := write(ctx, client, server, path, map[string]any{
 		"csr": string(request), "common_name": commonName, "ttl": lifetime.String(), "format": "pem", "max_path_length": 0,
 	})
 	if err != nil {
@@ -69,8 +75,8 @@ func (Signer) Sign(ctx context.Context, server Server, request []byte, commonNam
 	return parse(answer.Data)
 }
 
-// newClient returns a client without retries: the caller retries.
-func newClient(server Server) (*api.Client, error) {
+// newTransport returns a transport that trusts the authorities of the server.
+func newTransport(server Server) (*http.Transport, error) {
 	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}, DisableKeepAlives: true}
 	if server.CABundle != "" {
 		pool := x509.NewCertPool()
@@ -79,36 +85,75 @@ func newClient(server Server) (*api.Client, error) {
 		}
 		transport.TLSClientConfig.RootCAs = pool
 	}
-	client, err := api.NewClient(&api.Config{Address: server.Address, HttpClient: &http.Client{Transport: transport, Timeout: timeout}})
-	if err != nil {
-		return nil, fmt.Errorf("the Vault at %s cannot be used: %w", server.Address, err)
-	}
-	// Variables of the environment do not apply.
-	client.SetMaxRetries(0)
-	client.SetToken(server.Token)
-	client.SetNamespace("")
-	return client, nil
+	return transport, nil
 }
 
 // login exchanges the token of a service account for one of the Vault.
-func login(ctx context.Context, client *api.Client, server Server) error {
-	answer, err := client.Logical().WriteWithContext(ctx, "auth/"+server.AuthMount+"/login", map[string]any{"role": server.Role, "jwt": server.JWT})
+func login(ctx context.Context, client *http.Client, server Server) (string, error) {
+	answer, err := write(ctx, client, server, "auth/"+server.AuthMount+"/login", map[string]any{"role": server.Role, "jwt": server.JWT})
 	if err != nil {
-		return fmt.Errorf("the Vault at %s has rejected the login of role %s: %w", server.Address, server.Role, describe(err, server))
+		return "", fmt.Errorf("the Vault at %s has rejected the login of role %s: %w", server.Address, server.Role, describe(err, server))
 	}
 	if answer == nil || answer.Auth == nil {
-		return fmt.Errorf("the Vault at %s has answered the login of role %s without a token", server.Address, server.Role)
+		return "", fmt.Errorf("the Vault at %s has answered the login of role %s without a token", server.Address, server.Role)
 	}
-	client.SetToken(answer.Auth.ClientToken)
-	return nil
+	return answer.Auth.Token, nil
 }
 
-// describe shortens the error of an answer to its status and its texts.
-func describe(err error, server Server) error {
-	var response *api.ResponseError
-	if errors.As(err, &response) {
-		return fmt.Errorf("status %d: %s", response.StatusCode, strings.Join(response.Errors, "; "))
+// reply is what this package reads of an answer.
+type reply struct {
+	Auth *struct {
+		Token string `json:"client_token"`
+	} `json:"auth"`
+	Data   map[string]any `json:"data"`
+	Errors []string       `json:"errors"`
+}
+
+// write sends one request and returns its answer, nil when that is empty. It does not retry: the caller does.
+func write(ctx context.Context, client *http.Client, server Server, path string, content map[string]any) (*reply, error) {
+	body, err := json.Marshal(content)
+	if err != nil {
+		return nil, err
 	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPut, server.Address+"/v1/"+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	// A Vault may demand X-Vault-Request, as a protection from forged requests.
+	request.Header.Set("X-Vault-Request", "true")
+	if server.Token != "" {
+		request.Header.Set("X-Vault-Token", server.Token)
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	if err != nil {
+		return nil, err
+	}
+	return decode(response.StatusCode, text)
+}
+
+// decode reads the text of an answer.
+func decode(status int, text []byte) (*reply, error) {
+	answer := &reply{}
+	err := json.Unmarshal(text, answer)
+	if status < http.StatusOK || status >= http.StatusBadRequest {
+		if err != nil {
+			answer.Errors = []string{string(text)}
+		}
+		return nil, fmt.Errorf("status %d: %s", status, strings.Join(answer.Errors, "; "))
+	}
+	if len(text) == 0 {
+		return nil, nil
+	}
+	return answer, err
+}
+
+// describe adds the remedy to the error of a Vault whose certificate is not trusted.
+func describe(err error, server Server) error {
 	var unknown x509.UnknownAuthorityError
 	var without x509.SystemRootsError
 	switch {

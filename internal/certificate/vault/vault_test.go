@@ -178,3 +178,24 @@ func TestUnusableAnswers(t *testing.T) {
 		})
 	}
 }
+
+func TestAnswersThatAreNotOfAVault(t *testing.T) {
+	for name, test := range map[string]struct {
+		status   int
+		text     string
+		want     string
+		isAbsent bool
+	}{
+		"errors":   {status: 400, text: `{"errors": ["no role", "no mount"]}`, want: "status 400: no role; no mount"},
+		"a proxy":  {status: 502, text: "bad gateway", want: "status 502: bad gateway"},
+		"no JSON":  {status: 200, text: "hello", want: "invalid character 'h' looking for beginning of value"},
+		"no bytes": {status: 204, isAbsent: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			answer, err := decode(test.status, []byte(test.text))
+			if test.want != "" && (err == nil || err.Error() != test.want) || test.isAbsent && (answer != nil || err != nil) {
+				t.Errorf("the answer is %v, %v, want the error %q", answer, err, test.want)
+			}
+		})
+	}
+}
