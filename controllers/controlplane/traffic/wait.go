@@ -8,8 +8,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	toolscache "k8s.io/client-go/tools/cache"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 )
 
 const (
@@ -95,4 +97,11 @@ func (d *Definitions) wait(ctx context.Context, isTrue func() bool) error {
 		timer.Stop()
 	}
 	return ctx.Err()
+}
+
+// EnqueueOne enqueues the same request for every object, for a controller that reconciles all of them at once.
+func EnqueueOne() handler.EventHandler {
+	return handler.EnqueueRequestsFromMapFunc(func(context.Context, client.Object) []ctrl.Request {
+		return []ctrl.Request{{NamespacedName: client.ObjectKey{Name: "all"}}}
+	})
 }

@@ -3,6 +3,8 @@ package certmanager
 import (
 	"cmp"
 	"fmt"
+	"path"
+	"strings"
 	"time"
 
 	cmapi "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
@@ -11,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/certificate/preflight"
@@ -172,4 +175,39 @@ func requestProblem(conditions []cmapi.CertificateRequestCondition) string {
 		return "no approver has approved it"
 	}
 	return "its issuer has not answered: is the controller of the issuer running?"
+}
+
+// IsShared reports whether objects of all namespaces can refer to an issuer. Issuers of other API groups follow the names of cert-manager, for example
+// AWSPCAClusterIssuer.
+func IsShared(issuer cmmeta.IssuerReference) bool {
+	return strings.HasSuffix(issuer.Kind, "ClusterIssuer")
+}
+
+// Policies returns an empty list of the policies of approver-policy, an approver of cert-manager.
+func Policies() *unstructured.UnstructuredList {
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(schema.GroupVersionKind{Group: "policy.cert-manager.io", Version: "v1alpha1", Kind: "CertificateRequestPolicyList"})
+	return list
+}
+
+// HasPolicy reports whether a policy is about the requests to an issuer. If policies exist and none is, approver-policy cannot approve a request to it, so an
+// issuer that issues has another approver.
+func HasPolicy(policies *unstructured.UnstructuredList, issuer cmmeta.IssuerReference) bool {
+	for i := range policies.Items {
+		selector, found, err := unstructured.NestedMap(policies.Items[i].Object, "spec", "selector", "issuerRef")
+		if err == nil && found && selects(selector, "name", issuer.Name) && selects(selector, "kind", issuer.Kind) && selects(selector, "group", issuer.Group) {
+			return true
+		}
+	}
+	return false
+}
+
+// selects reports whether a field of a selector, which can have wildcards, matches. One that is absent matches everything.
+func selects(selector map[string]any, field, value string) bool {
+	pattern, ok := selector[field].(string)
+	if !ok {
+		return true
+	}
+	matches, err := path.Match(pattern, value)
+	return err == nil && matches
 }

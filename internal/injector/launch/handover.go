@@ -4,7 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"strconv"
 	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // fetchTimeout is a little less than the time for which Envoy waits for routes, endpoints and secrets.
@@ -96,6 +100,27 @@ func (l *launcher) awaitConfiguration(ctx context.Context, serving record) error
 		case <-ctx.Done():
 			return fmt.Errorf("it still waited for %s", missing)
 		case <-time.After(fastPoll):
+		}
+	}
+}
+
+// readyPath is where the sidecar answers once it has accepted its first configuration.
+const readyPath = "/ready"
+
+// Wait returns once one of the slots of the pod serves.
+func Wait(ctx context.Context) error {
+	return waitFor(ctx, net.JoinHostPort("127.0.0.1", strconv.Itoa(names.ReadyPort)), time.Second/4)
+}
+
+func waitFor(ctx context.Context, address string, poll time.Duration) error {
+	for {
+		if status, _, err := get("tcp", address, readyPath); err == nil && status == 200 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the sidecar has not become ready: %w", ctx.Err())
+		case <-time.After(poll):
 		}
 	}
 }
