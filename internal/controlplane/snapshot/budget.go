@@ -117,9 +117,6 @@ func (b *budgets) isRefused(n *scopeNode) bool {
 	return refused
 }
 
-// hasRefused reports whether a scope of a namespace waits for the room of others.
-func (b *budgets) hasRefused(namespace string) bool { return len(b.refused[namespace]) > 0 }
-
 // retryRefused rebuilds refused scopes of namespaces whose other scopes have become smaller.
 func (s *Store) retryRefused() {
 	for _, n := range s.budgets.takeRetries() {

@@ -3,6 +3,7 @@ package snapshot
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -278,4 +279,17 @@ func serviceRanges() *catalog.ServiceCIDR {
 // podsOf returns the pods of twoServices.
 func podsOf(entries []catalog.Entry) (client, server *inventory.Instance) {
 	return entries[2].(*inventory.Instance), entries[3].(*inventory.Instance)
+}
+
+// policyStatus is Store.Policy on the goroutine of a test that runs no Store.
+func (s *Store) policyStatus(policy entity.Ref) (status.Policy, error) {
+	return s.policies.Status(policy, s.config.Now(), s.countProxies)
+}
+
+// dependencies returns what a scope was built from, including its shared destinations.
+func (s *Store) dependencies(n *scopeNode) []entity.Dep {
+	if n.shared != nil {
+		return slices.Concat(s.scopeIndex.Dependencies[n], s.shared.dependencies(n.shared.of))
+	}
+	return s.scopeIndex.Dependencies[n]
 }

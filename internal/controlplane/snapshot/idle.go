@@ -17,10 +17,6 @@ type idleScopes struct {
 	count map[string]int
 }
 
-func newIdleScopes() idleScopes {
-	return idleScopes{since: map[*scopeNode]time.Time{}, count: map[string]int{}}
-}
-
 func (i *idleScopes) add(n *scopeNode, now time.Time) {
 	i.remove(n)
 	i.since[n] = now
@@ -55,7 +51,7 @@ func (s *Store) releaseStream(n *scopeNode, stream *Stream) {
 		return
 	}
 	s.quarantine.CloseScope(n.key)
-	if s.budgets.hasRefused(n.key.Identity.Namespace) {
+	if len(s.budgets.refused[n.key.Identity.Namespace]) > 0 {
 		s.releaseScope(n)
 		return
 	}

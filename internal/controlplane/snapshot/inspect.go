@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 // ErrNotConnected means that a pod has no stream in this replica.
@@ -62,16 +64,52 @@ func (s *Store) Traces() []status.Trace {
 
 // Entries returns the catalog entries of some kinds, sorted. The error is ErrStopped or that of ctx.
 func (s *Store) Entries(ctx context.Context, kinds ...entity.Kind) ([]catalog.Entry, error) {
-	result := make(chan []catalog.Entry, 1)
-	if !s.run(func() { result <- s.catalog.Entries(kinds...) }) {
-		return nil, ErrStopped
+	return ask(ctx, s, func() ([]catalog.Entry, error) { return s.catalog.Entries(kinds...), nil })
+}
+
+// ask calls f on the goroutine of Run, between two changes, and returns its results. Otherwise the error is ErrStopped or that of ctx; f may then run later.
+func ask[T any](ctx context.Context, s *Store, f func() (T, error)) (value T, err error) {
+	type answer struct {
+		value T
+		err   error
+	}
+	result := make(chan answer, 1)
+	if !s.run(func() {
+		value, err := f()
+		result <- answer{value, err}
+	}) {
+		return value, ErrStopped
 	}
 	select {
-	case list := <-result:
-		return list, nil
+	case a := <-result:
+		return a.value, a.err
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return value, ctx.Err()
 	}
+}
+
+// View calls f with a view of the mesh, between two changes. f must be quick, because changes wait for it. The error is ErrNotSynced, ErrStopped or
+// that of ctx; f may then run later.
+func (s *Store) View(ctx context.Context, f func(*catalog.View)) error {
+	_, err := ask(ctx, s, func() (none struct{}, err error) {
+		if !s.synced.Load() {
+			return none, ErrNotSynced
+		}
+		f(s.catalog.View())
+		return none, nil
+	})
+	return err
+}
+
+// LivePod returns the pod of a peer. Every claim of its token must match the live objects, as for a discovery stream. The error is one of those of
+// Connect, or that of ctx.
+func (s *Store) LivePod(ctx context.Context, peer Peer) (*inventory.Instance, error) {
+	return ask(ctx, s, func() (*inventory.Instance, error) {
+		if !s.synced.Load() {
+			return nil, ErrNotSynced
+		}
+		return s.livePod(s.catalog.View(), &peer)
+	})
 }
 
 // ConfiguredResource is a resource in the snapshot of a proxy.
@@ -158,11 +196,7 @@ func (r *registry) count() int {
 func (r *registry) list() []*Stream {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	list := make([]*Stream, 0, len(r.streams))
-	for s := range r.streams {
-		list = append(list, s)
-	}
-	return list
+	return slices.Collect(maps.Keys(r.streams))
 }
 
 // find returns the latest stream of a pod, or nil. All have the same snapshot.

@@ -175,7 +175,7 @@ func (l *sharedLayer) notifyStreams(s *Store, changes *delta.Changes) {
 	}
 	l.refreshBases(changes)
 	for n := range l.scopes {
-		s.notifyStreams(n, changes)
+		s.notifyStreams(n, changes, s.trace)
 	}
 }
 

@@ -72,7 +72,7 @@ func (h *harness) addAndRemove(t *testing.T, n int) {
 	stream.Close()
 	h.run()
 	h.remove(entries...)
-	h.store.updateCompletedPolicies()
+	h.store.policies.UpdateCompleted(h.store.config.Now(), h.store.countProxies)
 }
 
 // sizes returns the lengths of all maps and lists in the Store by path. It does not descend into maps.

@@ -17,18 +17,17 @@ type metrics struct {
 }
 
 func newMetrics(registerer prometheus.Registerer, connected *registry, queue *queue) *metrics {
+	gauge := func(name, help string) prometheus.Gauge {
+		return prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
+	}
 	m := &metrics{
 		full: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "osm_proxy_max_connections_rejected", Help: "Sidecars rejected because of maxDataPlaneConnections.",
 		}),
-		namespaces: prometheus.NewGauge(prometheus.GaugeOpts{Name: "osm_resource_namespace_count", Help: "Namespaces that are part of the mesh."}),
-		refused: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "osm_proxy_refused_scope_count", Help: "Configurations of sidecars that deny all requests, because those of their namespace are too large.",
-		}),
-		delayed: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "osm_events_delayed", Help: "Changes of objects that wait, because earlier ones of their namespace took long.",
-		}),
-		monitored: map[string]struct{}{},
+		namespaces: gauge("osm_resource_namespace_count", "Namespaces that are part of the mesh."),
+		refused:    gauge("osm_proxy_refused_scope_count", "Configurations of sidecars that deny all requests, because those of their namespace are too large."),
+		delayed:    gauge("osm_events_delayed", "Changes of objects that wait, because earlier ones of their namespace took long."),
+		monitored:  map[string]struct{}{},
 	}
 	queued := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "osm_events_queued", Help: "Changes of objects that wait to be applied."},
 		func() float64 { return float64(queue.changeCount()) })

@@ -18,28 +18,7 @@ import (
 
 // Policy returns the status of a policy. The error is status.ErrUnknownPolicy, ErrStopped or that of ctx.
 func (s *Store) Policy(ctx context.Context, policy entity.Ref) (status.Policy, error) {
-	type answer struct {
-		status status.Policy
-		err    error
-	}
-	result := make(chan answer, 1)
-	running := s.run(func() {
-		status, err := s.policyStatus(policy)
-		result <- answer{status, err}
-	})
-	if !running {
-		return status.Policy{}, ErrStopped
-	}
-	select {
-	case a := <-result:
-		return a.status, a.err
-	case <-ctx.Done():
-		return status.Policy{}, ctx.Err()
-	}
-}
-
-func (s *Store) policyStatus(policy entity.Ref) (status.Policy, error) {
-	return s.policies.Status(policy, s.config.Now(), s.countProxies)
+	return ask(ctx, s, func() (status.Policy, error) { return s.policies.Status(policy, s.config.Now(), s.countProxies) })
 }
 
 // countProxies counts the proxies of the scopes that depend on a policy. Those of one pod count each: connections of both are under the policy.
@@ -60,11 +39,6 @@ func (s *Store) countProxies(p *status.Policy) {
 	}
 }
 
-// updateCompletedPolicies records the policies that were acknowledged since the last call.
-func (s *Store) updateCompletedPolicies() {
-	s.policies.UpdateCompleted(s.config.Now(), s.countProxies)
-}
-
 // recordPolicyChanges records the changes of policies before they are applied. It returns the changed policies, and whether one
 // of them was quarantined.
 func (s *Store) recordPolicyChanges(changes []catalog.Change) (changed []entity.Ref, released bool) {
@@ -79,9 +53,7 @@ func (s *Store) recordPolicyChanges(changes []catalog.Change) (changed []entity.
 			s.policies.RecordGeneration(change)
 			continue
 		}
-		if s.quarantine.RecordChange(change) {
-			released = true
-		}
+		released = s.quarantine.RecordChange(change) || released
 		s.policies.RecordChange(change)
 		if change.Entry != nil {
 			changed = append(changed, change.Ref)

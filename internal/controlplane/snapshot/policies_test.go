@@ -52,7 +52,7 @@ func TestPolicyStatus_Acknowledged(t *testing.T) {
 		t.Fatalf("after one ACK: %+v", got)
 	}
 	sidecars[1].sync(t)
-	h.store.updateCompletedPolicies()
+	h.store.policies.UpdateCompleted(h.store.config.Now(), h.store.countProxies)
 	completed := h.now
 	tick()
 	// A later change of another policy does not reset the status.

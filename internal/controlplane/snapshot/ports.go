@@ -12,16 +12,6 @@ type builders struct {
 	ports                        func(*scope.Scope, map[uint16]bool) []envoy.Resource
 }
 
-// ownBuilders make the resources of a scope with destinations of its own.
-func (s *Store) ownBuilders() builders {
-	return builders{s.buildScope, s.buildSeparable, envoy.BuildDestinations, envoy.BuildPorts}
-}
-
-// sharedBuilders make the resources of shared destinations.
-func sharedBuilders() builders {
-	return builders{envoy.BuildShared, envoy.BuildSharedSeparable, envoy.BuildSharedSeparable, envoy.BuildSharedPorts}
-}
-
 // portsTransition is the change of the resources that depend on all destinations with a port number. Numbers are those of destinations that may differ; nil if
 // there are no such resources. Both versions have all destinations.
 type portsTransition struct {

@@ -63,7 +63,9 @@ func (s *Store) rebuildAll() {
 	for _, n := range s.scopes {
 		n.stale = true
 	}
-	s.shared.setAllStale()
+	for _, d := range s.shared.list {
+		d.stale = true
+	}
 	touched := slices.Collect(maps.Keys(s.scopeIndex.Dependents))
 	touched = slices.AppendSeq(touched, maps.Keys(s.endpointsIndex.Dependents))
 	touched = slices.AppendSeq(touched, maps.Keys(s.streamIndex.Dependents))
@@ -124,7 +126,9 @@ func (s *Store) rebuildScope(n *scopeNode) {
 		s.editOwn(n, built)
 	}
 	n.stale = false
-	s.loadEager(n)
+	for stream := range n.streams { // those that a sidecar already has are not sent again
+		stream.delta.Load(n.built.EagerDestinations)
+	}
 	s.addStage(status.StageEnvoy, began.Add(s.running.others-others))
 }
 
@@ -151,7 +155,7 @@ func (s *Store) logDeniedPorts(n *scopeNode, built *scope.Scope) {
 func (s *Store) editSharing(n *scopeNode, shared *sharedLayer, built *scope.Scope) {
 	own := withDestinations(built, &scope.Destinations{})
 	if n.stale || n.shared != shared || !equalScopes(n.built, own) {
-		step := transition{after: withDestinations(built, &scope.Destinations{Outbound: built.Outbound}), build: s.buildOwn}
+		step := transition{after: withDestinations(built, &scope.Destinations{Outbound: built.Outbound}), build: s.withSecrets(envoy.BuildOwn)}
 		s.editScope(n, shared, s.translate(&n.own, n, step))
 	}
 	s.recordLimited(n, built.Limited)
@@ -163,9 +167,10 @@ func (s *Store) editOwn(n *scopeNode, built *scope.Scope) {
 	separable := isSeparable(built.Outbound)
 	isComparable := separable && n.separable && !n.stale && n.shared == nil
 	if !isComparable || !equalScopes(n.built, built) {
-		step := transition{after: built, build: s.buildScope}
+		step := transition{after: built, build: s.withSecrets(envoy.Build)}
 		if isComparable && !n.key.Class.OSM && reflect.DeepEqual(withoutLists(n.built), withoutLists(built)) {
-			step = partialTransition(n.built, built, s.ownBuilders())
+			all, separable := s.withSecrets(envoy.Build), s.withSecrets(envoy.BuildSeparable)
+			step = partialTransition(n.built, built, builders{all, separable, envoy.BuildDestinations, envoy.BuildPorts})
 		}
 		step.known = s.same.find(step)
 		made := s.translateInTurn(n, step)
@@ -188,7 +193,7 @@ func (s *Store) editScope(n *scopeNode, shared *sharedLayer, e edits) {
 	s.trace.AddResources(changes.Len())
 	if !changes.IsEmpty() {
 		s.notifyInterrupted(n, &changes)
-		s.notifyStreams(n, &changes)
+		s.notifyStreams(n, &changes, s.trace)
 		s.notifyPostponed(n, &changes)
 	}
 	n.mu.Unlock()
@@ -205,10 +210,10 @@ func (s *Store) editScope(n *scopeNode, shared *sharedLayer, e edits) {
 
 // notifyStreams notifies the streams of a scope. The caller holds the scope's lock, so no stream sees a new resource before it is
 // notified of the resources that the new one depends on.
-func (s *Store) notifyStreams(n *scopeNode, changes *delta.Changes) {
+func (s *Store) notifyStreams(n *scopeNode, changes *delta.Changes, trace *status.BatchTrace) {
 	now := s.config.Now()
 	for stream := range n.streams {
-		stream.delta.Notify(changes, now, s.trace)
+		stream.delta.Notify(changes, now, trace)
 	}
 }
 

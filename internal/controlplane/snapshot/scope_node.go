@@ -145,7 +145,7 @@ func (n *scopeNode) endpointsOf(cluster string) *endpointsNode {
 func (n *scopeNode) notify(s *Store, changes *delta.Changes) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	s.notifyStreams(n, changes)
+	s.notifyStreams(n, changes, s.trace)
 }
 
 // allContents returns all resources.

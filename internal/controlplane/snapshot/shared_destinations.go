@@ -161,7 +161,8 @@ func (l *sharedLayer) transition(before, after *scope.Scope, separable bool) tra
 	if separable && before != nil && reflect.DeepEqual(withoutLists(before), withoutLists(after)) {
 		// before comes first: it may still be kept.
 		completeBefore := l.complete(before)
-		return partialTransition(completeBefore, l.complete(after), sharedBuilders())
+		build := builders{envoy.BuildShared, envoy.BuildSharedSeparable, envoy.BuildSharedSeparable, envoy.BuildSharedPorts}
+		return partialTransition(completeBefore, l.complete(after), build)
 	}
 	return transition{after: l.complete(after), build: envoy.BuildShared}
 }

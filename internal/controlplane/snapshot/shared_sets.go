@@ -138,21 +138,6 @@ func (s *Store) leavesShared(n *scopeNode) bool {
 	return n.shared != nil && !scope.UsesSharedDestinations(s.catalog.ViewWithout(s.quarantine.Policies(n.key)), n.key.Identity)
 }
 
-// setAllStale causes all layers to be translated again.
-func (x *sharedSets) setAllStale() {
-	for _, d := range x.list {
-		d.stale = true
-	}
-}
-
-// dependencies returns what a scope was built from, including its shared destinations.
-func (s *Store) dependencies(n *scopeNode) []entity.Dep {
-	if n.shared != nil {
-		return slices.Concat(s.scopeIndex.Dependencies[n], s.shared.dependencies(n.shared.of))
-	}
-	return s.scopeIndex.Dependencies[n]
-}
-
 // policiesOf returns the policies that shared destinations depend on, sorted. There are many dependencies, so the list is kept for all scopes.
 func (s *Store) policiesOf(d *sharedDestinations) []entity.Ref {
 	if d.policies == nil {

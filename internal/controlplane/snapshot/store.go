@@ -97,7 +97,7 @@ func NewStore(config Config) *Store {
 		trustDomains:     config.Certificates.TrustDomains(),
 		interner:         resource.NewInterner(),
 		scopes:           map[scope.Key]*scopeNode{},
-		idle:             newIdleScopes(),
+		idle:             idleScopes{since: map[*scopeNode]time.Time{}, count: map[string]int{}},
 		endpoints:        map[scope.EndpointsKey]*endpointsNode{},
 		identities:       map[identity.ServiceAccount]*identityNode{},
 		streams:          map[string][]*Stream{},
@@ -159,19 +159,14 @@ func (s *Store) RootChanged() {
 		if domains := trust.TrustDomains; !domains.Equal(s.trustDomains) {
 			s.trustDomains = domains
 			s.rebuildAll()
-		} else {
-			s.rebuildTrust()
+		} else { // all trust secrets change, though the scopes do not
+			for _, n := range s.scopes {
+				n.stale = true
+				s.rebuildScope(n)
+			}
 		}
 		s.trust.Store(trust)
 	})
-}
-
-// rebuildTrust rebuilds all scopes: their trust secrets change, though the scopes do not.
-func (s *Store) rebuildTrust() {
-	for _, n := range s.scopes {
-		n.stale = true
-		s.rebuildScope(n)
-	}
 }
 
 // currentTrust returns the trust bundle of scopes that are built from now on.
@@ -198,7 +193,7 @@ func (s *Store) Run(ctx context.Context) error {
 			return nil
 		case <-sweep.C:
 			s.endBlockedStreams()
-			s.updateCompletedPolicies()
+			s.policies.UpdateCompleted(s.config.Now(), s.countProxies)
 			s.dropUnused()
 		case <-s.queue.wake:
 		}

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
@@ -78,7 +79,7 @@ func (h *harness) compareWithFull(t failer, n *scopeNode, edit catalog.Entry) {
 	if n.shared == nil { // its parts are kept
 		complete = scope.BuildWithShared(h.store.catalog.ViewWithout(h.store.quarantine.Policies(n.key)), h.store.trustDomains, n.key, nil)
 	}
-	full, all := h.store.translate(&layer{}, n, transition{after: complete, build: h.store.buildScope}), n.flatten()
+	full, all := h.store.translate(&layer{}, n, transition{after: complete, build: h.store.withSecrets(envoy.Build)}), n.flatten()
 	for kind := range resourcetype.NumTypes {
 		if diff := differences(all.contents[kind], full.contents[kind]); len(diff) > 0 {
 			t.Fatalf("%s of %s after %+v: %v differ from a full translation", kind, n.key.Identity, edit, diff)

@@ -21,39 +21,21 @@ func newOwnCluster(r envoy.Resource) *resource.Content {
 	return c
 }
 
-// buildScope makes all resources of a scope with destinations of its own.
-func (s *Store) buildScope(built *scope.Scope) []envoy.Resource {
-	return append(envoy.Build(built), s.buildSecrets(built)...)
-}
-
-// buildSeparable makes the resources of buildScope, without those of port numbers.
-func (s *Store) buildSeparable(built *scope.Scope) []envoy.Resource {
-	return append(envoy.BuildSeparable(built), s.buildSecrets(built)...)
+// withSecrets returns a function that makes the resources of build, and the secrets of a scope.
+func (s *Store) withSecrets(build func(*scope.Scope) []envoy.Resource) func(*scope.Scope) []envoy.Resource {
+	return func(built *scope.Scope) []envoy.Resource { return append(build(built), s.buildSecrets(built)...) }
 }
 
 func (s *Store) buildSecrets(built *scope.Scope) []envoy.Resource {
 	return append(envoy.TrustSecrets(built, s.config.Certificates.Root()), envoy.OutsideSecrets(built)...)
 }
 
-// buildType makes the resources of one type of buildScope. A trial needs one of them, and a scope may have thousands.
-func (s *Store) buildType(built *scope.Scope, t resourcetype.Type) []envoy.Resource {
+// ofType returns the resources of one type that build makes, or the secrets of a scope. A trial needs one of them, and a scope may have thousands.
+func (s *Store) ofType(built *scope.Scope, t resourcetype.Type, build func(*scope.Scope, string) []envoy.Resource) []envoy.Resource {
 	if t == resourcetype.Secrets {
 		return s.buildSecrets(built)
 	}
-	return envoy.BuildType(built, t.URL())
-}
-
-// buildOwn makes the resources of a scope that its shared layer lacks or has in another form.
-func (s *Store) buildOwn(built *scope.Scope) []envoy.Resource {
-	return append(envoy.BuildOwn(built), s.buildSecrets(built)...)
-}
-
-// buildOwnType makes the resources of one type of buildOwn.
-func (s *Store) buildOwnType(built *scope.Scope, t resourcetype.Type) []envoy.Resource {
-	if t == resourcetype.Secrets {
-		return s.buildSecrets(built)
-	}
-	return envoy.BuildOwnType(built, t.URL())
+	return build(built, t.URL())
 }
 
 // translate returns the edits of a transition of a layer.

@@ -59,7 +59,7 @@ func (s *Store) hashWithout(n *scopeNode, policies map[entity.Ref]struct{}, t re
 	if n.shared == nil {
 		trial := scope.BuildWithShared(s.catalog.ViewWithout(policies), s.trustDomains, n.key, nil)
 		scope.CarryCertificates(n.built, trial)
-		return s.hashNamed(n, s.buildType(trial, t), name)
+		return s.hashNamed(n, s.ofType(trial, t, envoy.BuildType), name)
 	}
 	affectsOwn := s.affectsOwn(n, policies)
 	isEqual := s.equalsWithout(n.shared.of, policies)
@@ -72,7 +72,7 @@ func (s *Store) hashWithout(n *scopeNode, policies map[entity.Ref]struct{}, t re
 	}
 	if affectsOwn || !isEqual && ownDependsOnDestinations(own, t) {
 		built := withDestinations(own, &scope.Destinations{Outbound: destinations.Outbound})
-		if hash, exists := s.hashNamed(n, s.buildOwnType(built, t), name); exists {
+		if hash, exists := s.hashNamed(n, s.ofType(built, t, envoy.BuildOwnType), name); exists {
 			return hash, true
 		}
 	} else if c := n.own.contents[t][name]; c != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
@@ -41,7 +42,7 @@ func TestTrialsBuildOneResource(t *testing.T) {
 	if _, exists := trials.HashWithout(n.key, nil, resourcetype.Clusters, "none"); exists || len(names) < 5 {
 		t.Errorf("the trial has a resource that does not exist, or the scope has few types: %v", names)
 	}
-	whole := allocated(func() { encode(h.store.buildScope(n.built)) })
+	whole := allocated(func() { encode(h.store.withSecrets(envoy.Build)(n.built)) })
 	if trial := allocated(func() { trials.HashWithout(n.key, nil, resourcetype.Clusters, names[resourcetype.Clusters]) }); trial > whole/2 {
 		t.Errorf("the trial of a cluster needs %d bytes, and the whole configuration %d", trial, whole)
 	}
@@ -144,7 +145,7 @@ func (h *harness) checkTrial(rt failer, n *scopeNode, policy entity.Ref) (differ
 	}
 	full := scope.BuildWithShared(h.store.catalog.ViewWithout(policies), h.store.trustDomains, n.key, nil)
 	want := map[resourcetype.Type]map[string]*resource.Content{}
-	for _, r := range encode(h.store.buildScope(full)) {
+	for _, r := range encode(h.store.withSecrets(envoy.Build)(full)) {
 		if want[r.kind] == nil {
 			want[r.kind] = map[string]*resource.Content{}
 		}

@@ -228,7 +228,7 @@ func (s *Store) notifyInterrupted(n *scopeNode, changes *delta.Changes) {
 	for _, batch := range s.running.batches {
 		if _, remains := batch.remaining[n]; remains && batch.trace != s.trace {
 			delete(batch.remaining, n)
-			s.notifyOf(batch, n, changes)
+			s.notifyStreams(n, changes, batch.trace)
 		}
 	}
 }
@@ -237,15 +237,8 @@ func (s *Store) notifyInterrupted(n *scopeNode, changes *delta.Changes) {
 func (s *Store) notifyPostponed(n *scopeNode, changes *delta.Changes) {
 	if batch := s.running.current(); batch != nil && batch.rebuilt == n {
 		for _, other := range batch.included {
-			s.notifyOf(other, n, changes)
+			s.notifyStreams(n, changes, other.trace)
 		}
-	}
-}
-
-func (s *Store) notifyOf(batch *runningBatch, n *scopeNode, changes *delta.Changes) {
-	now := s.config.Now()
-	for stream := range n.streams {
-		stream.delta.Notify(changes, now, batch.trace)
 	}
 }
 

@@ -89,13 +89,6 @@ func (s *Stream) ClusterName(name string) string {
 	return envoy.UnknownDestination
 }
 
-// loadEager sends the destinations that the sidecars of a scope have without asking for them. Those that they already have are not sent again.
-func (s *Store) loadEager(n *scopeNode) {
-	for stream := range n.streams {
-		stream.delta.Load(n.built.EagerDestinations)
-	}
-}
-
 // noDestination returns the cluster that clients get in place of an unknown destination. It is made for each answer: an application may try any number of
 // addresses, and nothing remains of them here.
 func noDestination(name string) *resource.Content {

@@ -10,6 +10,7 @@ import (
 	loadstatsv3 "github.com/envoyproxy/go-control-plane/envoy/service/load_stats/v3"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/loadstats"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot"
@@ -114,7 +115,8 @@ func (s *Server) requestReports(client *loadClient) {
 		return
 	}
 	client.interval = interval
-	_ = client.stream.Send(loadStatsResponse(interval)) // Recv returns the error of a broken stream
+	// Recv returns the error of a broken stream.
+	_ = client.stream.Send(&loadstatsv3.LoadStatsResponse{SendAllClusters: true, LoadReportingInterval: durationpb.New(interval)})
 }
 
 // recordServers records whether the servers of a sidecar answered it. It has none unless it is connected.

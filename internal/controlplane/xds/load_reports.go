@@ -8,7 +8,6 @@ import (
 	loadstatsv3 "github.com/envoyproxy/go-control-plane/envoy/service/load_stats/v3"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/loadstats"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot"
@@ -130,10 +129,6 @@ func (s *Server) reportInterval(isRead, isFirst bool, servers []loadstats.Server
 		return loadstats.ServerInterval
 	}
 	return idleReportInterval
-}
-
-func loadStatsResponse(interval time.Duration) *loadstatsv3.LoadStatsResponse {
-	return &loadstatsv3.LoadStatsResponse{SendAllClusters: true, LoadReportingInterval: durationpb.New(interval)}
 }
 
 // recordReport records a report. Its interval is the longest of all clusters; they are nearly equal.

@@ -120,21 +120,14 @@ func NewServer(config Config) (*Server, error) {
 	if config.Now == nil {
 		config.Now = time.Now
 	}
-	if config.Loads == nil {
-		config.Loads = loadstats.NewStore(config.Now)
-	}
-	if config.Denials == nil {
-		config.Denials = denials.NewStore(config.Now)
-	}
+	config.Loads = cmp.Or(config.Loads, loadstats.NewStore(config.Now))
+	config.Denials = cmp.Or(config.Denials, denials.NewStore(config.Now))
 	config.ConnectionAge = cmp.Or(config.ConnectionAge, maxConnectionAge)
-	if config.MaxPendingPerAddress == 0 {
-		config.MaxPendingPerAddress = maxPendingPerAddress
-	}
 	handshakes := newHandshakeLimiter(max(runtime.GOMAXPROCS(0), minActiveHandshakes))
 	s := &Server{config: config, metrics: newMetrics(config.Metrics, handshakes), loadClients: loadClients{byStream: map[*snapshot.Stream]*loadClient{}}}
 	s.requestCertificates(tlsConfig)
 	limits := PendingLimits()
-	limits.PerAddress = config.MaxPendingPerAddress
+	limits.PerAddress = cmp.Or(config.MaxPendingPerAddress, maxPendingPerAddress)
 	pending := connlimit.New(limits, s.metrics.countClosedPending)
 	s.log = newLimitedLog(config.Log, config.Now, s.metrics.droppedLines.Inc)
 	messages := newMessageLimiter(maxLargeMessages, largeMessageTimeout, s.recordMessageLimit)

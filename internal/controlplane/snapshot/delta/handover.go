@@ -1,6 +1,7 @@
 package delta
 
 import (
+	"maps"
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
@@ -295,11 +296,7 @@ func (t *handover) recordUpdate(name string, now time.Time) {
 
 // forgetUpdates forgets those that every client has applied.
 func (t *handover) forgetUpdates(now time.Time) {
-	for name, at := range t.updates {
-		if !at.IsZero() && at.Before(now.Add(-handoverReport)) {
-			delete(t.updates, name)
-		}
-	}
+	maps.DeleteFunc(t.updates, func(_ string, at time.Time) bool { return !at.IsZero() && at.Before(now.Add(-handoverReport)) })
 }
 
 // recordListenersAnswered records when updates were answered.

@@ -1,9 +1,7 @@
 package delta
 
 import (
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
@@ -75,11 +73,9 @@ func (q *sequencer) expireReportedCertificate(now time.Time) {
 	}
 	q.certificateReusableUntil = time.Time{}
 	st := &q.types[resourcetype.Secrets]
-	for name := range st.versions.all() {
-		if name == envoy.ServiceCertName {
-			st.versions.set(name, stateUnknown)
-			st.markDirty(name, now)
-		}
+	if _, known := st.versions.get(envoy.ServiceCertName); known {
+		st.versions.set(envoy.ServiceCertName, stateUnknown)
+		st.markDirty(envoy.ServiceCertName, now)
 	}
 }
 
@@ -280,13 +276,3 @@ func (q *sequencer) setInFlight(r *Response, now time.Time) {
 
 // cancelInFlight takes back a response without resources that was not sent.
 func (q *sequencer) cancelInFlight(t resourcetype.Type) { q.types[t].inFlight = "" }
-
-// sortedNames makes responses deterministic.
-func sortedNames(set map[string]struct{}) []string {
-	names := make([]string, 0, len(set))
-	for name := range set {
-		names = append(names, name)
-	}
-	slices.SortFunc(names, strings.Compare)
-	return names
-}

@@ -2,6 +2,8 @@ package delta
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -51,7 +53,7 @@ func TestIdleClientNeedsNoMemory(t *testing.T) {
 	for i := range 100 {
 		c.put(resourcetype.Clusters, fmt.Sprint("c", i), "1")
 	}
-	c.expect("CDS " + strings.Join(sortedNames(c.q.types[resourcetype.Clusters].dirty), " "))
+	c.expect("CDS " + strings.Join(slices.Sorted(maps.Keys(c.q.types[resourcetype.Clusters].dirty)), " "))
 	c.ack(resourcetype.Clusters)
 	for i := range 100 {
 		c.remove(resourcetype.Clusters, fmt.Sprint("c", i))

@@ -2,6 +2,8 @@ package delta
 
 import (
 	"iter"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
@@ -113,7 +115,7 @@ func updateBlockedSince(since *time.Time, blocked bool, now time.Time) {
 // filter chain of it. Envoy removes listeners before it updates others. So if listeners are only removed, an update of a listener
 // that binds a port is sent alone, and the removals follow its acknowledgement.
 func (q *sequencer) namesToSend(t resourcetype.Type, snap Snapshot, now time.Time) []string {
-	names := sortedNames(q.types[t].dirty)
+	names := slices.Sorted(maps.Keys(q.types[t].dirty)) // makes responses deterministic
 	if t != resourcetype.Listeners {
 		return names
 	}

@@ -124,7 +124,8 @@ func (q *sequencer) handleAnswer(t resourcetype.Type, req *discovery.DeltaDiscov
 	}
 	q.updateBisector(st, &result, now)
 	if t == resourcetype.Endpoints && !st.rejected {
-		q.removeWarmed(req.GetResponseNonce())
+		// The clusters whose endpoints were in the response are warm.
+		maps.DeleteFunc(q.warming, func(_, nonce string) bool { return nonce == req.GetResponseNonce() })
 	}
 	return result
 }
@@ -142,15 +143,6 @@ func (q *sequencer) updateBisector(st *typeState, result *requestResult, now tim
 		result.Rejected = st.bisector.NACK(result.Type, result.Message, now)
 	}
 	result.Rejection = st.bisector.Message()
-}
-
-// removeWarmed removes the clusters whose endpoints were in an acknowledged response.
-func (q *sequencer) removeWarmed(nonce string) {
-	for name, endpointsNonce := range q.warming {
-		if endpointsNonce == nonce {
-			delete(q.warming, name)
-		}
-	}
 }
 
 // handleFirstRequest processes what only the first request of a type has: versions from an earlier stream, and the legacy
@@ -191,18 +183,15 @@ func (q *sequencer) setInitialVersion(t resourcetype.Type, name, version string,
 	case resourcetype.Extensions:
 		version = q.reportPermissions(name, version, snap, now)
 	}
-	st.versions.set(name, parseVersion(version))
+	held, ok := resource.ParseVersion(version)
+	if !ok {
+		held = stateUnknown
+	}
+	st.versions.set(name, held)
 	if t == resourcetype.Secrets && name == envoy.ServiceCertName {
 		st.versions.set(name, stateReported)
 		q.reportedCertificate = version
 	}
-}
-
-func parseVersion(s string) resource.Version {
-	if version, ok := resource.ParseVersion(s); ok {
-		return version
-	}
-	return stateUnknown
 }
 
 // subscribe adds a name. A repeated subscription causes the resource to be sent again, unless the first request has its version.

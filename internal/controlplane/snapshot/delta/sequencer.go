@@ -220,8 +220,8 @@ var ErrUnanswered = errors.New("the sidecar does not answer its responses")
 // answerDue returns when a client must have answered something; zero if it owes no answer. Each response and each answer begins the time again, which
 // a silent client cannot prolong: it has one response of each type.
 func (q *sequencer) answerDue() time.Time {
-	if q.awaitsCertificate() {
-		return time.Time{} // clusters of the client warm until they have it
+	if secrets := &q.types[resourcetype.Secrets]; secrets.inFlight == "" && len(secrets.dirty) > 0 {
+		return time.Time{} // clusters of the client warm until they have the certificate, which was not sent
 	}
 	for t := range q.types {
 		if q.types[t].inFlight != "" {
@@ -229,10 +229,4 @@ func (q *sequencer) answerDue() time.Time {
 		}
 	}
 	return time.Time{}
-}
-
-// awaitsCertificate reports whether the client waits for a certificate that was not sent.
-func (q *sequencer) awaitsCertificate() bool {
-	secrets := &q.types[resourcetype.Secrets]
-	return secrets.inFlight == "" && len(secrets.dirty) > 0
 }

@@ -98,7 +98,10 @@ func (s *Session) Serve(ctx context.Context, expiry time.Time, requests <-chan *
 		case <-s.stream.ended:
 			return s.stream.cause
 		case <-expiryTimer.C:
-			until := s.extendExpired(ctx)
+			if s.extend == nil {
+				return ErrExpired
+			}
+			until := s.extend(ctx)
 			if until.IsZero() {
 				return ErrExpired
 			}
@@ -119,13 +122,6 @@ func (s *Session) Serve(ctx context.Context, expiry time.Time, requests <-chan *
 
 // minExtension is the minimum time between two extensions of an expired token.
 const minExtension = time.Second
-
-func (s *Session) extendExpired(ctx context.Context) time.Time {
-	if s.extend == nil {
-		return time.Time{}
-	}
-	return s.extend(ctx)
-}
 
 // Flush sends everything that may be sent now. It returns when there may be more without further input; zero if never.
 func (s *Session) Flush(send SendFunc) (time.Time, error) {

@@ -119,19 +119,14 @@ func (q *Quarantine) examineInTurn(key scope.Key, s *scopeQuarantine, n *nack) {
 		return
 	}
 	s.remove(n)
-	pause := max(q.examineLater(key, s, n), examineInterval)
+	retryAfter := q.examine(key, s, n)
+	if retryAfter > 0 { // it was too early
+		s.pending = append(s.pending, n)
+	}
 	if now := q.config.Now(); isSidecar {
 		q.shares.Charge(namespace, now.Sub(began), now)
 	}
-	q.pause(key, s, pause)
-}
-
-// examineLater examines a resource, and records it again if it is too early.
-func (q *Quarantine) examineLater(key scope.Key, s *scopeQuarantine, n *nack) (retryAfter time.Duration) {
-	if retryAfter = q.examine(key, s, n); retryAfter > 0 {
-		s.pending = append(s.pending, n)
-	}
-	return retryAfter
+	q.pause(key, s, max(retryAfter, examineInterval))
 }
 
 func (q *Quarantine) pause(key scope.Key, s *scopeQuarantine, pause time.Duration) {

@@ -225,26 +225,19 @@ func newTraceMetrics(registerer prometheus.Registerer) *traceMetrics {
 	for stage := range numStages {
 		m.stages[stage] = stages.WithLabelValues(stage.String())
 	}
-	m.total = prometheus.NewHistogram(prometheus.HistogramOpts{
-		Name:    "osm_change_seconds",
-		Help:    "Seconds from the watch event of a change to the answer of the last affected sidecar.",
-		Buckets: buckets,
-	})
-	m.scopes = prometheus.NewHistogram(prometheus.HistogramOpts{
-		Name: "osm_change_scopes", Help: "Scopes, which are kinds of sidecars, that a change rebuilds.", Buckets: changeSizes(),
-	})
-	m.resources = prometheus.NewHistogram(prometheus.HistogramOpts{
-		Name: "osm_change_resources", Help: "Resources of scopes that a change adds, modifies or removes.", Buckets: changeSizes(),
-	})
+	histogram := func(name, help string, buckets []float64) prometheus.Histogram {
+		return prometheus.NewHistogram(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets})
+	}
+	sizes := prometheus.ExponentialBuckets(1, 4, 9) // 1, 4, 16, up to 65,536
+	m.total = histogram("osm_change_seconds", "Seconds from the watch event of a change to the answer of the last affected sidecar.", buckets)
+	m.scopes = histogram("osm_change_scopes", "Scopes, which are kinds of sidecars, that a change rebuilds.", sizes)
+	m.resources = histogram("osm_change_resources", "Resources of scopes that a change adds, modifies or removes.", sizes)
 	m.broadcasts = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "osm_proxy_broadcast_event_count", Help: "Changes of the mesh that affected at least one connected sidecar.",
 	})
 	registerer.MustRegister(stages, m.total, m.scopes, m.resources, m.broadcasts)
 	return m
 }
-
-// changeSizes are the buckets of numbers of objects: 1, 4, 16, up to 65,536.
-func changeSizes() []float64 { return prometheus.ExponentialBuckets(1, 4, 9) }
 
 // observe records a batch that all streams have answered.
 func (m *traceMetrics) observe(t *BatchTrace, duration time.Duration) {

@@ -36,27 +36,25 @@ func (s *Shares) Charge(namespace string, spent time.Duration, now time.Time) {
 		return
 	}
 	longest := s.limits.Burst + s.refill(s.limits.MaxWait)
-	s.used[namespace] = usage{min(s.usedAt(namespace, now)+spent, longest), now}
+	s.used[namespace] = usage{min(s.Used(namespace, now)+spent, longest), now}
 }
 
 // Wait returns how long further work for a namespace has to wait, 0 if it may begin.
 func (s *Shares) Wait(namespace string, now time.Time) time.Duration {
-	excess := s.usedAt(namespace, now) - s.limits.Burst
+	excess := s.Used(namespace, now) - s.limits.Burst
 	if excess <= 0 {
 		return 0
 	}
 	return excess * 100 / time.Duration(s.limits.Percent)
 }
 
-// Used returns how much time a namespace has used that was not given back yet.
-func (s *Shares) Used(namespace string, now time.Time) time.Duration { return s.usedAt(namespace, now) }
-
 // Prune forgets namespaces that have used nothing for long.
 func (s *Shares) Prune(now time.Time) {
-	maps.DeleteFunc(s.used, func(namespace string, _ usage) bool { return s.usedAt(namespace, now) == 0 })
+	maps.DeleteFunc(s.used, func(namespace string, _ usage) bool { return s.Used(namespace, now) == 0 })
 }
 
-func (s *Shares) usedAt(namespace string, now time.Time) time.Duration {
+// Used returns how much time a namespace has used that was not given back yet.
+func (s *Shares) Used(namespace string, now time.Time) time.Duration {
 	u := s.used[namespace]
 	return max(u.time-s.refill(now.Sub(u.at)), 0)
 }
