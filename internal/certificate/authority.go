@@ -153,9 +153,7 @@ func (r *Root) Merge(text []byte) []byte {
 	}
 	bundle := r.Trusted()
 	for _, c := range others {
-		if !slices.ContainsFunc(bundle, c.Equal) {
-			bundle = append(bundle, c)
-		}
+		bundle = appendDistinct(bundle, c)
 	}
 	return encodeCertificates(bundle...)
 }
@@ -169,14 +167,8 @@ func (r *Root) Path() []*x509.Certificate {
 	if len(path) == 0 {
 		path = append(path, r.issuing)
 	}
-	last := path[len(path)-1]
-	for _, c := range r.trusted {
-		if c.Equal(last) {
-			return path
-		}
-		if last.CheckSignatureFrom(c) == nil {
-			return append(path, c)
-		}
+	if anchors := r.anchors(); len(anchors) > 0 && !anchors[0].Equal(path[len(path)-1]) {
+		path = append(path, anchors[0])
 	}
 	return path
 }

@@ -48,10 +48,8 @@ func SplitChain(texts ...string) (chain, roots []byte, err error) {
 }
 
 func appendDistinct(list []*x509.Certificate, c *x509.Certificate) []*x509.Certificate {
-	for _, known := range list {
-		if known.Equal(c) {
-			return list
-		}
+	if slices.ContainsFunc(list, c.Equal) {
+		return list
 	}
 	return append(list, c)
 }

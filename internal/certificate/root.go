@@ -99,12 +99,7 @@ func NewAuthority(key crypto.Signer, chain, trusted []*x509.Certificate) (*Root,
 	if findByKey(key, chain[:1]) == nil {
 		return nil, fmt.Errorf("the private key does not belong to the issuing certificate %q: store the key of the certificate", chain[0].Subject)
 	}
-	root := &Root{issuing: chain[0], trusted: trusted, key: key}
-	for _, c := range chain {
-		if !isSelfSigned(c) {
-			root.chain = append(root.chain, c)
-		}
-	}
+	root := &Root{issuing: chain[0], chain: slices.DeleteFunc(slices.Clone(chain), isSelfSigned), trusted: trusted, key: key}
 	if root.Anchor() == "" {
 		return nil, fmt.Errorf("the chain of %q leads to none of the trusted certificates: add the certificate of its root to %s", root.issuing.Subject, TrustKey)
 	}
@@ -256,9 +251,7 @@ func (m *Manager) Root() []byte {
 	bundle := slices.Clone(m.issuer.root.trusted)
 	for _, r := range m.retired {
 		for _, c := range r.certificates {
-			if !slices.ContainsFunc(bundle, c.Equal) {
-				bundle = append(bundle, c)
-			}
+			bundle = appendDistinct(bundle, c)
 		}
 	}
 	return encodeCertificates(bundle...)

@@ -1,6 +1,7 @@
 package injector
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +25,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/platform/health"
 	"github.com/openservicemesh/osm-operator/internal/platform/httplimit"
 	"github.com/openservicemesh/osm-operator/internal/platform/logging"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/platform/version"
 )
 
@@ -57,7 +59,9 @@ func (i *Injector) Run(ctx context.Context) error {
 	group.Go(func() error { return objects.cluster.Start(running) })
 	group.Go(func() error { return i.watcher.Start(running) })
 	group.Go(func() error { return objects.sync(running) })
-	group.Go(func() error { return objects.followControlPlane(running, i.config.xdsHost()) })
+	group.Go(func() error {
+		return objects.followControlPlane(running, cmp.Or(i.config.XDSHost, names.ServiceHost(names.Controller, i.config.Namespace)))
+	})
 	group.Go(func() error { return i.serveHealth(running, func() error { return objects.notReady(stopping) }) })
 	group.Go(func() error {
 		defer stopDependencies()

@@ -96,9 +96,7 @@ func (r *Reconciler) names(ctx context.Context) ([]entity.Name, error) {
 
 // Setup adds the controller to mgr once the cluster defines Egresses.
 func (r *Reconciler) Setup(mgr manager.Manager, definitions *traffic.Definitions) error {
-	return mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
-		return definitions.WhenDefined(ctx, func() error { return r.add(mgr) }, kinds.Egress)
-	}))
+	return definitions.Start(mgr, func() error { return r.add(mgr) }, kinds.Egress)
 }
 
 func (r *Reconciler) add(mgr manager.Manager) error {

@@ -217,9 +217,7 @@ func (r *Reconciler) podsOf(ctx context.Context, name string) (pods, error) {
 
 // Setup adds the controller to mgr once the cluster defines the Gateway API.
 func (r *Reconciler) Setup(mgr manager.Manager, definitions *traffic.Definitions) error {
-	return mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
-		return definitions.WhenDefined(ctx, func() error { return r.add(mgr, definitions) }, gatewayKinds()...)
-	}))
+	return definitions.Start(mgr, func() error { return r.add(mgr, definitions) }, gatewayKinds()...)
 }
 
 // isRoute reports whether a kind is one of the routes that Gateways can have.
@@ -270,14 +268,12 @@ func (r *Reconciler) add(mgr manager.Manager, definitions *traffic.Definitions) 
 		return err
 	}
 	for _, kind := range laterKinds() {
-		err := mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
-			return definitions.WhenDefined(ctx, func() error {
-				r.later.Store(kind, true)
-				var object client.Object = kinds.Object(kind)
-				return controller.Watch(source.Kind(mgr.GetCache(), object, all, changed))
-			}, kind)
-		}))
-		if err != nil {
+		start := func() error {
+			r.later.Store(kind, true)
+			var object client.Object = kinds.Object(kind)
+			return controller.Watch(source.Kind(mgr.GetCache(), object, all, changed))
+		}
+		if err := definitions.Start(mgr, start, kind); err != nil {
 			return err
 		}
 	}

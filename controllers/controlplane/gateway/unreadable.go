@@ -2,12 +2,14 @@ package gateway
 
 import (
 	"context"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/gatewayapi"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
@@ -66,10 +68,5 @@ func unreadableParents(s *state, u unreadable) []gateway.ParentStatus {
 
 // hasGateway reports whether a Gateway is one of this mesh.
 func (s *state) hasGateway(name entity.Name) bool {
-	for _, g := range s.catalog.View().Gateways() {
-		if g.Name == name {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.catalog.View().Gateways(), func(g *catalog.Gateway) bool { return g.Name == name })
 }

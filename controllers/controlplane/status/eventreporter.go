@@ -133,11 +133,6 @@ func (t *EventReporter) unrecorded() []entity.Ref {
 	defer t.mu.Unlock()
 	refs := slices.Collect(maps.Keys(t.reports))
 	refs = slices.DeleteFunc(refs, func(ref entity.Ref) bool { return t.reports[ref].recorded })
-	slices.SortFunc(refs, func(a, b entity.Ref) int {
-		if byKind := strings.Compare(string(a.Kind), string(b.Kind)); byKind != 0 {
-			return byKind
-		}
-		return a.Name.Compare(b.Name)
-	})
+	slices.SortFunc(refs, entity.Ref.Compare)
 	return refs
 }

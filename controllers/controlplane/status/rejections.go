@@ -130,14 +130,8 @@ func (r *Rejections) refresh(ctx context.Context) error {
 	}
 	changes, servers := r.update(r.own(), answers, err == nil)
 	for _, changed := range changes {
-		object := kinds.Object(schema.GroupVersionKind{Kind: changed.kind})
-		object.SetNamespace(changed.namespace)
-		object.SetName(changed.name)
 		for _, watcher := range r.watchersOf(changed.kind) {
-			select {
-			case watcher <- event.GenericEvent{Object: object}:
-			case <-ctx.Done():
-			}
+			send(ctx, watcher, schema.GroupVersionKind{Kind: changed.kind}, entity.Name{Namespace: changed.namespace, Name: changed.name})
 		}
 	}
 	r.servers.notify(ctx, servers)
@@ -208,14 +202,15 @@ func groupByPolicy(byReplica map[string]report.Rejections) map[policyKey][]repor
 
 // rejectedCondition returns the Accepted condition of an object that sidecars rejected.
 func rejectedCondition(list []report.Rejection, before metav1.Condition) metav1.Condition {
-	text := RejectionMessage(list)
+	return notAccepted(kinds.ReasonRejectedByProxy, RejectionMessage(list), before)
+}
+
+// notAccepted returns the Accepted condition of an object that is not accepted for another reason than before.
+func notAccepted(reason, text string, before metav1.Condition) metav1.Condition {
 	if before.Status == metav1.ConditionFalse {
 		text += " " + before.Message
 	}
-	return metav1.Condition{
-		Type: kinds.ConditionAccepted, Status: metav1.ConditionFalse, Reason: kinds.ReasonRejectedByProxy,
-		Message: message.ForCondition(text),
-	}
+	return metav1.Condition{Type: kinds.ConditionAccepted, Status: metav1.ConditionFalse, Reason: reason, Message: message.ForCondition(text)}
 }
 
 // RejectionMessage describes which sidecars rejected an object, and why.
@@ -292,9 +287,5 @@ func limitedPolicies(byReplica map[string]report.Rejections) map[policyKey]strin
 
 // limitedCondition returns the Accepted condition of an object that is not complete in some sidecars.
 func limitedCondition(kind, sidecars string, before metav1.Condition) metav1.Condition {
-	text := limitEffect(kind, sidecars)
-	if before.Status == metav1.ConditionFalse {
-		text += " " + before.Message
-	}
-	return metav1.Condition{Type: kinds.ConditionAccepted, Status: metav1.ConditionFalse, Reason: kinds.ReasonTooManyRoutes, Message: text}
+	return notAccepted(kinds.ReasonTooManyRoutes, limitEffect(kind, sidecars), before)
 }

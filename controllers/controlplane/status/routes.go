@@ -122,10 +122,7 @@ func (w Writers) addRoutes(mgr manager.Manager) error {
 		acquired := make(chan struct{}, 1)
 		w.Leader.Notify(acquired)
 		kind := s.Object.GetObjectKind().GroupVersionKind()
-		err := mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
-			return w.Definitions.WhenDefined(ctx, func() error { return w.addRoute(mgr, s, acquired) }, kind)
-		}))
-		if err != nil {
+		if err := w.Definitions.Start(mgr, func() error { return w.addRoute(mgr, s, acquired) }, kind); err != nil {
 			return err
 		}
 	}

@@ -11,7 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/platform/report"
 )
 
@@ -119,12 +119,7 @@ func (f *serverFailures) notify(ctx context.Context, changed []report.ServerFail
 			continue
 		}
 		sent[at] = true
-		object := kinds.Object(schema.GroupVersionKind{Kind: kind})
-		object.SetNamespace(namespace)
-		select {
-		case watcher <- event.GenericEvent{Object: object}:
-		case <-ctx.Done():
-		}
+		send(ctx, watcher, schema.GroupVersionKind{Kind: kind}, entity.Name{Namespace: namespace})
 	}
 }
 

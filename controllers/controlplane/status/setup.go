@@ -70,10 +70,7 @@ func (w Writers) addPolicies(mgr manager.Manager) error {
 			}
 			continue
 		}
-		err := mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
-			return w.Definitions.WhenDefined(ctx, func() error { return w.add(mgr, k, acquired) }, k.kind)
-		}))
-		if err != nil {
+		if err := w.Definitions.Start(mgr, func() error { return w.add(mgr, k, acquired) }, k.kind); err != nil {
 			return err
 		}
 	}
@@ -106,16 +103,19 @@ func (w Writers) add(mgr manager.Manager, k policyKind, acquired <-chan struct{}
 // watchMirror returns a channel of the objects of a kind that were evaluated, and would be evaluated otherwise now. A controller must start to read it soon.
 func watchMirror(mesh *mirror.Mirror, kind schema.GroupVersionKind) <-chan event.GenericEvent {
 	changed := make(chan event.GenericEvent)
-	mesh.Watch(kinds.EntryKind(kind), func(ctx context.Context, name entity.Name) {
-		object := kinds.Object(kind)
-		object.SetNamespace(name.Namespace)
-		object.SetName(name.Name)
-		select {
-		case changed <- event.GenericEvent{Object: object}:
-		case <-ctx.Done():
-		}
-	})
+	mesh.Watch(kinds.EntryKind(kind), func(ctx context.Context, name entity.Name) { send(ctx, changed, kind, name) })
 	return changed
+}
+
+// send sends an event about an object, unless ctx ends before.
+func send(ctx context.Context, to chan<- event.GenericEvent, kind schema.GroupVersionKind, name entity.Name) {
+	object := kinds.Object(kind)
+	object.SetNamespace(name.Namespace)
+	object.SetName(name.Name)
+	select {
+	case to <- event.GenericEvent{Object: object}:
+	case <-ctx.Done():
+	}
 }
 
 // forward sends an event each time this replica acquires the Lease.

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 )
 
 const (
@@ -79,6 +80,11 @@ func (d *Definitions) WhenDefined(ctx context.Context, start func() error, requi
 		return nil // the process is stopping
 	}
 	return start()
+}
+
+// Start makes a manager call start once the cluster defines some kinds.
+func (d *Definitions) Start(mgr manager.Manager, start func() error, required ...schema.GroupVersionKind) error {
+	return mgr.Add(manager.RunnableFunc(func(ctx context.Context) error { return d.WhenDefined(ctx, start, required...) }))
 }
 
 // wait returns once a condition about definitions is true, or with the error of ctx.

@@ -130,17 +130,12 @@ func record(tracer trace.Tracer, t status.Trace) {
 			at = end.Add(-spent)
 		}
 		_, span := tracer.Start(ctx, stage.String(), trace.WithTimestamp(at))
-		at = earlier(at.Add(spent), end)
+		if at = at.Add(spent); at.After(end) {
+			at = end
+		}
 		span.End(trace.WithTimestamp(at))
 	}
 	change.End(trace.WithTimestamp(end))
-}
-
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
 }
 
 // objects names the changed objects as kubectl does.

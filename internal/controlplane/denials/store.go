@@ -2,6 +2,7 @@ package denials
 
 import (
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -179,10 +180,8 @@ func (s *Store) hasRoom(account identity.ServiceAccount, now time.Time) bool {
 }
 
 func keyOf(r Reporter, event Event) Key {
-	for _, ip := range r.IPs {
-		if ip == event.Address.Addr() {
-			return Key{Client: event.Client, Server: r.Account, Service: event.Service, Reason: event.Reason}
-		}
+	if slices.Contains(r.IPs, event.Address.Addr()) {
+		return Key{Client: event.Client, Server: r.Account, Service: event.Service, Reason: event.Reason}
 	}
 	return Key{Client: r.Account, Workload: r.Workload, Address: event.Address, Reason: event.Reason}
 }

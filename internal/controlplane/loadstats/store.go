@@ -123,19 +123,14 @@ func (s *Store) ReportsRequestedUntil() (until time.Time, changed <-chan struct{
 func (s *Store) extendLease(now time.Time) {
 	if !now.Before(s.until) {
 		s.since = now
-		s.reset()
+		clear(s.pairs)
+		clear(s.clusters)
+		clear(s.reported)
 		s.await()
 		close(s.changed)
 		s.changed = make(chan struct{})
 	}
 	s.until = now.Add(Lease)
-}
-
-// reset removes all reports. The caller holds mu.
-func (s *Store) reset() {
-	clear(s.pairs)
-	clear(s.clusters)
-	clear(s.reported)
 }
 
 // await begins to wait for a report of each connected sidecar. The caller holds mu.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -107,12 +108,7 @@ func merge(vectors []model.Vector) []*series {
 			}
 		}
 	}
-	list := make([]*series, 0, len(known))
-	for _, s := range known {
-		list = append(list, s)
-	}
-	slices.SortFunc(list, func(a, b *series) int { return cmp.Compare(a.labels.String(), b.labels.String()) })
-	return list
+	return slices.SortedFunc(maps.Values(known), func(a, b *series) int { return cmp.Compare(a.labels.String(), b.labels.String()) })
 }
 
 // newItem returns the TrafficMetrics of one series.

@@ -209,10 +209,7 @@ func checkPossible(pod *corev1.Pod) Decision {
 }
 
 func onWindows(pod *corev1.Pod) bool {
-	if pod.Spec.OS != nil && pod.Spec.OS.Name == corev1.Windows {
-		return true
-	}
-	return pod.Spec.NodeSelector[corev1.LabelOSStable] == string(corev1.Windows)
+	return pod.Spec.OS != nil && pod.Spec.OS.Name == corev1.Windows || pod.Spec.NodeSelector[corev1.LabelOSStable] == string(corev1.Windows)
 }
 
 // parseSwitch parses an annotation that enables or disables a feature; isSet is false if the annotation is absent.

@@ -16,18 +16,7 @@ const (
 	Drain
 )
 
-func (r Role) String() string {
-	switch r {
-	case Serve:
-		return "serve"
-	case Handover:
-		return "take over"
-	case Drain:
-		return "drain"
-	default:
-		return "idle"
-	}
-}
+func (r Role) String() string { return [...]string{"idle", "serve", "take over", "drain"}[r] }
 
 // Image describes the Envoy of a slot.
 type Image struct {

@@ -114,12 +114,8 @@ func printRules(config redirect.Config) error {
 	if err != nil {
 		return err
 	}
-	var problems error
-	for _, line := range lines {
-		_, err := fmt.Println(line)
-		problems = errors.Join(problems, err)
-	}
-	return problems
+	_, err = fmt.Println(strings.Join(lines, "\n"))
+	return err
 }
 
 // ResolverFile configures name resolution in the pod. The kubelet writes it for all containers.

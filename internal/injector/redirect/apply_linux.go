@@ -3,6 +3,7 @@ package redirect
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"syscall"
 
 	"github.com/google/nftables"
@@ -88,12 +89,10 @@ func addSet(conn *nftables.Conn, table *nftables.Table, name string, id uint32, 
 		return err
 	}
 	s.lookup.SetName, s.lookup.SetID = kernel.Name, kernel.ID
-	for rest := s.elements; len(rest) > 0; {
-		n := min(len(rest), elementsPerMessage)
-		if err := conn.SetAddElements(kernel, rest[:n]); err != nil {
+	for part := range slices.Chunk(s.elements, elementsPerMessage) {
+		if err := conn.SetAddElements(kernel, part); err != nil {
 			return err
 		}
-		rest = rest[n:]
 	}
 	return nil
 }

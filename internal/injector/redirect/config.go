@@ -7,8 +7,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-
-	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // Config holds the exclusions of one pod. The zero value redirects all TCP traffic that can be redirected.
@@ -36,13 +34,6 @@ type Config struct {
 	Resolvers []netip.Addr `json:"-"`
 	// PodIPs are the addresses of the pod; only needed with ToPodIP and Verify.
 	PodIPs []netip.Addr `json:"-"`
-}
-
-// sidecarPorts returns the ports that the sidecar itself serves. They are never redirected inbound.
-func sidecarPorts() []uint16 {
-	return []uint16{
-		names.PrometheusPort, names.LivenessPort, names.ReadinessPort, names.StartupPort, names.ReadyPort,
-	}
 }
 
 // dnsPort is the port of name servers.

@@ -79,7 +79,8 @@ func buildChains(c Config) ([]chain, error) {
 
 // inbound redirects connections of clients to the sidecar, except for the sidecar's own ports and the exclusions.
 func inbound(c Config) []rule {
-	rules := []rule{{ports(sorted(append(sidecarPorts(), c.ProbePorts...))), returnVerdict()}}
+	own := []uint16{names.PrometheusPort, names.LivenessPort, names.ReadinessPort, names.StartupPort, names.ReadyPort}
+	rules := []rule{{ports(sorted(append(own, c.ProbePorts...))), returnVerdict()}}
 	if len(c.ExcludeInboundPorts) > 0 {
 		rules = append(rules, rule{ports(sorted(c.ExcludeInboundPorts)), returnVerdict()})
 	}

@@ -2,6 +2,7 @@ package redirect
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -74,10 +75,7 @@ func acceptDestination(listener net.Listener) netip.AddrPort {
 		return netip.AddrPort{}
 	}
 	defer conn.Close()
-	destination, err := originalDestination(conn.(*net.TCPConn))
-	if err != nil {
-		return netip.AddrPort{}
-	}
+	destination, _ := originalDestination(conn.(*net.TCPConn)) // not valid after an error
 	return destination
 }
 
@@ -96,10 +94,7 @@ func originalDestination(conn *net.TCPConn) (destination netip.AddrPort, err err
 			destination, failure = originalDestination6(int(fd))
 		}
 	})
-	if err != nil {
-		return netip.AddrPort{}, err
-	}
-	return destination, failure
+	return destination, errors.Join(err, failure)
 }
 
 // soOriginalDst is the socket option of connection tracking, for both families.

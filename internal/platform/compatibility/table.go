@@ -64,12 +64,7 @@ func (t Table) index(desired string) int {
 		return -1
 	}
 	minor := "v" + strconv.Itoa(int(v.Major())) + "." + strconv.Itoa(int(v.Minor()))
-	for i, e := range t {
-		if e.Minor == minor {
-			return i
-		}
-	}
-	return -1
+	return slices.IndexFunc(t, func(e Entry) bool { return e.Minor == minor })
 }
 
 // minorOf returns the minor version of an Envoy release: 1.40 for 1.40.2.

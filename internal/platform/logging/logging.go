@@ -33,24 +33,10 @@ func MoreVerbose(a, b string) string {
 	return a
 }
 
-// parse parses OSM's names of levels. An unknown name means info, as in OSM.
+// parse parses OSM's names of levels. An unknown name means info, as in OSM: the zero level.
 func parse(level string) zapcore.Level {
-	switch level {
-	case "trace":
-		return zapcore.Level(-2)
-	case "debug":
-		return zapcore.DebugLevel
-	case "warn":
-		return zapcore.WarnLevel
-	case "error":
-		return zapcore.ErrorLevel
-	case "fatal":
-		return zapcore.FatalLevel
-	case "panic":
-		return zapcore.PanicLevel
-	case "disabled":
-		return zapcore.FatalLevel + 1
-	default:
-		return zapcore.InfoLevel
-	}
+	return map[string]zapcore.Level{
+		"trace": -2, "debug": zapcore.DebugLevel, "warn": zapcore.WarnLevel, "error": zapcore.ErrorLevel, "fatal": zapcore.FatalLevel,
+		"panic": zapcore.PanicLevel, "disabled": zapcore.FatalLevel + 1,
+	}[level]
 }

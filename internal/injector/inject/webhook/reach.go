@@ -74,17 +74,11 @@ func (c *Counter) Count(namespace string) int {
 }
 
 // ServiceCIDRMetadata is the object of the informer that feeds Network.ServiceCIDRs.
-func ServiceCIDRMetadata() *metav1.PartialObjectMetadata {
-	object := &metav1.PartialObjectMetadata{}
-	object.SetGroupVersionKind(kinds.ServiceCIDR)
-	return object
-}
+func ServiceCIDRMetadata() *metav1.PartialObjectMetadata { return metadataOf(kinds.ServiceCIDR) }
 
 // ServiceMetadata is the object of the informer that feeds Network.Services.
 func ServiceMetadata() *metav1.PartialObjectMetadata {
-	object := &metav1.PartialObjectMetadata{}
-	object.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Service"))
-	return object
+	return metadataOf(corev1.SchemeGroupVersion.WithKind("Service"))
 }
 
 // stripMetadata keeps what identifies an object and its version.
