@@ -9,6 +9,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/finding"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -21,9 +22,7 @@ func (m Mesh) egress(policy *catalog.Egress) []finding.Finding {
 	}
 	applied := m.View.InForce(policy)
 	found = append(found, m.protectedHosts(applied)...)
-	for _, conflict := range authz.EgressConflicts(m.View, policy) {
-		found = append(found, egressConflict(conflict))
-	}
+	found = append(found, lists.Map(authz.EgressConflicts(m.View, policy), egressConflict)...)
 	found = append(found, m.sources(policy.Sources)...)
 	found = append(found, finding.RouteGroups(m.View, policy.Name.Namespace, policy.RouteGroups)...)
 	found = append(found, m.egressSetting(policy)...)

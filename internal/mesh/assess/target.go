@@ -8,6 +8,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/finding"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 func (m Mesh) target(policy *catalog.TrafficTarget) []finding.Finding {
@@ -69,8 +70,7 @@ func (m Mesh) destinationPorts(account identity.ServiceAccount) (known []uint16,
 			known = append(known, numbers...)
 		}
 	}
-	slices.Sort(known)
-	return slices.Compact(known), true
+	return lists.Unique(known), true
 }
 
 // beyondBound returns the sources that do not receive all Services of the target, because its namespace offers them too many.

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // ServicePort is a port of a Service.
@@ -55,6 +56,5 @@ func (v *View) servicesOfAddress(address netip.Addr) []entity.Name {
 			names = append(names, v.ServicesOfPod(pod)...)
 		}
 	}
-	slices.SortFunc(names, entity.Name.Compare)
-	return slices.Compact(names)
+	return lists.UniqueFunc(names, entity.Name.Compare)
 }

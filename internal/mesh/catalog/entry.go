@@ -5,6 +5,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // Entry is one object of the mesh as plain data.
@@ -183,9 +184,7 @@ func (s *TrafficSplit) Age() time.Time { return s.Created }
 // Deps implements Entry.
 func (s *TrafficSplit) Deps(list []entity.Dep) []entity.Dep {
 	list = append(list, entity.DepSplit.Of(s.Root), entity.DepSplitsIn.In(s.Name.Namespace))
-	for _, backend := range s.Backends {
-		list = append(list, entity.DepSplitsWith.Of(backend.Service))
-	}
+	list = append(list, lists.Map(s.Backends, func(backend SplitBackend) entity.Dep { return entity.DepSplitsWith.Of(backend.Service) })...)
 	return list
 }
 

@@ -1,9 +1,8 @@
 package catalog
 
 import (
-	"slices"
-
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // Unread is an object that exists, but has no entry because of its problems. It only matters for what people are told about the objects that refer to it.
@@ -103,8 +102,7 @@ func (v *View) NumericTargetPorts(namespace string) (known []uint16, complete bo
 			known = append(known, port.TargetPort)
 		}
 	}
-	slices.Sort(known)
-	return slices.Compact(known), true
+	return lists.Unique(known), true
 }
 
 // SplitsOf returns the TrafficSplits of a root Service, sorted by name.

@@ -8,6 +8,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // Required is an entry that no view excludes. A BackendTLSPolicy is none: an excluded one exists, and cannot be used.
@@ -92,8 +93,7 @@ func (c *Catalog) PolicyDeps(policy entity.Ref) []entity.Dep {
 		return nil
 	}
 	deps := slices.DeleteFunc(entry.Deps(nil), func(dep entity.Dep) bool { return dep.Kind.IsSelection() })
-	slices.SortFunc(deps, entity.Dep.Compare)
-	return slices.Compact(deps)
+	return lists.UniqueFunc(deps, entity.Dep.Compare)
 }
 
 // Aged is a policy of which several may apply. The oldest wins, so a new object never overrides what works.
@@ -127,6 +127,5 @@ func (v *View) NamesOfPods(account identity.ServiceAccount, of func(*inventory.I
 		}
 	}
 	names = slices.DeleteFunc(names, func(name entity.Name) bool { return name == entity.Name{} })
-	slices.SortFunc(names, entity.Name.Compare)
-	return slices.Compact(names)
+	return lists.UniqueFunc(names, entity.Name.Compare)
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // HTTPRouteRule is one rule of an HTTPRoute.
@@ -36,9 +37,7 @@ type SessionPersistence struct {
 // References returns the backends of the rule, and those of its mirrors.
 func (r *HTTPRouteRule) References() []RouteBackend {
 	all := slices.Clone(r.Backends)
-	for _, mirror := range r.Filters.Mirrors {
-		all = append(all, mirror.Backend)
-	}
+	all = append(all, lists.Map(r.Filters.Mirrors, func(mirror RouteMirror) RouteBackend { return mirror.Backend })...)
 	return all
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // ServiceCIDR has ranges from which Kubernetes assigns the virtual addresses of Services.
@@ -31,8 +32,7 @@ func (v *View) ServiceRanges() []netip.Prefix {
 	for _, entry := range Find[*ServiceCIDR](v, entity.KindServiceCIDR, entity.Dep{Kind: entity.DepServiceRanges}) {
 		ranges = append(ranges, entry.Ranges...)
 	}
-	slices.SortFunc(ranges, netip.Prefix.Compare)
-	return slices.Compact(ranges)
+	return lists.UniqueFunc(ranges, netip.Prefix.Compare)
 }
 
 // ServicesOutside returns the virtual addresses and ports of Services that are not in the mesh, sorted. Addresses that are in no range are omitted.
@@ -45,12 +45,9 @@ func (v *View) ServicesOutside() []netip.AddrPort {
 		if v.InMesh(service.Name.Namespace) || !slices.ContainsFunc(ranges, isInRange) {
 			continue
 		}
-		for _, port := range service.Ports {
-			list = append(list, netip.AddrPortFrom(address, port.Number))
-		}
+		list = append(list, lists.Map(service.Ports, func(port inventory.Port) netip.AddrPort { return netip.AddrPortFrom(address, port.Number) })...)
 	}
-	slices.SortFunc(list, netip.AddrPort.Compare)
-	return slices.Compact(list)
+	return lists.UniqueFunc(list, netip.AddrPort.Compare)
 }
 
 // affectOutside affects the addresses and ports outside the mesh if the change of a Service there changes its own.
@@ -66,9 +63,7 @@ func (c *Catalog) affectOutside(before, after Entry, affected entity.DepSet) {
 			return
 		}
 		addresses[i] = service.ClusterIPs
-		for _, port := range service.Ports {
-			ports[i] = append(ports[i], port.Number)
-		}
+		ports[i] = append(ports[i], lists.Map(service.Ports, func(port inventory.Port) uint16 { return port.Number })...)
 	}
 	if !slices.Equal(addresses[0], addresses[1]) || len(addresses[0]) > 0 && !slices.Equal(ports[0], ports[1]) {
 		affected.Add(entity.Dep{Kind: entity.DepServicesOutside})

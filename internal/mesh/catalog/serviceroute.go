@@ -5,6 +5,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // ServiceRoutes returns the routes of the Gateway API for the requests that clients of a namespace send to a port of a Service: the oldest first, then by
@@ -31,12 +32,7 @@ func mostSpecific(routes []*HTTPRoute) []*HTTPRoute {
 	if len(routes) == 0 || !routes[0].Kind.RoutesConnections() {
 		return routes
 	}
-	var byName []*HTTPRoute
-	for _, route := range routes {
-		if route.Kind == entity.KindTLSRoute {
-			byName = append(byName, route)
-		}
-	}
+	byName := lists.Filter(routes, func(route *HTTPRoute) bool { return route.Kind == entity.KindTLSRoute })
 	if len(byName) > 0 {
 		return byName
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // View reads the catalog and records its dependencies. It is valid until the next Apply.
@@ -183,6 +184,5 @@ func (v *View) RootsOf(backend entity.Name) []entity.Name {
 			}
 		}
 	}
-	slices.SortFunc(roots, entity.Name.Compare)
-	return slices.Compact(roots)
+	return lists.UniqueFunc(roots, entity.Name.Compare)
 }

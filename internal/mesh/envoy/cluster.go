@@ -18,6 +18,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -30,10 +31,7 @@ const outsideConnectTimeout = 5 * time.Second
 
 // ownClusters are the clusters that do not belong to a destination: the application, any address, and the metrics of the sidecar.
 func ownClusters(s *translation, inbound []inboundPort) []*clusterv3.Cluster {
-	var out []*clusterv3.Cluster
-	for _, in := range inbound {
-		out = append(out, localCluster(in))
-	}
+	out := lists.Map(inbound, localCluster)
 	out = append(out, egressClusters(s)...)
 	out = append(out, egressGatewayClusters(s)...)
 	out = append(out, extAuthzClusters(s)...)
@@ -51,10 +49,7 @@ func ownClusters(s *translation, inbound []inboundPort) []*clusterv3.Cluster {
 
 // destinationClusters are the clusters of the destinations. They are equal for all clients with the same destinations.
 func destinationClusters(s *translation) []*clusterv3.Cluster {
-	var out []*clusterv3.Cluster
-	for _, c := range s.Clusters {
-		out = append(out, meshCluster(s, c))
-	}
+	out := lists.Map(s.Clusters, func(c scope.Cluster) *clusterv3.Cluster { return meshCluster(s, c) })
 	for _, o := range s.Outbound {
 		if needsPodsCluster(o) {
 			out = append(out, podsCluster(s, o))

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // Envoy authorizes a connection to a TCP port when it is opened, so an open connection outlives its permission. To close it, the filter chain gets
@@ -84,8 +85,7 @@ func NetworkPrincipals(r Resource) ([]string, bool) {
 			names = append(names, principal.GetAuthenticated().GetPrincipalName().GetExact())
 		}
 	}
-	slices.Sort(names)
-	return slices.Compact(names), true
+	return lists.Unique(names), true
 }
 
 // LosesPrincipal reports whether a principal could open connections before and cannot any more; every stands for all of them.

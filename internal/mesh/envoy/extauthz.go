@@ -19,6 +19,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // externalAuthorization returns the filters that send each request to authorization servers. The response to a request that a server could
@@ -28,9 +29,7 @@ func externalAuthorization(s *translation) []*hcmv3.HttpFilter {
 	if s.ExternalAuthorization != nil {
 		filters = append(filters, configuredAuthorization(s.ExternalAuthorization))
 	}
-	for _, a := range s.Authorizations {
-		filters = append(filters, extauthz.Filter(&a))
-	}
+	filters = append(filters, lists.Map(s.Authorizations, func(a extauthz.Server) *hcmv3.HttpFilter { return extauthz.Filter(&a) })...)
 	return filters
 }
 

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -35,8 +36,7 @@ func mergeInbound(inbound []scope.Inbound) []inboundPort {
 		out = append(out, inboundPort{Inbound: in, ports: []uint16{in.Port}})
 	}
 	for i := range out {
-		slices.Sort(out[i].ports)
-		out[i].ports = slices.Compact(out[i].ports)
+		out[i].ports = lists.Unique(out[i].ports)
 	}
 	return out
 }

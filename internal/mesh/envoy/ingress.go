@@ -17,6 +17,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -63,8 +64,7 @@ func ingressMatches(in scope.Ingress, inbound []inboundPort) []*listenerv3.Filte
 			hosts = append(hosts, names.ServiceHost(port.Service.Name, port.Service.Namespace))
 		}
 	}
-	slices.Sort(hosts)
-	return []*listenerv3.FilterChainMatch{match("tls", slices.Compact(hosts)), match("tls", nil)}
+	return []*listenerv3.FilterChainMatch{match("tls", lists.Unique(hosts)), match("tls", nil)}
 }
 
 // ingressTLS presents the certificate of the workload.

@@ -11,6 +11,8 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // A sidecar of Open Service Mesh has one outbound listener, whose filter chains match the addresses of destinations, as its own control plane made
@@ -197,8 +199,7 @@ func inspectorOf(name string, listeners []*listenerv3.Listener) (*listenerv3.Lis
 			}
 		}
 	}
-	slices.Sort(ports)
-	return filter, slices.Compact(ports)
+	return filter, lists.Unique(ports)
 }
 
 // mayServerBegin reports whether a listener for a Service or a pod forwards connections without reading them.

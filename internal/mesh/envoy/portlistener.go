@@ -13,6 +13,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // A sidecar that loads destinations on demand has one listener for each port number, instead of one for each Service. A new Service then needs no
@@ -92,11 +93,7 @@ func portRouteName(port uint16) string { return fmt.Sprintf("rds-outbound.%d", p
 // portListeners are the listeners of port numbers. They bind no port: the outbound listener hands them the connections to every address that has no
 // listener of its own.
 func portListeners(s *translation, ports []sharedPort) []*listenerv3.Listener {
-	var out []*listenerv3.Listener
-	for _, p := range ports {
-		out = append(out, portListener(s, p))
-	}
-	return out
+	return lists.Map(ports, func(p sharedPort) *listenerv3.Listener { return portListener(s, p) })
 }
 
 func portListener(s *translation, p sharedPort) *listenerv3.Listener {
@@ -117,9 +114,7 @@ func portChains(s *translation, p sharedPort, egress authz.EgressPort) []*listen
 		return nil
 	}
 	match := &listenerv3.FilterChainMatch{}
-	for _, prefix := range s.ServiceRanges {
-		match.PrefixRanges = append(match.PrefixRanges, cidrRange(prefix))
-	}
+	match.PrefixRanges = append(match.PrefixRanges, lists.Map(s.ServiceRanges, cidrRange)...)
 	chains := []*listenerv3.FilterChain{{
 		Name: portChainName(p.number), FilterChainMatch: match, Filters: []*listenerv3.Filter{onDemandHTTP(s, p.number)},
 	}}
@@ -144,11 +139,7 @@ func outsideChains(s *translation, egress authz.EgressPort) []*listenerv3.Filter
 		if !isOfServices(s, cell.prefix) || slices.Contains(s.ServiceRanges, cell.prefix) {
 			continue // another chain matches the same addresses, and Envoy would reject both
 		}
-		for _, r := range egress.Ranges {
-			if r.Prefix.Contains(address) {
-				cell.ranges = append(cell.ranges, r)
-			}
-		}
+		cell.ranges = append(cell.ranges, lists.Filter(egress.Ranges, func(r authz.EgressRange) bool { return r.Prefix.Contains(address) })...)
 		chains := cell.chains()
 		if len(chains) == 0 && s.Egress {
 			chains = []*listenerv3.FilterChain{passthroughWithin(s, cell.prefix)}
@@ -237,9 +228,7 @@ func portRoutes(s *translation, p sharedPort) *routev3.RouteConfiguration {
 func destinationNames(d destination) []string {
 	var list []string
 	for _, addresses := range d.listeners {
-		for _, a := range addresses {
-			list = append(list, scope.OnDemandName(a))
-		}
+		list = append(list, lists.Map(addresses, scope.OnDemandName)...)
 	}
 	return list
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // limitPrefix is OSM's statistics prefix of rate limits.
@@ -235,9 +236,7 @@ func requestDescriptors(list []upstream.RequestDescriptor) []*routev3.RateLimit 
 	var out []*routev3.RateLimit
 	for _, descriptor := range list {
 		limit := &routev3.RateLimit{}
-		for _, entry := range descriptor {
-			limit.Actions = append(limit.Actions, limitAction(entry))
-		}
+		limit.Actions = append(limit.Actions, lists.Map(descriptor, limitAction)...)
 		out = append(out, limit)
 	}
 	return out
@@ -249,9 +248,7 @@ func limitAction(entry upstream.RequestEntry) *routev3.RateLimit_Action {
 		match := &routev3.RateLimit_Action_HeaderValueMatch{
 			DescriptorKey: entry.Key, DescriptorValue: entry.Value, ExpectMatch: wrapperspb.Bool(!entry.Unmatched),
 		}
-		for _, header := range entry.Match {
-			match.Headers = append(match.Headers, limitHeaderMatcher(header))
-		}
+		match.Headers = append(match.Headers, lists.Map(entry.Match, limitHeaderMatcher)...)
 		return &routev3.RateLimit_Action{ActionSpecifier: &routev3.RateLimit_Action_HeaderValueMatch_{HeaderValueMatch: match}}
 	case entry.Value != "":
 		return &routev3.RateLimit_Action{ActionSpecifier: &routev3.RateLimit_Action_GenericKey_{

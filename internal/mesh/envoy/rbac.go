@@ -17,6 +17,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // permissivePolicy is the name of the network policy of a permissive mesh.
@@ -160,9 +161,7 @@ func (g *sourceGroup) principals(trustDomains []string) []*rbacv3.Principal {
 
 func (g *sourceGroup) permissions(decoded bool) []*rbacv3.Permission {
 	out := make([]*rbacv3.Permission, 0, len(g.routes))
-	for _, r := range g.routes {
-		out = append(out, permission(decodedMatch(r.Match, decoded)))
-	}
+	out = append(out, lists.Map(g.routes, func(r authz.Route) *rbacv3.Permission { return permission(decodedMatch(r.Match, decoded)) })...)
 	return out
 }
 

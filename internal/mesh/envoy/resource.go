@@ -16,6 +16,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // Resource is one xDS resource. Message is immutable once built: proxies share it.
@@ -81,11 +82,7 @@ func newParts(s *translation) parts {
 }
 
 func (p *parts) buildAll() []Resource {
-	var out []Resource
-	for _, typeURL := range []string{ClusterType, ListenerType, RouteType, ExtensionType} {
-		out = append(out, p.build(typeURL)...)
-	}
-	return out
+	return lists.FlatMap([]string{ClusterType, ListenerType, RouteType, ExtensionType}, p.build)
 }
 
 func (p *parts) build(typeURL string) []Resource { return p.forProxy(p.buildFully(typeURL)) }
@@ -147,11 +144,7 @@ func (p *parts) buildShared() []Resource {
 // form.
 func BuildOwn(s *scope.Scope) []Resource {
 	p := newOwnParts(translationOf(s))
-	var out []Resource
-	for _, typeURL := range []string{ClusterType, ListenerType, RouteType, ExtensionType} {
-		out = append(out, p.buildOwn(typeURL)...)
-	}
-	return out
+	return lists.FlatMap([]string{ClusterType, ListenerType, RouteType, ExtensionType}, p.buildOwn)
 }
 
 // BuildOwnType makes the resources of one type that BuildOwn makes. There are none for endpoints and secrets.
@@ -188,9 +181,7 @@ func (p *parts) buildOwn(typeURL string) []Resource {
 // newResources names messages of one type and sorts them. Of several messages with one name it keeps the first.
 func newResources[M proto.Message](typeURL string, name func(M) string, messages []M) []Resource {
 	out := make([]Resource, 0, len(messages))
-	for _, m := range messages {
-		out = append(out, Resource{TypeURL: typeURL, Name: name(m), Message: m})
-	}
+	out = append(out, lists.Map(messages, func(m M) Resource { return Resource{TypeURL: typeURL, Name: name(m), Message: m} })...)
 	slices.SortStableFunc(out, func(a, b Resource) int { return cmp.Compare(a.Name, b.Name) })
 	return slices.CompactFunc(out, func(a, b Resource) bool { return a.Name == b.Name })
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -163,9 +164,7 @@ func virtualHost(direction string, service entity.Name, ports ...uint16) *routev
 	for _, suffix := range []string{"", "." + service.Namespace, ".svc", ".cluster", ".local"} {
 		domain += suffix
 		host.Domains = append(host.Domains, domain)
-		for _, port := range ports {
-			host.Domains = append(host.Domains, fmt.Sprintf("%s:%d", domain, port))
-		}
+		host.Domains = append(host.Domains, lists.Map(ports, func(port uint16) string { return fmt.Sprintf("%s:%d", domain, port) })...)
 	}
 	host.Domains = append(host.Domains, "*")
 	return host
@@ -262,9 +261,7 @@ func methodMatcher(methods []string) *routev3.HeaderMatcher {
 		return headerMatcher(":method", message.Exact(methods[0]))
 	}
 	quoted := make([]string, 0, len(methods))
-	for _, m := range methods {
-		quoted = append(quoted, regexp.QuoteMeta(m))
-	}
+	quoted = append(quoted, lists.Map(methods, regexp.QuoteMeta)...)
 	return headerMatcher(":method", regexValue(strings.Join(quoted, "|")))
 }
 

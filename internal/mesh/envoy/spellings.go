@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // Many applications receive the names of headers as variables, in which "_" and "-" are the same. A client could send x_user next to the x-user that a policy
@@ -64,9 +65,7 @@ func protectNames(s *translation, host *routev3.VirtualHost, decided bool) {
 		}
 		names = append(names, set...)
 	}
-	for _, name := range distinctNames(names) {
-		mutations = append(mutations, otherSpellings(name)...)
-	}
+	mutations = append(mutations, lists.FlatMap(distinctNames(names), otherSpellings)...)
 	if len(mutations) == 0 {
 		return
 	}
@@ -95,9 +94,7 @@ func (s *translation) authorizedNames() (names []string, unknown bool) {
 func namesOfHost(host *routev3.VirtualHost) []string {
 	names := append(editedNames(host), limitedNames(host.GetRateLimits())...)
 	for _, route := range host.GetRoutes() {
-		for _, h := range route.GetMatch().GetHeaders() {
-			names = append(names, h.GetName())
-		}
+		names = append(names, lists.Map(route.GetMatch().GetHeaders(), func(h *routev3.HeaderMatcher) string { return h.GetName() })...)
 		names = append(names, editedNames(route)...)
 		names = append(names, limitedNames(route.GetRoute().GetRateLimits())...)
 		for _, cluster := range route.GetRoute().GetWeightedClusters().GetClusters() {
@@ -115,9 +112,7 @@ type editor interface {
 
 func editedNames(e editor) []string {
 	names := slices.Clone(e.GetRequestHeadersToRemove())
-	for _, h := range e.GetRequestHeadersToAdd() {
-		names = append(names, h.GetHeader().GetKey())
-	}
+	names = append(names, lists.Map(e.GetRequestHeadersToAdd(), func(h *corev3.HeaderValueOption) string { return h.GetHeader().GetKey() })...)
 	return names
 }
 

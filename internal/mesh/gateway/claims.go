@@ -8,6 +8,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // Claims decide between Gateways. A listener claims its port, protocol and hostname when it is accepted, and keeps the claim until it asks for
@@ -24,9 +25,7 @@ type claimant struct {
 func (r *resolver) acceptListeners() {
 	var claimants []claimant
 	for _, g := range r.gateways {
-		for _, l := range g.listeners {
-			claimants = append(claimants, claimant{g.gateway, l})
-		}
+		claimants = append(claimants, lists.Map(g.listeners, func(l *listenerState) claimant { return claimant{g.gateway, l} })...)
 	}
 	// The Gateways are sorted by age and name.
 	slices.SortStableFunc(claimants, func(a, b claimant) int { return compareClaims(a.listener.spec, b.listener.spec) })

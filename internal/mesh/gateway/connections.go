@@ -8,6 +8,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -27,10 +28,7 @@ func (l *Listener) Scheme() string { return strings.ToLower(l.Protocol) }
 
 // kindNames lists the kinds of routes that listeners with a protocol support.
 func kindNames(protocol string) string {
-	var names []string
-	for _, kind := range catalog.ListenerRouteKinds(protocol) {
-		names = append(names, kind.APIName())
-	}
+	names := lists.Map(catalog.ListenerRouteKinds(protocol), func(kind entity.Kind) string { return kind.APIName() })
 	return strings.Join(names, " or ")
 }
 

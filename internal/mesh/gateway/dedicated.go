@@ -9,6 +9,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -111,9 +112,7 @@ func merge(v *catalog.View, results []Result) Result {
 		}
 	}
 	sortListeners(all.Listeners)
-	for _, g := range v.Gateways() {
-		all.Gateways = append(all.Gateways, gateways[g])
-	}
+	all.Gateways = append(all.Gateways, lists.Map(v.Gateways(), func(g *catalog.Gateway) GatewayStatus { return gateways[g] })...)
 	for _, route := range v.GatewayRoutes() {
 		if list := parents[route]; len(list) > 0 {
 			all.Routes = append(all.Routes, RouteStatus{Route: route, Parents: list})

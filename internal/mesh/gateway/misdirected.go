@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // maxOtherHosts is for how many hosts of other listeners, which its own hostname does not include, a listener has an answer each. With more, it answers for
@@ -55,8 +56,7 @@ func (p *portListeners) misdirected(namespace string, l *listenerState) []string
 		outside = []string{"*"}
 	}
 	domains := slices.Concat(p.includedBy(l), outside)
-	slices.Sort(domains)
-	return slices.Compact(domains)
+	return lists.Unique(domains)
 }
 
 // includedBy returns the widest domains of other listeners that the hostname of a listener includes.

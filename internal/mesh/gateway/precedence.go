@@ -9,6 +9,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // routeIndex finds the routes of a listener by their hostnames.
@@ -70,11 +71,7 @@ func (x routeIndex) rules(domain string, inherits bool) []Rule {
 	slices.SortStableFunc(candidates, func(a, b candidate) int {
 		return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.Route.Kind, b.Route.Kind), catalog.CompareRouteMatches(a.match, b.match))
 	})
-	var rules []Rule
-	for _, c := range candidates {
-		rules = append(rules, c.Rule)
-	}
-	return rules
+	return lists.Map(candidates, func(c candidate) Rule { return c.Rule })
 }
 
 // isGRPC matches the requests of gRPC, whose content type is application/grpc, with or without the name of a format.

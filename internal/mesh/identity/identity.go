@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/spiffe/go-spiffe/v2/spiffeid"
+
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // ServiceAccount is a workload identity. All pods with this service account are the same workload.
@@ -128,8 +130,6 @@ func AmbiguousTrustDomain(domain string, accepted []string) string {
 // Principals returns the principals of a service account in several trust domains, in their order.
 func (sa ServiceAccount) Principals(trustDomains []string) []string {
 	list := make([]string, 0, len(trustDomains))
-	for _, domain := range trustDomains {
-		list = append(list, sa.Principal(domain))
-	}
+	list = append(list, lists.Map(trustDomains, sa.Principal)...)
 	return list
 }

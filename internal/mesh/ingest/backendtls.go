@@ -10,6 +10,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // BackendTLSPolicy reads a BackendTLSPolicy. One that cannot be used is an entry with a problem: without it, requests would leave the mesh in
@@ -35,9 +36,7 @@ func BackendTLSPolicy(u *unstructured.Unstructured) (*catalog.BackendTLSPolicy, 
 		}
 		policy.Authorities = append(policy.Authorities, string(ref.Name))
 	}
-	for _, name := range validation.SubjectAltNames {
-		policy.SubjectAltNames = append(policy.SubjectAltNames, subjectAltName(name))
-	}
+	policy.SubjectAltNames = append(policy.SubjectAltNames, lists.Map(validation.SubjectAltNames, subjectAltName)...)
 	policy.Problem = backendTLSProblem(policy, validation)
 	return policy, nil
 }

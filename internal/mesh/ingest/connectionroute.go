@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -9,6 +8,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // GatewayTCPRoute reads a TCPRoute of the Gateway API. There is no entry if none of its parents is a Gateway or a Service.
@@ -63,8 +63,7 @@ func readConnectionRoute(u *unstructured.Unstructured, kind entity.Kind, spec *g
 	if route == nil {
 		return nil, problems
 	}
-	slices.Sort(route.Hostnames)
-	route.Hostnames = slices.Compact(route.Hostnames)
+	route.Hostnames = lists.Unique(route.Hostnames)
 	route.Ignored = append(ignored, route.Ignored...)
 	return route, problems
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -69,8 +70,7 @@ func egressSources(items []policyv1alpha1.EgressSourceSpec, namespace string, fo
 			sources = append(sources, source)
 		}
 	}
-	slices.SortFunc(sources, identity.ServiceAccount.Compare)
-	return slices.Compact(sources)
+	return lists.UniqueFunc(sources, identity.ServiceAccount.Compare)
 }
 
 // egressPrefixes reads the address ranges, sorted.
@@ -81,8 +81,7 @@ func egressPrefixes(items []string, found *Problems) []netip.Prefix {
 			prefixes = append(prefixes, prefix)
 		}
 	}
-	slices.SortFunc(prefixes, netip.Prefix.Compare)
-	return slices.Compact(prefixes)
+	return lists.UniqueFunc(prefixes, netip.Prefix.Compare)
 }
 
 // egressPorts reads the ports, sorted by number and protocol. Sidecars wait for the first bytes of a client on ports with HTTP or TLS,
@@ -180,8 +179,7 @@ func egressHosts(items []string, hasRanges bool, found *Problems) []string {
 			hosts = append(hosts, host)
 		}
 	}
-	slices.Sort(hosts)
-	return slices.Compact(hosts)
+	return lists.Unique(hosts)
 }
 
 // isResolvable reports whether a host leads to addresses.
@@ -214,8 +212,7 @@ func egressMatches(items []policyv1alpha1.EgressMatchSpec, policy *catalog.Egres
 			policy.Setting = name
 		}
 	}
-	slices.Sort(policy.RouteGroups)
-	policy.RouteGroups = slices.Compact(policy.RouteGroups)
+	policy.RouteGroups = lists.Unique(policy.RouteGroups)
 }
 
 // defaultTLSPort is the default of spec.gateway.tls.port.

@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // ignoredByGateways are the fields of a Gateway without effect, sorted.
@@ -24,13 +25,7 @@ func ignoredByRoutes() []string {
 
 // setFields returns the paths that an object sets.
 func setFields(u *unstructured.Unstructured, paths []string) []string {
-	var set []string
-	for _, path := range paths {
-		if isSet(u.Object, strings.Split(path, ".")) {
-			set = append(set, path)
-		}
-	}
-	return set
+	return lists.Filter(paths, func(path string) bool { return isSet(u.Object, strings.Split(path, ".")) })
 }
 
 // isSet reports whether a value has a field, in any element of lists. Empty values count as absent.

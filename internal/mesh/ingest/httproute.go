@@ -7,6 +7,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // HTTPRoute reads an HTTPRoute. There is no entry if none of its parents is a Gateway or a Service.
@@ -41,9 +42,7 @@ func readRoute(u *unstructured.Unstructured, kind entity.Kind, spec *gatewayv1.H
 	if found := checkHostnames(kind.APIName(), spec.Hostnames); found != nil {
 		return nil, found
 	}
-	for _, host := range spec.Hostnames {
-		route.Hostnames = append(route.Hostnames, string(host))
-	}
+	route.Hostnames = append(route.Hostnames, lists.Map(spec.Hostnames, func(host gatewayv1.Hostname) string { return string(host) })...)
 	for i := range spec.Rules {
 		route.Rules = append(route.Rules, routeRule(u.GetNamespace(), &spec.Rules[i]))
 	}

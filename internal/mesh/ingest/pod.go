@@ -16,6 +16,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/workload"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -151,12 +152,7 @@ func StripPod(pod *corev1.Pod) *corev1.Pod {
 func stripContainers(containers []corev1.Container) []corev1.Container {
 	var all []corev1.Container
 	for _, c := range containers {
-		var ports []corev1.ContainerPort
-		for _, port := range c.Ports {
-			if port.Name != "" {
-				ports = append(ports, port)
-			}
-		}
+		ports := lists.Filter(c.Ports, func(port corev1.ContainerPort) bool { return port.Name != "" })
 		if isSidecar(c) || len(ports) > 0 {
 			all = append(all, corev1.Container{Name: c.Name, Ports: ports, RestartPolicy: c.RestartPolicy, Env: destinationsEnv(c)})
 		}

@@ -7,6 +7,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // routeFilters reads the filters of a rule.
@@ -39,11 +40,9 @@ func routeFilters(namespace string, list []gatewayv1.HTTPRouteFilter) (filters c
 
 func headerEdits(f *gatewayv1.HTTPHeaderFilter) catalog.HeaderEdits {
 	values := func(list []gatewayv1.HTTPHeader) []catalog.HeaderValue {
-		var all []catalog.HeaderValue
-		for _, h := range list {
-			all = append(all, catalog.HeaderValue{Name: string(h.Name), Value: h.Value})
-		}
-		return all
+		return lists.Map(list, func(h gatewayv1.HTTPHeader) catalog.HeaderValue {
+			return catalog.HeaderValue{Name: string(h.Name), Value: h.Value}
+		})
 	}
 	return catalog.HeaderEdits{Set: values(f.Set), Add: values(f.Add), Remove: f.Remove}
 }

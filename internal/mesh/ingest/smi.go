@@ -15,6 +15,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // splitHeaders returns the spec of an HTTPRouteGroup without the headers of its matches, and the headers by match. The SDK
@@ -81,8 +82,7 @@ func TCPRoute(u *unstructured.Unstructured) (*catalog.TCPRoute, []Problem) {
 	if len(found) > 0 {
 		return nil, found
 	}
-	slices.Sort(route.Ports)
-	route.Ports = slices.Compact(route.Ports)
+	route.Ports = lists.Unique(route.Ports)
 	return route, nil
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 const (
@@ -99,8 +100,7 @@ func splitMatches(spec splitv1alpha4.TrafficSplitSpec, found *Problems) []string
 			groups = append(groups, ref.Name)
 		}
 	}
-	slices.Sort(groups)
-	return slices.Compact(groups)
+	return lists.Unique(groups)
 }
 
 func totalWeight(backends []catalog.SplitBackend) uint64 {

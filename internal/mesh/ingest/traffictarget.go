@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"fmt"
-	"slices"
 
 	accessv1alpha3 "github.com/servicemeshinterface/smi-sdk-go/pkg/apis/access/v1alpha3"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -10,6 +9,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // maxRules is the maximum number of rules of a TrafficTarget. Sidecars of its sources depend on each of them.
@@ -56,8 +56,7 @@ func targetSources(spec accessv1alpha3.TrafficTargetSpec, found *Problems) []ide
 			sources = append(sources, sa)
 		}
 	}
-	slices.SortFunc(sources, identity.ServiceAccount.Compare)
-	return slices.Compact(sources)
+	return lists.UniqueFunc(sources, identity.ServiceAccount.Compare)
 }
 
 // targetRules reads the rules and skips UDPRoutes. As in OSM, one rule of an unknown kind makes the whole target unusable: what
@@ -110,8 +109,7 @@ func mergeRules(rules []catalog.TargetRule) []catalog.TargetRule {
 		merged[i].Matches = append(merged[i].Matches, rule.Matches...)
 	}
 	for i := range merged {
-		slices.Sort(merged[i].Matches)
-		merged[i].Matches = slices.Compact(merged[i].Matches)
+		merged[i].Matches = lists.Unique(merged[i].Matches)
 	}
 	return merged
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // Addresses returns the addresses behind a Service, sorted. They need no sidecar: the Service may be a gateway outside the mesh. Addresses of endpoints that
@@ -18,8 +19,7 @@ func (inv *Inventory) Addresses(service entity.Name) []netip.Addr {
 			}
 		}
 	}
-	slices.SortFunc(list, netip.Addr.Compare)
-	return slices.Compact(list)
+	return lists.UniqueFunc(list, netip.Addr.Compare)
 }
 
 // HasReadyEndpoint reports whether an endpoint of a Service accepts connections.

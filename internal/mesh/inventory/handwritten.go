@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // handwritten is an endpoint of a Service without a selector, in an EndpointSlice that somebody else than Kubernetes writes.
@@ -85,8 +86,7 @@ func (inv *Inventory) handwrittenPorts(service *Service, port Port) (numbers []u
 			numbers = append(numbers, number)
 		}
 	}
-	slices.Sort(numbers)
-	return slices.Compact(numbers), known
+	return lists.Unique(numbers), known
 }
 
 // LeftOut returns the addresses of a Service that get no traffic for good, sorted. With a selector these are the endpoints that name no pod. Others

@@ -7,6 +7,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // membership is what handwritten EndpointSlices make of a pod.
@@ -36,12 +37,8 @@ func (inv *Inventory) membership(name entity.Name) membership {
 
 // services returns the Services of the slices, each once.
 func (m membership) services() []entity.Name {
-	var names []entity.Name
-	for _, slice := range m.slices {
-		names = append(names, slice.service)
-	}
-	slices.SortFunc(names, entity.Name.Compare)
-	return slices.Compact(names)
+	names := lists.Map(m.slices, func(slice sliceOfPod) entity.Name { return slice.service })
+	return lists.UniqueFunc(names, entity.Name.Compare)
 }
 
 // memberships are those of some pods.

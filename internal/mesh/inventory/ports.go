@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // portName is a name by which a Service refers to ports of its pods. The number can differ between pods, for example during a rollout
@@ -58,8 +59,7 @@ func (inv *Inventory) TargetPorts(service *Service, port Port) []uint16 {
 			numbers = append(numbers, number)
 		}
 	}
-	slices.Sort(numbers)
-	return slices.Compact(numbers)
+	return lists.Unique(numbers)
 }
 
 // NamedPort is the number that a pod has for a named target port of a Service, or for a port of one without a selector.
@@ -102,6 +102,5 @@ func (inv *Inventory) numbersOf(pod *Instance, service *Service, port Port) []ui
 			numbers = append(numbers, number)
 		}
 	}
-	slices.Sort(numbers)
-	return slices.Compact(numbers)
+	return lists.Unique(numbers)
 }

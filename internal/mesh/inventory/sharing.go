@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // sharing has the sets of two or more Services that select the same pod. Each set is stored once, so the memory grows with the number of
@@ -104,8 +105,7 @@ func (s *sharing) with(service entity.Name) []entity.Name {
 	for set := range s.setsOf[service] {
 		others = append(others, set.services...)
 	}
-	slices.SortFunc(others, entity.Name.Compare)
-	return slices.DeleteFunc(slices.Compact(others), func(other entity.Name) bool { return other == service })
+	return slices.DeleteFunc(lists.UniqueFunc(others, entity.Name.Compare), func(other entity.Name) bool { return other == service })
 }
 
 func keyOf(services []entity.Name) setKey {

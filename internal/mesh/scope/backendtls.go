@@ -8,6 +8,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // EgressAuthorities are the authorities of servers outside the mesh, in PEM.
@@ -75,9 +76,7 @@ func otherServers(tracing *catalog.Tracing, authorization *catalog.ExternalAutho
 	if authorization != nil {
 		list = append(list, catalog.Server{Host: authorization.Address, Port: authorization.Port})
 	}
-	for _, l := range limits {
-		list = append(list, l.servers()...)
-	}
+	list = append(list, lists.FlatMap(limits, func(l *Limits) []catalog.Server { return l.servers() })...)
 	return list
 }
 
@@ -104,10 +103,7 @@ func HasUnreadAuthorities(v *catalog.View, key Key) bool {
 		})
 	}
 	settings := v.Settings()
-	var limits []*Limits
-	for _, service := range parseNames(key.Services) {
-		limits = append(limits, limitsOf(authz.UpstreamSetting(v, service)))
-	}
+	limits := lists.Map(parseNames(key.Services), func(service entity.Name) *Limits { return limitsOf(authz.UpstreamSetting(v, service)) })
 	servers := extensionServices(telemetry.AccessLogOf(v, key.Telemetry), extauthz.Servers(v, key.Authorization, key.MeshAuthorization))
 	return slices.ContainsFunc(v.EgressesFrom(key.Identity), func(egress *catalog.Egress) bool { return isUnread(v.BackendTLSOf(egress)) }) ||
 		slices.ContainsFunc(servers, func(s *catalog.ExtensionService) bool { return isUnread(authz.ServerPolicy(v, s)) }) ||

@@ -14,6 +14,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // Destinations are the destinations of a client.
@@ -214,8 +215,7 @@ func permissiveAnywhere(v *catalog.View) bool {
 // that TrafficTargets let it call, and those with splits and routes to them.
 func (o outboundBuilder) reachable() []entity.Name {
 	services := slices.Concat(authz.GrantedServices(o.view, o.client), authz.PermissiveServices(o.view), authz.RoutedToPermissive(o.view, o.client.Namespace))
-	slices.SortFunc(services, entity.Name.Compare)
-	return slices.Compact(services)
+	return lists.UniqueFunc(services, entity.Name.Compare)
 }
 
 // ServicePort is a port of a Service.
@@ -293,6 +293,5 @@ func (s *Scope) addLimited(policies []entity.Ref) {
 		return
 	}
 	s.Limited = append(s.Limited, policies...)
-	slices.SortFunc(s.Limited, entity.Ref.Compare)
-	s.Limited = slices.Compact(s.Limited)
+	s.Limited = lists.UniqueFunc(s.Limited, entity.Ref.Compare)
 }

@@ -1,9 +1,8 @@
 package scope
 
 import (
-	"slices"
-
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 const (
@@ -30,7 +29,6 @@ func (in *Inbound) ClientChains() []identity.ServiceAccount {
 			}
 		}
 	}
-	slices.SortFunc(clients, identity.ServiceAccount.Compare)
-	clients = slices.Compact(clients)
+	clients = lists.UniqueFunc(clients, identity.ServiceAccount.Compare)
 	return clients[:min(len(clients), MaxClientChains)]
 }

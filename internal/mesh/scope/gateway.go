@@ -11,6 +11,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // IngressGateway is the configuration of the ingress gateway.
@@ -104,9 +105,7 @@ func (o gatewayBuilder) gatewayListener(l *gateway.Listener) GatewayListener {
 	}
 	for _, host := range l.Hosts {
 		out := GatewayHost{Domain: host.Domain}
-		for _, rule := range host.Rules {
-			out.Routes = append(out.Routes, o.gatewayRoute(rule))
-		}
+		out.Routes = append(out.Routes, lists.Map(host.Rules, o.gatewayRoute)...)
 		listener.Hosts = append(listener.Hosts, out)
 	}
 	return listener

@@ -7,6 +7,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // Ingress is a port of the workload that clients outside the mesh may reach. A container port has at most one.
@@ -87,8 +88,7 @@ func ingressPrefixes(v *catalog.View, policy *ingressbackend.Policy) []netip.Pre
 				prefixes = append(prefixes, netip.PrefixFrom(address, address.BitLen()))
 			}
 		}
-		slices.SortFunc(prefixes, netip.Prefix.Compare)
-		return slices.Compact(prefixes)
+		return lists.UniqueFunc(prefixes, netip.Prefix.Compare)
 	})
 }
 

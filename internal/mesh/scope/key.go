@@ -12,6 +12,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // KeyFor returns the scope key of a pod's sidecar.
@@ -107,9 +108,5 @@ func parseNames(list string) []entity.Name {
 }
 
 func parseAccounts(list string) []identity.ServiceAccount {
-	var result []identity.ServiceAccount
-	for _, name := range parseNames(list) {
-		result = append(result, identity.ServiceAccount(name))
-	}
-	return result
+	return lists.Map(parseNames(list), func(name entity.Name) identity.ServiceAccount { return identity.ServiceAccount(name) })
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // onDemandPrefix is the prefix of the names of clusters that sidecars ask for at the first connection to a destination. The rest is the destination, in the
@@ -123,9 +124,7 @@ func (s *Scope) LoadOnDemand() {
 			continue
 		}
 		if c := byName[o.Backends[0].Cluster]; c != nil {
-			for _, destination := range o.destinations() {
-				clusters = append(clusters, c.at(destination))
-			}
+			clusters = append(clusters, lists.Map(o.destinations(), c.at)...)
 		}
 	}
 	for name := range eager {
@@ -174,9 +173,7 @@ func (o outboundBuilder) dividedDestinations(outbound []Outbound) []Cluster {
 		if !divided {
 			continue
 		}
-		for _, destination := range out.destinations() {
-			list = append(list, c.at(destination))
-		}
+		list = append(list, lists.Map(out.destinations(), c.at)...)
 	}
 	return list
 }
@@ -237,8 +234,7 @@ func (s *Scope) eagerDestinations(v *catalog.View) []string {
 			}
 		}
 	}
-	slices.Sort(list)
-	return slices.Compact(list)
+	return lists.Unique(list)
 }
 
 // addAddresses adds what the sidecar must know about addresses to load destinations at the first connection.

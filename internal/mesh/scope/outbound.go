@@ -12,6 +12,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // outboundBuilder collects the destinations of a client identity.
@@ -108,11 +109,7 @@ type splitMatchesKey struct{ split entity.Name }
 // matches are those of a rule. All ports of the Service share the list, which nobody may change.
 func (o outboundBuilder) matches(rule authz.RouteRule) []catalog.HTTPMatch {
 	return catalog.Memo(o.view, splitMatchesKey{rule.Split.Name}, func() []catalog.HTTPMatch {
-		var list []catalog.HTTPMatch
-		for _, match := range rule.Matches {
-			list = append(list, match.HTTPMatch)
-		}
-		return list
+		return lists.Map(rule.Matches, func(match authz.SplitMatch) catalog.HTTPMatch { return match.HTTPMatch })
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // addServerIPs looks up the servers that are Services of the cluster. The control plane knows their addresses, so no sidecar has to ask DNS
@@ -21,10 +22,7 @@ func (s *Scope) addServerIPs(v *catalog.View) {
 
 // servers are the hosts of all servers outside the mesh. A host may occur several times.
 func (s *Scope) servers() []string {
-	var hosts []string
-	for _, server := range s.otherServers() {
-		hosts = append(hosts, server.Host)
-	}
+	hosts := lists.Map(s.otherServers(), func(server catalog.Server) string { return server.Host })
 	for _, service := range extensionServices(s.AccessLog, s.Authorizations) {
 		hosts = append(hosts, service.Address)
 	}
@@ -34,9 +32,7 @@ func (s *Scope) servers() []string {
 		}
 	}
 	if s.EgressGateway != nil {
-		for _, d := range s.EgressGateway.Destinations {
-			hosts = append(hosts, d.Host)
-		}
+		hosts = append(hosts, lists.Map(s.EgressGateway.Destinations, func(d EgressDestination) string { return d.Host })...)
 	}
 	return hosts
 }

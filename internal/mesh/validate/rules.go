@@ -21,6 +21,7 @@ import (
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // Object validates an object by the rules of its kind, whatever its version. Kinds without rules have no problems.
@@ -203,9 +204,7 @@ func (a Admission) Handle(ctx context.Context, request admission.Request) admiss
 	rejections, warnings := Split(Object(object))
 	rejections = shorten(rejections)
 	if a.CheckRelated != nil && len(rejections) == 0 {
-		for _, problem := range a.CheckRelated(ctx, object) {
-			warnings = append(warnings, problem.Message)
-		}
+		warnings = append(warnings, lists.Map(a.CheckRelated(ctx, object), func(problem ingest.Problem) string { return problem.Message })...)
 	}
 	warnings = shorten(warnings)
 	switch {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/flags"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -100,9 +101,7 @@ func (c Config) validate() error {
 	if c.XDSPort == 0 {
 		problems = append(problems, errors.New("the port of the control plane, xdsPort, is not set"))
 	}
-	for _, p := range c.Probes {
-		problems = append(problems, p.validate())
-	}
+	problems = append(problems, lists.Map(c.Probes, func(p Probe) error { return p.validate() })...)
 	return errors.Join(problems...)
 }
 

@@ -20,6 +20,7 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // probesStatPrefix is the statistics prefix of probes, as in OSM.
@@ -40,9 +41,7 @@ func probes(c Config) ([]*listenerv3.Listener, []*clusterv3.Cluster) {
 		}
 		shared := all[:end]
 		listeners = append(listeners, probeListener(c, shared))
-		for _, p := range shared {
-			clusters = append(clusters, probeCluster(p, len(shared) == 1))
-		}
+		clusters = append(clusters, lists.Map(shared, func(p Probe) *clusterv3.Cluster { return probeCluster(p, len(shared) == 1) })...)
 		all = all[end:]
 	}
 	return listeners, clusters

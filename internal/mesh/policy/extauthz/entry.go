@@ -7,6 +7,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // Kind is the kind of the policies.
@@ -110,9 +111,5 @@ func InForce(v *catalog.View, account identity.ServiceAccount) []Server {
 		own, mesh := Of(v, pod)
 		return []entity.Name{own, mesh}
 	})
-	var list []Server
-	for _, name := range names {
-		list = append(list, serverOf(v, name, name.Namespace == v.Settings().Namespace)...)
-	}
-	return list
+	return lists.FlatMap(names, func(name entity.Name) []Server { return serverOf(v, name, name.Namespace == v.Settings().Namespace) })
 }

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 const (
@@ -74,9 +75,7 @@ func overHTTP(a *Server, cluster string) *extauthzv3.HttpService {
 // exactly matches names of headers.
 func exactly(names []string) *matcherv3.ListStringMatcher {
 	list := &matcherv3.ListStringMatcher{}
-	for _, name := range names {
-		list.Patterns = append(list.Patterns, message.Exact(name))
-	}
+	list.Patterns = append(list.Patterns, lists.Map(names, message.Exact)...)
 	return list
 }
 

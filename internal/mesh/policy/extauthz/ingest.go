@@ -1,7 +1,6 @@
 package extauthz
 
 import (
-	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -9,6 +8,7 @@ import (
 
 	policyv1alpha1 "github.com/openservicemesh/osm-operator/api/policy/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // maxBody is the largest part of a body that a server gets, in bytes.
@@ -62,6 +62,5 @@ func headerNames(path string, items []string, decoded bool, found *ingest.Proble
 			list = append(list, strings.ToLower(name))
 		}
 	}
-	slices.Sort(list)
-	return slices.Compact(list)
+	return lists.Unique(list)
 }

@@ -7,17 +7,13 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/finding"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // Assess returns what people should know about a policy.
 func Assess(v *catalog.View, policy *Policy) []finding.Finding {
-	var found []finding.Finding
-	for _, port := range policy.Backends {
-		found = append(found, conflicts(v, policy, port)...)
-	}
-	for _, port := range policy.Backends {
-		found = append(found, unknownPort(v, port)...)
-	}
+	found := lists.FlatMap(policy.Backends, func(port Port) []finding.Finding { return conflicts(v, policy, port) })
+	found = append(found, lists.FlatMap(policy.Backends, func(port Port) []finding.Finding { return unknownPort(v, port) })...)
 	for _, gateway := range policy.Gateways {
 		if !v.Exists(finding.Service(gateway)) {
 			found = append(found, finding.NotFound(finding.NoGateway, finding.Service(gateway), "Service %s of spec.sources does not exist, so its clients are not admitted: create it, or correct the name.", gateway))
@@ -59,10 +55,7 @@ func unknownPort(v *catalog.View, port Port) []finding.Finding {
 	if service == nil || mayHaveTargetPort(service, port.TargetPort) {
 		return nil
 	}
-	var known []uint16
-	for _, p := range service.Ports {
-		known = append(known, p.TargetPort)
-	}
+	known := lists.Map(service.Ports, func(p inventory.Port) uint16 { return p.TargetPort })
 	return []finding.Finding{finding.NotFound(finding.NoIngressPort, entity.Ref{}, "Service %s has no targetPort %d, so nobody is admitted to it: write one of its target ports, %s.", port.Service, port.TargetPort, finding.Numbers(known))}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // Kind is the kind of the policies.
@@ -38,9 +39,7 @@ func (p *Policy) Age() time.Time { return p.Created }
 
 // Deps implements catalog.Entry.
 func (p *Policy) Deps(list []entity.Dep) []entity.Dep {
-	for _, port := range p.Backends {
-		list = append(list, policiesOf(port.Service))
-	}
+	list = append(list, lists.Map(p.Backends, func(port Port) entity.Dep { return policiesOf(port.Service) })...)
 	return list
 }
 

@@ -12,6 +12,7 @@ import (
 	policyv1alpha1 "github.com/openservicemesh/osm-operator/api/policy/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // Read reads an IngressBackend (policy.openservicemesh.io/v1alpha1). It skips invalid backends and sources. There is no entry
@@ -109,8 +110,7 @@ func serverNames(path string, items []string, found *ingest.Problems) []string {
 		}
 		hosts = append(hosts, host)
 	}
-	slices.Sort(hosts)
-	return slices.Compact(hosts)
+	return lists.Unique(hosts)
 }
 
 // routeGroups reads the names of the HTTPRouteGroups, sorted.
@@ -127,8 +127,7 @@ func routeGroups(items []policyv1alpha1.RouteReference, found *ingest.Problems) 
 			groups = append(groups, name)
 		}
 	}
-	slices.Sort(groups)
-	return slices.Compact(groups)
+	return lists.Unique(groups)
 }
 
 // maxPrincipal is the maximum length of a name in a client certificate.

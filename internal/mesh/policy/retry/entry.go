@@ -7,6 +7,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // Kind is the kind of the policies.
@@ -56,12 +57,8 @@ type Settings struct {
 
 // Destinations returns the destinations of a client's policies, sorted. The client may not be allowed to call all of them.
 func Destinations(v *catalog.View, source identity.ServiceAccount) []entity.Name {
-	var list []entity.Name
-	for _, p := range catalog.Find[*Policy](v, Kind, clientPolicies(source)) {
-		list = append(list, p.Destinations...)
-	}
-	slices.SortFunc(list, entity.Name.Compare)
-	return slices.Compact(list)
+	list := lists.FlatMap(catalog.Find[*Policy](v, Kind, clientPolicies(source)), func(p *Policy) []entity.Name { return p.Destinations })
+	return lists.UniqueFunc(list, entity.Name.Compare)
 }
 
 // InForce returns the policy for requests of a client to a Service: the oldest, the first by name among those of equal age; nil if there is none.

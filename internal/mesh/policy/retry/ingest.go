@@ -11,6 +11,7 @@ import (
 	policyv1alpha1 "github.com/openservicemesh/osm-operator/api/policy/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // supported are Envoy's retry conditions for HTTP and gRPC.
@@ -71,8 +72,7 @@ func destinations(items []policyv1alpha1.RetryDestination, found *ingest.Problem
 			services = append(services, name)
 		}
 	}
-	slices.SortFunc(services, entity.Name.Compare)
-	return slices.Compact(services)
+	return lists.UniqueFunc(services, entity.Name.Compare)
 }
 
 // settings reads the retry settings and reports whether they are usable.

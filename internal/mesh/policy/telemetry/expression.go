@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/google/cel-go/cel"
+
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // maxExpression is the longest CEL expression, in bytes.
@@ -47,10 +49,7 @@ func compileExpression(expression string) (*cel.Type, error) {
 	}
 	ast, issues := env.Compile(expression)
 	if issues.Err() != nil {
-		var first []string
-		for _, e := range issues.Errors() {
-			first = append(first, e.Message)
-		}
+		first := lists.Map(issues.Errors(), func(e *cel.Error) string { return e.Message })
 		return nil, errors.New("it is not an expression over Envoy's attributes (" + strings.Join(first[:1], "") + "): write for example response.code >= 400")
 	}
 	return ast.OutputType(), nil
