@@ -100,10 +100,7 @@ func (t *TrafficTarget) Ref() entity.Ref {
 // Deps implements Entry.
 func (t *TrafficTarget) Deps(list []entity.Dep) []entity.Dep {
 	list = append(list, entity.DepTargetsTo.Of(entity.Name(t.Destination)))
-	for _, source := range t.Sources {
-		list = append(list, entity.DepTargetsFrom.Of(entity.Name(source)))
-	}
-	return list
+	return append(list, lists.Map(t.Sources, func(source identity.ServiceAccount) entity.Dep { return entity.DepTargetsFrom.Of(entity.Name(source)) })...)
 }
 
 // TargetRule refers to a route object in the TrafficTarget's namespace.
@@ -184,8 +181,7 @@ func (s *TrafficSplit) Age() time.Time { return s.Created }
 // Deps implements Entry.
 func (s *TrafficSplit) Deps(list []entity.Dep) []entity.Dep {
 	list = append(list, entity.DepSplit.Of(s.Root), entity.DepSplitsIn.In(s.Name.Namespace))
-	list = append(list, lists.Map(s.Backends, func(backend SplitBackend) entity.Dep { return entity.DepSplitsWith.Of(backend.Service) })...)
-	return list
+	return append(list, lists.Map(s.Backends, func(backend SplitBackend) entity.Dep { return entity.DepSplitsWith.Of(backend.Service) })...)
 }
 
 // SplitBackend is one weighted backend of a TrafficSplit.

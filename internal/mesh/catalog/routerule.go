@@ -36,9 +36,7 @@ type SessionPersistence struct {
 
 // References returns the backends of the rule, and those of its mirrors.
 func (r *HTTPRouteRule) References() []RouteBackend {
-	all := slices.Clone(r.Backends)
-	all = append(all, lists.Map(r.Filters.Mirrors, func(mirror RouteMirror) RouteBackend { return mirror.Backend })...)
-	return all
+	return slices.Concat(r.Backends, lists.Map(r.Filters.Mirrors, func(mirror RouteMirror) RouteBackend { return mirror.Backend }))
 }
 
 // RouteRetry repeats requests without an answer, and those with one of the status codes.

@@ -63,7 +63,7 @@ func (c *Catalog) affectOutside(before, after Entry, affected entity.DepSet) {
 			return
 		}
 		addresses[i] = service.ClusterIPs
-		ports[i] = append(ports[i], lists.Map(service.Ports, func(port inventory.Port) uint16 { return port.Number })...)
+		ports[i] = lists.Map(service.Ports, func(port inventory.Port) uint16 { return port.Number })
 	}
 	if !slices.Equal(addresses[0], addresses[1]) || len(addresses[0]) > 0 && !slices.Equal(ports[0], ports[1]) {
 		affected.Add(entity.Dep{Kind: entity.DepServicesOutside})

@@ -31,13 +31,8 @@ const outsideConnectTimeout = 5 * time.Second
 
 // ownClusters are the clusters that do not belong to a destination: the application, any address, and the metrics of the sidecar.
 func ownClusters(s *translation, inbound []inboundPort) []*clusterv3.Cluster {
-	out := lists.Map(inbound, localCluster)
-	out = append(out, egressClusters(s)...)
-	out = append(out, egressGatewayClusters(s)...)
-	out = append(out, extAuthzClusters(s)...)
-	out = append(out, extensionClusters(s)...)
-	out = append(out, rateLimitClusters(s, inbound)...)
-	out = append(out, tracingClusters(s)...)
+	out := slices.Concat(lists.Map(inbound, localCluster), egressClusters(s), egressGatewayClusters(s),
+		extAuthzClusters(s), extensionClusters(s), rateLimitClusters(s, inbound), tracingClusters(s))
 	if s.Egress {
 		out = append(out, passthroughOriginalDst())
 	}

@@ -29,8 +29,7 @@ func externalAuthorization(s *translation) []*hcmv3.HttpFilter {
 	if s.ExternalAuthorization != nil {
 		filters = append(filters, configuredAuthorization(s.ExternalAuthorization))
 	}
-	filters = append(filters, lists.Map(s.Authorizations, func(a extauthz.Server) *hcmv3.HttpFilter { return extauthz.Filter(&a) })...)
-	return filters
+	return append(filters, lists.Map(s.Authorizations, func(a extauthz.Server) *hcmv3.HttpFilter { return extauthz.Filter(&a) })...)
 }
 
 // configuredAuthorization is the filter for the server of the MeshConfig.

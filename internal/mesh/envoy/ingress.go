@@ -2,6 +2,7 @@ package envoy
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -122,10 +123,9 @@ func ingressRequests(in scope.Ingress) []*routev3.RouteMatch {
 
 // ingressFilters are the network filters of the ports that are open to clients outside the mesh.
 func ingressFilters(s *translation) []Resource {
-	var configs []*corev3.TypedExtensionConfig
-	for _, in := range s.Ingress {
-		configs = append(configs, message.Extension(ingressRBACName(in), &netrbacv3.RBAC{StatPrefix: "ingress-", Rules: ingressRules(s, in)}))
-	}
+	configs := lists.Map(s.Ingress, func(in scope.Ingress) *corev3.TypedExtensionConfig {
+		return message.Extension(ingressRBACName(in), &netrbacv3.RBAC{StatPrefix: "ingress-", Rules: ingressRules(s, in)})
+	})
 	return newResources(ExtensionType, (*corev3.TypedExtensionConfig).GetName, configs)
 }
 
@@ -150,21 +150,13 @@ func ingressRules(s *translation, in scope.Ingress) *rbacv3.RBAC {
 }
 
 func addressPrincipals(in scope.Ingress) []*rbacv3.Principal {
-	var out []*rbacv3.Principal
-	for _, prefix := range in.Prefixes {
-		out = append(out, &rbacv3.Principal{Identifier: &rbacv3.Principal_DirectRemoteIp{DirectRemoteIp: cidrRange(prefix)}})
-	}
-	return out
+	return lists.Map(in.Prefixes, func(prefix netip.Prefix) *rbacv3.Principal {
+		return &rbacv3.Principal{Identifier: &rbacv3.Principal_DirectRemoteIp{DirectRemoteIp: cidrRange(prefix)}}
+	})
 }
 
 func certificatePrincipals(s *translation, in scope.Ingress) []*rbacv3.Principal {
-	var out []*rbacv3.Principal
-	for _, declared := range in.Principals {
-		for _, name := range s.AcceptedPrincipals(declared) {
-			out = append(out, authenticated(&rbacv3.Principal_Authenticated{PrincipalName: message.Exact(name)}))
-		}
-	}
-	return out
+	return lists.Map(lists.FlatMap(in.Principals, s.AcceptedPrincipals), authenticatedAs)
 }
 
 // anyOf matches if one of the principals does; nil without any.

@@ -113,8 +113,7 @@ func portChains(s *translation, p sharedPort, egress authz.EgressPort) []*listen
 	if len(p.services) == 0 {
 		return nil
 	}
-	match := &listenerv3.FilterChainMatch{}
-	match.PrefixRanges = append(match.PrefixRanges, lists.Map(s.ServiceRanges, cidrRange)...)
+	match := &listenerv3.FilterChainMatch{PrefixRanges: lists.Map(s.ServiceRanges, cidrRange)}
 	chains := []*listenerv3.FilterChain{{
 		Name: portChainName(p.number), FilterChainMatch: match, Filters: []*listenerv3.Filter{onDemandHTTP(s, p.number)},
 	}}
@@ -139,7 +138,7 @@ func outsideChains(s *translation, egress authz.EgressPort) []*listenerv3.Filter
 		if !isOfServices(s, cell.prefix) || slices.Contains(s.ServiceRanges, cell.prefix) {
 			continue // another chain matches the same addresses, and Envoy would reject both
 		}
-		cell.ranges = append(cell.ranges, lists.Filter(egress.Ranges, func(r authz.EgressRange) bool { return r.Prefix.Contains(address) })...)
+		cell.ranges = lists.Filter(egress.Ranges, func(r authz.EgressRange) bool { return r.Prefix.Contains(address) })
 		chains := cell.chains()
 		if len(chains) == 0 && s.Egress {
 			chains = []*listenerv3.FilterChain{passthroughWithin(s, cell.prefix)}
@@ -226,9 +225,5 @@ func portRoutes(s *translation, p sharedPort) *routev3.RouteConfiguration {
 
 // destinationNames are the values of destinationHeader for a destination.
 func destinationNames(d destination) []string {
-	var list []string
-	for _, addresses := range d.listeners {
-		list = append(list, lists.Map(addresses, scope.OnDemandName)...)
-	}
-	return list
+	return lists.Map(slices.Concat(d.listeners...), scope.OnDemandName)
 }

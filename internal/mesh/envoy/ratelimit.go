@@ -235,9 +235,7 @@ func routeDescriptors(limits *scope.Limits, path string) []*routev3.RateLimit {
 func requestDescriptors(list []upstream.RequestDescriptor) []*routev3.RateLimit {
 	var out []*routev3.RateLimit
 	for _, descriptor := range list {
-		limit := &routev3.RateLimit{}
-		limit.Actions = append(limit.Actions, lists.Map(descriptor, limitAction)...)
-		out = append(out, limit)
+		out = append(out, &routev3.RateLimit{Actions: lists.Map(descriptor, limitAction)})
 	}
 	return out
 }
@@ -247,8 +245,8 @@ func limitAction(entry upstream.RequestEntry) *routev3.RateLimit_Action {
 	case len(entry.Match) > 0:
 		match := &routev3.RateLimit_Action_HeaderValueMatch{
 			DescriptorKey: entry.Key, DescriptorValue: entry.Value, ExpectMatch: wrapperspb.Bool(!entry.Unmatched),
+			Headers: lists.Map(entry.Match, limitHeaderMatcher),
 		}
-		match.Headers = append(match.Headers, lists.Map(entry.Match, limitHeaderMatcher)...)
 		return &routev3.RateLimit_Action{ActionSpecifier: &routev3.RateLimit_Action_HeaderValueMatch_{HeaderValueMatch: match}}
 	case entry.Value != "":
 		return &routev3.RateLimit_Action{ActionSpecifier: &routev3.RateLimit_Action_GenericKey_{

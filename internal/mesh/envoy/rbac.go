@@ -74,16 +74,15 @@ func anyPermission() *rbacv3.Permission {
 
 // principals match names exactly, never as expressions: the name of a service account may contain dots.
 func principals(sources []identity.ServiceAccount, trustDomains []string) []*rbacv3.Principal {
-	out := make([]*rbacv3.Principal, 0, len(sources)*len(trustDomains))
-	for _, sa := range sources {
-		for _, name := range sa.Principals(trustDomains) {
-			out = append(out, authenticated(&rbacv3.Principal_Authenticated{PrincipalName: message.Exact(name)}))
-		}
-	}
-	return out
+	names := lists.FlatMap(sources, func(sa identity.ServiceAccount) []string { return sa.Principals(trustDomains) })
+	return lists.Map(names, authenticatedAs)
 }
 
 // anyPrincipal matches every client with a certificate of the mesh.
+func authenticatedAs(name string) *rbacv3.Principal {
+	return authenticated(&rbacv3.Principal_Authenticated{PrincipalName: message.Exact(name)})
+}
+
 func anyPrincipal() *rbacv3.Principal { return authenticated(&rbacv3.Principal_Authenticated{}) }
 
 func authenticated(a *rbacv3.Principal_Authenticated) *rbacv3.Principal {
@@ -160,9 +159,7 @@ func (g *sourceGroup) principals(trustDomains []string) []*rbacv3.Principal {
 }
 
 func (g *sourceGroup) permissions(decoded bool) []*rbacv3.Permission {
-	out := make([]*rbacv3.Permission, 0, len(g.routes))
-	out = append(out, lists.Map(g.routes, func(r authz.Route) *rbacv3.Permission { return permission(decodedMatch(r.Match, decoded)) })...)
-	return out
+	return lists.Map(g.routes, func(r authz.Route) *rbacv3.Permission { return permission(decodedMatch(r.Match, decoded)) })
 }
 
 // permission matches the same requests as the match of a route.

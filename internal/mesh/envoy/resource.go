@@ -180,8 +180,7 @@ func (p *parts) buildOwn(typeURL string) []Resource {
 
 // newResources names messages of one type and sorts them. Of several messages with one name it keeps the first.
 func newResources[M proto.Message](typeURL string, name func(M) string, messages []M) []Resource {
-	out := make([]Resource, 0, len(messages))
-	out = append(out, lists.Map(messages, func(m M) Resource { return Resource{TypeURL: typeURL, Name: name(m), Message: m} })...)
+	out := lists.Map(messages, func(m M) Resource { return Resource{TypeURL: typeURL, Name: name(m), Message: m} })
 	slices.SortStableFunc(out, func(a, b Resource) int { return cmp.Compare(a.Name, b.Name) })
 	return slices.CompactFunc(out, func(a, b Resource) bool { return a.Name == b.Name })
 }

@@ -260,9 +260,7 @@ func methodMatcher(methods []string) *routev3.HeaderMatcher {
 	if len(methods) == 1 {
 		return headerMatcher(":method", message.Exact(methods[0]))
 	}
-	quoted := make([]string, 0, len(methods))
-	quoted = append(quoted, lists.Map(methods, regexp.QuoteMeta)...)
-	return headerMatcher(":method", regexValue(strings.Join(quoted, "|")))
+	return headerMatcher(":method", regexValue(strings.Join(lists.Map(methods, regexp.QuoteMeta), "|")))
 }
 
 func headerMatcher(name string, value *matcherv3.StringMatcher) *routev3.HeaderMatcher {

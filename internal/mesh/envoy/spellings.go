@@ -94,7 +94,7 @@ func (s *translation) authorizedNames() (names []string, unknown bool) {
 func namesOfHost(host *routev3.VirtualHost) []string {
 	names := append(editedNames(host), limitedNames(host.GetRateLimits())...)
 	for _, route := range host.GetRoutes() {
-		names = append(names, lists.Map(route.GetMatch().GetHeaders(), func(h *routev3.HeaderMatcher) string { return h.GetName() })...)
+		names = append(names, lists.Map(route.GetMatch().GetHeaders(), (*routev3.HeaderMatcher).GetName)...)
 		names = append(names, editedNames(route)...)
 		names = append(names, limitedNames(route.GetRoute().GetRateLimits())...)
 		for _, cluster := range route.GetRoute().GetWeightedClusters().GetClusters() {
@@ -111,9 +111,8 @@ type editor interface {
 }
 
 func editedNames(e editor) []string {
-	names := slices.Clone(e.GetRequestHeadersToRemove())
-	names = append(names, lists.Map(e.GetRequestHeadersToAdd(), func(h *corev3.HeaderValueOption) string { return h.GetHeader().GetKey() })...)
-	return names
+	added := lists.Map(e.GetRequestHeadersToAdd(), func(h *corev3.HeaderValueOption) string { return h.GetHeader().GetKey() })
+	return slices.Concat(e.GetRequestHeadersToRemove(), added)
 }
 
 // limitedNames are the headers whose values are counted by a rate limit service.

@@ -28,8 +28,7 @@ func (l *Listener) Scheme() string { return strings.ToLower(l.Protocol) }
 
 // kindNames lists the kinds of routes that listeners with a protocol support.
 func kindNames(protocol string) string {
-	names := lists.Map(catalog.ListenerRouteKinds(protocol), func(kind entity.Kind) string { return kind.APIName() })
-	return strings.Join(names, " or ")
+	return strings.Join(lists.Map(catalog.ListenerRouteKinds(protocol), entity.Kind.APIName), " or ")
 }
 
 // rulesFor returns the rules of a host. Connections have that of the oldest route alone: nothing but the server name distinguishes them.

@@ -112,7 +112,7 @@ func merge(v *catalog.View, results []Result) Result {
 		}
 	}
 	sortListeners(all.Listeners)
-	all.Gateways = append(all.Gateways, lists.Map(v.Gateways(), func(g *catalog.Gateway) GatewayStatus { return gateways[g] })...)
+	all.Gateways = lists.Map(v.Gateways(), func(g *catalog.Gateway) GatewayStatus { return gateways[g] })
 	for _, route := range v.GatewayRoutes() {
 		if list := parents[route]; len(list) > 0 {
 			all.Routes = append(all.Routes, RouteStatus{Route: route, Parents: list})

@@ -129,7 +129,5 @@ func AmbiguousTrustDomain(domain string, accepted []string) string {
 
 // Principals returns the principals of a service account in several trust domains, in their order.
 func (sa ServiceAccount) Principals(trustDomains []string) []string {
-	list := make([]string, 0, len(trustDomains))
-	list = append(list, lists.Map(trustDomains, sa.Principal)...)
-	return list
+	return lists.Map(trustDomains, sa.Principal)
 }

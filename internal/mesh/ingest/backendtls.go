@@ -36,7 +36,7 @@ func BackendTLSPolicy(u *unstructured.Unstructured) (*catalog.BackendTLSPolicy, 
 		}
 		policy.Authorities = append(policy.Authorities, string(ref.Name))
 	}
-	policy.SubjectAltNames = append(policy.SubjectAltNames, lists.Map(validation.SubjectAltNames, subjectAltName)...)
+	policy.SubjectAltNames = lists.Map(validation.SubjectAltNames, subjectAltName)
 	policy.Problem = backendTLSProblem(policy, validation)
 	return policy, nil
 }

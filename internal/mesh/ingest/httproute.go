@@ -42,7 +42,7 @@ func readRoute(u *unstructured.Unstructured, kind entity.Kind, spec *gatewayv1.H
 	if found := checkHostnames(kind.APIName(), spec.Hostnames); found != nil {
 		return nil, found
 	}
-	route.Hostnames = append(route.Hostnames, lists.Map(spec.Hostnames, func(host gatewayv1.Hostname) string { return string(host) })...)
+	route.Hostnames = lists.Map(spec.Hostnames, func(host gatewayv1.Hostname) string { return string(host) })
 	for i := range spec.Rules {
 		route.Rules = append(route.Rules, routeRule(u.GetNamespace(), &spec.Rules[i]))
 	}

@@ -76,8 +76,7 @@ func otherServers(tracing *catalog.Tracing, authorization *catalog.ExternalAutho
 	if authorization != nil {
 		list = append(list, catalog.Server{Host: authorization.Address, Port: authorization.Port})
 	}
-	list = append(list, lists.FlatMap(limits, func(l *Limits) []catalog.Server { return l.servers() })...)
-	return list
+	return append(list, lists.FlatMap(limits, (*Limits).servers)...)
 }
 
 // extensionServices are the servers of an access log and of ExternalAuthorizations that can be used.

@@ -104,9 +104,7 @@ func (o gatewayBuilder) gatewayListener(l *gateway.Listener) GatewayListener {
 		return listener
 	}
 	for _, host := range l.Hosts {
-		out := GatewayHost{Domain: host.Domain}
-		out.Routes = append(out.Routes, lists.Map(host.Rules, o.gatewayRoute)...)
-		listener.Hosts = append(listener.Hosts, out)
+		listener.Hosts = append(listener.Hosts, GatewayHost{host.Domain, lists.Map(host.Rules, o.gatewayRoute)})
 	}
 	return listener
 }

@@ -101,8 +101,7 @@ func (c Config) validate() error {
 	if c.XDSPort == 0 {
 		problems = append(problems, errors.New("the port of the control plane, xdsPort, is not set"))
 	}
-	problems = append(problems, lists.Map(c.Probes, func(p Probe) error { return p.validate() })...)
-	return errors.Join(problems...)
+	return errors.Join(append(problems, lists.Map(c.Probes, Probe.validate)...)...)
 }
 
 // hasIPv6 reports whether the pod has an IPv6 address. A listener on [::] fails in a pod without one.

@@ -74,9 +74,7 @@ func overHTTP(a *Server, cluster string) *extauthzv3.HttpService {
 
 // exactly matches names of headers.
 func exactly(names []string) *matcherv3.ListStringMatcher {
-	list := &matcherv3.ListStringMatcher{}
-	list.Patterns = append(list.Patterns, lists.Map(names, message.Exact)...)
-	return list
+	return &matcherv3.ListStringMatcher{Patterns: lists.Map(names, message.Exact)}
 }
 
 // level distinguishes the policy of the mesh from that of the namespace.

@@ -39,8 +39,7 @@ func (p *Policy) Age() time.Time { return p.Created }
 
 // Deps implements catalog.Entry.
 func (p *Policy) Deps(list []entity.Dep) []entity.Dep {
-	list = append(list, lists.Map(p.Backends, func(port Port) entity.Dep { return policiesOf(port.Service) })...)
-	return list
+	return append(list, lists.Map(p.Backends, func(port Port) entity.Dep { return policiesOf(port.Service) })...)
 }
 
 // AnyAddress reports whether clients are not selected by their addresses.
