@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // BackendTLSPolicy makes sidecars encrypt requests to destinations outside the mesh, and to their own servers (gateway.networking.k8s.io).
@@ -68,9 +69,7 @@ func (t PolicyTarget) dep(namespace string) (entity.Dep, bool) {
 }
 
 // Ref implements Entry.
-func (p *BackendTLSPolicy) Ref() entity.Ref {
-	return entity.Ref{Kind: entity.KindBackendTLSPolicy, Name: p.Name}
-}
+func (p *BackendTLSPolicy) Ref() entity.Ref { return entity.KindBackendTLSPolicy.Ref(p.Name) }
 
 // Deps implements Entry.
 func (p *BackendTLSPolicy) Deps(list []entity.Dep) []entity.Dep {
@@ -118,8 +117,7 @@ func (v *View) BackendTLSOfService(service entity.Name, port uint16) *BackendTLS
 
 // portName returns the name of a port of a Service, which need not be part of the mesh; empty without one.
 func (v *View) portName(name entity.Name, number uint16) string {
-	v.deps.Add(entity.DepService.Of(name))
-	if service := v.catalog.inventory.Service(name); service != nil {
+	if service := v.AnyService(name); service != nil {
 		for _, port := range service.Ports {
 			if port.Number == number {
 				return port.Name
@@ -142,7 +140,7 @@ func (v *View) oldestBackendTLS(dep entity.Dep) *BackendTLSPolicy {
 // oldestBackendTLSAmong is oldestBackendTLS for some of the policies.
 func (v *View) oldestBackendTLSAmong(dep entity.Dep, isAbout func(*BackendTLSPolicy) bool) *BackendTLSPolicy {
 	v.deps.Add(dep)
-	policies := slices.DeleteFunc(sorted[*BackendTLSPolicy](v.catalog, entity.KindBackendTLSPolicy, dep), func(p *BackendTLSPolicy) bool { return !isAbout(p) })
+	policies := lists.Filter(sorted[*BackendTLSPolicy](v.catalog, entity.KindBackendTLSPolicy, dep), isAbout)
 	if len(policies) == 0 {
 		return nil
 	}
@@ -165,9 +163,7 @@ type BackendAuthorities struct {
 }
 
 // Ref implements Entry.
-func (a *BackendAuthorities) Ref() entity.Ref {
-	return entity.Ref{Kind: entity.KindBackendAuthorities, Name: a.Name}
-}
+func (a *BackendAuthorities) Ref() entity.Ref { return entity.KindBackendAuthorities.Ref(a.Name) }
 
 // Deps implements Entry.
 func (a *BackendAuthorities) Deps(list []entity.Dep) []entity.Dep {
@@ -176,9 +172,7 @@ func (a *BackendAuthorities) Deps(list []entity.Dep) []entity.Dep {
 
 // BackendAuthorities returns the content of a ConfigMap; nil before it was read.
 func (v *View) BackendAuthorities(name entity.Name) *BackendAuthorities {
-	v.deps.Add(entity.DepBackendAuthorities.Of(name))
-	authorities, _ := get[*BackendAuthorities](v.catalog, entity.KindBackendAuthorities, name)
-	return authorities
+	return read[*BackendAuthorities](v, entity.DepBackendAuthorities.Of(name), entity.KindBackendAuthorities, name)
 }
 
 // HasBackendTLS reports whether the policies of a namespace apply: one of the mesh, or that of the control plane, whose servers all namespaces use.

@@ -49,7 +49,7 @@ func (c *Catalog) apply(change Change, affected entity.DepSet) {
 		return
 	}
 	if exists {
-		c.unlink(before, affected)
+		c.updateIndex(before, -1, affected)
 		delete(c.entries, change.Ref)
 	}
 	if change.Entry != nil {
@@ -57,7 +57,7 @@ func (c *Catalog) apply(change Change, affected entity.DepSet) {
 		if _, required := change.Entry.(Required); change.Ref.Kind.IsPolicy() && !required {
 			c.policyKinds[change.Ref.Kind] = struct{}{}
 		}
-		c.link(change.Entry, affected)
+		c.updateIndex(change.Entry, 1, affected)
 	}
 	c.inventory.Replace(before, change.Entry, affected)
 	c.affectOutside(before, change.Entry, affected)
@@ -93,11 +93,7 @@ func (c *Catalog) names(kind entity.Kind, dep entity.Dep) map[entity.Name]struct
 
 // sorted returns the entries of a kind that have a dependency, in order of their names.
 func sorted[E Entry](c *Catalog, kind entity.Kind, dep entity.Dep) []E {
-	return entriesNamed[E](c, kind, c.names(kind, dep))
-}
-
-// entriesNamed returns entries in order of their names.
-func entriesNamed[E Entry](c *Catalog, kind entity.Kind, names map[entity.Name]struct{}) []E {
+	names := c.names(kind, dep)
 	if len(names) == 0 {
 		return nil // the most frequent case for policies
 	}

@@ -4,12 +4,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
-// link adds an entry to the index of dependencies and unlink removes it. Both add the dependencies of the entry to affected, so replacing
-// an entry affects the dependencies of its old and its new version.
-
-func (c *Catalog) link(entry Entry, affected entity.DepSet)   { c.updateIndex(entry, 1, affected) }
-func (c *Catalog) unlink(entry Entry, affected entity.DepSet) { c.updateIndex(entry, -1, affected) }
-
+// updateIndex adds an entry to the index of dependencies, or removes it if delta is below 0. It adds the dependencies of the entry to
+// affected, so replacing an entry affects the dependencies of its old and its new version.
 func (c *Catalog) updateIndex(entry Entry, delta int, affected entity.DepSet) {
 	ref := entry.Ref()
 	c.deps = entry.Deps(c.deps[:0])

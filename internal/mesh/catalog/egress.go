@@ -9,6 +9,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // ProtocolHTTPS is TLS of the application to a destination outside the mesh. Only an Egress has it.
@@ -45,16 +46,14 @@ type EgressPort struct {
 }
 
 // Ref implements Entry.
-func (e *Egress) Ref() entity.Ref { return entity.Ref{Kind: entity.KindEgress, Name: e.Name} }
+func (e *Egress) Ref() entity.Ref { return entity.KindEgress.Ref(e.Name) }
 
 // Age implements Aged.
 func (e *Egress) Age() time.Time { return e.Created }
 
 // Deps implements Entry. Every Egress concerns the egress gateway, because its namespace may require it.
 func (e *Egress) Deps(list []entity.Dep) []entity.Dep {
-	for _, source := range e.Sources {
-		list = append(list, entity.DepEgressesFrom.Of(entity.Name(source)))
-	}
+	list = append(list, lists.Map(e.Sources, func(source identity.ServiceAccount) entity.Dep { return entity.DepEgressesFrom.Of(entity.Name(source)) })...)
 	if e.Setting != "" {
 		list = append(list, entity.DepSettingUsers.Of(entity.Name{Namespace: e.Name.Namespace, Name: e.Setting}))
 	}
@@ -79,10 +78,7 @@ func (e *Egress) HasPort(number uint16, protocols ...inventory.Protocol) bool {
 func (v *View) EgressesFrom(source identity.ServiceAccount) []*Egress {
 	list := Find[*Egress](v, entity.KindEgress, entity.DepEgressesFrom.Of(entity.Name(source)))
 	slices.SortStableFunc(list, func(a, b *Egress) int { return a.Created.Compare(b.Created) })
-	for i, policy := range list {
-		list[i] = v.InForce(policy)
-	}
-	return list
+	return lists.Map(list, v.InForce)
 }
 
 // Egress returns an Egress as its author wrote it, or nil. It records no dependency.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -93,9 +94,7 @@ type EgressCredential struct {
 }
 
 // Ref implements Entry.
-func (c *EgressCredential) Ref() entity.Ref {
-	return entity.Ref{Kind: entity.KindEgressCredential, Name: c.Name}
-}
+func (c *EgressCredential) Ref() entity.Ref { return entity.KindEgressCredential.Ref(c.Name) }
 
 // Deps implements Entry.
 func (c *EgressCredential) Deps(list []entity.Dep) []entity.Dep {
@@ -104,25 +103,19 @@ func (c *EgressCredential) Deps(list []entity.Dep) []entity.Dep {
 
 // GatewayEgresses returns the Egresses of the mesh with the egress gateway, by name.
 func (v *View) GatewayEgresses() []*Egress {
-	list := Find[*Egress](v, entity.KindEgress, entity.Dep{Kind: entity.DepEgressGateway})
-	for i, policy := range list {
-		list[i] = v.InForce(policy)
-	}
+	list := lists.Map(Find[*Egress](v, entity.KindEgress, entity.Dep{Kind: entity.DepEgressGateway}), v.InForce)
 	return slices.DeleteFunc(list, func(e *Egress) bool { return e.Gateway == nil || !v.InMesh(e.Name.Namespace) })
 }
 
 // EgressCredential returns the content of a Secret; nil before it was read.
 func (v *View) EgressCredential(name entity.Name) *EgressCredential {
-	v.deps.Add(entity.Dep{Kind: entity.DepEgressGateway})
-	credential, _ := get[*EgressCredential](v.catalog, entity.KindEgressCredential, name)
-	return credential
+	return read[*EgressCredential](v, entity.Dep{Kind: entity.DepEgressGateway}, entity.KindEgressCredential, name)
 }
 
 // EgressGatewayAddresses are the addresses of the Service of the egress gateway, none without the Service.
 func (v *View) EgressGatewayAddresses() []netip.Addr {
 	name := entity.Name{Namespace: v.Settings().Namespace, Name: names.EgressGateway}
-	v.deps.Add(entity.DepService.Of(name))
-	if service := v.catalog.inventory.Service(name); service != nil {
+	if service := v.AnyService(name); service != nil {
 		return service.ClusterIPs
 	}
 	return nil
@@ -131,9 +124,8 @@ func (v *View) EgressGatewayAddresses() []netip.Addr {
 // ForwardedHosts decides to which hosts the egress gateway forwards.
 func (v *View) ForwardedHosts() ForwardedHosts {
 	name := entity.Name{Namespace: v.Settings().Namespace, Name: names.EgressGateway}
-	v.deps.Add(entity.DepService.Of(name))
 	hosts := ForwardedHosts{MeshNamespace: name.Namespace}
-	if service := v.catalog.inventory.Service(name); service != nil {
+	if service := v.AnyService(name); service != nil {
 		hosts.Namespaces = service.AllowedNamespaces
 	}
 	return hosts

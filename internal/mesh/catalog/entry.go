@@ -50,9 +50,7 @@ type Namespace struct {
 }
 
 // Ref identifies one entry.
-func (n *Namespace) Ref() entity.Ref {
-	return entity.Ref{Kind: entity.KindNamespace, Name: entity.Name{Namespace: n.Name}}
-}
+func (n *Namespace) Ref() entity.Ref { return entity.KindNamespace.Ref(entity.Name{Namespace: n.Name}) }
 
 // Deps implements Entry.
 func (n *Namespace) Deps(list []entity.Dep) []entity.Dep {
@@ -75,9 +73,7 @@ type ServiceAccount struct {
 }
 
 // Ref implements Entry.
-func (s *ServiceAccount) Ref() entity.Ref {
-	return entity.Ref{Kind: entity.KindServiceAccount, Name: s.Name}
-}
+func (s *ServiceAccount) Ref() entity.Ref { return entity.KindServiceAccount.Ref(s.Name) }
 
 // Deps implements Entry.
 func (s *ServiceAccount) Deps(list []entity.Dep) []entity.Dep {
@@ -93,9 +89,7 @@ type TrafficTarget struct {
 }
 
 // Ref implements Entry.
-func (t *TrafficTarget) Ref() entity.Ref {
-	return entity.Ref{Kind: entity.KindTrafficTarget, Name: t.Name}
-}
+func (t *TrafficTarget) Ref() entity.Ref { return entity.KindTrafficTarget.Ref(t.Name) }
 
 // Deps implements Entry.
 func (t *TrafficTarget) Deps(list []entity.Dep) []entity.Dep {
@@ -119,9 +113,7 @@ type HTTPRouteGroup struct {
 }
 
 // Ref implements Entry.
-func (g *HTTPRouteGroup) Ref() entity.Ref {
-	return entity.Ref{Kind: entity.KindHTTPRouteGroup, Name: g.Name}
-}
+func (g *HTTPRouteGroup) Ref() entity.Ref { return entity.KindHTTPRouteGroup.Ref(g.Name) }
 
 // Deps implements Entry.
 func (g *HTTPRouteGroup) Deps(list []entity.Dep) []entity.Dep {
@@ -152,7 +144,7 @@ type TCPRoute struct {
 }
 
 // Ref implements Entry.
-func (r *TCPRoute) Ref() entity.Ref { return entity.Ref{Kind: entity.KindTCPRoute, Name: r.Name} }
+func (r *TCPRoute) Ref() entity.Ref { return entity.KindTCPRoute.Ref(r.Name) }
 
 // Deps implements Entry.
 func (r *TCPRoute) Deps(list []entity.Dep) []entity.Dep {
@@ -171,9 +163,7 @@ type TrafficSplit struct {
 }
 
 // Ref implements Entry.
-func (s *TrafficSplit) Ref() entity.Ref {
-	return entity.Ref{Kind: entity.KindTrafficSplit, Name: s.Name}
-}
+func (s *TrafficSplit) Ref() entity.Ref { return entity.KindTrafficSplit.Ref(s.Name) }
 
 // Age implements Aged.
 func (s *TrafficSplit) Age() time.Time { return s.Created }

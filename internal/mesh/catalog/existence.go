@@ -79,8 +79,7 @@ type Selected struct {
 // Selected returns how many pods and Services a namespace has. It records a dependency on the Services only.
 func (v *View) Selected(namespace string) Selected {
 	count := Selected{Pods: v.catalog.inventory.CountIn(namespace)}
-	v.deps.Add(entity.DepNamespaceServices.In(namespace))
-	for service := range v.catalog.inventory.AllServicesIn(namespace) {
+	for service := range v.inventory(entity.DepNamespaceServices.In(namespace)).AllServicesIn(namespace) {
 		count.Ports += len(service.Ports)
 		count.MostPorts = max(count.MostPorts, len(service.Ports))
 	}
@@ -90,8 +89,7 @@ func (v *View) Selected(namespace string) Selected {
 // NumericTargetPorts returns the container ports that the Services of a namespace lead to, sorted. complete is false if some are not known:
 // those with names, and those of handwritten EndpointSlices. It records a dependency on the Services only.
 func (v *View) NumericTargetPorts(namespace string) (known []uint16, complete bool) {
-	v.deps.Add(entity.DepNamespaceServices.In(namespace))
-	for service := range v.catalog.inventory.AllServicesIn(namespace) {
+	for service := range v.inventory(entity.DepNamespaceServices.In(namespace)).AllServicesIn(namespace) {
 		if !service.HasSelector() {
 			return nil, false
 		}

@@ -19,9 +19,7 @@ type ExtensionService struct {
 }
 
 // Ref implements Entry.
-func (s *ExtensionService) Ref() entity.Ref {
-	return entity.Ref{Kind: entity.KindExtensionService, Name: s.Name}
-}
+func (s *ExtensionService) Ref() entity.Ref { return entity.KindExtensionService.Ref(s.Name) }
 
 // Deps implements Entry.
 func (s *ExtensionService) Deps(list []entity.Dep) []entity.Dep {

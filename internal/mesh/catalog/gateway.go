@@ -32,7 +32,7 @@ const (
 )
 
 // Ref implements Entry.
-func (g *Gateway) Ref() entity.Ref { return entity.Ref{Kind: entity.KindGateway, Name: g.Name} }
+func (g *Gateway) Ref() entity.Ref { return entity.KindGateway.Ref(g.Name) }
 
 // Deps implements Entry.
 func (g *Gateway) Deps(list []entity.Dep) []entity.Dep {
@@ -133,7 +133,7 @@ type GatewayClass struct {
 
 // Ref implements Entry.
 func (c *GatewayClass) Ref() entity.Ref {
-	return entity.Ref{Kind: entity.KindGatewayClass, Name: entity.Name{Name: c.Name}}
+	return entity.KindGatewayClass.Ref(entity.Name{Name: c.Name})
 }
 
 // Deps implements Entry.
@@ -149,7 +149,7 @@ type NamespaceLabels struct {
 
 // Ref implements Entry.
 func (l *NamespaceLabels) Ref() entity.Ref {
-	return entity.Ref{Kind: entity.KindNamespaceLabels, Name: entity.Name{Name: l.Namespace}}
+	return entity.KindNamespaceLabels.Ref(entity.Name{Name: l.Namespace})
 }
 
 // Deps implements Entry.
@@ -171,9 +171,7 @@ type GrantedReferrer struct{ Group, Kind, Namespace string }
 type GrantedObject struct{ Group, Kind, Name string }
 
 // Ref implements Entry.
-func (g *ReferenceGrant) Ref() entity.Ref {
-	return entity.Ref{Kind: entity.KindReferenceGrant, Name: g.Name}
-}
+func (g *ReferenceGrant) Ref() entity.Ref { return entity.KindReferenceGrant.Ref(g.Name) }
 
 // Deps implements Entry.
 func (g *ReferenceGrant) Deps(list []entity.Dep) []entity.Dep {
@@ -192,9 +190,7 @@ type GatewayCertificate struct {
 }
 
 // Ref implements Entry.
-func (c *GatewayCertificate) Ref() entity.Ref {
-	return entity.Ref{Kind: entity.KindGatewayCertificate, Name: c.Name}
-}
+func (c *GatewayCertificate) Ref() entity.Ref { return entity.KindGatewayCertificate.Ref(c.Name) }
 
 // Deps implements Entry.
 func (c *GatewayCertificate) Deps(list []entity.Dep) []entity.Dep {
@@ -204,10 +200,7 @@ func (c *GatewayCertificate) Deps(list []entity.Dep) []entity.Dep {
 // Gateways returns the Gateways of the classes of this mesh, the oldest first, then by name.
 func (v *View) Gateways() []*Gateway {
 	gateways := Find[*Gateway](v, entity.KindGateway, entity.Dep{Kind: entity.DepGateways})
-	gateways = slices.DeleteFunc(gateways, func(g *Gateway) bool {
-		_, ours := get[*GatewayClass](v.catalog, entity.KindGatewayClass, entity.Name{Name: g.Class})
-		return !ours
-	})
+	gateways = slices.DeleteFunc(gateways, func(g *Gateway) bool { return v.GatewayClass(g.Class) == nil })
 	slices.SortStableFunc(gateways, func(a, b *Gateway) int { return a.Created.Compare(b.Created) })
 	return gateways
 }
@@ -220,32 +213,25 @@ func (v *View) MayHaveGateways(namespace, class string) bool {
 
 // GatewayClass returns a class of this mesh, or nil.
 func (v *View) GatewayClass(name string) *GatewayClass {
-	v.deps.Add(entity.Dep{Kind: entity.DepGateways})
-	class, _ := get[*GatewayClass](v.catalog, entity.KindGatewayClass, entity.Name{Name: name})
-	return class
+	return read[*GatewayClass](v, entity.Dep{Kind: entity.DepGateways}, entity.KindGatewayClass, entity.Name{Name: name})
 }
 
 // GatewayRoutes returns the routes that refer to Gateways, the oldest first, then by name.
 func (v *View) GatewayRoutes() []*HTTPRoute {
-	var routes []*HTTPRoute
-	for _, kind := range entity.RouteKinds() {
-		routes = append(routes, Find[*HTTPRoute](v, kind, entity.Dep{Kind: entity.DepGateways})...)
-	}
+	routes := v.routes(entity.Dep{Kind: entity.DepGateways})
 	slices.SortStableFunc(routes, func(a, b *HTTPRoute) int { return cmp.Or(a.Created.Compare(b.Created), a.Name.Compare(b.Name)) })
 	return routes
 }
 
 // GatewayCertificate returns the content of a Secret; nil before it was read.
 func (v *View) GatewayCertificate(name entity.Name) *GatewayCertificate {
-	v.deps.Add(entity.Dep{Kind: entity.DepGateways})
-	certificate, _ := get[*GatewayCertificate](v.catalog, entity.KindGatewayCertificate, name)
-	return certificate
+	return read[*GatewayCertificate](v, entity.Dep{Kind: entity.DepGateways}, entity.KindGatewayCertificate, name)
 }
 
 // LabelsOf returns the labels of a namespace.
 func (v *View) LabelsOf(namespace string) map[string]string {
-	v.deps.Add(entity.Dep{Kind: entity.DepNamespaceLabels})
-	if entry, ok := get[*NamespaceLabels](v.catalog, entity.KindNamespaceLabels, entity.Name{Name: namespace}); ok {
+	dep := entity.Dep{Kind: entity.DepNamespaceLabels}
+	if entry := read[*NamespaceLabels](v, dep, entity.KindNamespaceLabels, entity.Name{Name: namespace}); entry != nil {
 		return entry.Labels
 	}
 	return nil
@@ -263,9 +249,7 @@ type (
 // each kind and namespace of referrers, however many references there are.
 func (v *View) Grants(from GrantedReferrer, group, kind string, to entity.Name) bool {
 	granted := Memo(v, grantsFromKey{to.Namespace, from}, func() map[GrantedObject]struct{} { return v.granted(from, to.Namespace) })
-	_, all := granted[GrantedObject{group, kind, ""}]
-	_, one := granted[GrantedObject{group, kind, to.Name}]
-	return all || one
+	return includes(granted, group, kind, to.Name)
 }
 
 // granted returns the objects of a namespace that a referrer may refer to.
@@ -277,8 +261,13 @@ func (v *View) granted(from GrantedReferrer, namespace string) map[GrantedObject
 		}
 		return index
 	})
+	return grantedBy(grants[namespace], from)
+}
+
+// grantedBy returns the objects that grants permit a referrer to use.
+func grantedBy(grants []*ReferenceGrant, from GrantedReferrer) map[GrantedObject]struct{} {
 	objects := map[GrantedObject]struct{}{}
-	for _, g := range grants[namespace] {
+	for _, g := range grants {
 		if slices.Contains(g.From, from) {
 			for _, object := range g.To {
 				objects[object] = struct{}{}
@@ -288,12 +277,18 @@ func (v *View) granted(from GrantedReferrer, namespace string) map[GrantedObject
 	return objects
 }
 
+// includes reports whether an object is granted by its name, or as one of all objects of its kind.
+func includes(granted map[GrantedObject]struct{}, group, kind, name string) bool {
+	_, all := granted[GrantedObject{group, kind, ""}]
+	_, one := granted[GrantedObject{group, kind, name}]
+	return all || one
+}
+
 // IngressGatewayPorts maps the ports of the Service of the ingress gateway to those of its pods. It is empty without the Service.
 func (v *View) IngressGatewayPorts() map[uint16]uint16 {
 	name := entity.Name{Namespace: v.Settings().Namespace, Name: names.IngressGateway}
-	v.deps.Add(entity.DepService.Of(name))
 	ports := map[uint16]uint16{}
-	if service := v.catalog.inventory.Service(name); service != nil {
+	if service := v.AnyService(name); service != nil {
 		for _, port := range service.Ports {
 			ports[port.Number] = port.TargetPort
 		}

@@ -25,9 +25,7 @@ type GatewayAuthorities struct {
 }
 
 // Ref implements Entry.
-func (a *GatewayAuthorities) Ref() entity.Ref {
-	return entity.Ref{Kind: entity.KindGatewayAuthorities, Name: a.Name}
-}
+func (a *GatewayAuthorities) Ref() entity.Ref { return entity.KindGatewayAuthorities.Ref(a.Name) }
 
 // Deps implements Entry.
 func (a *GatewayAuthorities) Deps(list []entity.Dep) []entity.Dep {
@@ -36,7 +34,5 @@ func (a *GatewayAuthorities) Deps(list []entity.Dep) []entity.Dep {
 
 // GatewayAuthorities returns the content of a ConfigMap; nil before it was read.
 func (v *View) GatewayAuthorities(name entity.Name) *GatewayAuthorities {
-	v.deps.Add(entity.Dep{Kind: entity.DepGateways})
-	authorities, _ := get[*GatewayAuthorities](v.catalog, entity.KindGatewayAuthorities, name)
-	return authorities
+	return read[*GatewayAuthorities](v, entity.Dep{Kind: entity.DepGateways}, entity.KindGatewayAuthorities, name)
 }

@@ -16,15 +16,9 @@ func (v *View) ClusterIP(host string, ipv6 bool) (netip.Addr, bool) {
 	if !known {
 		return netip.Addr{}, false
 	}
-	v.deps.Add(entity.DepService.Of(name))
-	service := v.catalog.inventory.Service(name)
-	if service == nil {
-		return netip.Addr{}, false
-	}
-	// IPv4 addresses come first.
-	for _, address := range service.ClusterIPs {
-		if address.Is4() || ipv6 {
-			return address, true
+	if service := v.AnyService(name); service != nil && len(service.ClusterIPs) > 0 {
+		if first := service.ClusterIPs[0]; first.Is4() || ipv6 { // IPv4 addresses come first
+			return first, true
 		}
 	}
 	return netip.Addr{}, false

@@ -26,7 +26,7 @@ type HTTPRoute struct {
 }
 
 // Ref implements Entry.
-func (r *HTTPRoute) Ref() entity.Ref { return entity.Ref{Kind: r.Kind, Name: r.Name} }
+func (r *HTTPRoute) Ref() entity.Ref { return r.Kind.Ref(r.Name) }
 
 // Deps implements Entry.
 func (r *HTTPRoute) Deps(list []entity.Dep) []entity.Dep {

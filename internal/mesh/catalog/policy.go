@@ -34,14 +34,6 @@ func (v *View) isHidden(ref entity.Ref) bool {
 	return hidden
 }
 
-// visible removes the entries that the view excludes.
-func visible[E Entry](v *View, list []E) []E {
-	if len(v.excluded) == 0 {
-		return list
-	}
-	return slices.DeleteFunc(list, func(e E) bool { return v.isHidden(e.Ref()) })
-}
-
 // Named records a dependency on an entry and returns it, or the zero value if it does not exist or is not visible in the view.
 func Named[E Entry](v *View, kind entity.Kind, dep entity.DepKind, name entity.Name) E {
 	v.deps.Add(dep.Of(name))
@@ -59,7 +51,10 @@ func Named[E Entry](v *View, kind entity.Kind, dep entity.DepKind, name entity.N
 // Find records a dependency and returns the visible entries of a kind that have it, in order of their names.
 func Find[E Entry](v *View, kind entity.Kind, dep entity.Dep) []E {
 	v.deps.Add(dep)
-	list := visible(v, sorted[E](v.catalog, kind, dep))
+	list := sorted[E](v.catalog, kind, dep)
+	if len(v.excluded) > 0 {
+		list = slices.DeleteFunc(list, func(e E) bool { return v.isHidden(e.Ref()) })
+	}
 	if entry, ok := v.instead.(E); ok && v.instead.Ref().Kind == kind {
 		list = slices.DeleteFunc(list, func(e E) bool { return e.Ref() == entry.Ref() })
 		if slices.Contains(entry.Deps(nil), dep) {
@@ -109,10 +104,9 @@ func Oldest[E interface {
 	comparable
 	Aged
 }](v *View, kind entity.Kind, dep entity.Dep, include func(E) bool) E {
-	var none E
-	list := Find[E](v, kind, dep)
-	list = slices.DeleteFunc(list, func(e E) bool { return !include(e) })
+	list := lists.Filter(Find[E](v, kind, dep), include)
 	if len(list) == 0 {
+		var none E
 		return none
 	}
 	return slices.MinFunc(list, func(a, b E) int { return a.Age().Compare(b.Age()) })
@@ -120,12 +114,10 @@ func Oldest[E interface {
 
 // NamesOfPods collects names for the running pods of an identity, sorted, without empty ones. It records no dependency on the pods: only explanations use it.
 func (v *View) NamesOfPods(account identity.ServiceAccount, of func(*inventory.Instance) []entity.Name) []entity.Name {
-	var names []entity.Name
-	for _, pod := range v.catalog.inventory.InstancesIn(account.Namespace) {
-		if pod.Identity() == account && !pod.Finished {
-			names = append(names, of(pod)...)
-		}
-	}
+	pods := lists.Filter(v.catalog.inventory.InstancesIn(account.Namespace), func(pod *inventory.Instance) bool {
+		return pod.Identity() == account && !pod.Finished
+	})
+	names := lists.FlatMap(pods, of)
 	names = slices.DeleteFunc(names, func(name entity.Name) bool { return name == entity.Name{} })
 	return lists.UniqueFunc(names, entity.Name.Compare)
 }

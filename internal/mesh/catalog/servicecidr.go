@@ -16,9 +16,7 @@ type ServiceCIDR struct {
 }
 
 // Ref implements Entry.
-func (s *ServiceCIDR) Ref() entity.Ref {
-	return entity.Ref{Kind: entity.KindServiceCIDR, Name: entity.Name{Name: s.Name}}
-}
+func (s *ServiceCIDR) Ref() entity.Ref { return entity.KindServiceCIDR.Ref(entity.Name{Name: s.Name}) }
 
 // Deps implements Entry.
 func (s *ServiceCIDR) Deps(list []entity.Dep) []entity.Dep {

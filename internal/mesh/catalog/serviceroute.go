@@ -32,8 +32,7 @@ func mostSpecific(routes []*HTTPRoute) []*HTTPRoute {
 	if len(routes) == 0 || !routes[0].Kind.RoutesConnections() {
 		return routes
 	}
-	byName := lists.Filter(routes, func(route *HTTPRoute) bool { return route.Kind == entity.KindTLSRoute })
-	if len(byName) > 0 {
+	if byName := lists.Filter(routes, func(route *HTTPRoute) bool { return route.Kind == entity.KindTLSRoute }); len(byName) > 0 {
 		return byName
 	}
 	return routes[:1]
@@ -41,14 +40,9 @@ func mostSpecific(routes []*HTTPRoute) []*HTTPRoute {
 
 // RoutesOf returns the routes of all namespaces of the mesh that have a port of a Service as their parent: the oldest first, then by kind and name.
 func (v *View) RoutesOf(service entity.Name, port inventory.Port) []*HTTPRoute {
-	var routes []*HTTPRoute
-	for _, kind := range entity.RouteKinds() {
-		for _, route := range Find[*HTTPRoute](v, kind, entity.DepSplit.Of(service)) {
-			if route.Attaches(service, port) && v.InMesh(route.Name.Namespace) {
-				routes = append(routes, route)
-			}
-		}
-	}
+	routes := lists.Filter(v.routes(entity.DepSplit.Of(service)), func(route *HTTPRoute) bool {
+		return route.Attaches(service, port) && v.InMesh(route.Name.Namespace)
+	})
 	slices.SortStableFunc(routes, func(a, b *HTTPRoute) int { return a.Created.Compare(b.Created) })
 	return routes
 }
@@ -56,13 +50,11 @@ func (v *View) RoutesOf(service entity.Name, port inventory.Port) []*HTTPRoute {
 // RoutedFrom returns the parents of the routes that have a Service among their backends and can apply to clients of a namespace.
 func (v *View) RoutedFrom(backend entity.Name, clients string) []entity.Name {
 	var services []entity.Name
-	for _, kind := range entity.RouteKinds() {
-		for _, route := range Find[*HTTPRoute](v, kind, entity.DepSplitsWith.Of(backend)) {
-			for _, parent := range route.Parents {
-				namespace := parent.Service.Namespace
-				if parent.Service != (entity.Name{}) && (route.Name.Namespace == namespace || route.Name.Namespace == clients) {
-					services = append(services, parent.Service)
-				}
+	for _, route := range v.routes(entity.DepSplitsWith.Of(backend)) {
+		for _, parent := range route.Parents {
+			namespace := parent.Service.Namespace
+			if parent.Service != (entity.Name{}) && (route.Name.Namespace == namespace || route.Name.Namespace == clients) {
+				services = append(services, parent.Service)
 			}
 		}
 	}
@@ -71,8 +63,12 @@ func (v *View) RoutedFrom(backend entity.Name, clients string) []entity.Name {
 
 // HasConsumerRoutes reports whether a namespace has routes for Services of other namespaces. Its clients then differ from all others.
 func (v *View) HasConsumerRoutes(namespace string) bool {
-	dep := entity.DepConsumerRoutes.In(namespace)
-	return slices.ContainsFunc(entity.RouteKinds(), func(kind entity.Kind) bool { return len(Find[*HTTPRoute](v, kind, dep)) > 0 })
+	return len(v.routes(entity.DepConsumerRoutes.In(namespace))) > 0
+}
+
+// routes returns the routes of all kinds with a dependency.
+func (v *View) routes(dep entity.Dep) []*HTTPRoute {
+	return lists.FlatMap(entity.RouteKinds(), func(kind entity.Kind) []*HTTPRoute { return Find[*HTTPRoute](v, kind, dep) })
 }
 
 // grantedToRoutes identifies the Services of a namespace that routes of a kind and namespace may use.
@@ -86,19 +82,9 @@ type grantedToRoutes struct {
 func (v *View) GrantsBackend(route entity.Ref, service entity.Name) bool {
 	from := GrantedReferrer{Group: "gateway.networking.k8s.io", Kind: route.Kind.APIName(), Namespace: route.Name.Namespace}
 	granted := Memo(v, grantedToRoutes{service.Namespace, from}, func() map[GrantedObject]struct{} {
-		objects := map[GrantedObject]struct{}{}
-		for _, grant := range Find[*ReferenceGrant](v, entity.KindReferenceGrant, entity.DepGrantsIn.In(service.Namespace)) {
-			if slices.Contains(grant.From, from) {
-				for _, object := range grant.To {
-					objects[object] = struct{}{}
-				}
-			}
-		}
-		return objects
+		return grantedBy(Find[*ReferenceGrant](v, entity.KindReferenceGrant, entity.DepGrantsIn.In(service.Namespace)), from)
 	})
-	_, all := granted[GrantedObject{"", "Service", ""}]
-	_, one := granted[GrantedObject{"", "Service", service.Name}]
-	return all || one
+	return includes(granted, "", "Service", service.Name)
 }
 
 // RouteCount returns how many routes of the Gateway API have a Service as their parent. It records no dependency: whoever asks also reads the routes.

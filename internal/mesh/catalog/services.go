@@ -11,8 +11,7 @@ import (
 
 // Pod returns a pod, or nil.
 func (v *View) Pod(name entity.Name) *inventory.Instance {
-	v.deps.Add(entity.DepPod.Of(name))
-	return v.catalog.inventory.Instance(name)
+	return v.inventory(entity.DepPod.Of(name)).Instance(name)
 }
 
 // IsAddressOfAnother reports whether an address belongs to other running pods only. It is false as long as the pod's own addresses are
@@ -35,8 +34,7 @@ func (v *View) Service(name entity.Name) *inventory.Service {
 
 // AnyService returns a Service of any namespace, in the mesh or not, or nil.
 func (v *View) AnyService(name entity.Name) *inventory.Service {
-	v.deps.Add(entity.DepService.Of(name))
-	return v.catalog.inventory.Service(name)
+	return v.inventory(entity.DepService.Of(name)).Service(name)
 }
 
 // Services returns the names of all Services of the mesh, sorted.
@@ -75,14 +73,12 @@ func (v *View) ServicesOfPod(pod *inventory.Instance) []entity.Name {
 
 // ServiceIdentities returns the identities of the pods behind a Service, sorted.
 func (v *View) ServiceIdentities(service entity.Name) []identity.ServiceAccount {
-	v.deps.Add(entity.DepServiceIdentities.Of(service))
-	return v.catalog.inventory.Identities(service)
+	return v.inventory(entity.DepServiceIdentities.Of(service)).Identities(service)
 }
 
 // HasOSMSidecars reports whether a pod behind a Service has a sidecar of Open Service Mesh.
 func (v *View) HasOSMSidecars(service entity.Name) bool {
-	v.deps.Add(entity.DepServiceIdentities.Of(service))
-	return v.catalog.inventory.HasOSMSidecars(service)
+	return v.inventory(entity.DepServiceIdentities.Of(service)).HasOSMSidecars(service)
 }
 
 // OSMPodAt returns the running pod at an address in the mesh that has a sidecar of Open Service Mesh with a UUID and runs as a service account, or nil.
@@ -98,8 +94,7 @@ func (v *View) OSMPodAt(address netip.Addr, account identity.ServiceAccount, uui
 
 // Sharing returns the Services of the mesh that select pods of a Service, sorted, without the Service itself.
 func (v *View) Sharing(service entity.Name) []entity.Name {
-	v.deps.Add(entity.DepSharing.Of(service))
-	return v.catalog.inventory.Sharing(service)
+	return v.inventory(entity.DepSharing.Of(service)).Sharing(service)
 }
 
 // ServicesOf returns the Services of the mesh whose pods have the identity, sorted.
@@ -113,14 +108,12 @@ func (v *View) ServicesOf(account identity.ServiceAccount) []entity.Name {
 
 // PodsUpTo returns how many pods a Service selects, rounded up to one less than a power of two. So few changes of pods affect what depends on it.
 func (v *View) PodsUpTo(service entity.Name) int {
-	v.deps.Add(entity.DepPodCount.Of(service))
-	return v.catalog.inventory.CountUpTo(service)
+	return v.inventory(entity.DepPodCount.Of(service)).CountUpTo(service)
 }
 
 // Backends returns the addresses behind a port of a Service, as inventory.Inventory.Backends does.
 func (v *View) Backends(service *inventory.Service, port inventory.Port) []inventory.Backend {
-	v.deps.Add(entity.DepEndpoints.Of(service.Name))
-	return v.catalog.inventory.Backends(service, port)
+	return v.inventory(entity.DepEndpoints.Of(service.Name)).Backends(service, port)
 }
 
 // TargetPort returns the container port behind a Service's port, as inventory.Inventory.TargetPort does.
@@ -149,18 +142,15 @@ func (v *View) NamedPorts(pod *inventory.Instance, services []entity.Name) []inv
 
 // Addresses returns the addresses behind a Service of any namespace, as inventory.Inventory.Addresses does.
 func (v *View) Addresses(service entity.Name) []netip.Addr {
-	v.deps.Add(entity.DepEndpoints.Of(service))
-	return v.catalog.inventory.Addresses(service)
+	return v.inventory(entity.DepEndpoints.Of(service)).Addresses(service)
 }
 
 // HasReadyEndpoint reports whether an endpoint of a Service of any namespace accepts connections.
 func (v *View) HasReadyEndpoint(service entity.Name) bool {
-	v.deps.Add(entity.DepEndpoints.Of(service))
-	return v.catalog.inventory.HasReadyEndpoint(service)
+	return v.inventory(entity.DepEndpoints.Of(service)).HasReadyEndpoint(service)
 }
 
 // LeftOut returns the addresses of a Service that get no traffic for good, as inventory.Inventory.LeftOut does.
 func (v *View) LeftOut(service *inventory.Service) []netip.Addr {
-	v.deps.Add(entity.DepEndpoints.Of(service.Name))
-	return v.catalog.inventory.LeftOut(service)
+	return v.inventory(entity.DepEndpoints.Of(service.Name)).LeftOut(service)
 }

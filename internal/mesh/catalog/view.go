@@ -6,6 +6,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
@@ -17,8 +18,6 @@ type View struct {
 	excluded map[entity.Ref]struct{}
 	// instead is a policy that replaces its stored version, or nil.
 	instead Entry
-	// targetsFrom caches results of TargetsFrom, which is called once per Service that a client may call.
-	targetsFrom map[identity.ServiceAccount][]*TrafficTarget
 	// memo has the results of Memo.
 	memo map[any]any
 }
@@ -39,6 +38,19 @@ func (v *View) DependOn(deps []entity.Dep) {
 	}
 }
 
+// inventory records that what is built depends on something, and returns the pods and Services to read it from.
+func (v *View) inventory(dep entity.Dep) *inventory.Inventory {
+	v.deps.Add(dep)
+	return v.catalog.inventory
+}
+
+// read records that what is built depends on something, and returns the entry to read it from.
+func read[E Entry](v *View, dep entity.Dep, kind entity.Kind, name entity.Name) E {
+	v.deps.Add(dep)
+	entry, _ := get[E](v.catalog, kind, name)
+	return entry
+}
+
 // Memo returns what compute returned for the first call with the key. Types of keys are not shared between packages. The dependencies that
 // compute records are those of the view for good, so later calls need none.
 func Memo[T any](v *View, key any, compute func() T) T {
@@ -55,8 +67,7 @@ func Memo[T any](v *View, key any, compute func() T) T {
 
 // Settings returns the mesh's settings. Without a MeshConfig they are zero: nothing is permitted.
 func (v *View) Settings() Settings {
-	v.deps.Add(entity.Dep{Kind: entity.DepSettings})
-	if s, ok := get[*Settings](v.catalog, entity.KindSettings, entity.Name{}); ok {
+	if s := read[*Settings](v, entity.Dep{Kind: entity.DepSettings}, entity.KindSettings, entity.Name{}); s != nil {
 		return *s
 	}
 	return Settings{}
@@ -71,8 +82,8 @@ func (v *View) InMesh(namespace string) bool {
 
 // ServiceAccountUID returns the UID of an existing service account, or an empty string.
 func (v *View) ServiceAccountUID(sa identity.ServiceAccount) string {
-	v.deps.Add(entity.DepAccount.Of(entity.Name(sa)))
-	if account, ok := get[*ServiceAccount](v.catalog, entity.KindServiceAccount, entity.Name(sa)); ok {
+	name := entity.Name(sa)
+	if account := read[*ServiceAccount](v, entity.DepAccount.Of(name), entity.KindServiceAccount, name); account != nil {
 		return account.UID
 	}
 	return ""
@@ -83,18 +94,14 @@ func (v *View) TargetsTo(sa identity.ServiceAccount) []*TrafficTarget {
 	return Find[*TrafficTarget](v, entity.KindTrafficTarget, entity.DepTargetsTo.Of(entity.Name(sa)))
 }
 
+type targetsFromKey identity.ServiceAccount
+
 // TargetsFrom returns the TrafficTargets with the service account among their sources, sorted by name. The caller must
 // not change the list.
 func (v *View) TargetsFrom(sa identity.ServiceAccount) []*TrafficTarget {
-	list, ok := v.targetsFrom[sa]
-	if !ok {
-		list = Find[*TrafficTarget](v, entity.KindTrafficTarget, entity.DepTargetsFrom.Of(entity.Name(sa)))
-		if v.targetsFrom == nil {
-			v.targetsFrom = map[identity.ServiceAccount][]*TrafficTarget{}
-		}
-		v.targetsFrom[sa] = list
-	}
-	return list
+	return Memo(v, targetsFromKey(sa), func() []*TrafficTarget {
+		return Find[*TrafficTarget](v, entity.KindTrafficTarget, entity.DepTargetsFrom.Of(entity.Name(sa)))
+	})
 }
 
 // HTTPRouteGroup returns an HTTPRouteGroup, or nil.
@@ -109,13 +116,12 @@ func (v *View) TCPRoute(name entity.Name) *TCPRoute {
 
 // GroupMatches returns the matches of those HTTPRouteGroups of a namespace that exist, in order of the names.
 func (v *View) GroupMatches(namespace string, groups []string) []HTTPMatch {
-	var matches []HTTPMatch
-	for _, name := range groups {
+	return lists.FlatMap(groups, func(name string) []HTTPMatch {
 		if group := v.HTTPRouteGroup(entity.Name{Namespace: namespace, Name: name}); group != nil {
-			matches = append(matches, group.Matches...)
+			return group.Matches
 		}
-	}
-	return matches
+		return nil
+	})
 }
 
 // Permissive reports whether every identity of the mesh may call the Services and pods of a namespace: by the
@@ -144,11 +150,8 @@ func (v *View) DecodesSlashes(name entity.Name) bool {
 
 // PermissiveOverrides returns the namespaces that override permissive mode, sorted. Permissive returns their setting.
 func (v *View) PermissiveOverrides() []string {
-	var list []string
-	for _, ns := range Find[*Namespace](v, entity.KindNamespace, entity.Dep{Kind: entity.DepPermissiveOverrides}) {
-		list = append(list, ns.Name)
-	}
-	return list
+	namespaces := Find[*Namespace](v, entity.KindNamespace, entity.Dep{Kind: entity.DepPermissiveOverrides})
+	return lists.Map(namespaces, func(ns *Namespace) string { return ns.Name })
 }
 
 // Split returns the TrafficSplit in force for requests to a root Service that no split with matches selects. It is the oldest without
@@ -169,18 +172,13 @@ func (v *View) MatchingSplits(root entity.Name) []*TrafficSplit {
 
 // RootsOf returns the root Services of the TrafficSplits, and the parents of the routes, that have the Service among their backends, sorted.
 func (v *View) RootsOf(backend entity.Name) []entity.Name {
-	var roots []entity.Name
 	dep := entity.DepSplitsWith.Of(backend)
-	for _, split := range Find[*TrafficSplit](v, entity.KindTrafficSplit, dep) {
-		roots = append(roots, split.Root)
-	}
-	for _, kind := range entity.RouteKinds() {
-		for _, route := range Find[*HTTPRoute](v, kind, dep) {
-			for _, parent := range route.Parents {
-				// Most routes of a Service have the same parent.
-				if parent.Service != (entity.Name{}) && (len(roots) == 0 || roots[len(roots)-1] != parent.Service) {
-					roots = append(roots, parent.Service)
-				}
+	roots := lists.Map(Find[*TrafficSplit](v, entity.KindTrafficSplit, dep), func(split *TrafficSplit) entity.Name { return split.Root })
+	for _, route := range v.routes(dep) {
+		for _, parent := range route.Parents {
+			// Most routes of a Service have the same parent.
+			if parent.Service != (entity.Name{}) && (len(roots) == 0 || roots[len(roots)-1] != parent.Service) {
+				roots = append(roots, parent.Service)
 			}
 		}
 	}

@@ -6,9 +6,7 @@ import (
 )
 
 // Service returns the reference of a Service.
-func Service(name entity.Name) entity.Ref {
-	return entity.Ref{Kind: entity.KindService, Name: name}
-}
+func Service(name entity.Name) entity.Ref { return entity.KindService.Ref(name) }
 
 // Account returns the reference of a service account.
 func Account(account identity.ServiceAccount) entity.Ref {

@@ -11,23 +11,18 @@ import (
 // Addresses returns the addresses behind a Service, sorted. They need no sidecar: the Service may be a gateway outside the mesh. Addresses of endpoints that
 // do not receive new traffic are included, because they may still send requests. Those of endpoints that name no instance are not.
 func (inv *Inventory) Addresses(service entity.Name) []netip.Addr {
-	var list []netip.Addr
-	for _, slice := range inv.slicesOf(service) {
-		for _, endpoint := range slice.Endpoints {
-			if endpoint.Pod != (entity.Name{}) {
-				list = append(list, endpoint.Address)
-			}
-		}
-	}
-	return lists.UniqueFunc(list, netip.Addr.Compare)
+	return addressesOf(lists.Filter(inv.endpointsOf(service), func(e Endpoint) bool { return e.Pod != (entity.Name{}) }))
 }
 
 // HasReadyEndpoint reports whether an endpoint of a Service accepts connections.
 func (inv *Inventory) HasReadyEndpoint(service entity.Name) bool {
-	for _, slice := range inv.slicesOf(service) {
-		if slices.ContainsFunc(slice.Endpoints, func(e Endpoint) bool { return e.Ready }) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(inv.endpointsOf(service), func(e Endpoint) bool { return e.Ready })
+}
+
+func (inv *Inventory) endpointsOf(service entity.Name) []Endpoint {
+	return lists.FlatMap(inv.slicesOf(service), func(slice *EndpointSlice) []Endpoint { return slice.Endpoints })
+}
+
+func addressesOf(endpoints []Endpoint) []netip.Addr {
+	return lists.UniqueFunc(lists.Map(endpoints, func(e Endpoint) netip.Addr { return e.Address }), netip.Addr.Compare)
 }

@@ -16,9 +16,7 @@ type EndpointSlice struct {
 }
 
 // Ref implements Entry.
-func (s *EndpointSlice) Ref() entity.Ref {
-	return entity.Ref{Kind: entity.KindEndpointSlice, Name: s.Name}
-}
+func (s *EndpointSlice) Ref() entity.Ref { return entity.KindEndpointSlice.Ref(s.Name) }
 
 // Deps implements Entry.
 func (s *EndpointSlice) Deps(list []entity.Dep) []entity.Dep {

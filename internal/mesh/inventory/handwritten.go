@@ -1,7 +1,6 @@
 package inventory
 
 import (
-	"maps"
 	"net/netip"
 	"slices"
 
@@ -92,14 +91,8 @@ func (inv *Inventory) handwrittenPorts(service *Service, port Port) (numbers []u
 // LeftOut returns the addresses of a Service that get no traffic for good, sorted. With a selector these are the endpoints that name no pod. Others
 // appear for a moment whenever a pod ends.
 func (inv *Inventory) LeftOut(service *Service) []netip.Addr {
-	addresses := map[netip.Addr]struct{}{}
-	for _, slice := range inv.slicesOf(service.Name) {
-		for _, endpoint := range slice.Endpoints {
-			mayAppear := service.HasSelector() && endpoint.Pod != (entity.Name{})
-			if inv.podBehind(service, endpoint) == nil && !mayAppear {
-				addresses[endpoint.Address] = struct{}{}
-			}
-		}
-	}
-	return slices.SortedFunc(maps.Keys(addresses), netip.Addr.Compare)
+	return addressesOf(lists.Filter(inv.endpointsOf(service.Name), func(endpoint Endpoint) bool {
+		mayAppear := service.HasSelector() && endpoint.Pod != (entity.Name{})
+		return inv.podBehind(service, endpoint) == nil && !mayAppear
+	}))
 }

@@ -44,7 +44,7 @@ type Instance struct {
 type Workload struct{ Kind, Name string }
 
 // Ref implements Entry.
-func (i *Instance) Ref() entity.Ref { return entity.Ref{Kind: entity.KindPod, Name: i.Name} }
+func (i *Instance) Ref() entity.Ref { return entity.KindPod.Ref(i.Name) }
 
 // Deps implements Entry.
 func (i *Instance) Deps(list []entity.Dep) []entity.Dep {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // Entry is an Instance, a Service or an EndpointSlice.
@@ -107,11 +108,7 @@ func (inv *Inventory) Service(name entity.Name) *Service { return inv.services[n
 
 // InstancesIn returns the instances of a namespace, sorted by name.
 func (inv *Inventory) InstancesIn(namespace string) []*Instance {
-	var list []*Instance
-	for _, name := range slices.SortedFunc(maps.Keys(inv.instancesIn[namespace]), entity.Name.Compare) {
-		list = append(list, inv.instances[name])
-	}
-	return list
+	return lists.Map(slices.SortedFunc(maps.Keys(inv.instancesIn[namespace]), entity.Name.Compare), inv.Instance)
 }
 
 // CountIn returns the number of instances of a namespace.

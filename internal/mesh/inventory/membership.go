@@ -28,11 +28,8 @@ func (inv *Inventory) membership(name entity.Name) membership {
 	if !ok {
 		return membership{}
 	}
-	m := membership{identity: pod.Identity(), osmSidecar: pod.OSMSidecar}
-	for _, slice := range inv.handwrittenSlices(pod) {
-		m.slices = append(m.slices, sliceOfPod{slice.Service, slice.Ports})
-	}
-	return m
+	placed := lists.Map(inv.handwrittenSlices(pod), func(slice *EndpointSlice) sliceOfPod { return sliceOfPod{slice.Service, slice.Ports} })
+	return membership{identity: pod.Identity(), osmSidecar: pod.OSMSidecar, slices: placed}
 }
 
 // services returns the Services of the slices, each once.

@@ -36,7 +36,7 @@ type Service struct {
 }
 
 // Ref implements Entry.
-func (s *Service) Ref() entity.Ref { return entity.Ref{Kind: entity.KindService, Name: s.Name} }
+func (s *Service) Ref() entity.Ref { return entity.KindService.Ref(s.Name) }
 
 // Deps implements Entry.
 func (s *Service) Deps(list []entity.Dep) []entity.Dep {
@@ -67,15 +67,7 @@ func (s *Service) HasSelector() bool { return len(s.Selector) > 0 }
 
 // Selects reports whether the selector matches the pod. A Service without a selector selects nothing.
 func (s *Service) Selects(pod *Instance) bool {
-	if !s.HasSelector() || pod.Finished || pod.Name.Namespace != s.Name.Namespace {
-		return false
-	}
-	for key, value := range s.Selector {
-		if have, ok := pod.Labels[key]; !ok || have != value {
-			return false
-		}
-	}
-	return true
+	return s.HasSelector() && !pod.Finished && pod.Name.Namespace == s.Name.Namespace && pod.HasLabels(s.Selector)
 }
 
 // NumberDependsOnPod reports whether pods can have different numbers for a port.

@@ -25,7 +25,7 @@ type Policy struct {
 }
 
 // Ref implements catalog.Entry.
-func (p *Policy) Ref() entity.Ref { return entity.Ref{Kind: Kind, Name: p.Name} }
+func (p *Policy) Ref() entity.Ref { return Kind.Ref(p.Name) }
 
 // Age implements catalog.Aged.
 func (p *Policy) Age() time.Time { return p.Created }
