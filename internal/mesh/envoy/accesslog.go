@@ -185,8 +185,5 @@ func statsLog(filter *accesslogv3.AccessLogFilter, stats []stat) *accesslogv3.Ac
 			config.Counters = append(config.Counters, &statsv3.Config_Counter{Stat: named, ValueFixed: wrapperspb.UInt64(1)})
 		}
 	}
-	return &accesslogv3.AccessLog{
-		Name: "stats", Filter: filter,
-		ConfigType: &accesslogv3.AccessLog_TypedConfig{TypedConfig: message.Any(config)},
-	}
+	return message.AccessLog("stats", filter, config)
 }

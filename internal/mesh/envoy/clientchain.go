@@ -31,11 +31,9 @@ func clientALPN(client identity.ServiceAccount) string {
 // the environment of Envoy. A name that is too long for a chain is cut off to one that no chain has.
 var nameClient = message.NetworkFilter(clientNameFilter, &setstatev3.Config{OnNewConnection: []*commonstatev3.FilterStateValue{{
 	Key: &commonstatev3.FilterStateValue_ObjectKey{ObjectKey: "envoy.network.application_protocols"},
-	Value: &commonstatev3.FilterStateValue_FormatString{FormatString: &corev3.SubstitutionFormatString{
-		Format: &corev3.SubstitutionFormatString_TextFormatSource{TextFormatSource: &corev3.DataSource{Specifier: &corev3.DataSource_InlineString{
-			InlineString: fmt.Sprintf("%[1]s/%%ENVIRONMENT(POD_NAMESPACE)%%/%%ENVIRONMENT(SERVICE_ACCOUNT):%[2]d%%,%[1]s", meshALPN, scope.MaxClientName+1),
-		}}},
-	}},
+	Value: &commonstatev3.FilterStateValue_FormatString{FormatString: message.Text(
+		fmt.Sprintf("%[1]s/%%ENVIRONMENT(POD_NAMESPACE)%%/%%ENVIRONMENT(SERVICE_ACCOUNT):%[2]d%%,%[1]s", meshALPN, scope.MaxClientName+1),
+	)},
 }}})
 
 // namingClient are the filters of a destination that forward connections, and name the account where servers have chains for them.

@@ -245,8 +245,6 @@ func DrainingCluster() Resource {
 func UnreadyCluster() Resource {
 	out := newCluster(names.UnreadyCluster, clusterv3.Cluster_STATIC)
 	unconnectable := &corev3.Address{Address: &corev3.Address_Pipe{Pipe: &corev3.Pipe{Path: "/dev/null/not-ready"}}}
-	out.LoadAssignment = &endpointv3.ClusterLoadAssignment{ClusterName: out.Name, Endpoints: []*endpointv3.LocalityLbEndpoints{{
-		LbEndpoints: []*endpointv3.LbEndpoint{message.Endpoint(unconnectable)},
-	}}}
+	out.LoadAssignment = message.OneEndpoint(out.Name, unconnectable)
 	return Resource{TypeURL: ClusterType, Name: out.Name, Message: out}
 }

@@ -31,18 +31,13 @@ const (
 // configuration, so each of its threads has one stream for all of them. The entries have no headers: they are small whatever the request.
 func denialLog(filter *accesslogv3.AccessLogFilter) *accesslogv3.AccessLog {
 	config := &grpclogv3.CommonGrpcAccessLogConfig{
-		LogName: DenialLog,
-		GrpcService: &corev3.GrpcService{TargetSpecifier: &corev3.GrpcService_EnvoyGrpc_{
-			EnvoyGrpc: &corev3.GrpcService_EnvoyGrpc{ClusterName: names.Controller},
-		}},
+		LogName:             DenialLog,
+		GrpcService:         message.GRPC(names.Controller),
 		TransportApiVersion: corev3.ApiVersion_V3,
 		BufferFlushInterval: durationpb.New(DenialInterval),
 		CustomTags:          []*customtagv3.CustomTag{customTag(DetailsTag, "%RESPONSE_CODE_DETAILS%"), customTag(IdentityTag, "%DOWNSTREAM_PEER_DNS_SAN%")},
 	}
-	return &accesslogv3.AccessLog{
-		Name: "denials", Filter: filter,
-		ConfigType: &accesslogv3.AccessLog_TypedConfig{TypedConfig: message.Any(&grpclogv3.TcpGrpcAccessLogConfig{CommonConfig: config})},
-	}
+	return message.AccessLog("denials", filter, &grpclogv3.TcpGrpcAccessLogConfig{CommonConfig: config})
 }
 
 func customTag(tag, value string) *customtagv3.CustomTag {

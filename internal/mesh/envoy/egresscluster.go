@@ -148,7 +148,7 @@ func egressGatewayClusters(s *translation) []*clusterv3.Cluster {
 func originatedTLS(d *scope.EgressDestination) *corev3.TransportSocket {
 	common := verifyOutside(authoritiesName(d.Credential), hostMatcher(d.Host))
 	if d.HasClientCertificate {
-		common.TlsCertificateSdsSecretConfigs = []*tlsv3.SdsSecretConfig{{Name: clientCertificateName(d.Credential), SdsConfig: ads}}
+		common.TlsCertificateSdsSecretConfigs = []*tlsv3.SdsSecretConfig{secretByName(clientCertificateName(d.Credential))}
 	}
 	context := &tlsv3.UpstreamTlsContext{CommonTlsContext: common}
 	if _, err := netip.ParseAddr(d.Host); err != nil {
@@ -163,13 +163,8 @@ var outsideTLS = &tlsv3.TlsParameters{TlsMinimumProtocolVersion: tlsv3.TlsParame
 // verifyOutside verifies that the certificate of a server outside the mesh has one of the names, by the authorities of a secret.
 func verifyOutside(authorities string, subjects ...*tlsv3.SubjectAltNameMatcher) *tlsv3.CommonTlsContext {
 	return &tlsv3.CommonTlsContext{
-		TlsParams: outsideTLS,
-		ValidationContextType: &tlsv3.CommonTlsContext_CombinedValidationContext{
-			CombinedValidationContext: &tlsv3.CommonTlsContext_CombinedCertificateValidationContext{
-				DefaultValidationContext:         &tlsv3.CertificateValidationContext{MatchTypedSubjectAltNames: subjects},
-				ValidationContextSdsSecretConfig: &tlsv3.SdsSecretConfig{Name: authorities, SdsConfig: ads},
-			},
-		},
+		TlsParams:             outsideTLS,
+		ValidationContextType: message.Validation(&tlsv3.CertificateValidationContext{MatchTypedSubjectAltNames: subjects}, secretByName(authorities)),
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	mutationv3 "github.com/envoyproxy/go-control-plane/envoy/config/common/mutation_rules/v3"
-	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	setfilterstatev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/common/set_filter_state/v3"
 	headermutationv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_mutation/v3"
@@ -34,7 +33,7 @@ const decodedPath = "path"
 
 // copyPath replaces the header by the normalized path.
 var copyPath = message.Extension("envoy.http.early_header_mutation.header_mutation", &earlyv3.HeaderMutation{
-	Mutations: []*mutationv3.HeaderMutation{setPathHeader("%PATH(NQ:PATH)%")},
+	Mutations: []*mutationv3.HeaderMutation{setHeader(pathHeader, "%PATH(NQ:PATH)%")},
 })
 
 // decodePath are the filters that decode the header. The first one replaces text, which only metadata can be the result of. The last one makes Envoy
@@ -48,25 +47,19 @@ var decodePath = []*hcmv3.HttpFilter{
 		},
 	}}}),
 	message.HTTPFilter("decoded-path", &headermutationv3.HeaderMutation{Mutations: &headermutationv3.Mutations{
-		RequestMutations: []*mutationv3.HeaderMutation{setPathHeader("%DYNAMIC_METADATA(" + metadataNamespace + ":" + decodedPath + ")%")},
+		RequestMutations: []*mutationv3.HeaderMutation{setHeader(pathHeader, "%DYNAMIC_METADATA("+metadataNamespace+":"+decodedPath+")%")},
 	}}),
 	message.HTTPFilter("envoy.filters.http.set_filter_state", &httpfilterstatev3.Config{
 		ClearRouteCache: true,
 		OnRequestHeaders: []*setfilterstatev3.FilterStateValue{{
 			Key: &setfilterstatev3.FilterStateValue_ObjectKey{ObjectKey: "osm.decoded"}, FactoryKey: "envoy.string",
-			Value: &setfilterstatev3.FilterStateValue_FormatString{FormatString: &corev3.SubstitutionFormatString{
-				Format: &corev3.SubstitutionFormatString_TextFormatSource{
-					TextFormatSource: &corev3.DataSource{Specifier: &corev3.DataSource_InlineString{InlineString: "true"}},
-				},
-			}},
+			Value: &setfilterstatev3.FilterStateValue_FormatString{FormatString: message.Text("true")},
 		}},
 	}),
 }
 
-func setPathHeader(value string) *mutationv3.HeaderMutation {
-	return &mutationv3.HeaderMutation{Action: &mutationv3.HeaderMutation_Append{Append: &corev3.HeaderValueOption{
-		Header: &corev3.HeaderValue{Key: pathHeader, Value: value}, AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
-	}}}
+func setHeader(name, value string) *mutationv3.HeaderMutation {
+	return &mutationv3.HeaderMutation{Action: &mutationv3.HeaderMutation_Append{Append: message.SetHeader(name, value)}}
 }
 
 // decodeSlashes makes a connection manager decode escaped slashes for its routes and filters. Otherwise it rejects them.
@@ -88,7 +81,7 @@ func decodedMatch(m catalog.HTTPMatch, decoded bool) *routev3.RouteMatch {
 	m.PathRegex = ""
 	out := requestMatch(m)
 	if text, prefix, ok := literal(expression); expression != "" && (!ok || !prefix || text != "") {
-		out.Headers = append(out.GetHeaders(), headerMatcher(pathHeader, regexValue(expression)))
+		out.Headers = append(out.GetHeaders(), message.Header(pathHeader, regexValue(expression)))
 	}
 	return out
 }
@@ -96,14 +89,12 @@ func decodedMatch(m catalog.HTTPMatch, decoded bool) *routev3.RouteMatch {
 // rejectSlashes rejects the requests of a match that have an escaped slash in their path.
 func rejectSlashes(match *routev3.RouteMatch) *routev3.Route {
 	match = proto.CloneOf(match)
-	match.Headers = append(match.GetHeaders(), hasEscape, headerMatcher(":path", &matcherv3.StringMatcher{
-		MatchPattern: &matcherv3.StringMatcher_SafeRegex{SafeRegex: message.Regex(authz.EscapedSlash)},
-	}))
+	match.Headers = append(match.GetHeaders(), hasEscape, message.Header(":path", message.Regex(authz.EscapedSlash)))
 	return &routev3.Route{Match: match, Action: directResponse(400, "the Service of this path rejects escaped slashes\n")}
 }
 
 // hasEscape selects the few requests for which an expression has to run.
-var hasEscape = headerMatcher(":path", contains("%"))
+var hasEscape = message.Header(":path", contains("%"))
 
 // hiddenDots rejects requests with dot segments next to escaped slashes.
 func hiddenDots() *routev3.Route {

@@ -34,13 +34,12 @@ func externalAuthorization(s *translation) []*hcmv3.HttpFilter {
 
 // configuredAuthorization is the filter for the server of the MeshConfig.
 func configuredAuthorization(server *catalog.ExternalAuthorization) *hcmv3.HttpFilter {
+	service := message.GRPC(ConfiguredAuthorizationCluster)
+	service.Timeout = durationpb.New(server.Timeout)
 	return message.HTTPFilter(extauthz.ConfiguredFilter, &extauthzv3.ExtAuthz{
-		StatPrefix:          server.StatPrefix,
-		TransportApiVersion: corev3.ApiVersion_V3,
-		Services: &extauthzv3.ExtAuthz_GrpcService{GrpcService: &corev3.GrpcService{
-			TargetSpecifier: &corev3.GrpcService_EnvoyGrpc_{EnvoyGrpc: &corev3.GrpcService_EnvoyGrpc{ClusterName: ConfiguredAuthorizationCluster}},
-			Timeout:         durationpb.New(server.Timeout),
-		}},
+		StatPrefix:                server.StatPrefix,
+		TransportApiVersion:       corev3.ApiVersion_V3,
+		Services:                  &extauthzv3.ExtAuthz_GrpcService{GrpcService: service},
 		FailureModeAllow:          server.FailureModeAllow,
 		FailureModeAllowHeaderAdd: server.FailureModeAllow,
 		StatusOnError:             message.Undecided,

@@ -4,6 +4,7 @@ import (
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
@@ -15,12 +16,7 @@ func verifyClients(context *tlsv3.DownstreamTlsContext, clients *scope.GatewayCl
 		mode.TrustChainVerification = tlsv3.CertificateValidationContext_ACCEPT_UNTRUSTED
 	}
 	context.RequireClientCertificate = wrapperspb.Bool(!clients.AllowInvalid)
-	context.CommonTlsContext.ValidationContextType = &tlsv3.CommonTlsContext_CombinedValidationContext{
-		CombinedValidationContext: &tlsv3.CommonTlsContext_CombinedCertificateValidationContext{
-			DefaultValidationContext:         mode,
-			ValidationContextSdsSecretConfig: &tlsv3.SdsSecretConfig{Name: gatewayAuthoritiesName(clients.Authorities), SdsConfig: ads},
-		},
-	}
+	context.CommonTlsContext.ValidationContextType = message.Validation(mode, secretByName(gatewayAuthoritiesName(clients.Authorities)))
 }
 
 func gatewayAuthoritiesName(authorities string) string { return "gateway-authorities:" + authorities }

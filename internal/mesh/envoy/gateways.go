@@ -24,6 +24,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -84,10 +85,7 @@ func gatewayTLS(l *scope.GatewayListener) *corev3.TransportSocket {
 		TlsParams:     &tlsv3.TlsParameters{TlsMinimumProtocolVersion: tlsv3.TlsParameters_TLSv1_2},
 		AlpnProtocols: []string{"h2", "http/1.1"},
 	}
-	for _, name := range l.Certificates {
-		common.TlsCertificateSdsSecretConfigs = append(common.TlsCertificateSdsSecretConfigs,
-			&tlsv3.SdsSecretConfig{Name: gatewaySecretName(name), SdsConfig: ads})
-	}
+	common.TlsCertificateSdsSecretConfigs = lists.Map(lists.Map(l.Certificates, gatewaySecretName), secretByName)
 	context := &tlsv3.DownstreamTlsContext{CommonTlsContext: common}
 	if l.Clients != nil {
 		verifyClients(context, l.Clients)

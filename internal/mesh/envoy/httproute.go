@@ -80,7 +80,7 @@ func routeMatch(m catalog.RouteMatch) *routev3.RouteMatch {
 		if name == "host" {
 			name = ":authority"
 		}
-		out.Headers = append(out.Headers, headerMatcher(name, value))
+		out.Headers = append(out.Headers, message.Header(name, value))
 	}
 	for _, q := range m.Query {
 		value := message.Exact(q.Value)

@@ -66,10 +66,10 @@ func pathValue(match *routev3.RouteMatch) *matcherv3.StringMatcher {
 	case *routev3.RouteMatch_Path:
 		return message.Exact(path.Path)
 	case *routev3.RouteMatch_SafeRegex:
-		return &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_SafeRegex{SafeRegex: path.SafeRegex}}
+		return message.Regex(path.SafeRegex.GetRegex())
 	case *routev3.RouteMatch_Prefix:
 		if path.Prefix != "" {
-			return hasPrefix(path.Prefix)
+			return message.Prefix(path.Prefix)
 		}
 	}
 	return nil
@@ -82,13 +82,9 @@ func regexValue(expression string) *matcherv3.StringMatcher {
 	case ok && !prefix:
 		return message.Exact(text)
 	case ok && text != "": // Envoy rejects an empty prefix
-		return hasPrefix(text)
+		return message.Prefix(text)
 	}
-	return &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_SafeRegex{SafeRegex: message.Regex(expression)}}
-}
-
-func hasPrefix(text string) *matcherv3.StringMatcher {
-	return &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Prefix{Prefix: text}}
+	return message.Regex(expression)
 }
 
 func contains(text string) *matcherv3.StringMatcher {

@@ -4,6 +4,7 @@ import (
 	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
 	datav3 "github.com/envoyproxy/go-control-plane/envoy/data/accesslog/v3"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message/logfilter"
 )
 
@@ -29,7 +30,7 @@ var (
 
 // withContent selects requests of gRPC, or all others, by their content type.
 func withContent(others bool) *accesslogv3.AccessLogFilter {
-	header := headerMatcher("content-type", hasPrefix("application/grpc"))
+	header := message.Header("content-type", message.Prefix("application/grpc"))
 	header.InvertMatch, header.TreatMissingHeaderAsEmpty = others, true
 	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_HeaderFilter{HeaderFilter: &accesslogv3.HeaderFilter{Header: header}}}
 }

@@ -9,7 +9,6 @@ import (
 	httplimitv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/local_ratelimit/v3"
 	connectionlimitv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/connection_limit/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
-	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
@@ -72,9 +71,7 @@ func metricsRate() *hcmv3.HttpFilter {
 
 func metricsRoutes() *routev3.RouteConfiguration {
 	// The header has the query too, which matchers of paths ignore.
-	target := &routev3.HeaderMatcher{Name: ":path", HeaderMatchSpecifier: &routev3.HeaderMatcher_StringMatch{StringMatch: &matcherv3.StringMatcher{
-		MatchPattern: &matcherv3.StringMatcher_SafeRegex{SafeRegex: &matcherv3.RegexMatcher{Regex: metricsTarget}},
-	}}}
+	target := message.Header(":path", message.Regex(metricsTarget))
 	return &routev3.RouteConfiguration{
 		Name:             prometheusListener,
 		ValidateClusters: wrapperspb.Bool(false),

@@ -35,10 +35,7 @@ const (
 
 // nameDestination sets destinationHeader. The destination address alone decides, as everywhere else: no header of the application has an effect.
 var nameDestination = message.Extension("envoy.http.early_header_mutation.header_mutation", &earlyv3.HeaderMutation{
-	Mutations: []*mutationv3.HeaderMutation{{Action: &mutationv3.HeaderMutation_Append{Append: &corev3.HeaderValueOption{
-		Header:       &corev3.HeaderValue{Key: destinationHeader, Value: scope.OnDemandNameFormat("%DOWNSTREAM_LOCAL_ADDRESS%")},
-		AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
-	}}}},
+	Mutations: []*mutationv3.HeaderMutation{setHeader(destinationHeader, scope.OnDemandNameFormat("%DOWNSTREAM_LOCAL_ADDRESS%"))},
 })
 
 // loadDestination loads the cluster of a request that the sidecar does not have yet, and the request waits.

@@ -110,10 +110,7 @@ func connectionLimit(in inboundPort) *corev3.TypedExtensionConfig {
 
 // rateLimitedHeader keeps clients' sidecars from retrying a request above a limit, whatever its status. The retry
 // condition envoy-ratelimited overrides it.
-var rateLimitedHeader = &corev3.HeaderValueOption{
-	Header:       &corev3.HeaderValue{Key: "x-envoy-ratelimited", Value: "true"},
-	AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
-}
+var rateLimitedHeader = message.SetHeader("x-envoy-ratelimited", "true")
 
 func tokenBucket(r upstream.RateLimit) *typev3.TokenBucket {
 	return &typev3.TokenBucket{
@@ -179,10 +176,7 @@ func globalConnectionLimit(limits *scope.Limits) []*listenerv3.Filter {
 
 func rateLimitService(limit upstream.GlobalLimit) *ratelimitv3.RateLimitServiceConfig {
 	return &ratelimitv3.RateLimitServiceConfig{
-		TransportApiVersion: corev3.ApiVersion_V3,
-		GrpcService: &corev3.GrpcService{TargetSpecifier: &corev3.GrpcService_EnvoyGrpc_{
-			EnvoyGrpc: &corev3.GrpcService_EnvoyGrpc{ClusterName: RateLimitCluster(limit)},
-		}},
+		TransportApiVersion: corev3.ApiVersion_V3, GrpcService: message.GRPC(RateLimitCluster(limit)),
 	}
 }
 
@@ -278,5 +272,5 @@ func limitHeaderMatcher(match upstream.LimitHeaderMatch) *routev3.HeaderMatcher 
 			Name: match.Name, InvertMatch: match.Kind == "absent", HeaderMatchSpecifier: &routev3.HeaderMatcher_PresentMatch{PresentMatch: true},
 		}
 	}
-	return headerMatcher(match.Name, value)
+	return message.Header(match.Name, value)
 }

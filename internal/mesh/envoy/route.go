@@ -10,7 +10,6 @@ import (
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
-	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
@@ -196,7 +195,7 @@ func noBackendResponse() *routev3.Route_DirectResponse {
 func directResponse(status uint32, text string) *routev3.Route_DirectResponse {
 	return &routev3.Route_DirectResponse{DirectResponse: &routev3.DirectResponseAction{
 		Status: status,
-		Body:   &corev3.DataSource{Specifier: &corev3.DataSource_InlineString{InlineString: text}},
+		Body:   message.Inline(text),
 	}}
 }
 
@@ -205,10 +204,10 @@ func directResponse(status uint32, text string) *routev3.Route_DirectResponse {
 // Two Host headers arrive as one value with a comma.
 func ambiguousRequestRoutes() []*routev3.Route {
 	dots := anyRequest()
-	dots.PathSpecifier = &routev3.RouteMatch_SafeRegex{SafeRegex: message.Regex(`.*/\.\.?;.*`)}
-	dots.Headers = []*routev3.HeaderMatcher{headerMatcher(":path", contains(";"))} // few paths have one, and Envoy compares headers before it runs the expression
+	dots.PathSpecifier = &routev3.RouteMatch_SafeRegex{SafeRegex: message.Expression(`.*/\.\.?;.*`)}
+	dots.Headers = []*routev3.HeaderMatcher{message.Header(":path", contains(";"))} // few paths have one, and Envoy compares headers before it runs the expression
 	hosts := anyRequest()
-	hosts.Headers = []*routev3.HeaderMatcher{headerMatcher(":authority", contains(","))}
+	hosts.Headers = []*routev3.HeaderMatcher{message.Header(":authority", contains(","))}
 	return []*routev3.Route{
 		{Match: dots, Action: directResponse(400, "a path segment of dots with parameters is ambiguous\n")},
 		{Match: hosts, Action: directResponse(400, "more than one host is ambiguous\n")},
@@ -228,7 +227,7 @@ func requestMatch(m catalog.HTTPMatch) *routev3.RouteMatch {
 		out.Headers = append(out.Headers, methodMatcher(m.Methods))
 	}
 	for _, h := range m.Headers {
-		out.Headers = append(out.Headers, headerMatcher(h.Name, regexValue(h.Regex)))
+		out.Headers = append(out.Headers, message.Header(h.Name, regexValue(h.Regex)))
 	}
 	return out
 }
@@ -258,14 +257,7 @@ func routeName(m catalog.HTTPMatch) string {
 // methodMatcher matches any of the methods. Methods are quoted because they are not regular expressions.
 func methodMatcher(methods []string) *routev3.HeaderMatcher {
 	if len(methods) == 1 {
-		return headerMatcher(":method", message.Exact(methods[0]))
+		return message.Header(":method", message.Exact(methods[0]))
 	}
-	return headerMatcher(":method", regexValue(strings.Join(lists.Map(methods, regexp.QuoteMeta), "|")))
-}
-
-func headerMatcher(name string, value *matcherv3.StringMatcher) *routev3.HeaderMatcher {
-	return &routev3.HeaderMatcher{
-		Name:                 name,
-		HeaderMatchSpecifier: &routev3.HeaderMatcher_StringMatch{StringMatch: value},
-	}
+	return message.Header(":method", regexValue(strings.Join(lists.Map(methods, regexp.QuoteMeta), "|")))
 }

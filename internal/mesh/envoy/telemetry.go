@@ -70,11 +70,10 @@ func zipkin(server *catalog.Tracing) *tracev3.ZipkinConfig {
 // openTelemetry continues traces in the headers of W3C. Listeners are shared among sidecars, so the environment of the sidecar has its
 // name, in names.ResourceAttributesEnv.
 func openTelemetry(server *catalog.Tracing) *tracev3.OpenTelemetryConfig {
+	service := message.GRPC(TracingCluster)
+	service.GetEnvoyGrpc().Authority, service.Timeout = server.Address, durationpb.New(exportTimeout)
 	return &tracev3.OpenTelemetryConfig{
-		GrpcService: &corev3.GrpcService{
-			TargetSpecifier: &corev3.GrpcService_EnvoyGrpc_{EnvoyGrpc: &corev3.GrpcService_EnvoyGrpc{ClusterName: TracingCluster, Authority: server.Address}},
-			Timeout:         durationpb.New(exportTimeout),
-		},
+		GrpcService:       service,
 		Sampler:           sampler(server.Sampling),
 		ResourceDetectors: message.SidecarEnvironment,
 	}

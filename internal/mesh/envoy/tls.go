@@ -13,6 +13,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -44,22 +45,21 @@ func clientTLSTo(s *translation, serverName string, servers []identity.ServiceAc
 
 // admitOnly requires that a certificate has one of the principals.
 func admitOnly(common *tlsv3.CommonTlsContext, principals []string) {
-	common.ValidationContextType = &tlsv3.CommonTlsContext_CombinedValidationContext{
-		CombinedValidationContext: &tlsv3.CommonTlsContext_CombinedCertificateValidationContext{
-			DefaultValidationContext:         &tlsv3.CertificateValidationContext{MatchTypedSubjectAltNames: matchPrincipals(principals)},
-			ValidationContextSdsSecretConfig: common.GetValidationContextSdsSecretConfig(),
-		},
-	}
+	allowed := &tlsv3.CertificateValidationContext{MatchTypedSubjectAltNames: lists.Map(principals, message.DNSName)}
+	common.ValidationContextType = message.Validation(allowed, common.GetValidationContextSdsSecretConfig())
 }
 
 func commonTLS(s *translation, trust string) *tlsv3.CommonTlsContext {
 	return &tlsv3.CommonTlsContext{
 		TlsParams:                      tlsParams(s.TLS),
-		TlsCertificateSdsSecretConfigs: []*tlsv3.SdsSecretConfig{{Name: ServiceCertName, SdsConfig: ads}},
-		ValidationContextType: &tlsv3.CommonTlsContext_ValidationContextSdsSecretConfig{
-			ValidationContextSdsSecretConfig: &tlsv3.SdsSecretConfig{Name: trust, SdsConfig: ads},
-		},
+		TlsCertificateSdsSecretConfigs: []*tlsv3.SdsSecretConfig{secretByName(ServiceCertName)},
+		ValidationContextType:          &tlsv3.CommonTlsContext_ValidationContextSdsSecretConfig{ValidationContextSdsSecretConfig: secretByName(trust)},
 	}
+}
+
+// secretByName refers to a secret that the control plane sends.
+func secretByName(name string) *tlsv3.SdsSecretConfig {
+	return &tlsv3.SdsSecretConfig{Name: name, SdsConfig: ads}
 }
 
 // tlsParams leaves out unset and unknown values, so that Envoy's default applies and never a weaker setting. Envoy's
@@ -137,22 +137,12 @@ func trustSecret(name string, rootPEM []byte, principals []string) *tlsv3.Secret
 		Name: name,
 		Type: &tlsv3.Secret_ValidationContext{ValidationContext: &tlsv3.CertificateValidationContext{
 			TrustedCa:                 inlineBytes(rootPEM),
-			MatchTypedSubjectAltNames: matchPrincipals(principals),
+			MatchTypedSubjectAltNames: lists.Map(principals, message.DNSName),
 		}},
 	}
 }
 
 // matchPrincipals matches certificates with one of the principals.
-func matchPrincipals(principals []string) []*tlsv3.SubjectAltNameMatcher {
-	var matchers []*tlsv3.SubjectAltNameMatcher
-	for _, p := range principals {
-		matchers = append(matchers, &tlsv3.SubjectAltNameMatcher{
-			SanType: tlsv3.SubjectAltNameMatcher_DNS,
-			Matcher: message.Exact(p),
-		})
-	}
-	return matchers
-}
 
 func newSecret(s *tlsv3.Secret) Resource {
 	return Resource{TypeURL: SecretType, Name: s.GetName(), Message: s}

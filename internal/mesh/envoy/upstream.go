@@ -266,7 +266,7 @@ func healthChecks(c scope.Cluster) []*corev3.HealthCheck {
 var healthCheckFilter = message.HTTPFilter(healthFilter, &healthv3.HealthCheck{
 	PassThroughMode: wrapperspb.Bool(false),
 	Headers: []*routev3.HeaderMatcher{
-		headerMatcher(":path", message.Exact(healthPath)),
+		message.Header(":path", message.Exact(healthPath)),
 		{Name: healthHeader, HeaderMatchSpecifier: &routev3.HeaderMatcher_PresentMatch{PresentMatch: true}},
 	},
 })

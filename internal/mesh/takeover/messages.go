@@ -121,7 +121,7 @@ func reduceRoute(r *routev3.Route) {
 		return
 	}
 	quoted := regexp.QuoteMeta(prefix)
-	r.Match.PathSpecifier = &routev3.RouteMatch_SafeRegex{SafeRegex: message.Regex(quoted + "(/.*)?")}
+	r.Match.PathSpecifier = &routev3.RouteMatch_SafeRegex{SafeRegex: message.Expression(quoted + "(/.*)?")}
 	if action := r.GetRoute(); action.GetPrefixRewrite() != "" {
 		action.PrefixRewrite, action.RegexRewrite = "", message.Substitute("^"+quoted, action.GetPrefixRewrite())
 	}

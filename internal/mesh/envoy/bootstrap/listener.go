@@ -12,7 +12,6 @@ import (
 	aggregatev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/clusters/aggregate/v3"
 	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
-	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
@@ -62,7 +61,7 @@ func pathRoute(method, match, cluster, rewrite string, timeout time.Duration) *r
 
 // exactHeader matches one value of a header. The value of ":path" includes the query.
 func exactHeader(name, value string) *routev3.HeaderMatcher {
-	return &routev3.HeaderMatcher{Name: name, HeaderMatchSpecifier: &routev3.HeaderMatcher_StringMatch{StringMatch: message.Exact(value)}}
+	return message.Header(name, message.Exact(value))
 }
 
 func absentHeader(name string) *routev3.HeaderMatcher {
@@ -71,12 +70,9 @@ func absentHeader(name string) *routev3.HeaderMatcher {
 
 // withoutBody matches requests whose content-length is absent or 0.
 func withoutBody() *routev3.HeaderMatcher {
-	return &routev3.HeaderMatcher{
-		Name: "content-length", TreatMissingHeaderAsEmpty: true,
-		HeaderMatchSpecifier: &routev3.HeaderMatcher_StringMatch{StringMatch: &matcherv3.StringMatcher{
-			MatchPattern: &matcherv3.StringMatcher_SafeRegex{SafeRegex: &matcherv3.RegexMatcher{Regex: "0?"}},
-		}},
-	}
+	header := message.Header("content-length", message.Regex("0?"))
+	header.TreatMissingHeaderAsEmpty = true
+	return header
 }
 
 // codecOf is HTTP/1, in which a body has a header, unless a route has another method than GET: the kubelet sends gRPC probes
@@ -98,9 +94,7 @@ const loopback = "127.0.0.1"
 const localTimeout = time.Second
 
 func endpoints(cluster, host string, port uint16) *endpointv3.ClusterLoadAssignment {
-	return &endpointv3.ClusterLoadAssignment{ClusterName: cluster, Endpoints: []*endpointv3.LocalityLbEndpoints{{
-		LbEndpoints: []*endpointv3.LbEndpoint{message.Endpoint(message.SocketAddress(host, port))},
-	}}}
+	return message.OneEndpoint(cluster, message.SocketAddress(host, port))
 }
 
 // localCluster is a port on the pod's loopback address.

@@ -91,9 +91,7 @@ func healthCheckFilter(path, cluster string) *hcmv3.HttpFilter {
 	return message.HTTPFilter("http_health_check", &healthcheckv3.HealthCheck{
 		PassThroughMode:              wrapperspb.Bool(false),
 		ClusterMinHealthyPercentages: map[string]*typev3.Percent{cluster: {Value: 100}},
-		Headers: []*routev3.HeaderMatcher{{
-			Name: ":path", HeaderMatchSpecifier: &routev3.HeaderMatcher_StringMatch{StringMatch: message.Exact(path)},
-		}},
+		Headers:                      []*routev3.HeaderMatcher{exactHeader(":path", path)},
 	})
 }
 
@@ -176,11 +174,8 @@ func hookListener(c Config, shared []Probe) *listenerv3.Listener {
 			// The connection failed, was closed, or had no healthy endpoint.
 			ResponseFlagFilter: &accesslogv3.ResponseFlagFilter{Flags: []string{"UF", "UC", "UH"}},
 		}},
-		StatusCode: wrapperspb.UInt32(307),
-		HeadersToAdd: []*corev3.HeaderValueOption{{
-			Header:       &corev3.HeaderValue{Key: "location", Value: failedHookLocation},
-			AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
-		}},
+		StatusCode:   wrapperspb.UInt32(307),
+		HeadersToAdd: []*corev3.HeaderValueOption{message.SetHeader("location", failedHookLocation)},
 	}}}
 	return podListener(c, hookListenerName, shared[0].ListenPort, message.NetworkFilter("http_connection_manager", manager))
 }

@@ -5,6 +5,8 @@ import (
 	metricsv3 "github.com/envoyproxy/go-control-plane/envoy/config/metrics/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -63,11 +65,7 @@ func essentialStatistics() *matcherv3.ListStringMatcher {
 }
 
 func expressions(list ...string) []*matcherv3.StringMatcher {
-	var out []*matcherv3.StringMatcher
-	for _, expression := range list {
-		out = append(out, &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_SafeRegex{SafeRegex: &matcherv3.RegexMatcher{Regex: expression}}})
-	}
-	return out
+	return lists.Map(list, message.Regex)
 }
 
 // kubeletStatistics are those of probes, without their clusters.
@@ -84,11 +82,7 @@ func kubeletStatistics() *matcherv3.ListStringMatcher {
 }
 
 func prefixes(list []string) *matcherv3.ListStringMatcher {
-	out := &matcherv3.ListStringMatcher{}
-	for _, prefix := range list {
-		out.Patterns = append(out.Patterns, &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Prefix{Prefix: prefix}})
-	}
-	return out
+	return &matcherv3.ListStringMatcher{Patterns: lists.Map(list, message.Prefix)}
 }
 
 // DeferredStats delays the statistics of a cluster until its first request.

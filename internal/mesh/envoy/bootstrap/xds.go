@@ -69,18 +69,11 @@ func adsSource() *corev3.ApiConfigSource {
 
 // controlPlaneSource is a gRPC service of the control plane.
 func controlPlaneSource(api corev3.ApiConfigSource_ApiType) *corev3.ApiConfigSource {
-	return &corev3.ApiConfigSource{
-		ApiType:             api,
-		TransportApiVersion: corev3.ApiVersion_V3,
-		GrpcServices: []*corev3.GrpcService{{
-			TargetSpecifier: &corev3.GrpcService_EnvoyGrpc_{EnvoyGrpc: &corev3.GrpcService_EnvoyGrpc{
-				ClusterName: names.Controller,
-				RetryPolicy: &corev3.RetryPolicy{RetryBackOff: &corev3.BackoffStrategy{
-					BaseInterval: durationpb.New(retryBase), MaxInterval: durationpb.New(retryMax),
-				}},
-			}},
-		}},
-	}
+	service := message.GRPC(names.Controller)
+	service.GetEnvoyGrpc().RetryPolicy = &corev3.RetryPolicy{RetryBackOff: &corev3.BackoffStrategy{
+		BaseInterval: durationpb.New(retryBase), MaxInterval: durationpb.New(retryMax),
+	}}
+	return &corev3.ApiConfigSource{ApiType: api, TransportApiVersion: corev3.ApiVersion_V3, GrpcServices: []*corev3.GrpcService{service}}
 }
 
 // xdsCluster is the control plane. Its address comes from DNS, the connection uses TLS, and requests carry the pod's
@@ -189,16 +182,10 @@ func xdsTLS(c Config) *corev3.TransportSocket {
 				TlsMaximumProtocolVersion: tlsv3.TlsParameters_TLSv1_3,
 			},
 			AlpnProtocols: []string{"h2"},
-			ValidationContextType: &tlsv3.CommonTlsContext_CombinedValidationContext{
-				CombinedValidationContext: &tlsv3.CommonTlsContext_CombinedCertificateValidationContext{
-					DefaultValidationContext: &tlsv3.CertificateValidationContext{
-						MatchTypedSubjectAltNames: []*tlsv3.SubjectAltNameMatcher{
-							{SanType: tlsv3.SubjectAltNameMatcher_DNS, Matcher: message.Exact(server)},
-						},
-					},
-					ValidationContextSdsSecretConfig: secretConfig(trustSecretName, c.configFile(TrustSecretFile), c.Dirs.Trust),
-				},
-			},
+			ValidationContextType: message.Validation(
+				&tlsv3.CertificateValidationContext{MatchTypedSubjectAltNames: []*tlsv3.SubjectAltNameMatcher{message.DNSName(server)}},
+				secretConfig(trustSecretName, c.configFile(TrustSecretFile), c.Dirs.Trust),
+			),
 		},
 	})
 }

@@ -9,10 +9,10 @@ import (
 // SessionFilter is the name of the HTTP filter for session persistence.
 const SessionFilter = "envoy.filters.http.stateful_session"
 
-// Regex matches a whole text.
-func Regex(regex string) *matcherv3.RegexMatcher { return &matcherv3.RegexMatcher{Regex: regex} }
+// Expression is a regular expression, which matches a whole text in most fields.
+func Expression(regex string) *matcherv3.RegexMatcher { return &matcherv3.RegexMatcher{Regex: regex} }
 
 // Substitute replaces what an expression matches by a text.
 func Substitute(regex, with string) *matcherv3.RegexMatchAndSubstitute {
-	return &matcherv3.RegexMatchAndSubstitute{Pattern: Regex(regex), Substitution: strings.ReplaceAll(with, `\`, `\\`)}
+	return &matcherv3.RegexMatchAndSubstitute{Pattern: Expression(regex), Substitution: strings.ReplaceAll(with, `\`, `\\`)}
 }

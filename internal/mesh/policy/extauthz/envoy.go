@@ -48,10 +48,9 @@ func Filter(a *Server) *hcmv3.HttpFilter {
 	if a.Service != nil && a.Service.HTTP1 {
 		config.Services = &extauthzv3.ExtAuthz_HttpService{HttpService: overHTTP(a, cluster)}
 	} else {
-		config.Services = &extauthzv3.ExtAuthz_GrpcService{GrpcService: &corev3.GrpcService{
-			TargetSpecifier: &corev3.GrpcService_EnvoyGrpc_{EnvoyGrpc: &corev3.GrpcService_EnvoyGrpc{ClusterName: cluster}},
-			Timeout:         durationpb.New(policy.Timeout),
-		}}
+		service := message.GRPC(cluster)
+		service.Timeout = durationpb.New(policy.Timeout)
+		config.Services = &extauthzv3.ExtAuthz_GrpcService{GrpcService: service}
 	}
 	return message.HTTPFilter(FilterName(a.MeshWide), config)
 }

@@ -50,17 +50,9 @@ func stdoutLog(filter *accesslogv3.AccessLogFilter, format logFormat) *accesslog
 		Format: &corev3.SubstitutionFormatString_JsonFormat{JsonFormat: fieldsOf(format.fields)},
 	}
 	if format.text != "" {
-		line.Format = &corev3.SubstitutionFormatString_TextFormatSource{TextFormatSource: &corev3.DataSource{
-			Specifier: &corev3.DataSource_InlineString{InlineString: strings.TrimSuffix(format.text, "\n") + "\n"},
-		}}
+		line = message.Text(strings.TrimSuffix(format.text, "\n") + "\n")
 	}
-	return &accesslogv3.AccessLog{
-		Name:   "stdout",
-		Filter: filter,
-		ConfigType: &accesslogv3.AccessLog_TypedConfig{TypedConfig: message.Any(&streamv3.StdoutAccessLog{
-			AccessLogFormat: &streamv3.StdoutAccessLog_LogFormat{LogFormat: line},
-		})},
-	}
+	return message.AccessLog("stdout", filter, &streamv3.StdoutAccessLog{AccessLogFormat: &streamv3.StdoutAccessLog_LogFormat{LogFormat: line}})
 }
 
 func fieldsOf(format map[string]string) *structpb.Struct {
@@ -78,10 +70,8 @@ const accessLogName = "osm"
 // does not answer, and requests are not affected. The resource describes the sidecar as in traces; Envoy 1.39 ignores that.
 func openTelemetryLog(export *Export, filter *accesslogv3.AccessLogFilter, format logFormat) *accesslogv3.AccessLog {
 	config := &otelv3.OpenTelemetryAccessLogConfig{
-		LogName: accessLogName,
-		GrpcService: &corev3.GrpcService{TargetSpecifier: &corev3.GrpcService_EnvoyGrpc_{
-			EnvoyGrpc: &corev3.GrpcService_EnvoyGrpc{ClusterName: export.Cluster()},
-		}},
+		LogName:           accessLogName,
+		GrpcService:       message.GRPC(export.Cluster()),
 		ResourceDetectors: message.SidecarEnvironment,
 	}
 	attributes := map[string]string{}
@@ -95,10 +85,7 @@ func openTelemetryLog(export *Export, filter *accesslogv3.AccessLogFilter, forma
 	for _, key := range slices.Sorted(maps.Keys(attributes)) {
 		config.Attributes.Values = append(config.Attributes.Values, &commonv1.KeyValue{Key: key, Value: stringValue(attributes[key])})
 	}
-	return &accesslogv3.AccessLog{
-		Name: "opentelemetry", Filter: filter,
-		ConfigType: &accesslogv3.AccessLog_TypedConfig{TypedConfig: message.Any(config)},
-	}
+	return message.AccessLog("opentelemetry", filter, config)
 }
 
 func stringValue(text string) *commonv1.AnyValue {
