@@ -225,7 +225,7 @@ func outsideHost(s *translation, name string, port uint16, restricted bool, matc
 		return host
 	}
 	ambiguous := anyRequest()
-	ambiguous.PathSpecifier = &routev3.RouteMatch_SafeRegex{SafeRegex: message.Regex(authz.AmbiguousPath)}
+	ambiguous.PathSpecifier = &routev3.RouteMatch_SafeRegex{SafeRegex: message.Expression(authz.AmbiguousPath)}
 	host.Routes = []*routev3.Route{{Match: ambiguous, Action: directResponse(400, "servers read this path in different ways, and the Egress of this host restricts paths\n")}}
 	for _, match := range matches {
 		host.Routes = append(host.Routes, &routev3.Route{Match: requestMatch(match), Action: allowed.GetAction()})

@@ -43,7 +43,7 @@ var decodePath = []*hcmv3.HttpFilter{
 		Header: pathHeader, Remove: true,
 		OnHeaderPresent: &headertometadatav3.Config_KeyValuePair{
 			MetadataNamespace: metadataNamespace, Key: decodedPath,
-			RegexValueRewrite: &matcherv3.RegexMatchAndSubstitute{Pattern: message.Regex(authz.Slashes), Substitution: "/"},
+			RegexValueRewrite: &matcherv3.RegexMatchAndSubstitute{Pattern: message.Expression(authz.Slashes), Substitution: "/"},
 		},
 	}}}),
 	message.HTTPFilter("decoded-path", &headermutationv3.HeaderMutation{Mutations: &headermutationv3.Mutations{
@@ -99,7 +99,7 @@ var hasEscape = message.Header(":path", contains("%"))
 // hiddenDots rejects requests with dot segments next to escaped slashes.
 func hiddenDots() *routev3.Route {
 	match := anyRequest()
-	match.PathSpecifier = &routev3.RouteMatch_SafeRegex{SafeRegex: message.Regex(authz.DotSegmentByEscape)}
+	match.PathSpecifier = &routev3.RouteMatch_SafeRegex{SafeRegex: message.Expression(authz.DotSegmentByEscape)}
 	match.Headers = []*routev3.HeaderMatcher{hasEscape}
 	return &routev3.Route{Match: match, Action: directResponse(400, "a dot segment next to an escaped slash is ambiguous\n")}
 }

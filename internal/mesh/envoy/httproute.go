@@ -62,7 +62,7 @@ func routeMatch(m catalog.RouteMatch) *routev3.RouteMatch {
 	case m.PathType == "Exact":
 		out.PathSpecifier = &routev3.RouteMatch_Path{Path: m.Path}
 	case m.PathType == "RegularExpression":
-		out.PathSpecifier = &routev3.RouteMatch_SafeRegex{SafeRegex: message.Regex(m.Path)}
+		out.PathSpecifier = &routev3.RouteMatch_SafeRegex{SafeRegex: message.Expression(m.Path)}
 	case prefix != "":
 		out.PathSpecifier = &routev3.RouteMatch_PathSeparatedPrefix{PathSeparatedPrefix: prefix}
 	default:

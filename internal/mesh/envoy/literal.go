@@ -50,13 +50,13 @@ func setPath(match *routev3.RouteMatch, expression string) {
 	text, prefix, ok := literal(expression)
 	switch {
 	case strings.ContainsAny(text, "?#"): // an expression for no path: a prefix could be compared with the query too
-		match.PathSpecifier = &routev3.RouteMatch_SafeRegex{SafeRegex: message.Regex(expression)}
+		match.PathSpecifier = &routev3.RouteMatch_SafeRegex{SafeRegex: message.Expression(expression)}
 	case expression == "" || ok && prefix:
 		match.PathSpecifier = &routev3.RouteMatch_Prefix{Prefix: text}
 	case ok:
 		match.PathSpecifier = &routev3.RouteMatch_Path{Path: text}
 	default:
-		match.PathSpecifier = &routev3.RouteMatch_SafeRegex{SafeRegex: message.Regex(expression)}
+		match.PathSpecifier = &routev3.RouteMatch_SafeRegex{SafeRegex: message.Expression(expression)}
 	}
 }
 
