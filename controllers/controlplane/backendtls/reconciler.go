@@ -197,11 +197,8 @@ func (r *Reconciler) updateAuthorities(ctx context.Context, v *catalog.View) ([]
 			return tooMany, nil
 		}
 		data, problem, err := secrets.ReadConfigMap(ctx, r.ConfigMaps, name, r.Namespace)
-		switch {
-		case err != nil:
-			return nil, err
-		case problem != "":
-			return &catalog.BackendAuthorities{Name: name, Problem: problem}, nil
+		if err != nil || problem != "" {
+			return &catalog.BackendAuthorities{Name: name, Problem: problem}, err
 		}
 		return ingest.BackendAuthorities(name, data), nil
 	})

@@ -48,11 +48,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 	r.credentials.Receive = func(change catalog.Change) { r.Sink.Apply([]catalog.Change{change}) }
 	_, removed, failed := r.credentials.Update(names, func(name entity.Name) (catalog.Entry, error) {
 		data, problem, err := secrets.Read(ctx, r.Secrets, name, r.Namespace)
-		switch {
-		case err != nil:
-			return nil, err
-		case problem != "":
-			return &catalog.EgressCredential{Name: name, Problem: problem}, nil
+		if err != nil || problem != "" {
+			return &catalog.EgressCredential{Name: name, Problem: problem}, err
 		}
 		return ingest.EgressCredential(name, data), nil
 	})

@@ -25,21 +25,15 @@ const (
 func (r *Reconciler) updateCertificates(ctx context.Context, v *catalog.View) ([]catalog.Change, error) {
 	certificates, failed := r.update(&r.certificates, gateway.Certificates(v), entity.KindGatewayCertificate, func(name entity.Name) (catalog.Entry, error) {
 		data, problem, err := secrets.Read(ctx, r.Secrets, name, r.Namespace)
-		switch {
-		case err != nil:
-			return nil, err
-		case problem != "":
-			return &catalog.GatewayCertificate{Name: name, Problem: problem}, nil
+		if err != nil || problem != "" {
+			return &catalog.GatewayCertificate{Name: name, Problem: problem}, err
 		}
 		return ingest.GatewayCertificate(name, data, r.Now()), nil
 	})
 	authorities, alsoFailed := r.update(&r.authorities, gateway.Authorities(v), entity.KindGatewayAuthorities, func(name entity.Name) (catalog.Entry, error) {
 		data, problem, err := secrets.ReadConfigMap(ctx, r.Secrets, name, r.Namespace)
-		switch {
-		case err != nil:
-			return nil, err
-		case problem != "":
-			return &catalog.GatewayAuthorities{Name: name, Problem: problem}, nil
+		if err != nil || problem != "" {
+			return &catalog.GatewayAuthorities{Name: name, Problem: problem}, err
 		}
 		return ingest.GatewayAuthorities(name, data), nil
 	})

@@ -151,3 +151,12 @@ func TestUnsupportedEnvoy(t *testing.T) {
 		}
 	}
 }
+
+// Find returns the entry of a version, such as v0.2.1. It returns false for a version that is not in the table.
+func (t Table) Find(desired string) (Entry, bool) {
+	i := t.index(desired)
+	if i < 0 {
+		return Entry{}, false
+	}
+	return t[i], true
+}

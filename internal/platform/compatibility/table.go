@@ -48,15 +48,6 @@ func Current() Entry {
 	return table[len(table)-1]
 }
 
-// Find returns the entry of a version, such as v0.2.1. It returns false for a version that is not in the table.
-func (t Table) Find(desired string) (Entry, bool) {
-	i := t.index(desired)
-	if i < 0 {
-		return Entry{}, false
-	}
-	return t[i], true
-}
-
 // index returns the position of the entry of a version, or -1.
 func (t Table) index(desired string) int {
 	v, err := version.ParseSemantic(desired)

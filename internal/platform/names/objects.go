@@ -84,8 +84,6 @@ const (
 	InjectorWebhook = "osm-inject.k8s.io"
 	// CanaryWebhook is the name of the canary's webhook, for the namespaces of a canary upgrade.
 	CanaryWebhook = "osm-inject-canary.k8s.io"
-	// ValidatorWebhook is the name of the webhook inside the ValidatingWebhookConfiguration.
-	ValidatorWebhook = "osm-validator.k8s.io"
 )
 
 // MutatingWebhook is the name of a mesh's MutatingWebhookConfiguration.

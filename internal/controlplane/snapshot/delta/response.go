@@ -1,6 +1,7 @@
 package delta
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
 	"time"
@@ -99,12 +100,8 @@ func encodedSize(res resource.Versioned) int {
 
 // Proto returns the response as a message.
 func (r *Response) Proto() (*discovery.DeltaDiscoveryResponse, error) {
-	var data []byte
-	for _, part := range r.Encode() {
-		data = append(data, part...)
-	}
 	message := &discovery.DeltaDiscoveryResponse{}
-	if err := proto.Unmarshal(data, message); err != nil {
+	if err := proto.Unmarshal(bytes.Join(r.Encode(), nil), message); err != nil {
 		return nil, fmt.Errorf("the %s response does not decode: %w", r.Type, err)
 	}
 	return message, nil

@@ -35,14 +35,13 @@ const (
 
 // NewServeMux returns a handler for reviews and the health endpoint.
 func NewServeMux(handler admission.Handler, metrics *Metrics) http.Handler {
-	recoverPanics := true
 	review := &admission.Webhook{
 		Handler: admission.HandlerFunc(func(ctx context.Context, req admission.Request) admission.Response {
 			response := handler.Handle(ctx, req)
 			metrics.countReview(req.Kind.Kind, response.Allowed)
 			return response
 		}),
-		RecoverPanic: &recoverPanics,
+		RecoverPanic: new(true),
 	}
 	mux := http.NewServeMux()
 	mux.Handle(Path, metrics.responses.Measure(onlyReviews(review), Path))
