@@ -162,7 +162,8 @@ func list[E interface {
 
 // Setup adds the controller to mgr once the cluster defines its kinds.
 func (r *Reconciler) Setup(mgr manager.Manager, definitions *traffic.Definitions) error {
-	return definitions.Start(mgr, func() error { return r.add(mgr) }, kinds.Egress, kinds.ExtensionService, kinds.UpstreamTrafficSetting, kinds.BackendTLSPolicy)
+	return definitions.Start(mgr, func() error { return r.add(mgr) }, kinds.Egress, kinds.ExtensionService, kinds.UpstreamTrafficSetting,
+		kinds.BackendTLSPolicy)
 }
 
 func (r *Reconciler) add(mgr manager.Manager) error {

@@ -119,7 +119,9 @@ func change(t status.Trace) report.Change {
 		Sidecars: t.Streams, Acknowledged: t.Acknowledged, Rejected: t.Rejected, Left: t.Disconnected, Skipped: t.Skipped, Open: t.Open,
 		Seconds: make(map[string]float64, len(t.Stages)),
 		Objects: convert(t.Objects, func(o status.TracedObject) report.ChangedObject {
-			return report.ChangedObject{Kind: string(o.Ref.Kind), Namespace: o.Ref.Name.Namespace, Name: o.Ref.Name.Name, Generation: o.Generation, Removed: o.Removed}
+			return report.ChangedObject{
+				Kind: string(o.Ref.Kind), Namespace: o.Ref.Name.Namespace, Name: o.Ref.Name.Name, Generation: o.Generation, Removed: o.Removed,
+			}
 		}),
 		Waiting: convert(t.Pending, entity.Name.String),
 	}
