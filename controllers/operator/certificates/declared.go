@@ -3,9 +3,11 @@ package certificates
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/internal/certificate"
@@ -47,11 +49,9 @@ func (r *Reconciler) declareRoot(ctx context.Context, p *pass) error {
 		delete(changed.Data, key)
 		changed.Data[earlierPrefix+key] = value
 	}
-	for key, value := range next {
-		changed.Data[key] = value
-	}
-	setAnnotation(changed, earlierAnnotation, secret.Annotations[rootAnnotation])
-	setAnnotation(changed, rootAnnotation, p.desired.RotateRoot)
+	maps.Copy(changed.Data, next)
+	metav1.SetMetaDataAnnotation(&changed.ObjectMeta, earlierAnnotation, secret.Annotations[rootAnnotation])
+	metav1.SetMetaDataAnnotation(&changed.ObjectMeta, rootAnnotation, p.desired.RotateRoot)
 	if err := r.patchDesired(ctx, secret, changed); err != nil {
 		return err
 	}
@@ -109,17 +109,6 @@ func ownContent(secret *corev1.Secret, prefix string) map[string][]byte {
 
 // removeEarlier removes the earlier authority from a Secret.
 func removeEarlier(secret *corev1.Secret) {
-	for key := range secret.Data {
-		if strings.HasPrefix(key, earlierPrefix) {
-			delete(secret.Data, key)
-		}
-	}
+	maps.DeleteFunc(secret.Data, func(key string, _ []byte) bool { return strings.HasPrefix(key, earlierPrefix) })
 	delete(secret.Annotations, earlierAnnotation)
-}
-
-func setAnnotation(secret *corev1.Secret, key, value string) {
-	if secret.Annotations == nil {
-		secret.Annotations = map[string]string{}
-	}
-	secret.Annotations[key] = value
 }

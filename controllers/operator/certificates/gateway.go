@@ -10,6 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
@@ -44,10 +45,7 @@ func (r *Reconciler) reconcileGateway(ctx context.Context, p *pass) error {
 		return fmt.Errorf("the MeshConfig of namespace %s cannot be read: %w", p.desired.Namespace, err)
 	}
 	spec := config.Spec.Certificate.IngressGateway
-	var earlier *v1alpha1.GatewayCertificate
-	if p.mesh.Status.Certificates != nil {
-		earlier = p.mesh.Status.Certificates.IngressGateway
-	}
+	earlier := ptr.Deref(p.mesh.Status.Certificates, v1alpha1.CertificatesStatus{}).IngressGateway
 	if earlier != nil && (spec == nil || gatewayKey(spec) != client.ObjectKey{Namespace: earlier.Namespace, Name: earlier.Name}) {
 		if err := r.deleteGateway(ctx, p, *earlier); err != nil {
 			p.gateway = &gateway{earlier, err}

@@ -101,7 +101,7 @@ func (r *Reconciler) createRoot(ctx context.Context, p *pass, name string) (*cer
 		Data: content,
 	}
 	if p.desired.RotateRoot != "" {
-		setAnnotation(secret, rootAnnotation, p.desired.RotateRoot)
+		metav1.SetMetaDataAnnotation(&secret.ObjectMeta, rootAnnotation, p.desired.RotateRoot)
 	}
 	if err := r.Client.Create(ctx, secret, client.FieldOwner(apply.FieldManager)); err != nil {
 		return nil, fmt.Errorf("the Secret %s/%s for the certificate authority cannot be created: %w", secret.Namespace, secret.Name, err)

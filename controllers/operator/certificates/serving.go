@@ -11,6 +11,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
@@ -151,10 +152,5 @@ func (r *Reconciler) restoreServing(ctx context.Context, p *pass, live *corev1.S
 
 // isLabelled is true when a Secret has the labels of what was made for a mesh.
 func isLabelled(secret *corev1.Secret, mesh *v1alpha1.Mesh) bool {
-	for key, value := range operand.Labels(mesh.Name, "") {
-		if secret.Labels[key] != value {
-			return false
-		}
-	}
-	return true
+	return labels.SelectorFromSet(operand.Labels(mesh.Name, "")).Matches(labels.Set(secret.Labels))
 }

@@ -268,8 +268,7 @@ func (r *Reconciler) assess(ctx context.Context, c *rendering, status *v1alpha1.
 		if slices.Contains(c.rejected, referenceOf(object)) {
 			continue
 		}
-		read := &unstructured.Unstructured{}
-		read.SetGroupVersionKind(object.GroupVersionKind())
+		read := objectOf(object.GroupVersionKind())
 		if err := r.Objects.Get(ctx, client.ObjectKeyFromObject(object), read); err != nil {
 			// An object that was created just now is not in the cache yet.
 			status.Reason, status.Message = v1alpha1.ReasonProgressing, fmt.Sprintf("%s %s: %v", object.GetKind(), object.GetName(), err)

@@ -97,8 +97,7 @@ func (r *Reconciler) describeRemoval(ctx context.Context, mesh *v1alpha1.Mesh, r
 	for _, recorded := range remaining {
 		references, _ := r.expand(ctx, mesh, recorded)
 		for _, reference := range references {
-			live := &unstructured.Unstructured{}
-			live.SetGroupVersionKind(schema.FromAPIVersionAndKind(reference.APIVersion, reference.Kind))
+			live := objectOf(schema.FromAPIVersionAndKind(reference.APIVersion, reference.Kind))
 			if r.Objects.Get(ctx, client.ObjectKey{Namespace: reference.Namespace, Name: reference.Name}, live) != nil {
 				continue
 			}
@@ -178,8 +177,7 @@ func (r *Reconciler) expand(ctx context.Context, mesh *v1alpha1.Mesh, recorded v
 
 // deleteObject deletes an object that was made for the mesh, and reports whether it existed. Objects of users and of other meshes are not deleted.
 func (r *Reconciler) deleteObject(ctx context.Context, mesh *v1alpha1.Mesh, reference v1alpha1.ObjectReference) (exists bool, err error) {
-	live := &unstructured.Unstructured{}
-	live.SetGroupVersionKind(schema.FromAPIVersionAndKind(reference.APIVersion, reference.Kind))
+	live := objectOf(schema.FromAPIVersionAndKind(reference.APIVersion, reference.Kind))
 	err = r.Objects.Get(ctx, client.ObjectKey{Namespace: reference.Namespace, Name: reference.Name}, live)
 	var unreadable *unreadableError
 	if errors.As(err, &unreadable) {

@@ -9,6 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
@@ -105,9 +106,7 @@ func isDeployment(object *unstructured.Unstructured) bool {
 
 // readLive reads an object from the cache. It returns nil if the object does not exist.
 func (r *Reconciler) readLive(ctx context.Context, reference v1alpha1.ObjectReference) (*unstructured.Unstructured, error) {
-	live := &unstructured.Unstructured{}
-	live.SetAPIVersion(reference.APIVersion)
-	live.SetKind(reference.Kind)
+	live := objectOf(schema.FromAPIVersionAndKind(reference.APIVersion, reference.Kind))
 	err := r.Objects.Get(ctx, client.ObjectKey{Namespace: reference.Namespace, Name: reference.Name}, live)
 	if apierrors.IsNotFound(err) {
 		return nil, nil

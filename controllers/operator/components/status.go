@@ -10,7 +10,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -119,9 +118,7 @@ func (l *limitedReads) Get(ctx context.Context, key client.ObjectKey, object cli
 func (l *limitedReads) List(ctx context.Context, list client.ObjectList, options ...client.ListOption) error {
 	kind := list.GetObjectKind().GroupVersionKind()
 	kind.Kind = strings.TrimSuffix(kind.Kind, "List")
-	object := &unstructured.Unstructured{}
-	object.SetGroupVersionKind(kind)
-	return l.read(ctx, object, func(ctx context.Context) error { return l.Client.List(ctx, list, options...) })
+	return l.read(ctx, objectOf(kind), func(ctx context.Context) error { return l.Client.List(ctx, list, options...) })
 }
 
 // read reads objects of the kind of object, within readTimeout.

@@ -5,7 +5,6 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/conditions"
-	"github.com/openservicemesh/osm-operator/internal/operator/restart"
 	"github.com/openservicemesh/osm-operator/internal/operator/takeover"
 )
 
@@ -29,12 +28,5 @@ func (r *Reconciler) goBack(ctx context.Context, p *pass) (conditions.Assessment
 	if err != nil {
 		return conditions.Assessment{}, false, err
 	}
-	reason, message := v1alpha1.ReasonRemovingSidecars, countSidecars(remaining)
-	if wave.Done() && len(wave.Blocked) == 0 {
-		reason = v1alpha1.ReasonWaitingForSidecars
-	}
-	if doing := restart.Describe(wave); doing != "" {
-		message += "; " + doing
-	}
-	return r.setPhase(p, v1alpha1.RemovalRestarting, reason, len(remaining), message), true, nil
+	return r.setRestarting(p, wave, remaining), true, nil
 }

@@ -69,6 +69,11 @@ func (r *Reconciler) removeSidecars(ctx context.Context, p *pass, remaining []ro
 	if err != nil {
 		return conditions.Assessment{}, err
 	}
+	return r.setRestarting(p, wave, remaining), nil
+}
+
+// setRestarting assesses the restarts of workloads with remaining sidecars.
+func (r *Reconciler) setRestarting(p *pass, wave rollout.Wave, remaining []rollout.Ref) conditions.Assessment {
 	reason, message := v1alpha1.ReasonRemovingSidecars, countSidecars(remaining)
 	if wave.Done() && len(wave.Blocked) == 0 {
 		reason = v1alpha1.ReasonWaitingForSidecars
@@ -76,7 +81,7 @@ func (r *Reconciler) removeSidecars(ctx context.Context, p *pass, remaining []ro
 	if doing := restart.Describe(wave); doing != "" {
 		message += "; " + doing
 	}
-	return r.setPhase(p, v1alpha1.RemovalRestarting, reason, len(remaining), message), nil
+	return r.setPhase(p, v1alpha1.RemovalRestarting, reason, len(remaining), message)
 }
 
 // acceptAllCallers makes all sidecars accept every caller.

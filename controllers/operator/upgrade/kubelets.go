@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
@@ -36,10 +37,7 @@ func (r *Reconciler) noteKubelets(ctx context.Context, p *pass) error {
 	before := live.DeepCopy()
 	delete(live.Annotations, names.OldKubeletsAnnotation)
 	if p.oldKubelets != "" {
-		if live.Annotations == nil {
-			live.Annotations = map[string]string{}
-		}
-		live.Annotations[names.OldKubeletsAnnotation] = p.oldKubelets
+		metav1.SetMetaDataAnnotation(&live.ObjectMeta, names.OldKubeletsAnnotation, p.oldKubelets)
 	}
 	if err := r.Client.Patch(ctx, live, client.MergeFrom(before), client.FieldOwner(apply.FieldManager)); err != nil {
 		return fmt.Errorf("the MeshConfig cannot be annotated with the nodes whose kubelets are too old for upgrades in place: %w", client.IgnoreNotFound(err))

@@ -111,8 +111,7 @@ func (r *Reconciler) imagesFor(p *pass) operand.Images {
 	if p.current == nil || p.desired.Version == r.Catalogue.Current() {
 		return p.release.Images
 	}
-	used := p.current.Spec.Images
-	return p.release.Images.Keep(operand.Images{Controller: used.Controller, Injector: used.Injector, Init: used.Init, Sidecar: used.Sidecar})
+	return p.release.Images.Keep(operand.Images(p.current.Spec.Images))
 }
 
 // recordConclusions records on the desired revision that it passed, or why it was given up.

@@ -31,9 +31,7 @@ func Labelled(inputs Inputs, objects ...client.Object) ([]*unstructured.Unstruct
 	var all []*unstructured.Unstructured
 	for _, object := range objects {
 		labels := operand.Labels(inputs.Mesh.Name, version)
-		for key, value := range object.GetLabels() {
-			labels[key] = value
-		}
+		maps.Copy(labels, object.GetLabels())
 		object.SetLabels(labels)
 		content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
 		if err != nil {

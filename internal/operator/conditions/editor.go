@@ -59,7 +59,7 @@ func (e *Editor) SetSummary(a Assessment) {
 
 // Set sets a condition: True for Ready, Unknown for Progressing, otherwise False.
 func (e *Editor) Set(kind string, a Assessment) {
-	e.write(kind, statusOf(a.State), a.Reason, a.Message)
+	e.SetStatus(kind, statusOf(a.State), a.Reason, a.Message)
 }
 
 // SetOrRemove sets a condition to True, or removes it.
@@ -68,16 +68,11 @@ func (e *Editor) SetOrRemove(set bool, kind, reason, message string) {
 		meta.RemoveStatusCondition(e.list, kind)
 		return
 	}
-	e.write(kind, metav1.ConditionTrue, reason, message)
+	e.SetStatus(kind, metav1.ConditionTrue, reason, message)
 }
 
-// SetStatus sets a condition to a status that does not follow from a State.
-func (e *Editor) SetStatus(kind string, status metav1.ConditionStatus, reason, message string) {
-	e.write(kind, status, reason, message)
-}
-
-// write sets a condition. Its transition time changes only with its status.
-func (e *Editor) write(kind string, status metav1.ConditionStatus, reason, text string) {
+// SetStatus sets a condition. Its transition time changes only with its status.
+func (e *Editor) SetStatus(kind string, status metav1.ConditionStatus, reason, text string) {
 	meta.SetStatusCondition(e.list, metav1.Condition{
 		Type: kind, Status: status, Reason: reason, Message: message.ForCondition(text), ObservedGeneration: e.generation, LastTransitionTime: e.now,
 	})

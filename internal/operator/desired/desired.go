@@ -42,34 +42,23 @@ type Mesh struct {
 
 // StateOf returns the desired state of a Mesh. current is the version of the operator, which is the default version of a mesh.
 func StateOf(mesh *v1alpha1.Mesh, current string) Mesh {
-	state := Mesh{
-		Name:        mesh.Name,
-		Namespace:   ptr.Deref(mesh.Spec.Namespace, names.DefaultNamespace),
-		Version:     ptr.Deref(mesh.Spec.Version, current),
-		TrustDomain: names.DefaultTrustDomain,
-		Key:         defaultKey(nil),
-		Provider:    v1alpha1.ProviderBuiltIn,
+	certificates := ptr.Deref(mesh.Spec.Certificates, v1alpha1.CertificatesSpec{})
+	return Mesh{
+		Name: mesh.Name, Namespace: ptr.Deref(mesh.Spec.Namespace, names.DefaultNamespace), Version: ptr.Deref(mesh.Spec.Version, current),
+		TrustDomain:         ptr.Deref(certificates.TrustDomain, names.DefaultTrustDomain),
+		DeclaresTrustDomain: certificates.TrustDomain != nil,
+		Key:                 defaultKey(ptr.Deref(certificates.Key, v1alpha1.KeySpec{})),
+		Provider:            ptr.Deref(certificates.Provider, v1alpha1.ProviderBuiltIn),
+		Issuer:              ptr.Deref(certificates.IssuerRef, v1alpha1.IssuerReference{}),
+		Vault:               ptr.Deref(certificates.Vault, v1alpha1.VaultSpec{}),
+		RotateRoot:          ptr.Deref(certificates.RotateRoot, ""), RotateWithout: certificates.RotateWithout,
+		RequestsCertificates: ptr.Deref(certificates.WorkloadIssuance, "") == v1alpha1.IssuanceCertificateRequest,
+		DeclaresAuthority:    certificates.Provider != nil || certificates.RotateRoot != nil,
 	}
-	if certificates := mesh.Spec.Certificates; certificates != nil {
-		state.TrustDomain = ptr.Deref(certificates.TrustDomain, names.DefaultTrustDomain)
-		state.DeclaresTrustDomain = certificates.TrustDomain != nil
-		state.Key = defaultKey(certificates.Key)
-		state.Provider = ptr.Deref(certificates.Provider, v1alpha1.ProviderBuiltIn)
-		state.Issuer = ptr.Deref(certificates.IssuerRef, v1alpha1.IssuerReference{})
-		state.RequestsCertificates = ptr.Deref(certificates.WorkloadIssuance, "") == v1alpha1.IssuanceCertificateRequest
-		state.Vault = ptr.Deref(certificates.Vault, v1alpha1.VaultSpec{})
-		state.RotateRoot = ptr.Deref(certificates.RotateRoot, "")
-		state.RotateWithout = certificates.RotateWithout
-		state.DeclaresAuthority = certificates.Provider != nil || certificates.RotateRoot != nil
-	}
-	return state
 }
 
 // defaultKey returns a key with defaults applied.
-func defaultKey(declared *v1alpha1.KeySpec) v1alpha1.KeySpec {
-	if declared == nil {
-		declared = &v1alpha1.KeySpec{}
-	}
+func defaultKey(declared v1alpha1.KeySpec) v1alpha1.KeySpec {
 	algorithm := ptr.Deref(declared.Algorithm, v1alpha1.ECDSA)
 	size := v1alpha1.DefaultECDSAKeySize
 	if algorithm == v1alpha1.RSA {
@@ -106,7 +95,6 @@ func MeshOf(revision string) (string, bool) {
 
 // Revision returns the desired MeshRevision of a mesh, without an owner. images are those of the desired version.
 func Revision(mesh *v1alpha1.Mesh, desired Mesh, images operand.Images) *v1alpha1.MeshRevision {
-	images = Images(mesh, images)
 	return &v1alpha1.MeshRevision{
 		TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "MeshRevision"},
 		ObjectMeta: metav1.ObjectMeta{
@@ -116,9 +104,7 @@ func Revision(mesh *v1alpha1.Mesh, desired Mesh, images operand.Images) *v1alpha
 		Spec: v1alpha1.MeshRevisionSpec{
 			Mesh: desired.Name, Version: desired.Version, Namespace: desired.Namespace, TrustDomain: desired.TrustDomain,
 			Key: desired.Key, ControlPlane: controlPlane(mesh), Slots: slots(mesh),
-			Images: v1alpha1.RevisionImages{
-				Controller: images.Controller, Injector: images.Injector, Init: images.Init, Sidecar: images.Sidecar,
-			},
+			Images: v1alpha1.RevisionImages(Images(mesh, images)),
 		},
 	}
 }
@@ -148,18 +134,13 @@ func Parameters(revision *v1alpha1.MeshRevision, operatorNamespace string) opera
 		KeySize:         ptr.Deref(spec.Key.Size, 0),
 		BridgeUntil:     ptr.Deref(spec.BridgeUntil, metav1.Time{}).Time,
 		DrainTimeout:    ptr.Deref(spec.Slots, v1alpha1.RevisionSlots{}).DrainTimeout.Value(),
-		Images: operand.Images{
-			Controller: spec.Images.Controller, Injector: spec.Images.Injector, Init: spec.Images.Init, Sidecar: spec.Images.Sidecar,
-		},
+		Images:          operand.Images(spec.Images),
 	}
 }
 
 // Images returns the images of a mesh: those of its version, unless the Mesh replaces them.
 func Images(mesh *v1alpha1.Mesh, version operand.Images) operand.Images {
-	if mesh.Spec.ControlPlane == nil || mesh.Spec.ControlPlane.Images == nil {
-		return version
-	}
-	declared := mesh.Spec.ControlPlane.Images
+	declared := ptr.Deref(ptr.Deref(mesh.Spec.ControlPlane, v1alpha1.ControlPlaneSpec{}).Images, v1alpha1.ImagesSpec{})
 	version.Controller = ptr.Deref(declared.Controller, version.Controller)
 	version.Injector = ptr.Deref(declared.Injector, version.Injector)
 	version.Init = ptr.Deref(declared.Init, version.Init)
@@ -168,10 +149,7 @@ func Images(mesh *v1alpha1.Mesh, version operand.Images) operand.Images {
 
 // controlPlane returns the control plane of a Mesh with defaults applied. It has no images, because a revision has its own field.
 func controlPlane(mesh *v1alpha1.Mesh) v1alpha1.ControlPlaneSpec {
-	spec := v1alpha1.ControlPlaneSpec{}
-	if mesh.Spec.ControlPlane != nil {
-		spec = *mesh.Spec.ControlPlane.DeepCopy()
-	}
+	spec := ptr.Deref(mesh.Spec.ControlPlane.DeepCopy(), v1alpha1.ControlPlaneSpec{})
 	spec.LogLevel = ptr.To(ptr.Deref(spec.LogLevel, v1alpha1.DefaultControlPlaneLogLevel))
 	spec.Controller, spec.Injector = ptr.To(Controller(spec)), ptr.To(Injector(spec))
 	spec.Images = nil
@@ -190,10 +168,7 @@ func Injector(spec v1alpha1.ControlPlaneSpec) v1alpha1.WorkloadSpec {
 
 // workload applies the defaults.
 func workload(declared *v1alpha1.WorkloadSpec) v1alpha1.WorkloadSpec {
-	w := v1alpha1.WorkloadSpec{}
-	if declared != nil {
-		w = *declared.DeepCopy()
-	}
+	w := ptr.Deref(declared.DeepCopy(), v1alpha1.WorkloadSpec{})
 	if w.Autoscaling != nil {
 		w.Autoscaling.MinReplicas = ptr.To(ptr.Deref(w.Autoscaling.MinReplicas, v1alpha1.DefaultReplicas))
 		w.Autoscaling.TargetCPUUtilizationPercentage = ptr.To(

@@ -6,6 +6,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/json"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -24,10 +25,7 @@ func (r *Reconciler) SetTeardownMode(ctx context.Context, config *configv1alpha2
 	if mode == "" {
 		delete(config.Annotations, names.TeardownAnnotation)
 	} else {
-		if config.Annotations == nil {
-			config.Annotations = map[string]string{}
-		}
-		config.Annotations[names.TeardownAnnotation] = mode
+		metav1.SetMetaDataAnnotation(&config.ObjectMeta, names.TeardownAnnotation, mode)
 	}
 	if err := r.Client.Patch(ctx, config, client.MergeFrom(before), client.FieldOwner(apply.FieldManager)); err != nil {
 		return fmt.Errorf("the MeshConfig cannot be annotated: %w", client.IgnoreNotFound(err))

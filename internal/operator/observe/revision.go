@@ -5,6 +5,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/conditions"
@@ -78,9 +79,7 @@ func IsRejected(mesh *v1alpha1.Mesh, revision *v1alpha1.MeshRevision) bool {
 // EffectiveImages are the images of a revision, with that of the sidecar that the Mesh declares.
 func EffectiveImages(mesh *v1alpha1.Mesh, revision *v1alpha1.MeshRevision) v1alpha1.RevisionImages {
 	images := revision.Spec.Images
-	if mesh.Spec.Sidecar != nil && mesh.Spec.Sidecar.Image != nil {
-		images.Sidecar = *mesh.Spec.Sidecar.Image
-	}
+	images.Sidecar = ptr.Deref(ptr.Deref(mesh.Spec.Sidecar, v1alpha1.SidecarSpec{}).Image, images.Sidecar)
 	return images
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
@@ -16,10 +17,7 @@ import (
 // SlotTargets is what pods with two slots have in each revision, by its name: the image that its injector gives new pods, and its level. A version that
 // this operator does not know, and one before slots, has no level.
 func (c *Cluster) SlotTargets(ctx context.Context, mesh *v1alpha1.Mesh, revisions []v1alpha1.MeshRevision) (map[string]rollout.SlotTarget, error) {
-	declared := ""
-	if mesh.Spec.Sidecar != nil && mesh.Spec.Sidecar.Image != nil {
-		declared = *mesh.Spec.Sidecar.Image
-	}
+	declared := ptr.Deref(ptr.Deref(mesh.Spec.Sidecar, v1alpha1.SidecarSpec{}).Image, "")
 	config := &configv1alpha2.MeshConfig{}
 	err := c.Client.Get(ctx, client.ObjectKey{Namespace: c.Desired(mesh).Namespace, Name: names.MeshConfig}, config)
 	if client.IgnoreNotFound(err) != nil {

@@ -2,6 +2,7 @@ package operand
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -143,9 +144,7 @@ func addLabels(object *unstructured.Unstructured, version string, p Parameters) 
 	if labels == nil {
 		labels = map[string]string{}
 	}
-	for key, value := range Labels(p.Mesh, version) {
-		labels[key] = value
-	}
+	maps.Copy(labels, Labels(p.Mesh, version))
 	if _, ok := labels[names.MeshNameLabel]; ok {
 		labels[names.MeshNameLabel] = p.Mesh
 	}

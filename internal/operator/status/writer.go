@@ -1,6 +1,7 @@
 package status
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
@@ -267,14 +269,9 @@ func RecordPhase(recorder events.EventRecorder, before, after *v1alpha1.Mesh) {
 	if was == is || slices.Contains([]v1alpha1.MeshPhase{"", v1alpha1.PhaseIdle, v1alpha1.PhasePaused, v1alpha1.PhasePlanned}, is) {
 		return
 	}
-	message := ""
-	if status := after.Status; status.Removal != nil {
-		message = status.Removal.Message
-	} else if status.Upgrade != nil {
-		message = status.Upgrade.Message
+	message := ptr.Deref(after.Status.Upgrade, v1alpha1.UpgradeStatus{}).Message
+	if removal := after.Status.Removal; removal != nil {
+		message = removal.Message
 	}
-	if message == "" {
-		message = "under way"
-	}
-	recorder.Eventf(after, nil, corev1.EventTypeNormal, "PhaseBegun", "Begin "+string(is), "%s: %s", is, message)
+	recorder.Eventf(after, nil, corev1.EventTypeNormal, "PhaseBegun", "Begin "+string(is), "%s: %s", is, cmp.Or(message, "under way"))
 }

@@ -1,6 +1,7 @@
 package takeover
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -61,14 +62,7 @@ func (i Installation) command() string {
 	if i.Namespace == managedNamespace {
 		return "the command of the cloud for its add-ons, such as `az aks disable-addons --addons open-service-mesh`"
 	}
-	return fmt.Sprintf("`helm uninstall %s --namespace %s --no-hooks`", orDefault(i.Mesh), i.Namespace)
-}
-
-func orDefault(mesh string) string {
-	if mesh == "" {
-		return names.DefaultMesh
-	}
-	return mesh
+	return fmt.Sprintf("`helm uninstall %s --namespace %s --no-hooks`", cmp.Or(i.Mesh, names.DefaultMesh), i.Namespace)
 }
 
 // FindConflict returns an installation in the namespace of a mesh or with its name, or nil. One in the namespace source is permitted.
@@ -135,10 +129,7 @@ func isFromMesh(object *metav1.PartialObjectMetadata) bool {
 }
 
 func newInstallation(object *metav1.PartialObjectMetadata, kind string) *Installation {
-	mesh := object.Labels[names.MeshNameLabel]
-	if mesh == "" {
-		mesh = object.Labels[names.InstanceLabel]
-	}
+	mesh := cmp.Or(object.Labels[names.MeshNameLabel], object.Labels[names.InstanceLabel])
 	return &Installation{Kind: kind, Namespace: object.Namespace, Name: object.Name, Mesh: mesh}
 }
 

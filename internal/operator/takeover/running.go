@@ -1,6 +1,7 @@
 package takeover
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -82,18 +83,12 @@ func (o *Running) readController(d *appsv1.Deployment) {
 			flags = flagsOf(container)
 		}
 	}
-	value := func(flag, standard string) string {
-		if flags[flag] == "" {
-			return standard
-		}
-		return flags[flag]
-	}
 	o.HasController = true
-	o.Mesh = value("mesh-name", orDefault(d.Labels[names.MeshNameLabel]))
-	o.Version = value("osm-version", d.Labels[names.VersionLabel])
-	o.TrustDomain = value("trust-domain", names.DefaultTrustDomain)
-	o.Provider = value("certificate-manager", tresor)
-	o.CASecret = value("ca-bundle-secret-name", names.CABundleSecret)
+	o.Mesh = cmp.Or(flags["mesh-name"], d.Labels[names.MeshNameLabel], names.DefaultMesh)
+	o.Version = cmp.Or(flags["osm-version"], d.Labels[names.VersionLabel])
+	o.TrustDomain = cmp.Or(flags["trust-domain"], names.DefaultTrustDomain)
+	o.Provider = cmp.Or(flags["certificate-manager"], tresor)
+	o.CASecret = cmp.Or(flags["ca-bundle-secret-name"], names.CABundleSecret)
 	o.HasRootCertificates, _ = strconv.ParseBool(flags["enable-mesh-root-certificate"])
 }
 

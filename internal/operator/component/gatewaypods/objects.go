@@ -139,10 +139,7 @@ const graceMargin = 15 * time.Second
 
 // drainDelay is how long a pod that stops accepts connections; 0 for drain.DefaultDelay.
 func (s Settings) drainDelay() time.Duration {
-	if s.Pods.DrainDelay != nil {
-		return s.Pods.DrainDelay.Value()
-	}
-	return s.DrainDelay
+	return s.Pods.DrainDelay.ValueOr(s.DrainDelay)
 }
 
 // gracePeriodSeconds is more than the drain container takes.

@@ -63,10 +63,7 @@ func deployment(inputs component.Inputs) (*appsv1.Deployment, error) {
 }
 
 func container(settings v1alpha1.ManagedPrometheus, image string) corev1.Container {
-	retention := DefaultRetention
-	if settings.Retention != nil {
-		retention = settings.Retention.Value()
-	}
+	retention := settings.Retention.ValueOr(DefaultRetention)
 	return corev1.Container{
 		Name: "prometheus", Image: image, ImagePullPolicy: corev1.PullIfNotPresent,
 		Command: []string{"/bin/prometheus"},
