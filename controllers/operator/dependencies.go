@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/config/crd"
 	"github.com/openservicemesh/osm-operator/controllers/operator/certificates"
 	"github.com/openservicemesh/osm-operator/controllers/operator/components"
@@ -214,13 +215,9 @@ func (d Dependencies) simulatedControllers(s plan.Simulation) []dryrun.Controlle
 		}
 		return requests, err
 	}
-	return []dryrun.Controller{
-		{Name: "Mesh", Requests: mesh, Reconcile: c.mesh.Reconcile},
-		{Name: "Mesh", Requests: mesh, Reconcile: c.takeover.Reconcile},
-		{Name: "Mesh", Requests: mesh, Reconcile: c.certificates.Reconcile},
-		{Name: "Mesh", Requests: mesh, Reconcile: c.trust.Reconcile},
-		{Name: "Mesh", Requests: mesh, Reconcile: c.upgrade.Reconcile},
-		{Name: "Mesh", Requests: mesh, Reconcile: c.components.Reconcile},
-		{Name: "MeshRevision", Requests: revisions, Reconcile: c.revision.Reconcile},
+	all := []dryrun.Controller{{Name: "Mesh", Requests: mesh, Reconcile: c.mesh.Reconcile}}
+	for _, r := range []reconcile.ObjectReconciler[*v1alpha1.Mesh]{c.takeover, c.certificates, c.trust, c.upgrade, c.components} {
+		all = append(all, dryrun.Controller{Name: "Mesh", Requests: mesh, Reconcile: reconcile.AsReconciler(s.Client, r).Reconcile})
 	}
+	return append(all, dryrun.Controller{Name: "MeshRevision", Requests: revisions, Reconcile: reconcile.AsReconciler(s.Client, c.revision).Reconcile})
 }

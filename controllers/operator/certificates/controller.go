@@ -11,8 +11,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/builder"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
@@ -89,28 +87,14 @@ type pass struct {
 // SetupWithManager watches Meshes, their Secrets, and what the certificates depend on.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	mapper := enqueue.Mapper{Cluster: r.Cluster}
-	b := ctrl.NewControllerManagedBy(mgr).
-		Named("certificates").
-		WithOptions(enqueue.Options()).
-		For(&v1alpha1.Mesh{}, builder.WithPredicates(enqueue.MeshChanges(v1alpha1.ConditionInstalled))).
-		Watches(&v1alpha1.MeshRevision{}, enqueue.ByMeshLabel()).
-		Watches(&admissionv1.MutatingWebhookConfiguration{}, enqueue.ByMeshLabel()).
-		Watches(&admissionv1.ValidatingWebhookConfiguration{}, enqueue.ByMeshLabel()).
-		Watches(&configv1alpha2.MeshConfig{}, mapper.BySiblings()).
-		Watches(&configv1alpha2.MeshRootCertificate{}, mapper.BySiblings()).
-		Watches(&corev1.Namespace{}, mapper.ByNamespace())
-	for _, secret := range r.Secrets.Sources(mapper.BySecret) {
-		b = b.WatchesRawSource(secret)
-	}
-	return b.Complete(enqueue.RetryConflicts(r))
+	b := enqueue.NewController(mgr, "certificates", enqueue.MeshChanges(v1alpha1.ConditionInstalled)).Watches(&corev1.Namespace{}, mapper.ByNamespace())
+	enqueue.Watch(b, enqueue.ByMeshLabel(), &v1alpha1.MeshRevision{}, &admissionv1.MutatingWebhookConfiguration{}, &admissionv1.ValidatingWebhookConfiguration{})
+	enqueue.Watch(b, mapper.BySiblings(), &configv1alpha2.MeshConfig{}, &configv1alpha2.MeshRootCertificate{})
+	return enqueue.Complete(b, r.Client, r, r.Secrets.Sources(mapper.BySecret)...)
 }
 
 // Reconcile keeps the certificates of one mesh, and writes the condition CertificatesReady.
-func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
-	mesh := &v1alpha1.Mesh{}
-	if err := r.Client.Get(ctx, request.NamespacedName, mesh); err != nil {
-		return reconcile.Result{}, client.IgnoreNotFound(err)
-	}
+func (r *Reconciler) Reconcile(ctx context.Context, mesh *v1alpha1.Mesh) (reconcile.Result, error) {
 	desired := r.Desired(mesh)
 	p := &pass{mesh: mesh, desired: desired, issuedDomain: desired.TrustDomain, bundles: webhooks.Bundles{}, serving: map[string]time.Time{}}
 	maintained, err := r.NeedsMaintenance(ctx, mesh)

@@ -61,12 +61,8 @@ type AllKinds struct{}
 // Ensure implements Kinds.
 func (AllKinds) Ensure(context.Context, component.Kind) (bool, error) { return true, nil }
 
-// Reconcile implements reconcile.Reconciler.
-func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
-	mesh := &v1alpha1.Mesh{}
-	if err := r.Client.Get(ctx, request.NamespacedName, mesh); err != nil {
-		return reconcile.Result{}, client.IgnoreNotFound(err)
-	}
+// Reconcile implements reconcile.ObjectReconciler.
+func (r *Reconciler) Reconcile(ctx context.Context, mesh *v1alpha1.Mesh) (reconcile.Result, error) {
 	if mode := observe.ModeOf(mesh); mode == observe.Remove {
 		return r.teardown(ctx, mesh)
 	} else if mode == observe.Maintain {

@@ -15,14 +15,12 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/selection"
 	"k8s.io/client-go/discovery"
-	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/cluster"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
-	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -222,15 +220,12 @@ type Controller struct {
 
 // SetupWithManager adds the controller to mgr.
 func (c Controller) SetupWithManager(mgr ctrl.Manager) (err error) {
-	c.Watches.controller, err = ctrl.NewControllerManagedBy(mgr).
-		Named("components").
-		WithOptions(enqueue.Options()).
-		For(&v1alpha1.Mesh{}).
-		Watches(&v1alpha1.MeshRevision{}, byLabel[client.Object](names.MeshLabel)).
+	c.Watches.controller, err = enqueue.NewController(mgr, "components").
+		Watches(&v1alpha1.MeshRevision{}, enqueue.ByMeshLabel()).
 		Watches(&corev1.Namespace{}, byLabel[client.Object](names.MonitoredByLabel)).
 		Watches(&configv1alpha2.MeshConfig{}, enqueue.Mapper{Cluster: c.Cluster}.BySiblings(), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		WatchesRawSource(source.Kind(c.Watches.cache, definitions(), c.onDefinition(c.Watches))).
-		Build(enqueue.RetryConflicts(c))
+		Build(enqueue.RetryConflicts(reconcile.AsReconciler(c.Client, c.Reconciler)))
 	return err
 }
 
@@ -255,8 +250,8 @@ func (r *Reconciler) onDefinition(kinds *Watches) handler.TypedEventHandler[*met
 			required[component.Gateway().Resource+"."+component.Gateway().Group] = true
 		}
 	}
-	enqueue := func(ctx context.Context, definition string, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
-		if !required[definition] {
+	return enqueue.Changes(func(ctx context.Context, definition *metav1.PartialObjectMetadata, queue enqueue.Queue) {
+		if !required[definition.Name] {
 			return
 		}
 		kinds.forget()
@@ -270,24 +265,7 @@ func (r *Reconciler) onDefinition(kinds *Watches) handler.TypedEventHandler[*met
 			// AddAfter would have no effect: the queue merges it with the request that it has.
 			time.AfterFunc(definitionDelay, func() { queue.Add(request) })
 		}
-	}
-	return handler.TypedFuncs[*metav1.PartialObjectMetadata, reconcile.Request]{
-		CreateFunc: func(ctx context.Context, e event.TypedCreateEvent[*metav1.PartialObjectMetadata],
-			queue workqueue.TypedRateLimitingInterface[reconcile.Request],
-		) {
-			enqueue(ctx, e.Object.Name, queue)
-		},
-		UpdateFunc: func(ctx context.Context, e event.TypedUpdateEvent[*metav1.PartialObjectMetadata],
-			queue workqueue.TypedRateLimitingInterface[reconcile.Request],
-		) {
-			enqueue(ctx, e.ObjectNew.Name, queue)
-		},
-		DeleteFunc: func(ctx context.Context, e event.TypedDeleteEvent[*metav1.PartialObjectMetadata],
-			queue workqueue.TypedRateLimitingInterface[reconcile.Request],
-		) {
-			enqueue(ctx, e.Object.Name, queue)
-		},
-	}
+	})
 }
 
 // objectOf returns an empty object of a kind.

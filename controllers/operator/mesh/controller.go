@@ -68,18 +68,14 @@ type pass struct {
 // SetupWithManager watches Meshes, with their status, and everything that the phases read.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	mapper := enqueue.Mapper{Cluster: r.Cluster}
-	return ctrl.NewControllerManagedBy(mgr).
-		Named("mesh").
-		WithOptions(enqueue.Options()).
-		For(&v1alpha1.Mesh{}).
-		Watches(&admissionv1.MutatingWebhookConfiguration{}, enqueue.ByMeshLabel()).
-		Watches(&admissionv1.ValidatingWebhookConfiguration{}, enqueue.ByMeshLabel()).
+	b := enqueue.NewController(mgr, "mesh").
 		Watches(&corev1.Namespace{}, mapper.ByNamespace()).
 		Watches(&configv1alpha2.MeshConfig{}, mapper.BySiblings()).
 		Watches(&apiextensionsv1.CustomResourceDefinition{}, mapper.All()).
 		// A Mesh that is deleted may free a namespace that another one waits for.
-		Watches(&v1alpha1.Mesh{}, mapper.All(), builder.WithPredicates(enqueue.OnlyDeletes())).
-		Complete(enqueue.RetryConflicts(r))
+		Watches(&v1alpha1.Mesh{}, mapper.All(), builder.WithPredicates(enqueue.OnlyDeletes()))
+	enqueue.Watch(b, enqueue.ByMeshLabel(), &admissionv1.MutatingWebhookConfiguration{}, &admissionv1.ValidatingWebhookConfiguration{})
+	return b.Complete(enqueue.RetryConflicts(r))
 }
 
 // Reconcile accepts one Mesh, prepares its namespace, and writes its own part of the status once.

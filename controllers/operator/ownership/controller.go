@@ -15,7 +15,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
@@ -37,11 +36,7 @@ type Reconciler struct {
 
 // SetupWithManager watches Meshes.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
-	return ctrl.NewControllerManagedBy(mgr).
-		Named("ownership").
-		WithOptions(enqueue.Options()).
-		For(&v1alpha1.Mesh{}, builder.WithPredicates(startsAndDeletions())).
-		Complete(enqueue.RetryConflicts(r))
+	return enqueue.Complete(enqueue.NewController(mgr, "ownership", startsAndDeletions()), r.Client, r)
 }
 
 // startsAndDeletions passes each Mesh when the operator starts, and when the Mesh starts to be deleted.
@@ -56,11 +51,7 @@ func startsAndDeletions() predicate.Predicate {
 }
 
 // Reconcile removes the owner references from all objects of one mesh. An object that cannot be patched does not keep others from it.
-func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
-	mesh := &v1alpha1.Mesh{}
-	if err := r.Client.Get(ctx, request.NamespacedName, mesh); err != nil {
-		return reconcile.Result{}, client.IgnoreNotFound(err)
-	}
+func (r *Reconciler) Reconcile(ctx context.Context, mesh *v1alpha1.Mesh) (reconcile.Result, error) {
 	failed := []error{r.releaseSecrets(ctx, mesh), apply.ReleaseLabelled(ctx, r.Client, mesh.Name, cachedLists()...)}
 	for _, key := range r.uncached(mesh) {
 		failed = append(failed, r.releaseLive(ctx, key))

@@ -3,6 +3,7 @@ package plan
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,7 +14,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
@@ -59,34 +59,18 @@ type Reconciler struct {
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	r.limiter = newLimiter()
 	mapper := enqueue.Mapper{Cluster: r.Cluster}
-	b := ctrl.NewControllerManagedBy(mgr).
-		Named("plan").
-		WithOptions(enqueue.Options()).
-		For(&v1alpha1.Mesh{}, builder.WithPredicates(enqueue.MeshChanges())).
-		Watches(&v1alpha1.MeshRevision{}, enqueue.ByMeshLabel()).
-		Watches(&corev1.Service{}, enqueue.ByMeshLabel()).
-		Watches(&corev1.ConfigMap{}, enqueue.ByMeshLabel()).
-		Watches(&admissionv1.MutatingWebhookConfiguration{}, enqueue.ByMeshLabel()).
-		Watches(&admissionv1.ValidatingWebhookConfiguration{}, enqueue.ByMeshLabel()).
+	b := enqueue.NewController(mgr, "plan", enqueue.MeshChanges()).
 		Watches(&corev1.Namespace{}, mapper.ByNamespace()).
 		Watches(&configv1alpha2.MeshConfig{}, mapper.BySiblings()).
 		Watches(&apiextensionsv1.CustomResourceDefinition{}, mapper.All()).
 		Watches(&v1alpha1.Mesh{}, mapper.All(), builder.WithPredicates(enqueue.OnlyDeletes()))
-	for _, secret := range r.Secrets.Sources(mapper.BySecret) {
-		b = b.WatchesRawSource(secret)
-	}
-	for _, sidecars := range r.DataPlane.Sources() {
-		b = b.WatchesRawSource(sidecars)
-	}
-	return b.Complete(enqueue.RetryConflicts(r))
+	enqueue.Watch(b, enqueue.ByMeshLabel(), &v1alpha1.MeshRevision{}, &corev1.Service{}, &corev1.ConfigMap{},
+		&admissionv1.MutatingWebhookConfiguration{}, &admissionv1.ValidatingWebhookConfiguration{})
+	return enqueue.Complete(b, r.Client, r, slices.Concat(r.Secrets.Sources(mapper.BySecret), r.DataPlane.Sources())...)
 }
 
 // Reconcile writes the plan of one Mesh, or removes it from a Mesh that is applied.
-func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
-	mesh := &v1alpha1.Mesh{}
-	if err := r.Client.Get(ctx, request.NamespacedName, mesh); err != nil {
-		return reconcile.Result{}, client.IgnoreNotFound(err)
-	}
+func (r *Reconciler) Reconcile(ctx context.Context, mesh *v1alpha1.Mesh) (reconcile.Result, error) {
 	desired := mesh.Status.DeepCopy()
 	if !observe.IsPlanOnly(mesh) {
 		desired.Plan = nil

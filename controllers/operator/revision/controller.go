@@ -38,20 +38,11 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	options := enqueue.Options()
 	options.MaxConcurrentReconciles = 1
 	labelled := handler.EnqueueRequestsFromMapFunc(r.revisionsOf(func(o client.Object) string { return o.GetLabels()[names.MeshLabel] }))
-	return ctrl.NewControllerManagedBy(mgr).
-		Named("meshrevision").
-		WithOptions(options).
-		For(&v1alpha1.MeshRevision{}).
-		Watches(&appsv1.Deployment{}, labelled).
-		Watches(&corev1.ServiceAccount{}, labelled).
-		Watches(&rbacv1.ClusterRole{}, labelled).
-		Watches(&rbacv1.ClusterRoleBinding{}, labelled).
-		Watches(&rbacv1.Role{}, labelled).
-		Watches(&rbacv1.RoleBinding{}, labelled).
-		Watches(&corev1.Pod{}, labelled).
-		Watches(&corev1.Service{}, labelled).
-		Watches(&v1alpha1.Mesh{}, handler.EnqueueRequestsFromMapFunc(r.revisionsOf(client.Object.GetName))).
-		Complete(r)
+	b := ctrl.NewControllerManagedBy(mgr).Named("meshrevision").WithOptions(options).For(&v1alpha1.MeshRevision{}).
+		Watches(&v1alpha1.Mesh{}, handler.EnqueueRequestsFromMapFunc(r.revisionsOf(client.Object.GetName)))
+	enqueue.Watch(b, labelled, &appsv1.Deployment{}, &corev1.ServiceAccount{}, &rbacv1.ClusterRole{}, &rbacv1.ClusterRoleBinding{}, &rbacv1.Role{},
+		&rbacv1.RoleBinding{}, &corev1.Pod{}, &corev1.Service{})
+	return b.Complete(reconcile.AsReconciler(r.Client, r))
 }
 
 // revisionsOf maps an object to all revisions of its mesh.
@@ -72,11 +63,7 @@ func (r *Reconciler) revisionsOf(mesh func(client.Object) string) handler.MapFun
 }
 
 // Reconcile deploys one revision and writes its status.
-func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
-	revision := &v1alpha1.MeshRevision{}
-	if err := r.Client.Get(ctx, request.NamespacedName, revision); err != nil {
-		return reconcile.Result{}, client.IgnoreNotFound(err)
-	}
+func (r *Reconciler) Reconcile(ctx context.Context, revision *v1alpha1.MeshRevision) (reconcile.Result, error) {
 	mesh, err := r.mesh(ctx, revision)
 	switch {
 	case err != nil:

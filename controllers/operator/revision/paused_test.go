@@ -65,7 +65,7 @@ func TestStatusIsObservedWhileNothingIsApplied(t *testing.T) {
 			}
 			cluster := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).WithStatusSubresource(revision).Build()
 			r := &Reconciler{Cluster: &observe.Cluster{Client: cluster, Now: time.Now}}
-			if _, err := r.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(revision)}); err != nil {
+			if _, err := reconcile.AsReconciler(cluster, r).Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(revision)}); err != nil {
 				t.Fatal(err)
 			}
 			after := &v1alpha1.MeshRevision{}

@@ -76,23 +76,15 @@ type pass struct {
 // SetupWithManager watches Meshes, and what a takeover depends on in the namespace of the mesh.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	mapper := enqueue.Mapper{Cluster: r.Cluster}
-	b := ctrl.NewControllerManagedBy(mgr).
-		Named("adoption").
-		WithOptions(enqueue.Options()).
-		For(&v1alpha1.Mesh{}, builder.WithPredicates(enqueue.MeshChanges(v1alpha1.ConditionInstalled, v1alpha1.ConditionControlPlaneReady))).
-		Watches(&v1alpha1.MeshRevision{}, enqueue.ByMeshLabel()).
-		Watches(&admissionv1.MutatingWebhookConfiguration{}, enqueue.ByMeshLabel()).
-		Watches(&admissionv1.ValidatingWebhookConfiguration{}, enqueue.ByMeshLabel()).
+	b := enqueue.NewController(mgr, "adoption", enqueue.MeshChanges(v1alpha1.ConditionInstalled, v1alpha1.ConditionControlPlaneReady)).
 		Watches(&corev1.Namespace{}, mapper.ByNamespace()).
 		Watches(&configv1alpha2.MeshConfig{}, handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, object client.Object) []reconcile.Request {
 			return r.meshesOf(ctx, object.GetNamespace())
 		}), builder.WithPredicates(predicate.GenerationChangedPredicate{}))
-	for _, secret := range r.Secrets.Sources(func(ctx context.Context, secret *corev1.Secret) []reconcile.Request {
+	enqueue.Watch(b, enqueue.ByMeshLabel(), &v1alpha1.MeshRevision{}, &admissionv1.MutatingWebhookConfiguration{}, &admissionv1.ValidatingWebhookConfiguration{})
+	return enqueue.Complete(b, r.Client, r, r.Secrets.Sources(func(ctx context.Context, secret *corev1.Secret) []reconcile.Request {
 		return r.meshesOf(ctx, secret.Namespace)
-	}) {
-		b = b.WatchesRawSource(secret)
-	}
-	return b.Complete(enqueue.RetryConflicts(r))
+	})...)
 }
 
 // meshesOf lists the Meshes that run in a namespace or take over from it.
@@ -112,11 +104,7 @@ func (r *Reconciler) meshesOf(ctx context.Context, namespace string) []reconcile
 }
 
 // Reconcile takes one takeover one step further or back, and writes the condition Adopting.
-func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
-	mesh := &v1alpha1.Mesh{}
-	if err := r.Client.Get(ctx, request.NamespacedName, mesh); err != nil {
-		return reconcile.Result{}, client.IgnoreNotFound(err)
-	}
+func (r *Reconciler) Reconcile(ctx context.Context, mesh *v1alpha1.Mesh) (reconcile.Result, error) {
 	p := &pass{mesh: mesh, desired: r.Desired(mesh), progress: takeover.Of(mesh)}
 	if p.progress == nil {
 		return reconcile.Result{}, r.removeStatus(ctx, p)

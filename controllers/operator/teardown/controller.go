@@ -8,7 +8,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -97,19 +96,11 @@ const (
 
 // SetupWithManager watches Meshes. What a removal waits for is polled.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
-	return ctrl.NewControllerManagedBy(mgr).
-		Named("teardown").
-		WithOptions(enqueue.Options()).
-		For(&v1alpha1.Mesh{}, builder.WithPredicates(enqueue.MeshChanges())).
-		Complete(enqueue.RetryConflicts(r))
+	return enqueue.Complete(enqueue.NewController(mgr, "teardown", enqueue.MeshChanges()), r.Client, r)
 }
 
 // Reconcile takes one mesh one step further out of the cluster.
-func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
-	mesh := &v1alpha1.Mesh{}
-	if err := r.Client.Get(ctx, request.NamespacedName, mesh); err != nil {
-		return reconcile.Result{}, client.IgnoreNotFound(err)
-	}
+func (r *Reconciler) Reconcile(ctx context.Context, mesh *v1alpha1.Mesh) (reconcile.Result, error) {
 	if observe.ModeOf(mesh) != observe.Remove || !controllerutil.ContainsFinalizer(mesh, observe.Finalizer) {
 		return reconcile.Result{}, nil
 	}

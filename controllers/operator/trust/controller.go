@@ -14,7 +14,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -55,24 +54,14 @@ type rejection struct {
 // SetupWithManager watches Meshes, namespaces, the ConfigMaps with trust, and the certificate authorities.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	mapper := enqueue.Mapper{Cluster: r.Cluster}
-	b := ctrl.NewControllerManagedBy(mgr).
-		Named("trust").
-		WithOptions(enqueue.Options()).
-		For(&v1alpha1.Mesh{}, builder.WithPredicates(enqueue.MeshChanges(v1alpha1.ConditionInstalled, v1alpha1.ConditionCertificatesReady))).
+	b := enqueue.NewController(mgr, "trust", enqueue.MeshChanges(v1alpha1.ConditionInstalled, v1alpha1.ConditionCertificatesReady)).
 		Watches(&corev1.ConfigMap{}, enqueue.ByMeshLabel()).
 		Watches(&corev1.Namespace{}, mapper.ByNamespace())
-	for _, secret := range r.Secrets.Sources(mapper.BySecret) {
-		b = b.WatchesRawSource(secret)
-	}
-	return b.Complete(enqueue.RetryConflicts(r))
+	return enqueue.Complete(b, r.Client, r, r.Secrets.Sources(mapper.BySecret)...)
 }
 
 // Reconcile distributes the trust of one mesh, and writes the condition TrustDistributed.
-func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
-	mesh := &v1alpha1.Mesh{}
-	if err := r.Client.Get(ctx, request.NamespacedName, mesh); err != nil {
-		return reconcile.Result{}, client.IgnoreNotFound(err)
-	}
+func (r *Reconciler) Reconcile(ctx context.Context, mesh *v1alpha1.Mesh) (reconcile.Result, error) {
 	if observe.ModeOf(mesh) == observe.Remove {
 		// The teardown deletes what the trust controller made.
 		return reconcile.Result{}, r.writeCondition(ctx, mesh, nil)

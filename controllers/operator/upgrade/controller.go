@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
@@ -13,7 +14,6 @@ import (
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
@@ -103,32 +103,17 @@ type pass struct {
 // SetupWithManager watches Meshes, their MeshConfigs, MeshRevisions, Services and webhooks, and the sidecars.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	mapper := enqueue.Mapper{Cluster: r.Cluster}
-	b := ctrl.NewControllerManagedBy(mgr).
-		Named("rollout").
-		WithOptions(enqueue.Options()).
-		For(&v1alpha1.Mesh{}, builder.WithPredicates(enqueue.MeshChanges(v1alpha1.ConditionInstalled, v1alpha1.ConditionCertificatesReady,
-			v1alpha1.ConditionAdopting))).
-		Watches(&v1alpha1.MeshRevision{}, enqueue.ByMeshLabel()).
-		Watches(&corev1.Service{}, enqueue.ByMeshLabel()).
-		Watches(&admissionv1.MutatingWebhookConfiguration{}, enqueue.ByMeshLabel()).
-		Watches(&admissionv1.ValidatingWebhookConfiguration{}, enqueue.ByMeshLabel()).
+	changes := enqueue.MeshChanges(v1alpha1.ConditionInstalled, v1alpha1.ConditionCertificatesReady, v1alpha1.ConditionAdopting)
+	b := enqueue.NewController(mgr, "rollout", changes).
 		Watches(&corev1.Namespace{}, mapper.ByNamespace()).
 		Watches(&configv1alpha2.MeshConfig{}, mapper.BySiblings(), builder.WithPredicates(predicate.GenerationChangedPredicate{}))
-	for _, secret := range r.Secrets.Sources(mapper.BySecret) {
-		b = b.WatchesRawSource(secret)
-	}
-	for _, sidecars := range r.DataPlane.Sources() {
-		b = b.WatchesRawSource(sidecars)
-	}
-	return b.Complete(enqueue.RetryConflicts(r))
+	enqueue.Watch(b, enqueue.ByMeshLabel(), &v1alpha1.MeshRevision{}, &corev1.Service{},
+		&admissionv1.MutatingWebhookConfiguration{}, &admissionv1.ValidatingWebhookConfiguration{})
+	return enqueue.Complete(b, r.Client, r, slices.Concat(r.Secrets.Sources(mapper.BySecret), r.DataPlane.Sources())...)
 }
 
 // Reconcile takes one mesh one step further, and writes the rollout's part of the status once.
-func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
-	mesh := &v1alpha1.Mesh{}
-	if err := r.Client.Get(ctx, request.NamespacedName, mesh); err != nil {
-		return reconcile.Result{}, client.IgnoreNotFound(err)
-	}
+func (r *Reconciler) Reconcile(ctx context.Context, mesh *v1alpha1.Mesh) (reconcile.Result, error) {
 	p := &pass{mesh: mesh, desired: r.Desired(mesh), session: r.Applier.For(mesh)}
 	allowed, err := r.mayRollOut(ctx, p)
 	if err == nil && allowed {

@@ -10,7 +10,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
@@ -20,6 +19,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/operator/desired"
+	"github.com/openservicemesh/osm-operator/internal/operator/enqueue"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -41,22 +41,11 @@ const podDelay = 500 * time.Millisecond
 
 // batched returns a handler that requests one reconciliation for all events within podDelay.
 func batched[T client.Object](requests func(context.Context, T) []reconcile.Request) handler.TypedEventHandler[T, reconcile.Request] {
-	add := func(ctx context.Context, object T, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+	return enqueue.Changes(func(ctx context.Context, object T, queue enqueue.Queue) {
 		for _, request := range requests(ctx, object) {
 			queue.AddAfter(request, podDelay)
 		}
-	}
-	return handler.TypedFuncs[T, reconcile.Request]{
-		CreateFunc: func(ctx context.Context, e event.TypedCreateEvent[T], q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
-			add(ctx, e.Object, q)
-		},
-		UpdateFunc: func(ctx context.Context, e event.TypedUpdateEvent[T], q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
-			add(ctx, e.ObjectNew, q)
-		},
-		DeleteFunc: func(ctx context.Context, e event.TypedDeleteEvent[T], q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
-			add(ctx, e.Object, q)
-		},
-	}
+	})
 }
 
 // watchWorkloads requests a reconciliation when a workload may be restarted now: it opted in again, or its denied restart is tried again.

@@ -8,12 +8,16 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/observe"
@@ -33,6 +37,38 @@ func Options() controller.Options {
 	options := backoff.Options(concurrency)
 	options.ReconciliationTimeout = timeout
 	return options
+}
+
+// NewController begins a controller of Meshes, which reconciles those that a predicate passes.
+func NewController(mgr ctrl.Manager, name string, passes ...predicate.Predicate) *ctrl.Builder {
+	return ctrl.NewControllerManagedBy(mgr).Named(name).WithOptions(Options()).For(&v1alpha1.Mesh{}, builder.WithPredicates(passes...))
+}
+
+// Watch adds watches of kinds whose objects are mapped alike.
+func Watch(b *ctrl.Builder, by handler.EventHandler, kinds ...client.Object) {
+	for _, kind := range kinds {
+		b.Watches(kind, by)
+	}
+}
+
+// Complete adds some sources and the reconciler to a controller of Meshes.
+func Complete(b *ctrl.Builder, c client.Client, r reconcile.ObjectReconciler[*v1alpha1.Mesh], sources ...source.Source) error {
+	for _, source := range sources {
+		b.WatchesRawSource(source)
+	}
+	return b.Complete(RetryConflicts(reconcile.AsReconciler(c, r)))
+}
+
+// Queue has the requests of a controller.
+type Queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
+
+// Changes handles creations, changes and deletions of objects alike.
+func Changes[T client.Object](add func(ctx context.Context, object T, queue Queue)) handler.TypedEventHandler[T, reconcile.Request] {
+	return handler.TypedFuncs[T, reconcile.Request]{
+		CreateFunc: func(ctx context.Context, e event.TypedCreateEvent[T], queue Queue) { add(ctx, e.Object, queue) },
+		UpdateFunc: func(ctx context.Context, e event.TypedUpdateEvent[T], queue Queue) { add(ctx, e.ObjectNew, queue) },
+		DeleteFunc: func(ctx context.Context, e event.TypedDeleteEvent[T], queue Queue) { add(ctx, e.Object, queue) },
+	}
 }
 
 // Mapper maps objects to the Meshes that they concern.
