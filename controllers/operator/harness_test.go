@@ -230,7 +230,11 @@ func asOperator(ctx context.Context, environment *envtest.Environment, c client.
 	if err := yaml.UnmarshalStrict(content, role); err != nil {
 		return nil, err
 	}
-	role.Rules = append(role.Rules, component.Rules([]component.Component{gizmos})...)
+	for _, kind := range gizmos.Requires() {
+		role.Rules = append(role.Rules, rbacv1.PolicyRule{
+			APIGroups: []string{kind.Group}, Resources: []string{kind.Resource}, Verbs: []string{"create", "delete", "get", "list", "patch", "watch"},
+		})
+	}
 	if err := c.Create(ctx, role); err != nil {
 		return nil, err
 	}

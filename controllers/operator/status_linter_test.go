@@ -15,7 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
-	"github.com/openservicemesh/osm-operator/internal/operator/conditions"
+	"github.com/openservicemesh/osm-operator/internal/testing/conditionlint"
 )
 
 // linter checks every written status and collects the violations of each mesh.
@@ -100,7 +100,7 @@ func (l *linter) lint(mesh, kind string, generation, observed int64, list []meta
 			l.reasons[mesh] = append(l.reasons[mesh], c.Reason)
 		}
 	}
-	for _, problem := range conditions.Lint(generation, observed, list) {
+	for _, problem := range conditionlint.Lint(generation, observed, list) {
 		l.broken[mesh] = append(l.broken[mesh], fmt.Sprintf("%s: %s in %+v", kind, problem, list))
 	}
 }

@@ -55,12 +55,6 @@ type Gateways interface {
 	OfClass(ctx context.Context, class string) (gateways []*unstructured.Unstructured, served bool, err error)
 }
 
-// AllKinds is a Kinds that serves every kind, for dry runs of components with built-in kinds.
-type AllKinds struct{}
-
-// Ensure implements Kinds.
-func (AllKinds) Ensure(context.Context, component.Kind) (bool, error) { return true, nil }
-
 // Reconcile implements reconcile.ObjectReconciler.
 func (r *Reconciler) Reconcile(ctx context.Context, mesh *v1alpha1.Mesh) (reconcile.Result, error) {
 	if mode := observe.ModeOf(mesh); mode == observe.Remove {

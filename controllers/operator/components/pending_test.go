@@ -86,7 +86,7 @@ func newBench(t *testing.T) *bench {
 		T: t, mesh: mesh, first: &server{"first", "first:1", "a"}, second: &server{"second", "second:1", "a"},
 	}
 	b.Reconciler = &Reconciler{
-		Cluster: &observe.Cluster{Client: c, Now: time.Now}, Status: meshstatus.NewWriter(c), Objects: c, Applier: apply.New(c, events.NewFakeRecorder(1000)), Kinds: AllKinds{},
+		Cluster: &observe.Cluster{Client: c, Now: time.Now}, Status: meshstatus.NewWriter(c), Objects: c, Applier: apply.New(c, events.NewFakeRecorder(1000)), Kinds: allKinds{},
 		Components: []component.Component{b.first, b.second},
 	}
 	return b

@@ -11,6 +11,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/conditions"
+	"github.com/openservicemesh/osm-operator/internal/testing/conditionlint"
 )
 
 // noon is the time of all tests.
@@ -64,7 +65,7 @@ func TestSummaryKeepsTheRules(t *testing.T) {
 					}
 					mesh.Status.Conditions = append(mesh.Status.Conditions, earlier...)
 					summarise(mesh, "osm-system", noon()).write(&mesh.Status)
-					if broken := conditions.Lint(generation, generation, mesh.Status.Conditions); len(broken) > 0 {
+					if broken := conditionlint.Lint(generation, generation, mesh.Status.Conditions); len(broken) > 0 {
 						t.Errorf("%s %v %s, mode %d: %v", kind, state, reason, mode, broken)
 					}
 					earlier = nil

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 
-	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/utils/ptr"
@@ -126,34 +125,4 @@ func RenderControlPlanes(inputs Inputs, render func(ControlPlane) ([]*unstructur
 		all = append(all, objects...)
 	}
 	return all, nil
-}
-
-// Rules returns the permissions that the operator needs for the objects of components.
-func Rules(components []Component) []rbacv1.PolicyRule {
-	var rules []rbacv1.PolicyRule
-	for _, c := range components {
-		for _, kind := range c.Requires() {
-			rules = append(rules, rulesOf(kind)...)
-		}
-		if _, reads := c.(GatewayReader); reads {
-			rules = append(rules, rbacv1.PolicyRule{
-				APIGroups: []string{Gateway().Group}, Resources: []string{Gateway().Resource},
-				Verbs: []string{"list", "watch"},
-			})
-		}
-	}
-	return rules
-}
-
-// rulesOf returns the permissions for the objects of a kind. Kubernetes cannot limit create, list and watch to names.
-func rulesOf(kind Kind) []rbacv1.PolicyRule {
-	rule := rbacv1.PolicyRule{
-		APIGroups: []string{kind.Group}, Resources: []string{kind.Resource}, Verbs: []string{"create", "delete", "get", "list", "patch", "watch"},
-	}
-	if len(kind.Names) == 0 {
-		return []rbacv1.PolicyRule{rule}
-	}
-	named := rule
-	rule.Verbs, named.Verbs, named.ResourceNames = []string{"create", "list", "watch"}, []string{"delete", "get", "patch"}, kind.Names
-	return []rbacv1.PolicyRule{rule, named}
 }

@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/testing/conditionlint"
 )
 
 var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -23,7 +24,7 @@ func TestEveryTransitionPassesLint(t *testing.T) {
 				editor := NewEditor(&list, int64(generation+1), start)
 				editor.Set(v1alpha1.ConditionInstalled, Assessment{State: state, Reason: "Because", Message: "it is so"})
 				editor.SetSummary(Assessment{State: state, Reason: "Because", Message: "it is so"})
-				if violations := Lint(int64(generation+1), int64(generation+1), list); len(violations) > 0 {
+				if violations := conditionlint.Lint(int64(generation+1), int64(generation+1), list); len(violations) > 0 {
 					t.Errorf("state %d after %d: %v", state, first, violations)
 				}
 			}
@@ -75,12 +76,12 @@ func TestLintReportsViolations(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			if violations := strings.Join(Lint(1, 1, test.conditions), "; "); !strings.Contains(violations, test.want) {
+			if violations := strings.Join(conditionlint.Lint(1, 1, test.conditions), "; "); !strings.Contains(violations, test.want) {
 				t.Errorf("Lint = %q, want %q", violations, test.want)
 			}
 		})
 	}
-	if diff := cmp.Diff([]string(nil), Lint(1, 1, []metav1.Condition{condition("Ready", yes)})); diff != "" {
+	if diff := cmp.Diff([]string(nil), conditionlint.Lint(1, 1, []metav1.Condition{condition("Ready", yes)})); diff != "" {
 		t.Errorf("a valid status has violations: %s", diff)
 	}
 }
