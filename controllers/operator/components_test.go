@@ -64,7 +64,7 @@ func (g *gizmoComponent) Render(inputs component.Inputs) ([]*unstructured.Unstru
 
 // Health implements component.Component.
 func (*gizmoComponent) Health(live []*unstructured.Unstructured) component.Health {
-	return component.AlwaysHealthy(live)
+	return component.Passive{}.Health(live)
 }
 
 func newGizmo() *unstructured.Unstructured {
@@ -97,7 +97,7 @@ func (brokenComponent) Render(inputs component.Inputs) ([]*unstructured.Unstruct
 
 // Health implements component.Component.
 func (brokenComponent) Health(live []*unstructured.Unstructured) component.Health {
-	return component.AlwaysHealthy(live)
+	return component.Passive{}.Health(live)
 }
 
 // gizmoDefinition defines the kind of gizmoComponent.

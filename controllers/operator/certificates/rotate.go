@@ -158,17 +158,11 @@ func (r *Reconciler) replicas(ctx context.Context, p *pass) ([]rotation.Replica,
 
 // namespacesWithout lists the namespaces whose trust ConfigMap lacks certificates.
 func (r *Reconciler) namespacesWithout(ctx context.Context, p *pass, trusted []string) ([]string, error) {
-	members, err := r.Members(ctx, p.mesh.Name)
+	members, err := r.MemberNames(ctx, p.mesh.Name)
 	if err != nil {
 		return nil, err
 	}
-	desired := []string{p.desired.Namespace}
-	for i := range members {
-		if members[i].DeletionTimestamp == nil {
-			desired = append(desired, members[i].Name)
-		}
-	}
-	return preflight.NamespacesWithout(ctx, r.Client, p.mesh.Name, desired, trusted)
+	return preflight.NamespacesWithout(ctx, r.Client, p.mesh.Name, append(members, p.desired.Namespace), trusted)
 }
 
 // rotationMessage describes a rotation in progress.

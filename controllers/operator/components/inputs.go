@@ -28,7 +28,7 @@ func (r *Reconciler) inputs(ctx context.Context, mesh *v1alpha1.Mesh) (component
 	if r.MetricsAuthorities != nil {
 		inputs.OperatorAuthorities, inputs.OperatorAuthoritiesErr = r.MetricsAuthorities(ctx)
 	}
-	if inputs.Members, err = r.members(ctx, mesh.Name); err != nil {
+	if inputs.Members, err = r.MemberNames(ctx, mesh.Name); err != nil {
 		return inputs, err
 	}
 	revisions, err := r.Revisions(ctx, mesh.Name)
@@ -67,19 +67,6 @@ func (r *Reconciler) inputs(ctx context.Context, mesh *v1alpha1.Mesh) (component
 	next := desired.RevisionName(mesh.Name, r.Desired(mesh).Version)
 	inputs.Aliases = aliases(mesh, revisions, next, canary)
 	return inputs, r.addPodImages(ctx, &inputs)
-}
-
-// members returns the namespaces of a mesh, sorted. Namespaces that are being deleted accept no objects.
-func (r *Reconciler) members(ctx context.Context, mesh string) ([]string, error) {
-	list, err := r.Members(ctx, mesh)
-	var members []string
-	for i := range list {
-		if list[i].DeletionTimestamp == nil {
-			members = append(members, list[i].Name)
-		}
-	}
-	slices.Sort(members)
-	return members, err
 }
 
 // suffixOf returns the name suffix of a canary.

@@ -60,7 +60,7 @@ func meshWithPrometheus(t *testing.T, mode v1alpha1.PrometheusMode) (*Reconciler
 // pass reconciles all components once.
 func pass(t *testing.T, r *Reconciler, mesh *v1alpha1.Mesh) []v1alpha1.ComponentStatus {
 	t.Helper()
-	members, err := r.members(t.Context(), mesh.Name)
+	members, err := r.MemberNames(t.Context(), mesh.Name)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -121,17 +120,8 @@ func (r *Reconciler) distribute(ctx context.Context, mesh *v1alpha1.Mesh) (*cond
 
 // namespaces are those that get the trust of a mesh, sorted. Nothing can be created in a namespace that is being deleted.
 func (r *Reconciler) namespaces(ctx context.Context, mesh *v1alpha1.Mesh, meshNamespace string) ([]string, error) {
-	members, err := r.Members(ctx, mesh.Name)
-	if err != nil {
-		return nil, err
-	}
-	desired := map[string]bool{meshNamespace: true}
-	for i := range members {
-		if members[i].DeletionTimestamp == nil {
-			desired[members[i].Name] = true
-		}
-	}
-	return slices.Sorted(maps.Keys(desired)), nil
+	members, err := r.MemberNames(ctx, mesh.Name)
+	return slices.Compact(slices.Sorted(slices.Values(append(members, meshNamespace)))), err
 }
 
 // distributeTo keeps the trust of one namespace, and records an Event on the namespace when that namespace rejects it.

@@ -76,8 +76,14 @@ type Health struct {
 	Message string
 }
 
-// AlwaysHealthy is the health of a component whose objects have no state of their own.
-func AlwaysHealthy([]*unstructured.Unstructured) Health { return Health{Ready: true} }
+// Passive is embedded by components without images of their own. It is the health of objects that have no state.
+type Passive struct{}
+
+// Images implements Component.
+func (Passive) Images() []Image { return nil }
+
+// Health implements Component.
+func (Passive) Health([]*unstructured.Unstructured) Health { return Health{Ready: true} }
 
 // Inputs are what components are rendered from.
 type Inputs struct {

@@ -3,6 +3,8 @@ package component
 import (
 	"fmt"
 
+	rbacv1 "k8s.io/api/rbac/v1"
+
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -10,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/operand"
@@ -36,6 +39,29 @@ func Service(mesh *v1alpha1.Mesh, name string, selector map[string]string, ports
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Service"}, ObjectMeta: Meta(mesh, name),
 		Spec: corev1.ServiceSpec{Selector: selector, Ports: ports},
 	}
+}
+
+// Role returns a Role, or a ClusterRole without a namespace.
+func Role(namespace, name string, rules ...rbacv1.PolicyRule) client.Object {
+	meta := metav1.ObjectMeta{Namespace: namespace, Name: name}
+	if namespace == "" {
+		return &rbacv1.ClusterRole{TypeMeta: rbacType("ClusterRole"), ObjectMeta: meta, Rules: rules}
+	}
+	return &rbacv1.Role{TypeMeta: rbacType("Role"), ObjectMeta: meta, Rules: rules}
+}
+
+// Bind returns a RoleBinding, or a ClusterRoleBinding without a namespace, for a ServiceAccount in the namespace of the mesh.
+func Bind(mesh *v1alpha1.Mesh, account, namespace, name, kind, role string) client.Object {
+	meta, reference := metav1.ObjectMeta{Namespace: namespace, Name: name}, rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: kind, Name: role}
+	subjects := []rbacv1.Subject{{Kind: "ServiceAccount", Name: account, Namespace: Namespace(mesh)}}
+	if namespace == "" {
+		return &rbacv1.ClusterRoleBinding{TypeMeta: rbacType("ClusterRoleBinding"), ObjectMeta: meta, RoleRef: reference, Subjects: subjects}
+	}
+	return &rbacv1.RoleBinding{TypeMeta: rbacType("RoleBinding"), ObjectMeta: meta, RoleRef: reference, Subjects: subjects}
+}
+
+func rbacType(kind string) metav1.TypeMeta {
+	return metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: kind}
 }
 
 // NamedPort is a port of a Service that leads to the port of the pods with the same name.

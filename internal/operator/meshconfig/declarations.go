@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -52,74 +51,45 @@ func Undeclared(mesh *v1alpha1.Mesh, namespace string, spec map[string]any) (*un
 // declarations lists what a Mesh decides, in a steady order.
 func declarations(mesh *v1alpha1.Mesh) ([]declaration, error) {
 	var all []declaration
-	add := func(field string, value any, path ...string) {
-		all = append(all, declaration{field: field, path: path, value: value})
+	declare(&all, "spec.controlPlane.logLevel", ptr.Deref(mesh.Spec.ControlPlane, v1alpha1.ControlPlaneSpec{}).LogLevel, "observability", "osmLogLevel")
+	sidecar := ptr.Deref(mesh.Spec.Sidecar, v1alpha1.SidecarSpec{})
+	declare(&all, "spec.sidecar.image", sidecar.Image, "sidecar", "envoyImage")
+	declare(&all, "spec.sidecar.logLevel", sidecar.LogLevel, "sidecar", "logLevel")
+	if sidecar.Resources != nil {
+		resources, err := runtime.DefaultUnstructuredConverter.ToUnstructured(sidecar.Resources)
+		if err != nil {
+			return nil, fmt.Errorf("spec.sidecar.resources cannot be read: %w", err)
+		}
+		declare(&all, "spec.sidecar.resources", &resources, "sidecar", "resources")
 	}
-	if c := mesh.Spec.ControlPlane; c != nil && c.LogLevel != nil {
-		add("spec.controlPlane.logLevel", *c.LogLevel, "observability", "osmLogLevel")
+	declare(&all, "spec.sidecar.statistics", sidecar.Statistics, "sidecar", "statistics")
+	declare(&all, "spec.sidecar.destinations", sidecar.Destinations, "sidecar", "destinations")
+	traffic := ptr.Deref(mesh.Spec.Traffic, v1alpha1.TrafficSpec{})
+	declare(&all, "spec.traffic.permissive", traffic.Permissive, "traffic", "enablePermissiveTrafficPolicyMode")
+	declare(&all, "spec.traffic.egress", traffic.Egress, "traffic", "enableEgress")
+	declare(&all, "spec.traffic.rulesWithoutMatches", traffic.RulesWithoutMatches, "traffic", "rulesWithoutMatches")
+	tracing := ptr.Deref(ptr.Deref(mesh.Spec.Observability, v1alpha1.ObservabilitySpec{}).Tracing, v1alpha1.TracingSpec{})
+	declare(&all, "spec.observability.tracing.enabled", tracing.Enabled, "observability", "tracing", "enable")
+	declare(&all, "spec.observability.tracing.protocol", tracing.Protocol, "observability", "tracing", "protocol")
+	if tracing.Sampling != nil {
+		declare(&all, "spec.observability.tracing.sampling", new(tracing.Sampling.Number()), "observability", "tracing", "samplingPercentage")
 	}
-	if c := mesh.Spec.Sidecar; c != nil {
-		if c.Image != nil {
-			add("spec.sidecar.image", *c.Image, "sidecar", "envoyImage")
-		}
-		if c.LogLevel != nil {
-			add("spec.sidecar.logLevel", *c.LogLevel, "sidecar", "logLevel")
-		}
-		if c.Resources != nil {
-			resources, err := resourcesMap(c.Resources)
-			if err != nil {
-				return nil, err
-			}
-			add("spec.sidecar.resources", resources, "sidecar", "resources")
-		}
-		if c.Statistics != nil {
-			add("spec.sidecar.statistics", *c.Statistics, "sidecar", "statistics")
-		}
-		if c.Destinations != nil {
-			add("spec.sidecar.destinations", *c.Destinations, "sidecar", "destinations")
-		}
+	certificates := ptr.Deref(mesh.Spec.Certificates, v1alpha1.CertificatesSpec{})
+	if d := certificates.ServiceCertificateDuration; d != nil {
+		declare(&all, "spec.certificates.serviceCertificateDuration", new(d.Value().String()), "certificate", "serviceCertValidityDuration")
 	}
-	if c := mesh.Spec.Traffic; c != nil {
-		if c.Permissive != nil {
-			add("spec.traffic.permissive", *c.Permissive, "traffic", "enablePermissiveTrafficPolicyMode")
-		}
-		if c.Egress != nil {
-			add("spec.traffic.egress", *c.Egress, "traffic", "enableEgress")
-		}
-		if c.RulesWithoutMatches != nil {
-			add("spec.traffic.rulesWithoutMatches", *c.RulesWithoutMatches, "traffic", "rulesWithoutMatches")
-		}
-	}
-	if c := mesh.Spec.Observability; c != nil && c.Tracing != nil {
-		if c.Tracing.Enabled != nil {
-			add("spec.observability.tracing.enabled", *c.Tracing.Enabled, "observability", "tracing", "enable")
-		}
-		if c.Tracing.Protocol != nil {
-			add("spec.observability.tracing.protocol", *c.Tracing.Protocol, "observability", "tracing", "protocol")
-		}
-		if c.Tracing.Sampling != nil {
-			add("spec.observability.tracing.sampling", c.Tracing.Sampling.Number(), "observability", "tracing", "samplingPercentage")
-		}
-	}
-	if c := mesh.Spec.Certificates; c != nil {
-		if c.ServiceCertificateDuration != nil {
-			add("spec.certificates.serviceCertificateDuration", c.ServiceCertificateDuration.Value().String(), "certificate", "serviceCertValidityDuration")
-		}
-		// The size in the MeshConfig is about RSA keys only.
-		if c.Key != nil && c.Key.Size != nil && ptr.Deref(c.Key.Algorithm, v1alpha1.ECDSA) == v1alpha1.RSA {
-			add("spec.certificates.key.size", int64(*c.Key.Size), "certificate", "certKeyBitSize")
-		}
+	// The size in the MeshConfig is about RSA keys only.
+	if key := certificates.Key; key != nil && key.Size != nil && ptr.Deref(key.Algorithm, v1alpha1.ECDSA) == v1alpha1.RSA {
+		declare(&all, "spec.certificates.key.size", new(int64(*key.Size)), "certificate", "certKeyBitSize")
 	}
 	return all, nil
 }
 
-// resourcesMap writes resources as JSON would.
-func resourcesMap(resources *corev1.ResourceRequirements) (map[string]any, error) {
-	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(resources)
-	if err != nil {
-		return nil, fmt.Errorf("spec.sidecar.resources cannot be read: %w", err)
+// declare adds a field that the Mesh sets.
+func declare[T any](all *[]declaration, field string, value *T, path ...string) {
+	if value != nil {
+		*all = append(*all, declaration{field, path, *value})
 	}
-	return content, nil
 }
 
 // bareMeshConfig is a MeshConfig without a spec.

@@ -26,6 +26,9 @@ type Recorder struct {
 
 // NewRecorder registers the metrics of a Recorder.
 func NewRecorder(registry prometheus.Registerer) (*Recorder, error) {
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, append([]string{"mesh"}, labels...))
+	}
 	r := &Recorder{
 		gates: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "osm_operator_gate_state", Help: "1 for the current state of a gate, 0 for its other states.",
@@ -34,21 +37,11 @@ func NewRecorder(registry prometheus.Registerer) (*Recorder, error) {
 			Name: "osm_operator_mesh_phase_seconds", Help: "Duration of completed phases, in seconds.",
 			Buckets: []float64{1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 24 * 3600},
 		}, []string{"mesh", "phase"}),
-		restarts: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "osm_operator_workload_restarts_total", Help: "Workloads restarted by the operator, to replace or remove their sidecars.",
-		}, []string{"mesh"}),
-		slots: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "osm_operator_slot_changes_total", Help: "Images of slots changed by the operator, to upgrade sidecars in place.",
-		}, []string{"mesh"}),
-		rollbacks: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "osm_operator_rollbacks_total", Help: "Rollbacks started.",
-		}, []string{"mesh"}),
-		upgrades: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "osm_operator_upgrades_total", Help: "Completed upgrades, including installations, by result.",
-		}, []string{"mesh", "result"}),
-		repairs: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "osm_operator_drift_repairs_total", Help: "Objects whose changes or deletion outside the operator were reverted.",
-		}, []string{"mesh", "kind"}),
+		restarts:  counter("osm_operator_workload_restarts_total", "Workloads restarted by the operator, to replace or remove their sidecars."),
+		slots:     counter("osm_operator_slot_changes_total", "Images of slots changed by the operator, to upgrade sidecars in place."),
+		rollbacks: counter("osm_operator_rollbacks_total", "Rollbacks started."),
+		upgrades:  counter("osm_operator_upgrades_total", "Completed upgrades, including installations, by result.", "result"),
+		repairs:   counter("osm_operator_drift_repairs_total", "Objects whose changes or deletion outside the operator were reverted.", "kind"),
 	}
 	for _, metric := range []prometheus.Collector{r.gates, r.durations, r.restarts, r.slots, r.rollbacks, r.upgrades, r.repairs} {
 		if err := registry.Register(metric); err != nil {
@@ -130,14 +123,11 @@ func (r *Recorder) DeleteMesh(mesh string) {
 	if r == nil {
 		return
 	}
-	labels := prometheus.Labels{"mesh": mesh}
-	r.gates.DeletePartialMatch(labels)
-	r.durations.DeletePartialMatch(labels)
-	r.restarts.DeletePartialMatch(labels)
-	r.slots.DeletePartialMatch(labels)
-	r.rollbacks.DeletePartialMatch(labels)
-	r.upgrades.DeletePartialMatch(labels)
-	r.repairs.DeletePartialMatch(labels)
+	for _, metric := range []*prometheus.MetricVec{
+		r.gates.MetricVec, r.durations.MetricVec, r.restarts.MetricVec, r.slots.MetricVec, r.rollbacks.MetricVec, r.upgrades.MetricVec, r.repairs.MetricVec,
+	} {
+		metric.DeletePartialMatch(prometheus.Labels{"mesh": mesh})
+	}
 }
 
 // PhaseOf returns the phase of a Mesh and its start time, derived from the rest of the status. Both are zero for a Mesh whose status does

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -89,6 +90,19 @@ func (c *Cluster) Members(ctx context.Context, mesh string) ([]corev1.Namespace,
 		}
 	}
 	return members, nil
+}
+
+// MemberNames returns the names of the namespaces of a mesh, sorted, without those that are being deleted: they accept no objects.
+func (c *Cluster) MemberNames(ctx context.Context, mesh string) ([]string, error) {
+	list, err := c.Members(ctx, mesh)
+	var members []string
+	for i := range list {
+		if list[i].DeletionTimestamp == nil {
+			members = append(members, list[i].Name)
+		}
+	}
+	slices.Sort(members)
+	return members, err
 }
 
 // Revisions lists the MeshRevisions of a mesh.

@@ -66,12 +66,11 @@ func IsFromOSM(definition client.Object) bool {
 func DeadWebhooks(ctx context.Context, live client.Reader, mesh string) ([]client.Object, error) {
 	fromOSM := client.MatchingLabels{names.NameLabel: names.AppName, names.InstanceLabel: mesh}
 	var mutating admissionv1.MutatingWebhookConfigurationList
-	if err := live.List(ctx, &mutating, fromOSM); err != nil {
-		return nil, fmt.Errorf("the webhooks of an earlier Open Service Mesh cannot be listed: %w", err)
-	}
 	var validating admissionv1.ValidatingWebhookConfigurationList
-	if err := live.List(ctx, &validating, fromOSM); err != nil {
-		return nil, fmt.Errorf("the webhooks of an earlier Open Service Mesh cannot be listed: %w", err)
+	for _, list := range []client.ObjectList{&mutating, &validating} {
+		if err := live.List(ctx, list, fromOSM); err != nil {
+			return nil, fmt.Errorf("the webhooks of an earlier Open Service Mesh cannot be listed: %w", err)
+		}
 	}
 	var all []client.Object
 	for i := range mutating.Items {

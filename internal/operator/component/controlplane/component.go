@@ -8,6 +8,7 @@ import (
 
 // Component renders the objects of one kind that each control plane has.
 type Component struct {
+	component.Passive
 	name   string
 	kind   component.Kind
 	render func(component.ControlPlane) ([]*unstructured.Unstructured, error)
@@ -57,9 +58,6 @@ func (c Component) Name() string { return c.name }
 // Requires implements component.Component.
 func (c Component) Requires() []component.Kind { return []component.Kind{c.kind} }
 
-// Images implements component.Component.
-func (Component) Images() []component.Image { return nil }
-
 // Render implements component.Component.
 func (c Component) Render(inputs component.Inputs) ([]*unstructured.Unstructured, error) {
 	objects, err := component.RenderControlPlanes(inputs, c.render)
@@ -76,9 +74,4 @@ func (c Component) Render(inputs component.Inputs) ([]*unstructured.Unstructured
 		objects = append(objects, aliases...)
 	}
 	return objects, nil
-}
-
-// Health implements component.Component.
-func (Component) Health(live []*unstructured.Unstructured) component.Health {
-	return component.AlwaysHealthy(live)
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // Managed runs an egress gateway in the namespace of the mesh.
-type Managed struct{}
+type Managed struct{ component.Passive }
 
 // Mode returns the mode, with its default.
 func Mode(mesh *v1alpha1.Mesh) v1alpha1.EgressGatewayMode {
@@ -35,9 +35,6 @@ func (Managed) Enabled(mesh *v1alpha1.Mesh) bool { return Mode(mesh) == v1alpha1
 
 // Requires implements component.Component.
 func (Managed) Requires() []component.Kind { return gatewaypods.Kinds() }
-
-// Images implements component.Component. They are those of the active control plane.
-func (Managed) Images() []component.Image { return nil }
 
 // Render implements component.Component.
 func (Managed) Render(inputs component.Inputs) ([]*unstructured.Unstructured, error) {

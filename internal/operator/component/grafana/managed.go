@@ -102,6 +102,7 @@ var configMaps = component.V1("", "ConfigMap", "configmaps")
 
 // Shared creates ConfigMaps that a Grafana of somebody else collects.
 type Shared struct {
+	component.Passive
 	// Pages are the dashboards.
 	Pages Pages
 }
@@ -114,9 +115,6 @@ func (Shared) Enabled(mesh *v1alpha1.Mesh) bool { return Mode(mesh) == v1alpha1.
 
 // Requires implements component.Component.
 func (Shared) Requires() []component.Kind { return []component.Kind{configMaps} }
-
-// Images implements component.Component. The mesh does not run the server.
-func (Shared) Images() []component.Image { return nil }
 
 // Render implements component.Component.
 func (s Shared) Render(inputs component.Inputs) ([]*unstructured.Unstructured, error) {
@@ -134,11 +132,6 @@ func (s Shared) Render(inputs component.Inputs) ([]*unstructured.Unstructured, e
 	return component.Labelled(inputs, objects...)
 }
 
-// Health implements component.Component.
-func (Shared) Health(live []*unstructured.Unstructured) component.Health {
-	return component.AlwaysHealthy(live)
-}
-
 // dashboardKind is the kind of grafana-operator, version 5.
 var dashboardKind = component.Kind{
 	GroupVersionKind: schema.GroupVersionKind{Group: "grafana.integreatly.org", Version: "v1beta1", Kind: "GrafanaDashboard"},
@@ -147,6 +140,7 @@ var dashboardKind = component.Kind{
 
 // Dashboards creates dashboards for the servers of a grafana-operator.
 type Dashboards struct {
+	component.Passive
 	// Pages are the dashboards.
 	Pages Pages
 }
@@ -159,9 +153,6 @@ func (Dashboards) Enabled(mesh *v1alpha1.Mesh) bool { return Mode(mesh) == v1alp
 
 // Requires implements component.Component.
 func (Dashboards) Requires() []component.Kind { return []component.Kind{dashboardKind} }
-
-// Images implements component.Component. The grafana-operator runs the server.
-func (Dashboards) Images() []component.Image { return nil }
 
 // Render implements component.Component.
 func (c Dashboards) Render(inputs component.Inputs) ([]*unstructured.Unstructured, error) {

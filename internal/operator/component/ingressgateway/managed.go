@@ -20,7 +20,7 @@ import (
 const gatewayGroup = "gateway.networking.k8s.io"
 
 // Managed runs an ingress gateway in the namespace of the mesh.
-type Managed struct{}
+type Managed struct{ component.Passive }
 
 // Name implements component.Component.
 func (Managed) Name() string { return "ingress-gateway" }
@@ -32,9 +32,6 @@ func (Managed) Enabled(mesh *v1alpha1.Mesh) bool { return Mode(mesh) == v1alpha1
 func (Managed) Requires() []component.Kind {
 	return append(gatewaypods.Kinds(), component.V1(gatewayGroup, "GatewayClass", "gatewayclasses"))
 }
-
-// Images implements component.Component. They are those of the active control plane.
-func (Managed) Images() []component.Image { return nil }
 
 // Render implements component.Component.
 func (Managed) Render(inputs component.Inputs) ([]*unstructured.Unstructured, error) {

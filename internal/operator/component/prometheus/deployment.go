@@ -130,19 +130,13 @@ func access(inputs component.Inputs) []client.Object {
 	slices.Sort(list)
 	var objects []client.Object
 	for _, namespace := range slices.Compact(list) {
-		meta := metav1.ObjectMeta{Namespace: namespace, Name: Name}
-		objects = append(objects,
-			&rbacv1.Role{
-				TypeMeta: rbacType("Role"), ObjectMeta: meta,
-				Rules: []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"get", "list", "watch"}}},
-			},
-			&rbacv1.RoleBinding{
-				TypeMeta: rbacType("RoleBinding"), ObjectMeta: meta,
-				RoleRef:  rbacv1.RoleRef{APIGroup: "rbac.authorization.k8s.io", Kind: "Role", Name: Name},
-				Subjects: []rbacv1.Subject{{Kind: "ServiceAccount", Name: Name, Namespace: component.Namespace(inputs.Mesh)}},
-			})
+		objects = append(objects, component.Role(namespace, Name, readPods()), component.Bind(inputs.Mesh, Name, namespace, Name, "Role", Name))
 	}
 	return objects
+}
+
+func readPods() rbacv1.PolicyRule {
+	return rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"get", "list", "watch"}}
 }
 
 // unboundClaim describes the live claim for the samples if it has no volume; empty if it has one, or without a claim. The pod does not start

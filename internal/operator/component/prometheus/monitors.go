@@ -6,7 +6,6 @@ import (
 
 	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 	corev1 "k8s.io/api/core/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -21,7 +20,7 @@ import (
 )
 
 // Monitors describes the mesh to a prometheus-operator.
-type Monitors struct{}
+type Monitors struct{ component.Passive }
 
 // Name implements component.Component.
 func (Monitors) Name() string { return "prometheus-monitors" }
@@ -42,9 +41,6 @@ func (Monitors) Requires() []component.Kind {
 	}
 }
 
-// Images implements component.Component. The prometheus-operator runs the server.
-func (Monitors) Images() []component.Image { return nil }
-
 // Render implements component.Component.
 func (Monitors) Render(inputs component.Inputs) ([]*unstructured.Unstructured, error) {
 	if inputs.OperatorAuthoritiesErr != nil {
@@ -60,11 +56,6 @@ func (Monitors) Render(inputs component.Inputs) ([]*unstructured.Unstructured, e
 		objects = append(objects, operatorMonitor(inputs, namespace), component.ConfigMap(inputs.Mesh, names.OperatorMetrics, authorities))
 	}
 	return component.Labelled(inputs, objects...)
-}
-
-// Health implements component.Component. The prometheus-operator reports problems in Events of these objects.
-func (Monitors) Health(live []*unstructured.Unstructured) component.Health {
-	return component.AlwaysHealthy(live)
 }
 
 func typeMeta(kind string) metav1.TypeMeta {
@@ -207,23 +198,9 @@ func operatorAccess(inputs component.Inputs) []client.Object {
 		return nil
 	}
 	name := Name + "-" + inputs.Mesh.Name
-	subjects := []rbacv1.Subject{{Kind: "ServiceAccount", Name: Name, Namespace: component.Namespace(inputs.Mesh)}}
 	return []client.Object{
-		&rbacv1.Role{
-			TypeMeta: rbacType("Role"), ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
-			Rules: []rbacv1.PolicyRule{{APIGroups: []string{corev1.GroupName}, Resources: []string{"pods"}, Verbs: []string{"get", "list", "watch"}}},
-		},
-		&rbacv1.RoleBinding{
-			TypeMeta: rbacType("RoleBinding"), ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}, Subjects: subjects,
-			RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: name},
-		},
-		&rbacv1.ClusterRoleBinding{
-			TypeMeta: rbacType("ClusterRoleBinding"), ObjectMeta: metav1.ObjectMeta{Name: name}, Subjects: subjects,
-			RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: metricsReader},
-		},
+		component.Role(namespace, name, readPods()),
+		component.Bind(inputs.Mesh, Name, namespace, name, "Role", name),
+		component.Bind(inputs.Mesh, Name, "", name, "ClusterRole", metricsReader),
 	}
-}
-
-func rbacType(kind string) metav1.TypeMeta {
-	return metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: kind}
 }

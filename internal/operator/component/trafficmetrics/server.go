@@ -7,7 +7,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -63,7 +62,7 @@ func (Server) Health(live []*unstructured.Unstructured) component.Health {
 }
 
 // API registers the server in the API server.
-type API struct{}
+type API struct{ component.Passive }
 
 // Name implements component.Component.
 func (API) Name() string { return "traffic-metrics-api" }
@@ -87,9 +86,6 @@ func (API) Requires() []component.Kind {
 	kind.Names = []string{APIServiceName}
 	return []component.Kind{kind}
 }
-
-// Images implements component.Component.
-func (API) Images() []component.Image { return nil }
 
 // Render implements component.Component. The server writes the certificate that the API server trusts.
 func (API) Render(inputs component.Inputs) ([]*unstructured.Unstructured, error) {
@@ -127,38 +123,26 @@ func (API) Health(live []*unstructured.Unstructured) component.Health {
 // that label selectors select. It grants no access to the content of the cluster beyond the namespaces of the mesh.
 func access(inputs component.Inputs) []client.Object {
 	name := Name + "-" + inputs.Mesh.Name
-	subjects := []rbacv1.Subject{{Kind: "ServiceAccount", Name: Name, Namespace: component.Namespace(inputs.Mesh)}}
 	bind := func(namespace, name, kind, role string) client.Object {
-		reference := rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: kind, Name: role}
-		object := metav1.ObjectMeta{Namespace: namespace, Name: name}
-		if namespace == "" {
-			return &rbacv1.ClusterRoleBinding{TypeMeta: rbacType("ClusterRoleBinding"), ObjectMeta: object, RoleRef: reference, Subjects: subjects}
-		}
-		return &rbacv1.RoleBinding{TypeMeta: rbacType("RoleBinding"), ObjectMeta: object, RoleRef: reference, Subjects: subjects}
+		return component.Bind(inputs.Mesh, Name, namespace, name, kind, role)
 	}
 	objects := []client.Object{
-		&rbacv1.ClusterRole{TypeMeta: rbacType("ClusterRole"), ObjectMeta: metav1.ObjectMeta{Name: name}, Rules: []rbacv1.PolicyRule{
-			{APIGroups: []string{"apiregistration.k8s.io"}, Resources: []string{"apiservices"}, ResourceNames: []string{APIServiceName}, Verbs: []string{"get", "patch"}},
-			{APIGroups: []string{""}, Resources: []string{"namespaces"}, Verbs: []string{"list"}},
-		}},
+		component.Role("", name,
+			rbacv1.PolicyRule{APIGroups: []string{"apiregistration.k8s.io"}, Resources: []string{"apiservices"}, ResourceNames: []string{APIServiceName}, Verbs: []string{"get", "patch"}},
+			rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"namespaces"}, Verbs: []string{"list"}}),
 		bind("", name, "ClusterRole", name),
 		bind("", name+"-auth", "ClusterRole", "system:auth-delegator"),
 		bind("kube-system", name, "Role", "extension-apiserver-authentication-reader"),
 	}
 	for _, namespace := range inputs.Members {
 		objects = append(objects,
-			&rbacv1.Role{TypeMeta: rbacType("Role"), ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: Name}, Rules: []rbacv1.PolicyRule{
-				{APIGroups: []string{""}, Resources: []string{"pods", "replicationcontrollers", "services"}, Verbs: []string{"list"}},
-				{APIGroups: []string{"apps"}, Resources: []string{"daemonsets", "deployments", "replicasets", "statefulsets"}, Verbs: []string{"list"}},
-				{APIGroups: []string{"batch"}, Resources: []string{"jobs"}, Verbs: []string{"list"}},
-			}},
+			component.Role(namespace, Name,
+				rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"pods", "replicationcontrollers", "services"}, Verbs: []string{"list"}},
+				rbacv1.PolicyRule{APIGroups: []string{"apps"}, Resources: []string{"daemonsets", "deployments", "replicasets", "statefulsets"}, Verbs: []string{"list"}},
+				rbacv1.PolicyRule{APIGroups: []string{"batch"}, Resources: []string{"jobs"}, Verbs: []string{"list"}}),
 			bind(namespace, Name, "Role", Name))
 	}
 	return objects
-}
-
-func rbacType(kind string) metav1.TypeMeta {
-	return metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: kind}
 }
 
 const (
