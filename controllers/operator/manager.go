@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -53,6 +54,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/takeover"
 	"github.com/openservicemesh/osm-operator/internal/platform/backoff"
 	"github.com/openservicemesh/osm-operator/internal/platform/compatibility"
+	"github.com/openservicemesh/osm-operator/internal/platform/health"
 	"github.com/openservicemesh/osm-operator/internal/platform/message"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -304,4 +306,19 @@ func cacheOptions() cache.Options {
 		byObject[kind] = cache.ByObject{Label: ours}
 	}
 	return cache.Options{DefaultTransform: cache.TransformStripManagedFields(), NewInformer: backoff.NewInformer, ByObject: byObject}
+}
+
+// probes answers the kubelet. Other pods can reach its port too, so its clients have limits.
+type probes struct{ address string }
+
+// NeedLeaderElection implements manager.LeaderElectionRunnable. Each replica is probed.
+func (probes) NeedLeaderElection() bool { return false }
+
+// Start implements manager.Runnable.
+func (p probes) Start(ctx context.Context) error {
+	mux := http.NewServeMux()
+	for _, path := range []string{"/healthz", "/readyz"} {
+		mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "ok") })
+	}
+	return health.Serve(ctx, health.Config{Address: p.address, Handler: mux, OnClosed: func() {}})
 }

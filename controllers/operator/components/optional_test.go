@@ -207,7 +207,7 @@ func (*widgets) Requires() []component.Kind { return nil }
 func (*widgets) Images() []component.Image  { return nil }
 
 func (*widgets) Health(live []*unstructured.Unstructured) component.Health {
-	return component.AlwaysHealthy(live)
+	return component.Passive{}.Health(live)
 }
 
 func (*widgets) Render(component.Inputs) ([]*unstructured.Unstructured, error) {
