@@ -47,8 +47,8 @@ func (s *Session) Back(ctx context.Context, o Options) error {
 	return nil
 }
 
-// rollbackChanges returns the changes of spec.adoption that go back, in their order. A Mesh that is ready serves the sidecars of the Open Service Mesh until workloads
-// are back: it knows earlier than the Open Service Mesh when a pod ends.
+// rollbackChanges returns the changes of spec.adoption that go back, in their order. A Mesh that is ready serves the sidecars of the Open Service Mesh until
+// workloads are back: it knows earlier than the Open Service Mesh when a pod ends.
 func rollbackChanges(m *v1alpha1.Mesh) []map[string]any {
 	if takeover.IsRedirected(m) && meta.IsStatusConditionTrue(m.Status.Conditions, v1alpha1.ConditionReady) {
 		return []map[string]any{{"step": v1alpha1.AdoptionPrepared}, {"service": nil, "bridge": nil}}
