@@ -88,7 +88,8 @@ type pass struct {
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	mapper := enqueue.Mapper{Cluster: r.Cluster}
 	b := enqueue.NewController(mgr, "certificates", enqueue.MeshChanges(v1alpha1.ConditionInstalled)).Watches(&corev1.Namespace{}, mapper.ByNamespace())
-	enqueue.Watch(b, enqueue.ByMeshLabel(), &v1alpha1.MeshRevision{}, &admissionv1.MutatingWebhookConfiguration{}, &admissionv1.ValidatingWebhookConfiguration{})
+	enqueue.Watch(b, enqueue.ByMeshLabel(), &v1alpha1.MeshRevision{},
+		&admissionv1.MutatingWebhookConfiguration{}, &admissionv1.ValidatingWebhookConfiguration{})
 	enqueue.Watch(b, mapper.BySiblings(), &configv1alpha2.MeshConfig{}, &configv1alpha2.MeshRootCertificate{})
 	return enqueue.Complete(b, r.Client, r, r.Secrets.Sources(mapper.BySecret)...)
 }

@@ -81,7 +81,8 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&configv1alpha2.MeshConfig{}, handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, object client.Object) []reconcile.Request {
 			return r.meshesOf(ctx, object.GetNamespace())
 		}), builder.WithPredicates(predicate.GenerationChangedPredicate{}))
-	enqueue.Watch(b, enqueue.ByMeshLabel(), &v1alpha1.MeshRevision{}, &admissionv1.MutatingWebhookConfiguration{}, &admissionv1.ValidatingWebhookConfiguration{})
+	enqueue.Watch(b, enqueue.ByMeshLabel(), &v1alpha1.MeshRevision{},
+		&admissionv1.MutatingWebhookConfiguration{}, &admissionv1.ValidatingWebhookConfiguration{})
 	return enqueue.Complete(b, r.Client, r, r.Secrets.Sources(func(ctx context.Context, secret *corev1.Secret) []reconcile.Request {
 		return r.meshesOf(ctx, secret.Namespace)
 	})...)

@@ -128,7 +128,10 @@ func access(inputs component.Inputs) []client.Object {
 	}
 	objects := []client.Object{
 		component.Role("", name,
-			rbacv1.PolicyRule{APIGroups: []string{"apiregistration.k8s.io"}, Resources: []string{"apiservices"}, ResourceNames: []string{APIServiceName}, Verbs: []string{"get", "patch"}},
+			rbacv1.PolicyRule{
+				APIGroups: []string{"apiregistration.k8s.io"}, Resources: []string{"apiservices"}, ResourceNames: []string{APIServiceName},
+				Verbs: []string{"get", "patch"},
+			},
 			rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"namespaces"}, Verbs: []string{"list"}}),
 		bind("", name, "ClusterRole", name),
 		bind("", name+"-auth", "ClusterRole", "system:auth-delegator"),
@@ -138,7 +141,9 @@ func access(inputs component.Inputs) []client.Object {
 		objects = append(objects,
 			component.Role(namespace, Name,
 				rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"pods", "replicationcontrollers", "services"}, Verbs: []string{"list"}},
-				rbacv1.PolicyRule{APIGroups: []string{"apps"}, Resources: []string{"daemonsets", "deployments", "replicasets", "statefulsets"}, Verbs: []string{"list"}},
+				rbacv1.PolicyRule{
+					APIGroups: []string{"apps"}, Resources: []string{"daemonsets", "deployments", "replicasets", "statefulsets"}, Verbs: []string{"list"},
+				},
 				rbacv1.PolicyRule{APIGroups: []string{"batch"}, Resources: []string{"jobs"}, Verbs: []string{"list"}}),
 			bind(namespace, Name, "Role", Name))
 	}
