@@ -2,7 +2,6 @@ package delta
 
 import (
 	"iter"
-	"maps"
 	"slices"
 	"time"
 
@@ -115,7 +114,12 @@ func updateBlockedSince(since *time.Time, blocked bool, now time.Time) {
 // filter chain of it. Envoy removes listeners before it updates others. So if listeners are only removed, an update of a listener
 // that binds a port is sent alone, and the removals follow its acknowledgement.
 func (q *sequencer) namesToSend(t resourcetype.Type, snap Snapshot, now time.Time) []string {
-	names := slices.Sorted(maps.Keys(q.types[t].dirty)) // makes responses deterministic
+	// Iterators would allocate three times for each response.
+	names := make([]string, 0, len(q.types[t].dirty))
+	for name := range q.types[t].dirty {
+		names = append(names, name)
+	}
+	slices.Sort(names) // makes responses deterministic
 	if t != resourcetype.Listeners {
 		return names
 	}
