@@ -10,35 +10,34 @@ const idleTime = 30 * time.Second
 // has, so one pod could otherwise leave any number of them behind.
 const spareIdle = 8
 
-// idleScopes are the scopes without streams, with the time when the last one ended.
-type idleScopes struct {
-	since map[*scopeNode]time.Time
-	// count is the number in each namespace.
-	count map[string]int
-}
+// idleScopes are the scopes of each namespace without streams, with the time when the last one ended.
+type idleScopes map[string]map[*scopeNode]time.Time
 
-func (i *idleScopes) add(n *scopeNode, now time.Time) {
-	i.remove(n)
-	i.since[n] = now
-	i.count[n.key.Identity.Namespace]++
-}
-
-func (i *idleScopes) remove(n *scopeNode) {
-	if _, idle := i.since[n]; !idle {
-		return
-	}
-	delete(i.since, n)
+func (i idleScopes) add(n *scopeNode, now time.Time) {
 	namespace := n.key.Identity.Namespace
-	if i.count[namespace]--; i.count[namespace] == 0 {
-		delete(i.count, namespace)
+	if i[namespace] == nil {
+		i[namespace] = map[*scopeNode]time.Time{}
 	}
+	i[namespace][n] = now
+}
+
+func (i idleScopes) remove(n *scopeNode) {
+	namespace := n.key.Identity.Namespace
+	if delete(i[namespace], n); len(i[namespace]) == 0 {
+		delete(i, namespace)
+	}
+}
+
+func (i idleScopes) has(n *scopeNode) bool {
+	_, idle := i[n.key.Identity.Namespace][n]
+	return idle
 }
 
 // oldest returns the scope of a namespace that has been idle for the longest time, or nil.
-func (i *idleScopes) oldest(namespace string) *scopeNode {
+func (i idleScopes) oldest(namespace string) *scopeNode {
 	var oldest *scopeNode
-	for n, since := range i.since {
-		if n.key.Identity.Namespace == namespace && (oldest == nil || since.Before(i.since[oldest])) {
+	for n, since := range i[namespace] {
+		if oldest == nil || since.Before(i[namespace][oldest]) {
 			oldest = n
 		}
 	}
@@ -57,7 +56,7 @@ func (s *Store) releaseStream(n *scopeNode, stream *Stream) {
 	}
 	s.idle.add(n, s.config.Now())
 	namespace := n.key.Identity.Namespace
-	if s.idle.count[namespace] > spareIdle+s.catalog.PodsIn(namespace) {
+	if len(s.idle[namespace]) > spareIdle+s.catalog.PodsIn(namespace) {
 		s.releaseScope(s.idle.oldest(namespace))
 	}
 }
@@ -65,9 +64,11 @@ func (s *Store) releaseStream(n *scopeNode, stream *Stream) {
 // dropIdleScopes drops scopes that have had no stream for a while.
 func (s *Store) dropIdleScopes() {
 	limit := s.config.Now().Add(-idleTime)
-	for n, since := range s.idle.since {
-		if !since.After(limit) {
-			s.releaseScope(n)
+	for _, scopes := range s.idle {
+		for n, since := range scopes {
+			if !since.After(limit) {
+				s.releaseScope(n)
+			}
 		}
 	}
 }
@@ -75,8 +76,8 @@ func (s *Store) dropIdleScopes() {
 // makeRoom drops the large idle scopes of a namespace, and reports whether there were any.
 func (s *Store) makeRoom(namespace string) bool {
 	dropped := false
-	for n := range s.idle.since {
-		if n.key.Identity.Namespace == namespace && s.budgets.large[n] > 0 {
+	for n := range s.idle[namespace] {
+		if s.budgets.large[n] > 0 {
 			s.dropScope(n)
 			dropped = true
 		}

@@ -28,7 +28,7 @@ func TestReconnectsBuildNothing(t *testing.T) {
 		h.advance(time.Second)
 	}
 	h.advance(idleTime)
-	if len(h.store.scopes)+len(h.store.idle.since)+len(h.store.identities) != 0 {
+	if len(h.store.scopes)+len(h.store.idle)+len(h.store.identities) != 0 {
 		t.Error("a scope without streams stays for ever")
 	}
 }
@@ -152,7 +152,7 @@ func TestLabelsOfOnePodCauseFewScopes(t *testing.T) {
 		t.Errorf("%d scopes are left, want the last %d", got, spareIdle+1)
 	}
 	h.advance(idleTime)
-	if left := len(h.store.scopes) + len(h.store.idle.since) + len(h.store.idle.count); left > 0 {
+	if left := len(h.store.scopes) + len(h.store.idle); left > 0 {
 		t.Errorf("%d things are left after all scopes were dropped", left)
 	}
 }

@@ -92,7 +92,7 @@ func (s *Store) rebuildScope(n *scopeNode) {
 	if s.scopes[n.key] != n || s.running.postpone(n) {
 		return
 	}
-	if _, idle := s.idle.since[n]; idle {
+	if s.idle.has(n) {
 		s.dropScope(n)
 		return
 	}

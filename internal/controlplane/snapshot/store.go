@@ -97,7 +97,7 @@ func NewStore(config Config) *Store {
 		trustDomains:     config.Certificates.TrustDomains(),
 		interner:         resource.NewInterner(),
 		scopes:           map[scope.Key]*scopeNode{},
-		idle:             idleScopes{since: map[*scopeNode]time.Time{}, count: map[string]int{}},
+		idle:             idleScopes{},
 		endpoints:        map[scope.EndpointsKey]*endpointsNode{},
 		identities:       map[identity.ServiceAccount]*identityNode{},
 		streams:          map[string][]*Stream{},

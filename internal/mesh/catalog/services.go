@@ -43,7 +43,9 @@ func (v *View) Services() []entity.Name {
 	var names []entity.Name
 	for namespace := range v.catalog.names(entity.KindNamespace, entity.Dep{Kind: entity.DepServices}) {
 		if v.InMesh(namespace.Namespace) {
-			names = append(names, v.catalog.inventory.ServicesIn(namespace.Namespace)...)
+			for service := range v.catalog.inventory.AllServicesIn(namespace.Namespace) {
+				names = append(names, service.Name)
+			}
 		}
 	}
 	slices.SortFunc(names, entity.Name.Compare)

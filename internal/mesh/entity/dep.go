@@ -102,7 +102,7 @@ const (
 	DepSplitsIn
 )
 
-// IsSelection reports whether the data selects one of several policies, or is only told to people. What is built from the selected one depends on it by name.
+// IsSelection reports whether the data selects one of several policies, or is only shown to people. What is built from the selected one depends on it by name.
 func (k DepKind) IsSelection() bool {
 	return k == DepTelemetriesIn || k == DepAuthorizationsIn || k == DepRouteGroupsIn || k == DepSettingUsers || k == DepSplitsIn
 }
