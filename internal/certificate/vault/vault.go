@@ -56,7 +56,7 @@ func (Signer) Sign(ctx context.Context, server Server, request []byte, commonNam
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*timeout)
 	defer cancel()
-	client := &http.Client{Transport: transport, Timeout: timeout}
+	client := &http.Client{Transport: transport, Timeout: timeout, CheckRedirect: checkRedirect}
 	if server.Role != "" {
 		if server.Token, err = login(ctx, client, server); err != nil {
 			return Issued{}, err
@@ -86,6 +86,17 @@ func newTransport(server Server) (*http.Transport, error) {
 		transport.TLSClientConfig.RootCAs = pool
 	}
 	return transport, nil
+}
+
+// checkRedirect follows the redirect of a standby to the active server, once. The header with the token goes there too, so it must be encrypted.
+func checkRedirect(next *http.Request, via []*http.Request) error {
+	switch first := via[0]; {
+	case len(via) > 1:
+		return errors.New("it has redirected more than once")
+	case first.URL.Scheme == "https" && next.URL.Scheme != "https":
+		return fmt.Errorf("it has redirected to %s://%s, which has no encryption", next.URL.Scheme, next.URL.Host)
+	}
+	return nil
 }
 
 // login exchanges the token of a service account for one of the Vault.

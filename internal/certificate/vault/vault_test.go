@@ -199,3 +199,24 @@ func TestAnswersThatAreNotOfAVault(t *testing.T) {
 		})
 	}
 }
+
+// A standby of a Vault redirects to the active one. Neither the token nor the request leaves the encryption, or goes on without end.
+func TestRedirects(t *testing.T) {
+	p := newPKI(t)
+	active, plain := p.serve(t), httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("a request arrives without encryption") }))
+	defer plain.Close()
+	for name, test := range map[string]struct{ to, want string }{
+		"the active one":     {active.URL, ""},
+		"without encryption": {plain.URL, "has redirected to " + plain.URL + ", which has no encryption"},
+		"itself":             {"", "has redirected more than once"},
+	} {
+		standby := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, test.to+r.URL.Path, http.StatusTemporaryRedirect)
+		}))
+		_, err := sign(t, p, func(s *Server) { s.Address, s.CABundle = standby.URL, encode(standby.Certificate()) })
+		standby.Close()
+		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
+			t.Errorf("a redirect to %s: the error is %v, want %q", name, err, test.want)
+		}
+	}
+}
