@@ -141,7 +141,7 @@ func Evaluate(ctx context.Context, m Mesh, q Question) (*Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := evaluator{catalog: m.Catalog, v: v, caller: caller, question: q}
+	e := evaluator{v: v, caller: caller, question: q}
 	e.leaveOutSplits(all)
 	a.Parties = parties(e, all)
 	if len(all) == 0 {
@@ -154,7 +154,7 @@ func Evaluate(ctx context.Context, m Mesh, q Question) (*Answer, error) {
 		a.Candidates = append(a.Candidates, e.at(p)...)
 	}
 	answeredOnDemand(a.Candidates, from.pod)
-	a.Missing = append(a.Missing, m.deniedPorts(e, all)...)
+	a.Missing = append(a.Missing, deniedPorts(e, all)...)
 	m.addHints(v, a.Candidates)
 	a.setVerdict()
 	speaksHTTP := slices.ContainsFunc(all, func(p servicePort) bool { return p.port.Protocol.IsHTTP() })

@@ -15,7 +15,6 @@ import (
 
 // evaluator evaluates a question for a caller.
 type evaluator struct {
-	catalog  *catalog.Catalog
 	v        *catalog.View
 	caller   identity.ServiceAccount
 	question Question

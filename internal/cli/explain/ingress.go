@@ -10,6 +10,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
+	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -97,7 +98,7 @@ func (m Mesh) directCandidates(v *catalog.View, q Question, from client, p servi
 	var candidates []Candidate
 	for _, address := range from.addressesOrAny() {
 		candidate := ingressCandidate(v, q, client{address: address, gateway: from.gateway}, p)
-		if candidate.isAllowed() && m.isIngressDenied(v, p) {
+		if candidate.isAllowed() && scope.DeniesOutside(v, p.service.Name, v.TargetPort(p.service, p.port)) {
 			candidate.denyIngress(p.service.Name.Namespace)
 		}
 		if !slices.ContainsFunc(candidates, func(w Candidate) bool { return w.Outcome == candidate.Outcome && w.Missing == candidate.Missing }) {
@@ -191,11 +192,11 @@ func (m Mesh) gatewayCandidates(v *catalog.View, q Question, p servicePort) []Ca
 					candidates = append(candidates, m.rejectedCandidate(l, gateway.Host{Rules: []gateway.Rule{rule}}, p, rejected)...)
 					continue
 				}
-				e := evaluator{catalog: m.Catalog, v: v, question: q, caller: v.GatewayAccount(names.IngressGateway)}
+				e := evaluator{v: v, question: q, caller: v.GatewayAccount(names.IngressGateway)}
 				denied := rule.IsDenied(v)
 				for _, candidate := range e.candidatesFor(p) {
 					candidate.Gateway = describeRule(l, host, rule)
-					m.denyBeyondLimit(e, p, &candidate)
+					denyBeyondLimit(e, p, &candidate)
 					if l.RoutesConnections() {
 						candidate.closedByGateway(denied)
 					} else {

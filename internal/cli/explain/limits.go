@@ -106,21 +106,13 @@ const remedyOfLimit = "use fewer ports, hosts, matches or sources in the policie
 const remedyOfSplits = "use fewer ports, matches or backends in those whose condition Accepted has the reason TooManyRoutes"
 
 // deniedPorts returns the ports that deny all requests of the mesh, because the policies for their pods have too many routes.
-func (m Mesh) deniedPorts(e evaluator, ports []servicePort) []diagnosis.Finding {
+func deniedPorts(e evaluator, ports []servicePort) []diagnosis.Finding {
 	var missing []diagnosis.Finding
 	for _, p := range ports {
 		for _, d := range e.destinations(p) {
-			rules := authz.InboundRules(e.v, d.Identity, d.Port, d.Protocol)
-			denied := func(s *scope.Scope) bool {
-				i := slices.IndexFunc(s.Inbound, func(in scope.Inbound) bool { return in.Service == d.Service && in.TargetPort == d.Port })
-				if i < 0 { // it is beyond the ports that a sidecar has, or the pod has another number for its name
-					return admitsAny(rules) && s.Key.IsBehind(d.Service) && len(s.Inbound) == authz.MaxOwnPorts
-				}
-				return admitsAny(rules) && !admitsAny(s.Inbound[i].Rules)
-			}
-			if m.anyLimited(e.v, d.Identity, denied) {
+			if scope.DeniesAll(e.v, d) {
 				do := fmt.Sprintf(remedyOfLimit, d.Identity.Namespace)
-				if rules.Permissive {
+				if e.v.Permissive(d.Identity.Namespace) {
 					do = "use fewer ports in the Services of these pods"
 				}
 				missing = append(missing, diagnosis.Fail(do, "port %d of pods of %s denies all requests of the mesh, because all ports have more than %d routes and clients",
@@ -132,54 +124,21 @@ func (m Mesh) deniedPorts(e evaluator, ports []servicePort) []diagnosis.Finding 
 }
 
 // denyBeyondLimit makes an allowed candidate one that the sidecar of its destination denies, if the port has too many routes.
-func (m Mesh) denyBeyondLimit(e evaluator, p servicePort, candidate *Candidate) {
+func denyBeyondLimit(e evaluator, p servicePort, candidate *Candidate) {
 	namespace, name, _ := strings.Cut(candidate.Destination, "/")
 	p.only = identity.ServiceAccount{Namespace: namespace, Name: name}
 	if !candidate.isAllowed() {
 		return
 	}
-	if denied := m.deniedPorts(e, []servicePort{p}); len(denied) > 0 {
+	if denied := deniedPorts(e, []servicePort{p}); len(denied) > 0 {
 		candidate.deny(authz.Unavailable, "status 503", denied[0].Message+": "+denied[0].Remedy)
 	}
-}
-
-// admitsAny returns true if rules admit any client of the mesh.
-func admitsAny(rules authz.Rules) bool { return rules.Permissive || len(rules.Network) > 0 }
-
-// isIngressDenied returns true if a port denies all requests from outside, because the IngressBackends for its pods have too many routes.
-func (m Mesh) isIngressDenied(v *catalog.View, p servicePort) bool {
-	target := v.TargetPort(p.service, p.port)
-	return slices.ContainsFunc(v.ServiceIdentities(p.service.Name), func(account identity.ServiceAccount) bool {
-		return m.anyLimited(v, account, func(s *scope.Scope) bool {
-			return s.Key.IsBehind(p.service.Name) && !slices.ContainsFunc(s.Ingress, func(in scope.Ingress) bool {
-				return in.TargetPort == target && (in.AnyRequest || len(in.Matches) > 0)
-			})
-		})
-	})
 }
 
 // denyIngress makes the candidate one to a port beyond the route limit.
 func (candidate *Candidate) denyIngress(namespace string) {
 	candidate.deny(authz.Reset, "the connection is closed",
 		fmt.Sprintf("at most %d matches and clients for all ports of the pods: "+remedyOfLimit, authz.MaxRoutes, namespace))
-}
-
-// anyLimited returns true if the sidecar of a pod of an identity has ports beyond the route limit, and fulfills the condition.
-func (m Mesh) anyLimited(v *catalog.View, account identity.ServiceAccount, condition func(*scope.Scope) bool) bool {
-	build := func(key scope.Key) *scope.Scope {
-		return scope.BuildWithShared(v, identity.OneTrustDomain(""), key, &scope.Destinations{})
-	}
-	if build(scope.KeyOfServices(account, v.ServicesOf(account))).DeniedPorts == 0 {
-		return false // no pod has more ports
-	}
-	return slices.ContainsFunc(m.Catalog.Entries(entity.KindPod), func(entry catalog.Entry) bool {
-		pod := entry.(*inventory.Instance)
-		if pod.Identity() != account || pod.Finished {
-			return false
-		}
-		built := build(scope.KeyFor(v, pod))
-		return built.DeniedPorts > 0 && condition(built)
-	})
 }
 
 // isForwarded returns false if the egress gateway does not have the destination of an allowed call, because the Egresses of a namespace have too
@@ -240,7 +199,7 @@ func (e evaluator) viewOf(p servicePort) *catalog.View {
 	if len(p.leftOut) == 0 {
 		return e.v
 	}
-	return e.catalog.ViewWithout(p.leftOut)
+	return e.v.Without(p.leftOut)
 }
 
 // leftOut describes the TrafficSplits that select the request of the question, or any request, and that the sidecar of the caller does not have.

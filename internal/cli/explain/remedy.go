@@ -19,12 +19,11 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
-// remedy finds policies that would allow the question by trying them. It restores the catalog afterwards.
+// remedy finds policies that would allow the question by trying them.
 func (m Mesh) remedy(e evaluator, ports []servicePort) (objects []*unstructured.Unstructured, suffices bool) {
-	t := &trial{mesh: m, evaluator: e, made: map[entity.Ref]bool{}}
-	defer t.undo()
+	t := &trial{evaluator: e, isUsed: m.Exists}
 	for _, p := range ports {
-		for _, b := range t.now().destinations(p) {
+		for _, b := range t.destinations(p) {
 			if !t.allows(p, b) {
 				t.grant(p, b)
 			}
@@ -35,29 +34,23 @@ func (m Mesh) remedy(e evaluator, ports []servicePort) (objects []*unstructured.
 	}
 	suffices = true
 	for _, p := range ports {
-		for _, w := range t.now().at(p) {
+		for _, w := range t.at(p) {
 			suffices = suffices && w.isAllowed()
 		}
 	}
 	return t.objects, suffices
 }
 
-// trial is a mesh with tentative policies.
+// trial evaluates a question in a mesh with tentative policies.
 type trial struct {
-	mesh      Mesh
-	evaluator evaluator
-	objects   []*unstructured.Unstructured
-	made      map[entity.Ref]bool
-}
-
-// now returns an evaluator for the current state of the mesh.
-func (t *trial) now() evaluator {
-	return evaluator{catalog: t.mesh.Catalog, v: t.mesh.Catalog.View(), caller: t.evaluator.caller, question: t.evaluator.question}
+	evaluator
+	objects []*unstructured.Unstructured
+	// isUsed reports whether an object has the name.
+	isUsed func(entity.Ref) bool
 }
 
 // allows returns true if policies allow the caller to reach an identity, whether or not its pods are ready.
-func (t *trial) allows(p servicePort, b authz.Destination) bool {
-	e := t.now()
+func (e evaluator) allows(p servicePort, b authz.Destination) bool {
 	if !p.port.Protocol.IsHTTP() {
 		return authz.MayConnect(e.v, e.caller, b.Identity, b.Port, b.Protocol)
 	}
@@ -84,13 +77,12 @@ func (t *trial) grant(p servicePort, b authz.Destination) {
 
 // existing returns a rule for an existing match that allows the request, so that matches are not duplicated.
 func (t *trial) existing(p servicePort, b authz.Destination) map[string]any {
-	if !p.port.Protocol.IsHTTP() || !t.evaluator.question.hasRequest() {
+	if !p.port.Protocol.IsHTTP() || !t.question.hasRequest() {
 		return nil
 	}
-	v := t.mesh.Catalog.View()
-	for _, target := range v.TargetsTo(b.Identity) {
+	for _, target := range t.v.TargetsTo(b.Identity) {
 		for _, r := range target.Rules {
-			group := v.HTTPRouteGroup(entity.Name{Namespace: target.Name.Namespace, Name: r.Name})
+			group := t.v.HTTPRouteGroup(entity.Name{Namespace: target.Name.Namespace, Name: r.Name})
 			if r.Kind != entity.KindHTTPRouteGroup || group == nil {
 				continue
 			}
@@ -105,15 +97,10 @@ func (t *trial) existing(p servicePort, b authz.Destination) map[string]any {
 	return nil
 }
 
-// fits returns true if a rule allows the request. It restores the catalog.
+// fits returns true if a rule allows the request.
 func (t *trial) fits(p servicePort, b authz.Destination, rule map[string]any) bool {
 	entry, _ := ingest.TrafficTarget(t.target(b.Identity, rule))
-	if entry == nil {
-		return false
-	}
-	t.mesh.Catalog.Apply([]catalog.Change{catalog.Set(entry)})
-	defer t.mesh.Catalog.Apply([]catalog.Change{{Ref: entry.Ref()}})
-	return t.allows(p, b)
+	return entry != nil && t.with(entry).allows(p, b)
 }
 
 // route returns a rule for a route object, which it adds unless this trial already has one.
@@ -130,7 +117,7 @@ func (t *trial) route(p servicePort, b authz.Destination) map[string]any {
 			return map[string]any{"kind": "HTTPRouteGroup", "name": made.GetName(), "matches": []any{match["name"]}}
 		}
 	}
-	object := t.object(entity.KindHTTPRouteGroup, b.Identity.Namespace, label(t.evaluator.caller.Name+"-to-"+p.service.Name.Name),
+	object := t.object(entity.KindHTTPRouteGroup, b.Identity.Namespace, label(t.caller.Name+"-to-"+p.service.Name.Name),
 		map[string]any{"matches": []any{match}})
 	t.add(object)
 	return map[string]any{"kind": "HTTPRouteGroup", "name": object.GetName(), "matches": []any{match["name"]}}
@@ -138,7 +125,7 @@ func (t *trial) route(p servicePort, b authz.Destination) map[string]any {
 
 // match returns a match for exactly the request of the question.
 func (t *trial) match() map[string]any {
-	q := t.evaluator.question
+	q := t.question
 	if !q.hasRequest() {
 		return map[string]any{"name": "everything", "pathRegex": ".*", "methods": []any{"*"}}
 	}
@@ -148,9 +135,9 @@ func (t *trial) match() map[string]any {
 
 // target returns a TrafficTarget from the caller with one rule.
 func (t *trial) target(to identity.ServiceAccount, rule map[string]any) *unstructured.Unstructured {
-	return t.object(entity.KindTrafficTarget, to.Namespace, label(t.evaluator.caller.Name+"-to-"+to.Name), map[string]any{
+	return t.object(entity.KindTrafficTarget, to.Namespace, label(t.caller.Name+"-to-"+to.Name), map[string]any{
 		"destination": account(to),
-		"sources":     []any{account(t.evaluator.caller)},
+		"sources":     []any{account(t.caller)},
 		"rules":       []any{rule},
 	})
 }
@@ -163,7 +150,7 @@ func account(sa identity.ServiceAccount) map[string]any {
 func (t *trial) object(kind entity.Kind, namespace, name string, spec map[string]any) *unstructured.Unstructured {
 	u := kinds.Object(sourceOf(kind).Object.GetObjectKind().GroupVersionKind())
 	free := name
-	for i := 2; t.exists(kind, namespace, free); i++ {
+	for i := 2; t.isUsed(entity.Ref{Kind: kind, Name: entity.Name{Namespace: namespace, Name: free}}); i++ {
 		free = fmt.Sprintf("%s-%d", name, i)
 	}
 	u.SetNamespace(namespace)
@@ -172,33 +159,28 @@ func (t *trial) object(kind entity.Kind, namespace, name string, spec map[string
 	return u
 }
 
-func (t *trial) exists(kind entity.Kind, namespace, name string) bool {
-	ref := entity.Ref{Kind: kind, Name: entity.Name{Namespace: namespace, Name: name}}
-	return t.made[ref] || t.mesh.Exists(ref)
-}
-
-// add adds an object to the catalog, with the same conversion as in the control plane.
+// add adds an object to the trial, with the same conversion as in the control plane.
 func (t *trial) add(u *unstructured.Unstructured) {
 	entry, _ := sourceOf(entity.Kind(u.GetKind())).Ingest(u)
 	if entry == nil {
 		return
 	}
-	t.mesh.Catalog.Apply([]catalog.Change{catalog.Set(entry)})
-	t.made[entry.Ref()] = true
+	t.evaluator = t.with(entry)
 	t.objects = append(t.objects, u)
+	others := t.isUsed
+	t.isUsed = func(ref entity.Ref) bool { return ref == entry.Ref() || others(ref) }
+}
+
+// with returns an evaluator of the same question in a mesh with another policy.
+func (e evaluator) with(policy catalog.Entry) evaluator {
+	e.v = e.v.With(policy)
+	return e
 }
 
 // sourceOf returns how policies of a kind are read.
 func sourceOf(kind entity.Kind) kinds.Source {
 	sources := kinds.Policies()
 	return sources[slices.IndexFunc(sources, func(s kinds.Source) bool { return s.Kind == kind })]
-}
-
-// undo removes the tentative policies.
-func (t *trial) undo() {
-	for ref := range t.made {
-		t.mesh.Catalog.Apply([]catalog.Change{{Ref: ref}})
-	}
 }
 
 // notInLabel matches characters that are invalid in names.
@@ -230,7 +212,7 @@ func (m Mesh) remedyFromOutside(v *catalog.View, q Question, from client, ports 
 		return nil, false
 	}
 	if from.isPods {
-		objects, _ = m.remedy(evaluator{catalog: m.Catalog, v: v, caller: from.account, question: q}, ports)
+		objects, _ = m.remedy(evaluator{v: v, caller: from.account, question: q}, ports)
 		return objects, false
 	}
 	var routed []servicePort
@@ -241,10 +223,10 @@ func (m Mesh) remedyFromOutside(v *catalog.View, q Question, from client, ports 
 		}
 	}
 	if len(routed) > 0 {
-		return m.remedy(evaluator{catalog: m.Catalog, v: v, caller: v.GatewayAccount(names.IngressGateway), question: q}, routed)
+		return m.remedy(evaluator{v: v, caller: v.GatewayAccount(names.IngressGateway), question: q}, routed)
 	}
 	policy := m.ingressBackendFor(v, from, ports)
-	if policy == nil || !m.admits(q, from, ports, policy) {
+	if policy == nil || !m.admits(v, q, from, ports, policy) {
 		return nil, false
 	}
 	return []*unstructured.Unstructured{policy}, v.Settings().IngressBackends
@@ -270,25 +252,23 @@ func (m Mesh) ingressBackendFor(v *catalog.View, from client, ports []servicePor
 	if len(sources) == 0 || len(backends) == 0 {
 		return nil
 	}
-	t := &trial{mesh: m, made: map[entity.Ref]bool{}}
+	t := &trial{isUsed: m.Exists}
 	service := ports[0].service.Name
 	return t.object(ingressbackend.Kind, service.Namespace, label(service.Name+"-from-outside"),
 		map[string]any{"backends": backends, "sources": sources})
 }
 
-// admits returns true if a policy admits the client to a port. It restores the catalog. The switch of the MeshConfig is not considered.
-func (m Mesh) admits(q Question, from client, ports []servicePort, policy *unstructured.Unstructured) bool {
+// admits returns true if a policy admits the client to a port. The switch of the MeshConfig is not considered.
+func (m Mesh) admits(v *catalog.View, q Question, from client, ports []servicePort, policy *unstructured.Unstructured) bool {
 	entry, _ := ingressbackend.Read(policy)
-	settings := m.Catalog.View().Settings()
 	if entry == nil {
 		return false
 	}
-	enabled := settings
+	enabled := v.Settings()
 	enabled.IngressBackends = true
-	m.Catalog.Apply([]catalog.Change{catalog.Set(entry), catalog.Set(&enabled)})
-	defer m.Catalog.Apply([]catalog.Change{{Ref: entry.Ref()}, catalog.Set(&settings)})
+	tried := v.With(entry, &enabled)
 	for _, p := range ports {
-		for _, candidate := range m.directCandidates(m.Catalog.View(), q, from, p) {
+		for _, candidate := range m.directCandidates(tried, q, from, p) {
 			if p.port.Protocol.IsHTTP() && !candidate.isAllowed() {
 				return false
 			}

@@ -66,7 +66,7 @@ func (m *Mirror) Read(object entity.Ref, read func(*catalog.View)) {
 func (m *Mirror) ReadWith(policy catalog.Entry, read func(*catalog.View)) {
 	m.reading.RLock()
 	defer m.reading.RUnlock()
-	read(m.catalog.ViewWith(policy))
+	read(m.catalog.View().With(policy))
 }
 
 // Forget drops the dependencies of an object that no longer exists.

@@ -39,7 +39,7 @@ func (v *View) Exists(ref entity.Ref) bool {
 	if dep, known := existenceOf(ref); known {
 		v.deps.Add(dep)
 	}
-	if v.instead != nil && v.instead.Ref() == ref {
+	if _, isTried := triedOf[Entry](v, ref); isTried {
 		return true
 	}
 	_, exists := v.catalog.entries[ref]

@@ -24,9 +24,26 @@ func (c *Catalog) ViewWithout(excluded map[entity.Ref]struct{}) *View {
 	return &View{catalog: c, deps: entity.DepSet{}, excluded: excluded}
 }
 
-// ViewWith returns a view with another version of a policy, or with one that does not exist yet. It is for what people are told before they store it.
-func (c *Catalog) ViewWith(policy Entry) *View {
-	return &View{catalog: c, deps: entity.DepSet{}, instead: policy}
+// Without returns a view of the same entries in which the excluded policies do not exist, like ViewWithout.
+func (v *View) Without(excluded map[entity.Ref]struct{}) *View {
+	return &View{catalog: v.catalog, deps: entity.DepSet{}, excluded: excluded, tried: v.tried}
+}
+
+// With returns a view of the same entries with other versions of policies or settings, or with policies that do not exist yet. It is for what people are told
+// before they store them.
+func (v *View) With(entries ...Entry) *View {
+	return &View{catalog: v.catalog, deps: entity.DepSet{}, excluded: v.excluded, tried: slices.Concat(v.tried, entries)}
+}
+
+// triedOf returns the entry that replaces a stored version, if there is one.
+func triedOf[E Entry](v *View, ref entity.Ref) (E, bool) {
+	for _, tried := range v.tried {
+		if entry, ok := tried.(E); ok && tried.Ref() == ref {
+			return entry, true
+		}
+	}
+	var none E
+	return none, false
 }
 
 func (v *View) isHidden(ref entity.Ref) bool {
@@ -36,16 +53,7 @@ func (v *View) isHidden(ref entity.Ref) bool {
 
 // Named records a dependency on an entry and returns it, or the zero value if it does not exist or is not visible in the view.
 func Named[E Entry](v *View, kind entity.Kind, dep entity.DepKind, name entity.Name) E {
-	v.deps.Add(dep.Of(name))
-	if entry, ok := v.instead.(E); ok && v.instead.Ref() == (entity.Ref{Kind: kind, Name: name}) {
-		return entry
-	}
-	entry, ok := get[E](v.catalog, kind, name)
-	if !ok || v.isHidden(entity.Ref{Kind: kind, Name: name}) {
-		var none E
-		return none
-	}
-	return entry
+	return read[E](v, dep.Of(name), kind, name)
 }
 
 // Find records a dependency and returns the visible entries of a kind that have it, in order of their names.
@@ -55,7 +63,11 @@ func Find[E Entry](v *View, kind entity.Kind, dep entity.Dep) []E {
 	if len(v.excluded) > 0 {
 		list = slices.DeleteFunc(list, func(e E) bool { return v.isHidden(e.Ref()) })
 	}
-	if entry, ok := v.instead.(E); ok && v.instead.Ref().Kind == kind {
+	for _, tried := range v.tried {
+		entry, ok := tried.(E)
+		if !ok || entry.Ref().Kind != kind {
+			continue
+		}
 		list = slices.DeleteFunc(list, func(e E) bool { return e.Ref() == entry.Ref() })
 		if slices.Contains(entry.Deps(nil), dep) {
 			list = append(list, entry)
@@ -112,12 +124,16 @@ func Oldest[E interface {
 	return slices.MinFunc(list, func(a, b E) int { return a.Age().Compare(b.Age()) })
 }
 
-// NamesOfPods collects names for the running pods of an identity, sorted, without empty ones. It records no dependency on the pods: only explanations use it.
-func (v *View) NamesOfPods(account identity.ServiceAccount, of func(*inventory.Instance) []entity.Name) []entity.Name {
-	pods := lists.Filter(v.catalog.inventory.InstancesIn(account.Namespace), func(pod *inventory.Instance) bool {
+// PodsOf returns the running pods of an identity, sorted by name. It records no dependency on the pods: only explanations use it.
+func (v *View) PodsOf(account identity.ServiceAccount) []*inventory.Instance {
+	return lists.Filter(v.catalog.inventory.InstancesIn(account.Namespace), func(pod *inventory.Instance) bool {
 		return pod.Identity() == account && !pod.Finished
 	})
-	names := lists.FlatMap(pods, of)
+}
+
+// NamesOfPods collects names for the running pods of an identity, sorted, without empty ones. Like PodsOf, it records no dependency on them.
+func (v *View) NamesOfPods(account identity.ServiceAccount, of func(*inventory.Instance) []entity.Name) []entity.Name {
+	names := lists.FlatMap(v.PodsOf(account), of)
 	names = slices.DeleteFunc(names, func(name entity.Name) bool { return name == entity.Name{} })
 	return lists.UniqueFunc(names, entity.Name.Compare)
 }

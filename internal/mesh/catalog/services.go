@@ -9,6 +9,19 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
+// inventory records that what is built depends on something, and returns the pods and Services to read it from.
+func (v *View) inventory(dep entity.Dep) *inventory.Inventory {
+	v.deps.Add(dep)
+	return v.catalog.inventory
+}
+
+// InMesh reports whether a namespace is part of the mesh. It records no dependency: callers also read a pod or Service
+// of the namespace, which a change of the namespace affects.
+func (v *View) InMesh(namespace string) bool {
+	ns, ok := get[*Namespace](v.catalog, entity.KindNamespace, entity.Name{Namespace: namespace})
+	return ok && ns.Monitored
+}
+
 // Pod returns a pod, or nil.
 func (v *View) Pod(name entity.Name) *inventory.Instance {
 	return v.inventory(entity.DepPod.Of(name)).Instance(name)

@@ -6,7 +6,6 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
-	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
@@ -16,8 +15,8 @@ type View struct {
 	deps    entity.DepSet
 	// excluded are policies that the view does not contain.
 	excluded map[entity.Ref]struct{}
-	// instead is a policy that replaces its stored version, or nil.
-	instead Entry
+	// tried are entries that replace their stored versions, or are not stored at all.
+	tried []Entry
 	// memo has the results of Memo.
 	memo map[any]any
 }
@@ -38,16 +37,14 @@ func (v *View) DependOn(deps []entity.Dep) {
 	}
 }
 
-// inventory records that what is built depends on something, and returns the pods and Services to read it from.
-func (v *View) inventory(dep entity.Dep) *inventory.Inventory {
-	v.deps.Add(dep)
-	return v.catalog.inventory
-}
-
-// read records that what is built depends on something, and returns the entry to read it from.
+// read records that what is built depends on something, and returns the entry to read it from, or the zero value if it is not visible in the view.
 func read[E Entry](v *View, dep entity.Dep, kind entity.Kind, name entity.Name) E {
 	v.deps.Add(dep)
-	entry, _ := get[E](v.catalog, kind, name)
+	ref := entity.Ref{Kind: kind, Name: name}
+	entry, exists := triedOf[E](v, ref)
+	if !exists && !v.isHidden(ref) {
+		entry, _ = get[E](v.catalog, kind, name)
+	}
 	return entry
 }
 
@@ -71,13 +68,6 @@ func (v *View) Settings() Settings {
 		return *s
 	}
 	return Settings{}
-}
-
-// InMesh reports whether a namespace is part of the mesh. It records no dependency: callers also read a pod or Service
-// of the namespace, which a change of the namespace affects.
-func (v *View) InMesh(namespace string) bool {
-	ns, ok := get[*Namespace](v.catalog, entity.KindNamespace, entity.Name{Namespace: namespace})
-	return ok && ns.Monitored
 }
 
 // ServiceAccountUID returns the UID of an existing service account, or an empty string.

@@ -4,15 +4,12 @@ import (
 	"cmp"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
-	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
-	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
 	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
@@ -70,18 +67,7 @@ func (s *Scope) addSidecar(v *catalog.View, settings *catalog.Settings, shared *
 	s.ExternalAuthorization, s.Authorizations = settings.ExternalAuthorization, extauthz.Servers(v, key.Authorization, key.MeshAuthorization)
 	s.Passthrough = settings.Teardown == catalog.TeardownPassthrough
 	s.Egress = s.Passthrough || v.AllowsEgress(key.Identity.Namespace)
-	for _, name := range parseNames(key.Services) {
-		if service := v.Service(name); service != nil {
-			s.Inbound = append(s.Inbound, inbound(v, key, service)...)
-		}
-	}
-	if excess := len(s.Inbound) - authz.MaxOwnPorts; excess > 0 {
-		s.Inbound, s.DeniedPorts = slices.Clip(s.Inbound[:authz.MaxOwnPorts]), excess
-	}
-	if settings.IngressBackends {
-		s.Ingress = ingress(v, s.Inbound)
-	}
-	s.limitRoutes()
+	s.addPorts(v, settings.IngressBackends)
 	isShared := shared != nil
 	if !isShared {
 		builder := newOutboundBuilder(v, key.Identity)
@@ -144,41 +130,6 @@ func (o outboundBuilder) destinations() Destinations {
 	d.Limited = o.limit.Limited()
 	d.Divided = o.dividedDestinations(d.Outbound)
 	return d
-}
-
-// inbound returns one element per distinct container port of the Service. Several Service ports may target one
-// container port.
-func inbound(v *catalog.View, key Key, service *inventory.Service) []Inbound {
-	var list []Inbound
-	seen := map[uint16]bool{}
-	setting := authz.UpstreamSetting(v, service.Name)
-	limits := limitsOf(setting)
-	own := key.namedPorts()
-	for _, port := range service.Ports {
-		targets := []uint16{v.TargetPort(service, port)}
-		if numbers := own[portKey(service.Name, port.Name)]; len(numbers) > 0 && service.NumberDependsOnPod(port) {
-			targets = numbers
-		}
-		for _, target := range targets {
-			if target == 0 || seen[target] {
-				continue
-			}
-			seen[target] = true
-			protocol := authz.EffectiveProtocol(v, service, port)
-			list = append(list, Inbound{
-				Service:    service.Name,
-				Port:       port.Number,
-				TargetPort: target,
-				Protocol:   protocol,
-				Rules:      authz.InboundRules(v, key.Identity, target, protocol),
-				Limits:     limits,
-				// An HTTP connection is closed by the client's sidecar.
-				IdleTimeout:   longIdleTimeout(setting, protocol),
-				DecodeSlashes: protocol.IsHTTP() && v.DecodesSlashes(service.Name),
-			})
-		}
-	}
-	return list
 }
 
 func sortedClusters(clusters map[string]Cluster) []Cluster {
@@ -248,40 +199,6 @@ func LeftOutSplits(v *catalog.View, client identity.ServiceAccount) map[ServiceP
 	}
 	o.destinations()
 	return found
-}
-
-// limitRoutes denies all requests on the inbound ports whose routes and clients are beyond authz.MaxRoutes.
-func (s *Scope) limitRoutes() {
-	var mesh, outside authz.RouteLimit
-	weights := portWeights{}
-	for i := range s.Inbound {
-		in := &s.Inbound[i]
-		if w := weights.of(in); !mesh.Admit(s.Key.Identity.Namespace, w.rules+w.limits) {
-			recordLimited(&mesh, in, w)
-			in.Rules, in.Limits = authz.Rules{}, nil
-			s.DeniedPorts++
-		}
-	}
-	for i := range s.Ingress {
-		if in := &s.Ingress[i]; !outside.Admit(s.Key.Identity.Namespace, in.weight()) {
-			outside.Record(entity.Ref{Kind: ingressbackend.Kind, Name: in.Policy})
-			in.admitNobody()
-			s.DeniedPorts++
-		}
-	}
-	s.addLimited(mesh.Limited())
-	s.addLimited(outside.Limited())
-}
-
-// recordLimited records the TrafficTargets of a port that denies all requests, and its setting if the limits need more than a tenth of the routes.
-func recordLimited(limit *authz.RouteLimit, in *Inbound, w portWeight) {
-	for _, rule := range in.Rules.Network {
-		namespace, name, _ := strings.Cut(rule.Policy, "/")
-		limit.Record(entity.Ref{Kind: entity.KindTrafficTarget, Name: entity.Name{Namespace: namespace, Name: name}})
-	}
-	if in.Limits != nil && w.limits > w.rules/10 {
-		limit.Record(in.Limits.Policy)
-	}
 }
 
 // AddLimited adds a policy that is not complete to Limited.
