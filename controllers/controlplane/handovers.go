@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/platform/report"
 	reportclient "github.com/openservicemesh/osm-operator/internal/platform/report/client"
 )
@@ -15,7 +16,7 @@ const handoverInterval = 5 * time.Second
 // handovers collects the Envoys of other replicas that have taken over from another one of their pod.
 type handovers struct {
 	others func(context.Context) ([]reportclient.Answer[report.Handovers], error)
-	set    func(epochs map[string]uint64)
+	set    func(epochs map[entity.InstanceID]uint64)
 	// failed receives the error of an attempt after one without an error.
 	failed func(error)
 
@@ -55,10 +56,10 @@ func (t *handovers) refresh(ctx context.Context) error {
 		}
 	}
 	t.byReplica = byReplica
-	epochs := map[string]uint64{}
+	epochs := map[entity.InstanceID]uint64{}
 	for _, list := range byReplica {
-		for uid, epoch := range list {
-			epochs[uid] = max(epochs[uid], epoch)
+		for id, epoch := range list {
+			epochs[entity.InstanceID(id)] = max(epochs[entity.InstanceID(id)], epoch)
 		}
 	}
 	if len(epochs) == 0 {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/platform/report"
 	reportclient "github.com/openservicemesh/osm-operator/internal/platform/report/client"
 )
@@ -19,23 +20,23 @@ func TestHandovers(t *testing.T) {
 	down := errors.New("down")
 	var answers []answer
 	var failure error
-	var got map[string]uint64
+	var got map[entity.InstanceID]uint64
 	collected := handovers{
 		others: func(context.Context) ([]answer, error) { return answers, failure },
-		set:    func(list map[string]uint64) { got = list },
+		set:    func(list map[entity.InstanceID]uint64) { got = list },
 	}
 	for _, step := range []struct {
 		name    string
 		answers []answer
 		failure error
-		want    map[string]uint64
+		want    map[entity.InstanceID]uint64
 		fails   bool
 	}{
 		{name: "no other replica", failure: reportclient.ErrNoReplicas},
-		{name: "two replicas", answers: []answer{epochs("a", map[string]uint64{"x": 2, "y": 5}), epochs("b", map[string]uint64{"x": 3})}, want: map[string]uint64{"x": 3, "y": 5}},
-		{name: "the list fails", failure: down, want: map[string]uint64{"x": 3, "y": 5}, fails: true},
-		{name: "one does not answer", answers: []answer{{Replica: "a", Err: down}, epochs("b", nil)}, want: map[string]uint64{"x": 2, "y": 5}, fails: true},
-		{name: "one is gone", answers: []answer{epochs("b", map[string]uint64{"z": 2})}, want: map[string]uint64{"z": 2}},
+		{name: "two replicas", answers: []answer{epochs("a", map[string]uint64{"x": 2, "y": 5}), epochs("b", map[string]uint64{"x": 3})}, want: map[entity.InstanceID]uint64{"x": 3, "y": 5}},
+		{name: "the list fails", failure: down, want: map[entity.InstanceID]uint64{"x": 3, "y": 5}, fails: true},
+		{name: "one does not answer", answers: []answer{{Replica: "a", Err: down}, epochs("b", nil)}, want: map[entity.InstanceID]uint64{"x": 2, "y": 5}, fails: true},
+		{name: "one is gone", answers: []answer{epochs("b", map[string]uint64{"z": 2})}, want: map[entity.InstanceID]uint64{"z": 2}},
 		{name: "no other replica any more", failure: reportclient.ErrNoReplicas},
 	} {
 		answers, failure = step.answers, step.failure

@@ -17,6 +17,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/token"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/xds"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/platform/compatibility"
 	"github.com/openservicemesh/osm-operator/internal/platform/logging"
@@ -63,7 +64,7 @@ func (a authenticator) Authenticate(ctx context.Context, raw string) (snapshot.P
 		return snapshot.Peer{}, err
 	}
 	peer := snapshot.Peer{
-		PodUID: verified.PodUID, ServiceAccountUID: verified.ServiceAccountUID, Expiry: verified.ValidUntil,
+		InstanceID: entity.InstanceID(verified.PodUID), ServiceAccountUID: verified.ServiceAccountUID, Expiry: verified.ValidUntil,
 		ServiceAccount: identity.ServiceAccount{Namespace: verified.Namespace, Name: verified.ServiceAccount},
 	}
 	peer.Extend = func(ctx context.Context) time.Time { return a.verifier.Extend(ctx, verified.Expiry) }

@@ -54,9 +54,9 @@ type tokens struct{ *token.Verifier }
 func (v tokens) Authenticate(ctx context.Context, raw string) (xds.Peer, error) {
 	verified, err := v.Verify(ctx, raw)
 	return xds.Peer{
-		Extend: func(ctx context.Context) time.Time { return v.Extend(ctx, verified.Expiry) },
-		Pod:    entity.Name{Namespace: verified.Namespace, Name: verified.Pod},
-		PodUID: verified.PodUID, ServiceAccountUID: verified.ServiceAccountUID, Expiry: verified.ValidUntil,
+		Extend:     func(ctx context.Context) time.Time { return v.Extend(ctx, verified.Expiry) },
+		Pod:        entity.Name{Namespace: verified.Namespace, Name: verified.Pod},
+		InstanceID: entity.InstanceID(verified.PodUID), ServiceAccountUID: verified.ServiceAccountUID, Expiry: verified.ValidUntil,
 		ServiceAccount: identity.ServiceAccount{Namespace: verified.Namespace, Name: verified.ServiceAccount},
 	}, err
 }

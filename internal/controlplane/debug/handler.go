@@ -110,7 +110,7 @@ func answer(w http.ResponseWriter, document any, err error) {
 type Store interface {
 	Proxies() []status.Proxy
 	Traces() []status.Trace
-	Resources(podUID string) ([]snapshot.ConfiguredResource, error)
+	Resources(id entity.InstanceID) ([]snapshot.ConfiguredResource, error)
 	Entries(ctx context.Context, kinds ...entity.Kind) ([]catalog.Entry, error)
 }
 

@@ -32,15 +32,15 @@ type store struct{ listener *anypb.Any }
 
 func (store) Proxies() []status.Proxy {
 	return []status.Proxy{{
-		Pod: meshtest.Name("a", "client"), PodUID: "uid", Scope: scope.Key{Identity: meshtest.SA("a", "buyer")}, ConnectedSince: moment,
+		Pod: meshtest.Name("a", "client"), InstanceID: "uid", Scope: scope.Key{Identity: meshtest.SA("a", "buyer")}, ConnectedSince: moment,
 		Types: map[resourcetype.Type]status.TypeStatus{resourcetype.Routes: {Sent: 1}},
 	}}
 }
 
 func (store) Traces() []status.Trace { return []status.Trace{{Number: 7}} }
 
-func (s store) Resources(uid string) ([]snapshot.ConfiguredResource, error) {
-	if uid != "uid" {
+func (s store) Resources(id entity.InstanceID) ([]snapshot.ConfiguredResource, error) {
+	if id != "uid" {
 		return nil, snapshot.ErrNotConnected
 	}
 	return []snapshot.ConfiguredResource{
@@ -51,7 +51,7 @@ func (s store) Resources(uid string) ([]snapshot.ConfiguredResource, error) {
 
 func (store) Entries(_ context.Context, kinds ...entity.Kind) ([]catalog.Entry, error) {
 	pod := meshtest.Pod("a", "client", "client", "buyer", "10.0.0.1")
-	pod.UID, pod.Labels[names.ProxyUUIDLabel] = "uid", "uuid"
+	pod.ID, pod.Labels[names.ProxyUUIDLabel] = "uid", "uuid"
 	c := catalog.New()
 	c.Apply([]catalog.Change{
 		catalog.Set(pod), catalog.Set(&catalog.Namespace{Name: "a", Monitored: true}), catalog.Set(&catalog.Namespace{Name: "b"}),

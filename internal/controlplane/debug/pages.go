@@ -121,9 +121,9 @@ type listed struct {
 	Namespace      string `json:"namespace"`
 	Pod            string `json:"pod"`
 	ServiceAccount string `json:"serviceAccount"`
-	// UUID is the label osm-proxy-uuid, UID the UID of the pod. ?uuid= accepts both.
-	UUID string `json:"uuid,omitempty"`
-	UID  string `json:"uid"`
+	// UUID is the label osm-proxy-uuid, UID the identifier of the instance. ?uuid= accepts both.
+	UUID string            `json:"uuid,omitempty"`
+	UID  entity.InstanceID `json:"uid"`
 }
 
 // one is a sidecar with its configuration.
@@ -147,10 +147,10 @@ func proxies(s Sources, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	uuids := map[string]string{}
+	uuids := map[entity.InstanceID]string{}
 	for _, e := range pods {
 		if pod, ok := e.(*inventory.Instance); ok {
-			uuids[pod.UID] = pod.Labels[names.ProxyUUIDLabel]
+			uuids[pod.ID] = pod.Labels[names.ProxyUUIDLabel]
 		}
 	}
 	all := s.Store.Proxies()
@@ -162,26 +162,26 @@ func proxies(s Sources, r *http.Request) (any, error) {
 		}
 		return list, nil
 	}
-	i := slices.IndexFunc(all, func(p status.Proxy) bool { return p.PodUID == desired || uuids[p.PodUID] == desired })
+	i := slices.IndexFunc(all, func(p status.Proxy) bool { return string(p.InstanceID) == desired || uuids[p.InstanceID] == desired })
 	if i < 0 {
 		return nil, problem{http.StatusNotFound, "no sidecar with this uuid is connected to this replica: see /debug/proxy, and ask the other replicas"}
 	}
 	shown := one{listed: listing(all[i], uuids), Proxy: server.Proxies(all[i : i+1]).Proxies[0]}
 	if r.URL.Query().Get("cfg") == "true" {
-		if shown.Configuration, err = configuration(s, all[i].PodUID); err != nil {
+		if shown.Configuration, err = configuration(s, all[i].InstanceID); err != nil {
 			return nil, err
 		}
 	}
 	return shown, nil
 }
 
-func listing(p status.Proxy, uuids map[string]string) listed {
-	return listed{Namespace: p.Pod.Namespace, Pod: p.Pod.Name, ServiceAccount: p.Scope.Identity.Name, UUID: uuids[p.PodUID], UID: p.PodUID}
+func listing(p status.Proxy, uuids map[entity.InstanceID]string) listed {
+	return listed{Namespace: p.Pod.Namespace, Pod: p.Pod.Name, ServiceAccount: p.Scope.Identity.Name, UUID: uuids[p.InstanceID], UID: p.InstanceID}
 }
 
 // configuration returns the intended configuration of a sidecar, by discovery service.
-func configuration(s Sources, uid string) (map[string][]offer, error) {
-	offers, err := s.Store.Resources(uid)
+func configuration(s Sources, id entity.InstanceID) (map[string][]offer, error) {
+	offers, err := s.Store.Resources(id)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/delta"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 )
@@ -91,7 +92,7 @@ func TestHandover_ReportsOfOthersDoNotProlongIt(t *testing.T) {
 	draining.flush(t)
 	end := draining.deadline
 	h.now = h.now.Add(time.Second)
-	h.store.SetEpochsElsewhere(map[string]uint64{draining.pod.UID: draining.epoch})
+	h.store.SetEpochsElsewhere(map[entity.InstanceID]uint64{draining.pod.ID: draining.epoch})
 	h.run()
 	draining.flush(t)
 	if !draining.deadline.Equal(end) {

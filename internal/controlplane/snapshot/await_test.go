@@ -25,7 +25,7 @@ func (w *waitingReader) received() *Stream {
 func TestAwaitStream(t *testing.T) {
 	r := &registry{}
 	s := &Store{registry: registry{}}
-	peer := Peer{PodUID: "uid", Address: netip.MustParseAddr("10.0.0.1")}
+	peer := Peer{InstanceID: "uid", Address: netip.MustParseAddr("10.0.0.1")}
 	foreign := peer
 	foreign.Address = netip.MustParseAddr("10.0.0.2")
 	stream := &Stream{store: s, peer: peer}
@@ -76,7 +76,7 @@ func TestAwaitStream(t *testing.T) {
 func TestReadersOfOnePodWaitApart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // a reader that gets a second stream blocks the registry
 		r := &registry{}
-		peer := Peer{PodUID: "uid"}
+		peer := Peer{InstanceID: "uid"}
 		epochs := []uint64{0, 1, 2}
 		var readers []*waitingReader
 		for i := range epochs {

@@ -20,12 +20,13 @@ import (
 // Peer is the authenticated client of a stream: the claims of its verified token, or of its client certificate.
 type Peer struct {
 	Pod               entity.Name
-	PodUID            string
+	InstanceID        entity.InstanceID
 	ServiceAccount    identity.ServiceAccount
 	ServiceAccountUID string
 	// Address is where the connection comes from; the zero address if it is not known.
 	Address netip.Addr
-	// OSMProxy is what the certificate of a sidecar of Open Service Mesh says; nil for a client with a token. Such a peer has no UIDs before it is connected.
+	// OSMProxy is what the certificate of a sidecar of Open Service Mesh says; nil for a client with a token. Such a peer has neither an InstanceID nor a
+	// ServiceAccountUID before it is connected.
 	OSMProxy *osmproxy.Identity
 	// Expiry is when the token expires, or when sidecars of Open Service Mesh are not served any more. The stream ends at that time, unless Extend
 	// returns a later one.
@@ -213,7 +214,7 @@ func (s *Store) livePod(view *catalog.View, peer *Peer) (*inventory.Instance, er
 	switch {
 	case pod == nil || pod.Finished:
 		return nil, fmt.Errorf("%w: pod %s is not running", ErrUnknown, peer.Pod)
-	case pod.UID != peer.PodUID:
+	case pod.ID != peer.InstanceID:
 		return nil, fmt.Errorf("%w: pod %s has another UID", ErrUnknown, peer.Pod)
 	case pod.Identity() != peer.ServiceAccount:
 		return nil, fmt.Errorf("%w: pod %s runs as another service account", ErrUnknown, peer.Pod)
@@ -231,7 +232,7 @@ func (s *Store) livePod(view *catalog.View, peer *Peer) (*inventory.Instance, er
 // checkMaxConnections counts pods, so that neither a reconnecting pod nor one whose Envoys change is rejected.
 func (s *Store) checkMaxConnections(peer Peer) error {
 	limit := int(s.maxConnections.Load())
-	if limit == 0 || len(s.streams) < limit || s.streams[peer.PodUID] != nil {
+	if limit == 0 || len(s.streams) < limit || s.streams[peer.InstanceID] != nil {
 		return nil
 	}
 	s.metrics.full.Inc()
@@ -263,7 +264,7 @@ func (s *Store) AwaitStream(ctx context.Context, peer Peer, epoch *uint64) (*Str
 
 // isSameClient reports whether two peers are the same pod at the same address.
 func (p Peer) isSameClient(other Peer) bool {
-	return p.PodUID == other.PodUID && p.ServiceAccount == other.ServiceAccount && p.Address == other.Address
+	return p.InstanceID == other.InstanceID && p.ServiceAccount == other.ServiceAccount && p.Address == other.Address
 }
 
 // wait adds a reader, which receives a stream that exists already.
@@ -271,16 +272,16 @@ func (r *registry) wait(peer Peer, epoch *uint64) *waitingReader {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	reader := &waitingReader{peer: peer, epoch: epoch, stream: make(chan *Stream, 1)}
-	for _, stream := range slices.Backward(r.pods[peer.PodUID]) {
+	for _, stream := range slices.Backward(r.instances[peer.InstanceID]) {
 		if r.streams[stream] && reader.accepts(stream) {
 			reader.stream <- stream
 			return reader
 		}
 	}
 	if r.waiting == nil {
-		r.waiting = map[string][]*waitingReader{}
+		r.waiting = map[entity.InstanceID][]*waitingReader{}
 	}
-	r.waiting[peer.PodUID] = append(r.waiting[peer.PodUID], reader)
+	r.waiting[peer.InstanceID] = append(r.waiting[peer.InstanceID], reader)
 	return reader
 }
 
@@ -292,21 +293,21 @@ func (w *waitingReader) accepts(stream *Stream) bool {
 func (r *registry) stopWaiting(reader *waitingReader) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.removeWaiting(reader.peer.PodUID, func(other *waitingReader) bool { return other == reader })
+	r.removeWaiting(reader.peer.InstanceID, func(other *waitingReader) bool { return other == reader })
 }
 
-// removeWaiting removes the selected readers of a pod. The caller holds mu.
-func (r *registry) removeWaiting(uid string, remove func(*waitingReader) bool) {
-	if left := slices.DeleteFunc(r.waiting[uid], remove); len(left) > 0 {
-		r.waiting[uid] = left
+// removeWaiting removes the selected readers of an instance. The caller holds mu.
+func (r *registry) removeWaiting(id entity.InstanceID, remove func(*waitingReader) bool) {
+	if left := slices.DeleteFunc(r.waiting[id], remove); len(left) > 0 {
+		r.waiting[id] = left
 	} else {
-		delete(r.waiting, uid)
+		delete(r.waiting, id)
 	}
 }
 
 // resolve passes a new stream to the readers that wait for it. The caller holds mu.
 func (r *registry) resolve(stream *Stream) {
-	r.removeWaiting(stream.peer.PodUID, func(reader *waitingReader) bool {
+	r.removeWaiting(stream.peer.InstanceID, func(reader *waitingReader) bool {
 		if !reader.accepts(stream) {
 			return false
 		}

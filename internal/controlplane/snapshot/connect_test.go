@@ -180,7 +180,7 @@ func TestEveryClaimOfATokenMatchesTheLivePod(t *testing.T) {
 		"valid, from an unknown one":   {client, func(p *Peer) { p.Address = netip.MustParseAddr("10.9.9.9") }, nil, ""},
 		"another pod":                  {client, func(p *Peer) { p.Pod.Name = "other" }, ErrUnknown, "pod a/other is not running"},
 		"a pod that has finished":      {finished, func(*Peer) {}, ErrUnknown, "pod a/finished is not running"},
-		"another UID":                  {client, func(p *Peer) { p.PodUID = "old" }, ErrUnknown, "pod a/client has another UID"},
+		"another UID":                  {client, func(p *Peer) { p.InstanceID = "old" }, ErrUnknown, "pod a/client has another UID"},
 		"another account":              {client, func(p *Peer) { p.ServiceAccount, p.ServiceAccountUID = server.Identity(), "uid-of-server" }, ErrUnknown, "runs as another service account"},
 		"another UID of the account":   {client, func(p *Peer) { p.ServiceAccountUID = "old" }, ErrUnknown, "service account a/client has another UID"},
 		"no UID of the account":        {client, func(p *Peer) { p.ServiceAccountUID = "" }, ErrUnknown, "service account a/client has another UID"},

@@ -5,6 +5,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/delta"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/platform/report"
 )
 
@@ -35,7 +36,7 @@ func (s *Store) announce(stream *Stream, epoch uint64) {
 	}
 	stream.epoch, stream.announced = epoch, true
 	var others []*Stream
-	for _, other := range slices.Clone(s.streams[stream.peer.PodUID]) {
+	for _, other := range slices.Clone(s.streams[stream.peer.InstanceID]) {
 		switch {
 		case other == stream || !other.announced:
 		case other.epoch == epoch:
@@ -49,18 +50,18 @@ func (s *Store) announce(stream *Stream, epoch uint64) {
 	}
 	s.registry.announce(stream)
 	stream.delta.SetHandover(stream.handover)
-	s.updateHandovers(stream.peer.PodUID)
+	s.updateHandovers(stream.peer.InstanceID)
 }
 
 // updateHandovers updates what the streams of a pod know about the successors of their Envoys.
-func (s *Store) updateHandovers(uid string) {
-	streams := s.streams[uid]
+func (s *Store) updateHandovers(id entity.InstanceID) {
+	streams := s.streams[id]
 	for _, stream := range streams {
 		if !stream.announced {
 			continue
 		}
 		handover := handoverFrom(stream, streams)
-		if s.elsewhere[uid] > stream.epoch {
+		if s.elsewhere[id] > stream.epoch {
 			handover = delta.Handover{Started: true, Complete: true, Earlier: true}
 		}
 		if handover != stream.handover {
@@ -70,26 +71,26 @@ func (s *Store) updateHandovers(uid string) {
 	}
 }
 
-// SetEpochsElsewhere records the highest epochs of the Envoys that have had their whole configuration from other replicas, by the UID of the pod. The map must
+// SetEpochsElsewhere records the highest epochs of the Envoys that have had their whole configuration from other replicas, by instance. The map must
 // not change afterwards.
-func (s *Store) SetEpochsElsewhere(epochs map[string]uint64) {
+func (s *Store) SetEpochsElsewhere(epochs map[entity.InstanceID]uint64) {
 	s.run(func() {
 		before := s.elsewhere
 		s.elsewhere = epochs
-		for uid := range s.streams {
-			if before[uid] != epochs[uid] {
-				s.updateHandovers(uid)
+		for id := range s.streams {
+			if before[id] != epochs[id] {
+				s.updateHandovers(id)
 			}
 		}
 	})
 }
 
 // CompleteEpochs returns the argument of SetEpochsElsewhere for other replicas.
-func (s *Store) CompleteEpochs() map[string]uint64 {
-	epochs := map[string]uint64{}
+func (s *Store) CompleteEpochs() map[entity.InstanceID]uint64 {
+	epochs := map[entity.InstanceID]uint64{}
 	for _, stream := range s.registry.list() {
 		if epoch, complete := stream.delta.Acknowledgements().CompleteEpoch(); complete && epoch > report.FirstEpoch {
-			epochs[stream.peer.PodUID] = max(epochs[stream.peer.PodUID], epoch)
+			epochs[stream.peer.InstanceID] = max(epochs[stream.peer.InstanceID], epoch)
 		}
 	}
 	return epochs
@@ -112,7 +113,7 @@ func handoverFrom(stream *Stream, streams []*Stream) (handover delta.Handover) {
 
 // endUnannounced ends the streams of a pod that have no epoch yet, when a newer one is bound.
 func (s *Store) endUnannounced(newer *Stream) {
-	for _, other := range slices.Clone(s.streams[newer.peer.PodUID]) {
+	for _, other := range slices.Clone(s.streams[newer.peer.InstanceID]) {
 		if other != newer && !other.announced {
 			s.end(other, ErrSuperseded)
 		}
@@ -121,26 +122,23 @@ func (s *Store) endUnannounced(newer *Stream) {
 
 // isConnected reports whether a stream has not ended.
 func (s *Store) isConnected(stream *Stream) bool {
-	return slices.Contains(s.streams[stream.peer.PodUID], stream)
+	return slices.Contains(s.streams[stream.peer.InstanceID], stream)
 }
 
 // removeFromPod removes a stream from those of its pod, and returns whether there are others.
 func (s *Store) removeFromPod(stream *Stream) bool {
-	uid := stream.peer.PodUID
-	left := slices.DeleteFunc(s.streams[uid], func(other *Stream) bool { return other == stream })
-	if len(left) == 0 {
-		delete(s.streams, uid)
-		return false
+	id := stream.peer.InstanceID
+	if s.streams[id] = slices.DeleteFunc(s.streams[id], func(other *Stream) bool { return other == stream }); len(s.streams[id]) == 0 {
+		delete(s.streams, id)
 	}
-	s.streams[uid] = left
-	return true
+	return len(s.streams[id]) > 0
 }
 
 // loadUsedByPod sends to a new Envoy the destinations that an earlier one of its pod uses: those that exist, and of many the first by name. The new Envoy asks
 // for the others at its first connections.
 func (s *Store) loadUsedByPod(stream *Stream) {
 	n := stream.scope.Load()
-	for _, other := range s.streams[stream.peer.PodUID] {
+	for _, other := range s.streams[stream.peer.InstanceID] {
 		used := slices.DeleteFunc(other.delta.Destinations(), func(name string) bool { return !n.HasEndpoints(name) })
 		slices.Sort(used)
 		stream.delta.Load(used[:min(len(used), maxUsedDestinations)])
@@ -150,7 +148,7 @@ func (s *Store) loadUsedByPod(stream *Stream) {
 // isServing reports whether a stream is that of the Envoy that serves the connections of its pod: the one with the highest epoch of those that have had
 // their whole configuration, or else the one with the lowest epoch.
 func (s *Store) isServing(stream *Stream) bool {
-	streams := s.streams[stream.peer.PodUID]
+	streams := s.streams[stream.peer.InstanceID]
 	if len(streams) <= 1 {
 		return true
 	}

@@ -39,7 +39,7 @@ func twoEnvoys(t *testing.T) (h *harness, earlier, later *fakeProxy) {
 func (h *harness) epochs(pod *inventory.Instance) []uint64 {
 	var list []uint64
 	for _, p := range h.store.Proxies() {
-		if p.PodUID == pod.UID {
+		if p.InstanceID == pod.ID {
 			list = append(list, p.Software.Epoch)
 		}
 	}
@@ -116,7 +116,7 @@ func TestThreat61InventedEpochs(t *testing.T) {
 			stream.SetSoftware(status.Software{Epoch: 1<<53 - i})
 			h.run()
 		}
-		if n := len(h.store.streams[later.pod.UID]); n > maxEpochs+1 {
+		if n := len(h.store.streams[later.pod.ID]); n > maxEpochs+1 {
 			t.Fatalf("the pod has %d streams", n)
 		}
 	}

@@ -17,7 +17,7 @@ import (
 func gatewayMesh() (entries []catalog.Entry, ingress, egress *inventory.Instance) {
 	pod := func(gateway, address string) *inventory.Instance {
 		return &inventory.Instance{
-			Name: entity.Name{Namespace: "osm-system", Name: gateway}, UID: "uid-" + gateway, ServiceAccount: gateway,
+			Name: entity.Name{Namespace: "osm-system", Name: gateway}, ID: entity.InstanceID("uid-" + gateway), ServiceAccount: gateway,
 			Labels: map[string]string{names.AppLabel: gateway}, Injected: true,
 		}
 	}

@@ -177,7 +177,7 @@ func (h *harness) rotate(sa identity.ServiceAccount) {
 // peerOf returns the claims of a valid token of a pod.
 func peerOf(pod *inventory.Instance) Peer {
 	return Peer{
-		Pod: pod.Name, PodUID: pod.UID, ServiceAccount: pod.Identity(),
+		Pod: pod.Name, InstanceID: pod.ID, ServiceAccount: pod.Identity(),
 		ServiceAccountUID: "uid-of-" + pod.ServiceAccount, Expiry: time.Unix(1<<40, 0),
 	}
 }

@@ -33,7 +33,7 @@ func (s *Store) Proxies() []status.Proxy {
 			versions[n] = n.versions()
 		}
 		p := status.Proxy{
-			Pod: stream.peer.Pod, PodUID: stream.peer.PodUID, Revision: stream.Revision(), Scope: n.key,
+			Pod: stream.peer.Pod, InstanceID: stream.peer.InstanceID, Revision: stream.Revision(), Scope: n.key,
 			ConnectedSince: stream.delta.ConnectedAt(), ScopeVersions: versions[n],
 		}
 		stream.delta.Acknowledgements().WriteTo(&p)
@@ -121,10 +121,10 @@ type ConfiguredResource struct {
 	Resource *anypb.Any
 }
 
-// Resources returns the snapshot of a proxy, by the UID of its pod, sorted by type and name. The error is ErrNotConnected or about
+// Resources returns the snapshot of a proxy of an instance, sorted by type and name. The error is ErrNotConnected or about
 // a resource that does not decode.
-func (s *Store) Resources(uid string) ([]ConfiguredResource, error) {
-	stream := s.registry.find(uid)
+func (s *Store) Resources(id entity.InstanceID) ([]ConfiguredResource, error) {
+	stream := s.registry.find(id)
 	if stream == nil {
 		return nil, ErrNotConnected
 	}
@@ -152,20 +152,20 @@ type registry struct {
 	mu sync.Mutex
 	// streams has whether the epoch of each stream is announced.
 	streams map[*Stream]bool
-	// pods has the streams of each pod, by UID.
-	pods map[string][]*Stream
-	// waiting has the readers that wait for a stream of a pod, by UID.
-	waiting map[string][]*waitingReader
+	// instances has the streams of each instance.
+	instances map[entity.InstanceID][]*Stream
+	// waiting has the readers that wait for a stream of an instance.
+	waiting map[entity.InstanceID][]*waitingReader
 }
 
 func (r *registry) add(s *Stream) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.streams == nil {
-		r.streams, r.pods = map[*Stream]bool{}, map[string][]*Stream{}
+		r.streams, r.instances = map[*Stream]bool{}, map[entity.InstanceID][]*Stream{}
 	}
 	r.streams[s] = false
-	r.pods[s.peer.PodUID] = append(r.pods[s.peer.PodUID], s)
+	r.instances[s.peer.InstanceID] = append(r.instances[s.peer.InstanceID], s)
 }
 
 // announce passes a stream whose epoch is known to the readers that wait for it.
@@ -180,17 +180,17 @@ func (r *registry) remove(s *Stream) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.streams, s)
-	uid := s.peer.PodUID
-	if r.pods[uid] = slices.DeleteFunc(r.pods[uid], func(other *Stream) bool { return other == s }); len(r.pods[uid]) == 0 {
-		delete(r.pods, uid)
+	id := s.peer.InstanceID
+	if r.instances[id] = slices.DeleteFunc(r.instances[id], func(other *Stream) bool { return other == s }); len(r.instances[id]) == 0 {
+		delete(r.instances, id)
 	}
 }
 
-// count returns the number of pods with streams.
+// count returns the number of instances with streams.
 func (r *registry) count() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return len(r.pods)
+	return len(r.instances)
 }
 
 func (r *registry) list() []*Stream {
@@ -199,11 +199,11 @@ func (r *registry) list() []*Stream {
 	return slices.Collect(maps.Keys(r.streams))
 }
 
-// find returns the latest stream of a pod, or nil. All have the same snapshot.
-func (r *registry) find(uid string) *Stream {
+// find returns the latest stream of an instance, or nil. All have the same snapshot.
+func (r *registry) find(id entity.InstanceID) *Stream {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	streams := r.pods[uid]
+	streams := r.instances[id]
 	if len(streams) == 0 {
 		return nil
 	}

@@ -21,7 +21,7 @@ import (
 // TestResources_OmitPrivateKeys checks that the snapshot of a proxy is complete, but has only names and versions of secrets.
 func TestResources_OmitPrivateKeys(t *testing.T) {
 	h, client, _ := newSyncedProxies(t)
-	list, err := h.store.Resources(client.pod.UID)
+	list, err := h.store.Resources(client.pod.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func TestResourceThatDoesNotDecode(t *testing.T) {
 	h, client, _ := newSyncedProxies(t)
 	const name = "\xff"
 	client.stream.scope.Load().own.contents[resourcetype.Clusters][name] = newContent(t, envoy.Resource{TypeURL: resourcetype.Clusters.URL(), Name: name, Message: &clusterv3.Cluster{}})
-	if list, err := h.store.Resources(client.pod.UID); err == nil || list != nil {
+	if list, err := h.store.Resources(client.pod.ID); err == nil || list != nil {
 		t.Errorf("%d resources are listed, with the error %v; want an error only", len(list), err)
 	}
 }
@@ -106,7 +106,7 @@ func TestProxiesAreListedFromTheStart(t *testing.T) {
 	second := h.connectEpoch(t, server, 2)
 	second.Close()
 	h.run()
-	if _, err := h.store.Resources(server.UID); err != nil {
+	if _, err := h.store.Resources(server.ID); err != nil {
 		t.Errorf("after one of two streams has ended, the resources of the other one are not found: %v", err)
 	}
 }

@@ -33,8 +33,8 @@ func TestMetricsOfTheStore(t *testing.T) {
 	registered, queue := prometheus.NewRegistry(), newQueue()
 	connected := &registry{}
 	m := newMetrics(registered, connected, queue)
-	add := func(uid string) *Stream {
-		stream := &Stream{peer: Peer{PodUID: uid}}
+	add := func(id entity.InstanceID) *Stream {
+		stream := &Stream{peer: Peer{InstanceID: id}}
 		connected.add(stream)
 		return stream
 	}

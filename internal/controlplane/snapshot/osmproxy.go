@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
@@ -13,8 +14,7 @@ func (s *Store) livePodOfOSM(view *catalog.View, peer *Peer) (*inventory.Instanc
 	if view.ServiceAccountUID(peer.OSMProxy.AmbiguousAccount()) != "" {
 		return nil, fmt.Errorf("%w: a service account has the name in the certificate", ErrNoSidecar)
 	}
-	pod := view.OSMPodAt(peer.Address, peer.ServiceAccount, peer.OSMProxy.UUID)
-	account := view.ServiceAccountUID(peer.ServiceAccount)
+	pod, account := view.OSMPodAt(peer.Address, peer.ServiceAccount, peer.OSMProxy.UUID), view.ServiceAccountUID(peer.ServiceAccount)
 	switch {
 	case pod == nil && view.HasPodAt(peer.Address):
 		return nil, ErrForeignAddress
@@ -23,16 +23,16 @@ func (s *Store) livePodOfOSM(view *catalog.View, peer *Peer) (*inventory.Instanc
 	case account == "":
 		return nil, fmt.Errorf("%w: service account %s does not exist", ErrUnknown, peer.ServiceAccount)
 	}
-	peer.Pod, peer.PodUID, peer.ServiceAccountUID = pod.Name, pod.UID, account
+	peer.Pod, peer.InstanceID, peer.ServiceAccountUID = pod.Name, pod.ID, account
 	return pod, nil
 }
 
 // CountOSMProxies returns the number of pods with connected sidecars of Open Service Mesh.
 func (s *Store) CountOSMProxies() int {
-	pods := map[string]struct{}{}
+	pods := map[entity.InstanceID]struct{}{}
 	for _, stream := range s.registry.list() {
 		if stream.peer.OSMProxy != nil {
-			pods[stream.peer.PodUID] = struct{}{}
+			pods[stream.peer.InstanceID] = struct{}{}
 		}
 	}
 	return len(pods)

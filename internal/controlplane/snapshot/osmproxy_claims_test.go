@@ -61,8 +61,8 @@ func TestEveryClaimOfAnOSMCertificateMatchesTheLivePod(t *testing.T) {
 		if stream == nil {
 			continue
 		}
-		if p := stream.peer; p.Pod != client.Name || p.PodUID != client.UID || p.ServiceAccountUID != "uid-of-client" {
-			t.Errorf("%s: the stream belongs to pod %s with UID %q and account UID %q", name, p.Pod, p.PodUID, p.ServiceAccountUID)
+		if p := stream.peer; p.Pod != client.Name || p.InstanceID != client.ID || p.ServiceAccountUID != "uid-of-client" {
+			t.Errorf("%s: the stream belongs to pod %s with ID %q and account UID %q", name, p.Pod, p.InstanceID, p.ServiceAccountUID)
 		}
 	}
 }

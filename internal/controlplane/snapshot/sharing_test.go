@@ -36,14 +36,14 @@ func TestResourcesOfSharingScopesAreListedOnce(t *testing.T) {
 	m.apply(alone, accountOf(alone))
 	m.pods, m.streams = append(m.pods, alone), append(m.streams, m.connect(t, alone))
 	for i, pod := range m.pods {
-		m.checkResources(t, m.scope(i), pod.UID)
+		m.checkResources(t, m.scope(i), pod.ID)
 	}
 }
 
-func (m *permissiveMesh) checkResources(t *testing.T, n *scopeNode, uid string) {
+func (m *permissiveMesh) checkResources(t *testing.T, n *scopeNode, id entity.InstanceID) {
 	t.Helper()
 	all, versions := map[string]int{}, n.versions()
-	resources, err := m.store.Resources(uid)
+	resources, err := m.store.Resources(id)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +84,7 @@ func (m *permissiveMesh) checkResources(t *testing.T, n *scopeNode, uid string) 
 func TestResourcesWithoutACertificate(t *testing.T) {
 	m, n := newRetryingClient(t)
 	n.identity.current.Store(nil)
-	resources, err := m.store.Resources(m.pods[0].UID)
+	resources, err := m.store.Resources(m.pods[0].ID)
 	if err != nil || slices.ContainsFunc(resources, func(r ConfiguredResource) bool { return r.Name == envoy.ServiceCertName }) {
 		t.Errorf("the resources have a certificate, or there is the error %v", err)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
@@ -60,10 +61,10 @@ type Store struct {
 	idle           idleScopes
 	endpoints      map[scope.EndpointsKey]*endpointsNode
 	identities     map[identity.ServiceAccount]*identityNode
-	streams        map[string][]*Stream // by pod UID, the oldest first
+	streams        map[entity.InstanceID][]*Stream // the oldest first
 	pendingStreams map[*pendingStream]struct{}
-	// elsewhere has the highest epochs of complete Envoys that other replicas report, by pod UID.
-	elsewhere map[string]uint64
+	// elsewhere has the highest epochs of complete Envoys that other replicas report.
+	elsewhere map[entity.InstanceID]uint64
 	// syncedAt is when the initial sync was complete. secretsRead has the gateways whose Secrets were read once since.
 	syncedAt     time.Time
 	secretsRead  map[scope.Proxy]bool
@@ -100,7 +101,7 @@ func NewStore(config Config) *Store {
 		idle:             idleScopes{},
 		endpoints:        map[scope.EndpointsKey]*endpointsNode{},
 		identities:       map[identity.ServiceAccount]*identityNode{},
-		streams:          map[string][]*Stream{},
+		streams:          map[entity.InstanceID][]*Stream{},
 		pendingStreams:   map[*pendingStream]struct{}{},
 		secretsRead:      map[scope.Proxy]bool{},
 		shared:           sharedSets{index: catalog.NewIndex[*sharedDestinations]()},

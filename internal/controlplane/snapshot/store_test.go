@@ -177,7 +177,7 @@ func TestStreamEndsWhenPodLeavesTheMesh(t *testing.T) {
 	changes := map[string]func(*harness, *inventory.Instance){
 		"deleted":         func(h *harness, pod *inventory.Instance) { h.remove(pod) },
 		"finished":        func(h *harness, pod *inventory.Instance) { p := *pod; p.Finished = true; h.apply(&p) },
-		"replaced":        func(h *harness, pod *inventory.Instance) { p := *pod; p.UID = "another"; h.apply(&p) },
+		"replaced":        func(h *harness, pod *inventory.Instance) { p := *pod; p.ID = "another"; h.apply(&p) },
 		"namespace left":  func(h *harness, pod *inventory.Instance) { h.apply(&catalog.Namespace{Name: "a"}) },
 		"account deleted": func(h *harness, pod *inventory.Instance) { h.remove(accountOf(pod)) },
 		"account replaced": func(h *harness, pod *inventory.Instance) {

@@ -81,7 +81,7 @@ func (s *Stream) HandleNACK(r quarantine.RejectedResource) {
 func (s *Stream) HandleComplete(earlier bool) {
 	s.store.run(func() {
 		s.completeEarlier = earlier
-		s.store.updateHandovers(s.peer.PodUID)
+		s.store.updateHandovers(s.peer.InstanceID)
 	})
 }
 
@@ -102,7 +102,7 @@ func (s *Store) bind(p *pendingStream, view *catalog.View, pod *inventory.Instan
 	stream.delta.Load(n.built.EagerDestinations)
 	s.loadUsedByPod(stream)
 	n.streams[stream] = struct{}{}
-	s.streams[peer.PodUID] = append(s.streams[peer.PodUID], stream)
+	s.streams[peer.InstanceID] = append(s.streams[peer.InstanceID], stream)
 	s.endUnannounced(stream) // after the new stream is added, so that a scope of both stays
 	s.streamIndex.Set(stream, view.Deps())
 	s.registry.add(stream)
@@ -120,7 +120,7 @@ func (s *Store) rebindIf(stream *Stream, isItsTurn bool) {
 	view := s.catalog.View()
 	pod := view.Pod(stream.peer.Pod)
 	accountUID := view.ServiceAccountUID(stream.peer.ServiceAccount)
-	if pod == nil || pod.UID != stream.peer.PodUID || pod.Finished || !stream.peer.isServed(view, pod) || accountUID != stream.peer.ServiceAccountUID {
+	if pod == nil || pod.ID != stream.peer.InstanceID || pod.Finished || !stream.peer.isServed(view, pod) || accountUID != stream.peer.ServiceAccountUID {
 		s.end(stream, ErrGone)
 		return
 	}
@@ -166,7 +166,7 @@ func (s *Store) remove(stream *Stream) {
 	hasOthers := s.removeFromPod(stream)
 	s.registry.remove(stream)
 	stream.delta.CloseTraces()
-	s.updateHandovers(stream.peer.PodUID)
+	s.updateHandovers(stream.peer.InstanceID)
 	if hasOthers { // the pod now answers with another Envoy
 		s.quarantine.Reconsider(n.key)
 	}

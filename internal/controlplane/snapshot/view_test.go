@@ -58,7 +58,7 @@ func TestLivePodMatchesThePeer(t *testing.T) {
 	entries := twoServices()
 	client, _ := podsOf(entries)
 	replaced := peerOf(client)
-	replaced.PodUID = "another"
+	replaced.InstanceID = "another"
 	for name, test := range map[string]struct {
 		peer    Peer
 		prepare func(h *harness)

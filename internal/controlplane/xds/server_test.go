@@ -169,14 +169,14 @@ func (c *control) remove(e catalog.Entry) { c.store.Apply([]catalog.Change{{Ref:
 
 // tokenOf registers a token for a pod and returns it.
 func (c *control) tokenOf(pod *inventory.Instance) string {
-	token := "token of " + pod.UID
+	token := "token of " + string(pod.ID)
 	c.tokens.peers.Store(token, peerOf(pod))
 	return token
 }
 
 func peerOf(pod *inventory.Instance) Peer {
 	return Peer{
-		Pod: pod.Name, PodUID: pod.UID, ServiceAccount: pod.Identity(), ServiceAccountUID: "uid-of-" + pod.ServiceAccount,
+		Pod: pod.Name, InstanceID: pod.ID, ServiceAccount: pod.Identity(), ServiceAccountUID: "uid-of-" + pod.ServiceAccount,
 		Expiry: time.Now().Add(time.Hour),
 	}
 }

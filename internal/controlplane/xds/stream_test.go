@@ -91,7 +91,7 @@ func TestThreat1And5Rejected(t *testing.T) {
 	with := func(change func(*Peer)) string {
 		peer := good
 		change(&peer)
-		token := "token " + peer.Pod.String() + peer.PodUID + peer.ServiceAccount.String() + peer.ServiceAccountUID
+		token := "token " + peer.Pod.String() + string(peer.InstanceID) + peer.ServiceAccount.String() + peer.ServiceAccountUID
 		c.tokens.peers.Store(token, peer)
 		return token
 	}
@@ -105,7 +105,7 @@ func TestThreat1And5Rejected(t *testing.T) {
 		{"oversized token", strings.Repeat("x", maxTokenBytes+1), codes.Unauthenticated},
 		{"pod without a sidecar", c.tokenOf(plain), codes.PermissionDenied},
 		{"unknown pod", with(func(p *Peer) { p.Pod.Name = "nobody" }), codes.Unauthenticated},
-		{"pod made again", with(func(p *Peer) { p.PodUID = "older" }), codes.Unauthenticated},
+		{"pod made again", with(func(p *Peer) { p.InstanceID = "older" }), codes.Unauthenticated},
 		{"account made again", with(func(p *Peer) { p.ServiceAccountUID = "older" }), codes.Unauthenticated},
 		{"account without UID", with(func(p *Peer) { p.ServiceAccountUID = "" }), codes.Unauthenticated},
 		{"another account", with(func(p *Peer) { p.ServiceAccount.Name = "server" }), codes.Unauthenticated},

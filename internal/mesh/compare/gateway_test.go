@@ -17,7 +17,7 @@ import (
 func TestPlanOfGateway(t *testing.T) {
 	in := func(name string) entity.Name { return entity.Name{Namespace: "shop", Name: name} }
 	pod := &inventory.Instance{
-		Name: entity.Name{Namespace: "osm-system", Name: "gateway-1"}, UID: "g", ServiceAccount: names.IngressGateway, Injected: true,
+		Name: entity.Name{Namespace: "osm-system", Name: "gateway-1"}, ID: "g", ServiceAccount: names.IngressGateway, Injected: true,
 		Labels: map[string]string{names.AppLabel: names.IngressGateway},
 	}
 	gateway := func(certificates ...entity.Name) *catalog.Gateway {

@@ -83,7 +83,7 @@ func TestPod(t *testing.T) {
 	pod.Annotations = map[string]string{names.ScrapeAnnotation: "true", "other": "x"}
 	pod.OwnerReferences = []metav1.OwnerReference{{Kind: "Group", Name: "g"}, {Kind: "StatefulSet", Name: "bookstore", UID: "o", Controller: new(true)}}
 	want := &inventory.Instance{
-		Name: x, UID: "u", ServiceAccount: "bookstore", IPs: []netip.Addr{netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("fd00::1")},
+		Name: x, ID: "u", ServiceAccount: "bookstore", IPs: []netip.Addr{netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("fd00::1")},
 		Labels: pod.Labels, Ports: map[string]uint16{"http": 8080, "setup": 98}, Injected: true, Revision: "osm-v1", Metrics: true,
 		Workload: inventory.Workload{Kind: "StatefulSet", Name: "bookstore"},
 	}

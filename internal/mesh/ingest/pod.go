@@ -25,7 +25,7 @@ func Pod(pod *corev1.Pod) *inventory.Instance {
 	metrics, _ := strconv.ParseBool(pod.Annotations[names.ScrapeAnnotation])
 	entry := &inventory.Instance{
 		Name:           entity.Name{Namespace: pod.Namespace, Name: pod.Name},
-		UID:            string(pod.UID),
+		ID:             entity.InstanceID(pod.UID),
 		ServiceAccount: pod.Spec.ServiceAccountName,
 		IPs:            podIPs(pod),
 		Labels:         pod.Labels,

@@ -11,7 +11,7 @@ import (
 // Instance is one instance of a workload: the part of a pod that the mesh uses.
 type Instance struct {
 	Name           entity.Name
-	UID            string
+	ID             entity.InstanceID
 	ServiceAccount string
 	IPs            []netip.Addr
 	Labels         map[string]string

@@ -200,7 +200,7 @@ func SA(namespace, name string) identity.ServiceAccount {
 // Pod returns a pod with a sidecar, labelled app=<app>, that runs as service account sa.
 func Pod(namespace, name, app, sa, ip string) *inventory.Instance {
 	return &inventory.Instance{
-		Name: Name(namespace, name), UID: "uid-" + name, ServiceAccount: sa, Injected: true, Revision: "osm-v0-1-0",
+		Name: Name(namespace, name), ID: entity.InstanceID("uid-" + name), ServiceAccount: sa, Injected: true, Revision: "osm-v0-1-0",
 		IPs: []netip.Addr{netip.MustParseAddr(ip)}, Labels: map[string]string{"app": app},
 	}
 }

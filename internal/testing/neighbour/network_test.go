@@ -68,7 +68,7 @@ func (n *network) addPod(t *testing.T, all *pods.Network, namespace, name string
 	t.Helper()
 	account := identity.ServiceAccount{Namespace: namespace, Name: name}
 	token, uid := "token of "+account.String(), "uid-"+name
-	peer := xds.Peer{Pod: entity.Name{Namespace: namespace, Name: name}, PodUID: uid, ServiceAccount: account, ServiceAccountUID: "account-" + name}
+	peer := xds.Peer{Pod: entity.Name{Namespace: namespace, Name: name}, InstanceID: entity.InstanceID(uid), ServiceAccount: account, ServiceAccountUID: "account-" + name}
 	index := n.control.admit(token, peer) + 1 // the first one is the machine of the control plane
 	addresses := []netip.Addr{netip.AddrFrom4([4]byte{10, 77, byte(index), 2}), netip.MustParseAddr(fmt.Sprintf("fd77:%d::2", index))}
 	dir := filepath.Join(all.Dir, name+".d")

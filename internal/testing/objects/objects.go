@@ -27,7 +27,7 @@ func Meta(name entity.Name) metav1.ObjectMeta {
 // Pod returns a pod with an application and a sidecar.
 func Pod(p *inventory.Instance) corev1.Pod {
 	pod := corev1.Pod{ObjectMeta: Meta(p.Name)}
-	pod.UID, pod.Labels = types.UID(p.UID), map[string]string{names.RevisionLabel: p.Revision}
+	pod.UID, pod.Labels = types.UID(p.ID), map[string]string{names.RevisionLabel: p.Revision}
 	for key, value := range p.Labels {
 		pod.Labels[key] = value
 	}

@@ -65,7 +65,7 @@ func (tokens) Authenticate(_ context.Context, token string) (xds.Peer, error) {
 		}
 		sa := identity.ServiceAccount{Namespace: p.name.Namespace, Name: p.account}
 		return xds.Peer{
-			Pod: p.name, PodUID: "uid-" + p.name.Name, ServiceAccount: sa, ServiceAccountUID: accountUID(sa), Expiry: time.Now().Add(24 * time.Hour),
+			Pod: p.name, InstanceID: entity.InstanceID("uid-" + p.name.Name), ServiceAccount: sa, ServiceAccountUID: accountUID(sa), Expiry: time.Now().Add(24 * time.Hour),
 		}, nil
 	}
 	return xds.Peer{}, errors.New("no such token")

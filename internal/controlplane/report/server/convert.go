@@ -49,7 +49,7 @@ func issuanceFailure(f *certificate.Failure) *report.IssuanceFailure {
 
 func proxy(p status.Proxy) report.Proxy {
 	result := report.Proxy{
-		Namespace: p.Pod.Namespace, Pod: p.Pod.Name, UID: p.PodUID, ServiceAccount: p.Scope.Identity.Name,
+		Namespace: p.Pod.Namespace, Pod: p.Pod.Name, UID: string(p.InstanceID), ServiceAccount: p.Scope.Identity.Name,
 		Revision: p.Revision, Connected: p.ConnectedSince.UTC(), UsesCertificates: p.UsesCertificates,
 		AwaitsCertificate: p.AwaitsCertificate, CertificateEnd: optional(p.CertificateExpiry),
 		CertificateIssuer: p.CertificateIssuer, CertificateTrustDomain: p.CertificateTrustDomain, Types: map[string]report.Type{},

@@ -93,13 +93,13 @@ func (i issuer) Failure() *certificate.Failure {
 	return &certificate.Failure{Since: moment, Err: errors.New("the issuer is sealed")}
 }
 
-func (s store) IsReady() bool                           { return s.ready }
-func (s store) Proxies() []status.Proxy                 { return s.proxies }
-func (s store) CompleteEpochs() map[string]uint64       { return nil }
-func (s store) Trust() status.Trust                     { return s.trust }
-func (s store) Rejections() []quarantine.Rejection      { return s.rejections }
-func (s store) LimitedPolicies() []status.LimitedPolicy { return s.limited }
-func (s store) Traces() []status.Trace                  { return s.traces }
+func (s store) IsReady() bool                                { return s.ready }
+func (s store) Proxies() []status.Proxy                      { return s.proxies }
+func (s store) CompleteEpochs() map[entity.InstanceID]uint64 { return nil }
+func (s store) Trust() status.Trust                          { return s.trust }
+func (s store) Rejections() []quarantine.Rejection           { return s.rejections }
+func (s store) LimitedPolicies() []status.LimitedPolicy      { return s.limited }
+func (s store) Traces() []status.Trace                       { return s.traces }
 
 func (s store) View(_ context.Context, f func(*catalog.View)) error {
 	f(catalog.New().View())
@@ -334,7 +334,7 @@ var key = scope.Key{Identity: identity.ServiceAccount{Namespace: "a", Name: "sa"
 
 func sidecar(pod string, routes status.TypeStatus) status.Proxy {
 	return status.Proxy{
-		Pod: entity.Name{Namespace: "a", Name: pod}, PodUID: "uid of " + pod, Revision: "osm", Scope: key, ConnectedSince: moment, CertificateExpiry: moment, CertificateIssuer: "g0",
+		Pod: entity.Name{Namespace: "a", Name: pod}, InstanceID: entity.InstanceID("uid of " + pod), Revision: "osm", Scope: key, ConnectedSince: moment, CertificateExpiry: moment, CertificateIssuer: "g0",
 		Types: map[resourcetype.Type]status.TypeStatus{resourcetype.Routes: routes}, ScopeVersions: map[resourcetype.Type]string{resourcetype.Routes: "v"},
 	}
 }

@@ -58,8 +58,8 @@ type Store interface {
 	// IsReady returns true if the Store serves sidecars.
 	IsReady() bool
 	Proxies() []status.Proxy
-	// CompleteEpochs returns the highest epoch of the Envoys that have had their whole configuration, by the UID of the pod.
-	CompleteEpochs() map[string]uint64
+	// CompleteEpochs returns the highest epoch of the Envoys that have had their whole configuration, by instance.
+	CompleteEpochs() map[entity.InstanceID]uint64
 	Trust() status.Trust
 	Policy(ctx context.Context, policy entity.Ref) (status.Policy, error)
 	Rejections() []quarantine.Rejection
@@ -106,7 +106,11 @@ func Handler(store Store, load Loads, denied Denials, issuer Issuer, access *Acc
 		answer(w, document)
 	})
 	mux.HandleFunc("GET "+report.HandoversPath, func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, report.Handovers{Epochs: store.CompleteEpochs()})
+		document := report.Handovers{Epochs: map[string]uint64{}}
+		for id, epoch := range store.CompleteEpochs() {
+			document.Epochs[string(id)] = epoch
+		}
+		answer(w, document)
 	})
 	mux.HandleFunc("GET "+report.RejectionsPath, func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, Rejections(store.Rejections(), load.Failures(), store.LimitedPolicies()))

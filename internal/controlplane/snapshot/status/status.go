@@ -113,8 +113,8 @@ func (p *Policies) UpdateCompleted(now time.Time, count Counter) {
 
 // Proxy is the status of a connected proxy.
 type Proxy struct {
-	Pod    entity.Name
-	PodUID string
+	Pod        entity.Name
+	InstanceID entity.InstanceID
 	// Revision is the MeshRevision whose injector added the sidecar; empty if unknown.
 	Revision string
 	Scope    scope.Key

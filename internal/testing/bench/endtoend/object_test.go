@@ -30,7 +30,7 @@ func TestObjectsAreReadAsTheirEntries(t *testing.T) {
 	m.Routes = 1
 	// UIDs are assigned by the API server, these labels only name the revision, and the order of sources has no meaning.
 	ignored := cmp.Options{
-		cmpopts.IgnoreFields(inventory.Instance{}, "UID", "Labels"), cmpopts.IgnoreFields(catalog.ServiceAccount{}, "UID"), cmpopts.EquateEmpty(),
+		cmpopts.IgnoreFields(inventory.Instance{}, "ID", "Labels"), cmpopts.IgnoreFields(catalog.ServiceAccount{}, "UID"), cmpopts.EquateEmpty(),
 		cmpopts.EquateComparable(netip.Addr{}), cmpopts.SortSlices(func(a, b identity.ServiceAccount) bool { return a.Name < b.Name }),
 	}
 	for _, entry := range m.Entries() {

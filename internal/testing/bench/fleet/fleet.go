@@ -399,7 +399,7 @@ func token(signer jose.Signer, pod *inventory.Instance) (string, error) {
 	}
 	bound := map[string]any{"kubernetes.io": map[string]any{
 		"namespace":      pod.Name.Namespace,
-		"pod":            named{pod.Name.Name, pod.UID},
+		"pod":            named{pod.Name.Name, string(pod.ID)},
 		"serviceaccount": named{pod.ServiceAccount, mesh.AccountUID(pod.Identity())},
 	}}
 	return jwt.Signed(signer).Claims(claims).Claims(bound).Serialize()

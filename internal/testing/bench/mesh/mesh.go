@@ -92,7 +92,7 @@ func (m *Mesh) Pod(sidecar int) *inventory.Instance {
 	pod := fmt.Sprintf("%s-%d", name.Name, sidecar%PodsPerService)
 	return &inventory.Instance{
 		Name:           entity.Name{Namespace: name.Namespace, Name: pod},
-		UID:            fmt.Sprintf("00000000-0000-4000-8000-%012d", sidecar),
+		ID:             entity.InstanceID(fmt.Sprintf("00000000-0000-4000-8000-%012d", sidecar)),
 		ServiceAccount: name.Name,
 		IPs:            []netip.Addr{address(10, sidecar)},
 		Labels:         map[string]string{"app": name.Name},
@@ -206,7 +206,7 @@ func address(first byte, n int) netip.Addr {
 // NodeID returns the node ID of a sidecar, in OSM's form.
 func (m *Mesh) NodeID(sidecar int) string {
 	pod := m.Pod(sidecar)
-	return fmt.Sprintf("%s.sidecar.%s.%s.%s", pod.UID, pod.ServiceAccount, pod.Name.Namespace, TrustDomain)
+	return fmt.Sprintf("%s.sidecar.%s.%s.%s", pod.ID, pod.ServiceAccount, pod.Name.Namespace, TrustDomain)
 }
 
 // Kind is a kind of change.

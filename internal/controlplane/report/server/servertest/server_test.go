@@ -35,7 +35,7 @@ type empty struct{}
 
 func (empty) IsReady() bool                                   { return true }
 func (empty) Proxies() []status.Proxy                         { return nil }
-func (empty) CompleteEpochs() map[string]uint64               { return nil }
+func (empty) CompleteEpochs() map[entity.InstanceID]uint64    { return nil }
 func (empty) Trust() status.Trust                             { return status.Trust{} }
 func (empty) Rejections() []quarantine.Rejection              { return nil }
 func (empty) LimitedPolicies() []status.LimitedPolicy         { return nil }
