@@ -63,13 +63,12 @@ func (a authenticator) Authenticate(ctx context.Context, raw string) (snapshot.P
 	if err != nil {
 		return snapshot.Peer{}, err
 	}
-	peer := snapshot.Peer{
-		InstanceID: entity.InstanceID(verified.PodUID), ServiceAccountUID: verified.ServiceAccountUID, Expiry: verified.ValidUntil,
+	return snapshot.Peer{
+		Pod:        entity.Name{Namespace: verified.Namespace, Name: verified.Pod},
+		InstanceID: verified.InstanceID, ServiceAccountUID: verified.ServiceAccountUID, Expiry: verified.ValidUntil,
 		ServiceAccount: identity.ServiceAccount{Namespace: verified.Namespace, Name: verified.ServiceAccount},
-	}
-	peer.Extend = func(ctx context.Context) time.Time { return a.verifier.Extend(ctx, verified.Expiry) }
-	peer.Pod.Namespace, peer.Pod.Name = verified.Namespace, verified.Pod
-	return peer, nil
+		Extend:         func(ctx context.Context) time.Time { return a.verifier.Extend(ctx, verified.Expiry) },
+	}, nil
 }
 
 const (

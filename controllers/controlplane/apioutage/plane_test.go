@@ -56,7 +56,7 @@ func (v tokens) Authenticate(ctx context.Context, raw string) (xds.Peer, error) 
 	return xds.Peer{
 		Extend:     func(ctx context.Context) time.Time { return v.Extend(ctx, verified.Expiry) },
 		Pod:        entity.Name{Namespace: verified.Namespace, Name: verified.Pod},
-		InstanceID: entity.InstanceID(verified.PodUID), ServiceAccountUID: verified.ServiceAccountUID, Expiry: verified.ValidUntil,
+		InstanceID: verified.InstanceID, ServiceAccountUID: verified.ServiceAccountUID, Expiry: verified.ValidUntil,
 		ServiceAccount: identity.ServiceAccount{Namespace: verified.Namespace, Name: verified.ServiceAccount},
 	}, err
 }

@@ -165,7 +165,7 @@ func (r *reviewer) confirm(ctx context.Context, raw, audience string, claimed To
 	}
 	want := Reviewed{
 		Username: subjectOf(claimed.Namespace, claimed.ServiceAccount),
-		UID:      claimed.ServiceAccountUID, Pod: claimed.Pod, PodUID: claimed.PodUID,
+		UID:      claimed.ServiceAccountUID, Pod: claimed.Pod, PodUID: string(claimed.InstanceID),
 	}
 	if got != want {
 		return fmt.Errorf("the API server reads it as %+v, but its claims are %+v", got, want)

@@ -26,7 +26,7 @@ func FuzzVerify(f *testing.F) {
 	f.Fuzz(func(t *testing.T, raw string) {
 		verified, err := v.Verify(t.Context(), raw)
 		if err == nil {
-			if verified.Namespace != "bookstore" || verified.PodUID != "pod-uid" {
+			if verified.Namespace != "bookstore" || verified.InstanceID != "pod-uid" {
 				t.Errorf("%q is accepted as %+v", raw, verified)
 			}
 			return

@@ -9,6 +9,8 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
 	"golang.org/x/time/rate"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
 const (
@@ -32,7 +34,7 @@ type Token struct {
 	ServiceAccount    string
 	ServiceAccountUID string
 	Pod               string
-	PodUID            string
+	InstanceID        entity.InstanceID
 	// Expiry is when the token expires.
 	Expiry time.Time
 	// ValidUntil is until when the token may be used without another check. It is the expiry, unless the token has expired
@@ -146,7 +148,7 @@ func (c claims) token(validUntil time.Time) Token {
 		ServiceAccount:    c.Kubernetes.ServiceAccount.Name,
 		ServiceAccountUID: c.Kubernetes.ServiceAccount.UID,
 		Pod:               c.Kubernetes.Pod.Name,
-		PodUID:            c.Kubernetes.Pod.UID,
+		InstanceID:        entity.InstanceID(c.Kubernetes.Pod.UID),
 		Expiry:            c.Expiry.Time(),
 		ValidUntil:        validUntil,
 	}

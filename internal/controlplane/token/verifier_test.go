@@ -23,7 +23,7 @@ func TestVerifyReturnsClaims(t *testing.T) {
 		t.Fatal(err)
 	}
 	got.Expiry, got.ValidUntil = got.Expiry.UTC(), got.ValidUntil.UTC()
-	want := Token{Namespace: "bookstore", ServiceAccount: "bookstore", ServiceAccountUID: "sa-uid", Pod: "bookstore-0", PodUID: "pod-uid", Expiry: start.Add(time.Hour), ValidUntil: start.Add(time.Hour)}
+	want := Token{Namespace: "bookstore", ServiceAccount: "bookstore", ServiceAccountUID: "sa-uid", Pod: "bookstore-0", InstanceID: "pod-uid", Expiry: start.Add(time.Hour), ValidUntil: start.Add(time.Hour)}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

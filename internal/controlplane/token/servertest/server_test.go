@@ -18,6 +18,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/token"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/testing/envtest"
 )
 
@@ -89,7 +90,7 @@ func TestTokensOfUnknownKeys(t *testing.T) {
 		},
 	})
 	got, err := v.Verify(t.Context(), s.request(t, true, audience))
-	if err != nil || got.Pod != s.pod.Name || got.PodUID != string(s.pod.UID) || got.ServiceAccountUID != string(s.account.UID) {
+	if err != nil || got.Pod != s.pod.Name || got.InstanceID != entity.InstanceID(s.pod.UID) || got.ServiceAccountUID != string(s.account.UID) {
 		t.Errorf("the token is %+v, %v", got, err)
 	}
 	good := s.request(t, true, audience)
@@ -110,7 +111,7 @@ func TestTokensOfARealAPIServer(t *testing.T) {
 	left := time.Until(got.Expiry)
 	want := token.Token{
 		Namespace: "default", ServiceAccount: "bookstore", ServiceAccountUID: string(s.account.UID),
-		Pod: s.pod.Name, PodUID: string(s.pod.UID), Expiry: got.Expiry, ValidUntil: got.Expiry,
+		Pod: s.pod.Name, InstanceID: entity.InstanceID(s.pod.UID), Expiry: got.Expiry, ValidUntil: got.Expiry,
 	}
 	if got != want || left < 50*time.Minute || left > 70*time.Minute {
 		t.Errorf("token is %+v, want %+v for an hour", got, want)

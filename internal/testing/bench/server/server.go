@@ -185,7 +185,7 @@ func (t tokens) Authenticate(ctx context.Context, raw string) (xds.Peer, error) 
 	}
 	return xds.Peer{
 		Pod:        entity.Name{Namespace: verified.Namespace, Name: verified.Pod},
-		InstanceID: entity.InstanceID(verified.PodUID), ServiceAccountUID: verified.ServiceAccountUID, Expiry: verified.Expiry,
+		InstanceID: verified.InstanceID, ServiceAccountUID: verified.ServiceAccountUID, Expiry: verified.Expiry,
 		ServiceAccount: identity.ServiceAccount{Namespace: verified.Namespace, Name: verified.ServiceAccount},
 	}, nil
 }
