@@ -26,20 +26,20 @@ const (
 // ErrManyStreams means that there are too many streams.
 var ErrManyStreams = errors.New("too many sidecars or threads of this pod report denials to this replica; try again")
 
-// Begin counts a stream of a pod until the returned function is called.
-func (s *Store) Begin(pod string) (end func(), err error) {
+// Begin counts a stream of an instance until the returned function is called.
+func (s *Store) Begin(instance entity.InstanceID) (end func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.streams >= MaxStreams || s.pods[pod] >= MaxStreamsOfPod {
+	if s.streams >= MaxStreams || s.instances[instance] >= MaxStreamsOfPod {
 		return nil, ErrManyStreams
 	}
 	s.streams++
-	s.pods[pod]++
+	s.instances[instance]++
 	return func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.streams--
-		decrement(s.pods, pod)
+		decrement(s.instances, instance)
 	}, nil
 }
 

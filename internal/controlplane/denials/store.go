@@ -110,15 +110,16 @@ type Store struct {
 	dropped    uint64
 	// swept is when expired entries were removed last.
 	swept time.Time
-	// streams counts the open streams, in total and by pod.
-	streams int
-	pods    map[string]int
+	// streams counts the open streams, in total and by instance.
+	streams   int
+	instances map[entity.InstanceID]int
 }
 
 // NewStore returns an empty Store.
 func NewStore(now func() time.Time) *Store {
 	return &Store{
-		now: now, began: now(), entries: map[Key]*entry{}, namespaces: map[string]int{}, accounts: map[identity.ServiceAccount]int{}, pods: map[string]int{},
+		now: now, began: now(), entries: map[Key]*entry{}, namespaces: map[string]int{}, accounts: map[identity.ServiceAccount]int{},
+		instances: map[entity.InstanceID]int{},
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
@@ -156,7 +157,7 @@ func TestStreamsAreBounded(t *testing.T) {
 	s := newTestStore(newClock())
 	var ends []func()
 	for pod := range MaxStreams {
-		end, err := s.Begin(fmt.Sprint(pod))
+		end, err := s.Begin(entity.InstanceID(fmt.Sprint(pod)))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -12,19 +12,19 @@ import (
 
 // Reporter is an Envoy with an open stream of load reports.
 type Reporter struct {
-	store *Store
-	uid   string
+	store    *Store
+	instance entity.InstanceID
 	group
 	began time.Time
 }
 
 // Register adds a sidecar when it opens its stream of load reports. Two Envoys of a pod report each, and count as one sidecar. revision is the
 // MeshRevision whose injector added the sidecar; empty if unknown.
-func (s *Store) Register(uid string, client identity.ServiceAccount, revision string) *Reporter {
-	r := &Reporter{store: s, uid: uid, group: group{client, revision}, began: s.now()}
+func (s *Store) Register(instance entity.InstanceID, client identity.ServiceAccount, revision string) *Reporter {
+	r := &Reporter{store: s, instance: instance, group: group{client, revision}, began: s.now()}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.reporters[uid] = append(s.reporters[uid], r)
+	s.reporters[instance] = append(s.reporters[instance], r)
 	return r
 }
 
@@ -32,9 +32,9 @@ func (s *Store) Register(uid string, client identity.ServiceAccount, revision st
 func (r *Reporter) Unregister() {
 	r.store.mu.Lock()
 	defer r.store.mu.Unlock()
-	left := slices.DeleteFunc(r.store.reporters[r.uid], func(other *Reporter) bool { return other == r })
-	if r.store.reporters[r.uid] = left; len(left) == 0 {
-		delete(r.store.reporters, r.uid)
+	left := slices.DeleteFunc(r.store.reporters[r.instance], func(other *Reporter) bool { return other == r })
+	if r.store.reporters[r.instance] = left; len(left) == 0 {
+		delete(r.store.reporters, r.instance)
 	}
 	r.store.stopAwaiting(r)
 }
@@ -56,7 +56,7 @@ func (r *Reporter) Report(loads []Load, within time.Duration) (dropped int) {
 		budget = uint64(within.Seconds() * maxRate)
 	} else {
 		within = min(within, Window)
-		defer func() { r.store.reported[r.uid] = reported{now, min(budget, maxUnused)} }()
+		defer func() { r.store.reported[r.instance] = reported{now, min(budget, maxUnused)} }()
 	}
 	r.store.stopAwaiting(r)
 	if len(r.store.pairs) >= maxPairs {
@@ -80,7 +80,7 @@ const maxUnused = uint64(Interval/time.Second) * maxRate
 
 // budget returns how many requests the Envoys of the pod can have sent and not reported, on this stream or others. The caller holds mu.
 func (r *Reporter) budget(now time.Time) uint64 {
-	before, known := r.store.reported[r.uid]
+	before, known := r.store.reported[r.instance]
 	if !known {
 		return uint64(Window.Seconds() * maxRate)
 	}
@@ -125,7 +125,7 @@ type Failure struct {
 
 // unanswered identifies a server that does not answer a sidecar.
 type unanswered struct {
-	uid string
+	instance entity.InstanceID
 	Server
 }
 
@@ -143,7 +143,7 @@ func (r *Reporter) ReportServer(server Server, c Counts) {
 	now := r.store.now()
 	r.store.mu.Lock()
 	defer r.store.mu.Unlock()
-	key := unanswered{r.uid, server}
+	key := unanswered{r.instance, server}
 	if c.Failed < c.Succeeded {
 		delete(r.store.failing, key)
 		return

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 )
 
 // A sidecar that reconnects has reported nothing on its new stream. It must not make what the others report incomplete.
@@ -69,7 +71,7 @@ func TestChurn(t *testing.T) {
 		if reporters[i] != nil {
 			reporters[i].Unregister()
 		}
-		reporters[i] = replicas[replica].Register(fmt.Sprint(i), buyer, "")
+		reporters[i] = replicas[replica].Register(entity.InstanceID(fmt.Sprint(i)), buyer, "")
 	}
 	for i := range sidecars {
 		connect(i, i%3)

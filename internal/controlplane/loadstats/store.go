@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
 
@@ -71,10 +72,10 @@ type Store struct {
 	// since and until are when reporting begins and ends; changed is closed when reporting begins again.
 	since, until time.Time
 	changed      chan struct{}
-	// reporters are those of each pod (UID), the latest last. A pod has two while one of its Envoys takes over from the other.
-	reporters map[string][]*Reporter
-	// reported is what is known about the reports of each pod (UID) since reporting began, on any stream.
-	reported map[string]reported
+	// reporters are those of each instance, the latest last. An instance has two while one of its Envoys takes over from the other.
+	reporters map[entity.InstanceID][]*Reporter
+	// reported is what is known about the reports of each instance since reporting began, on any stream.
+	reported map[entity.InstanceID]reported
 	pairs    map[pair]*series
 	clusters map[identity.ServiceAccount]int
 	// awaited are those whose first report since reporting began is missing; received is closed when there is none.
@@ -84,7 +85,7 @@ type Store struct {
 	failing map[unanswered]failing
 }
 
-// reported is when a pod reported last, and how many requests more it may have sent until then.
+// reported is when an instance reported last, and how many requests more it may have sent until then.
 type reported struct {
 	last   time.Time
 	unused uint64
@@ -106,8 +107,8 @@ type group struct {
 func NewStore(now func() time.Time) *Store {
 	return &Store{
 		now: now, changed: make(chan struct{}),
-		reporters: map[string][]*Reporter{}, reported: map[string]reported{}, pairs: map[pair]*series{}, clusters: map[identity.ServiceAccount]int{},
-		failing: map[unanswered]failing{}, awaited: map[*Reporter]bool{}, received: make(chan struct{}),
+		reporters: map[entity.InstanceID][]*Reporter{}, reported: map[entity.InstanceID]reported{}, pairs: map[pair]*series{},
+		clusters: map[identity.ServiceAccount]int{}, failing: map[unanswered]failing{}, awaited: map[*Reporter]bool{}, received: make(chan struct{}),
 	}
 }
 
@@ -136,8 +137,8 @@ func (s *Store) extendLease(now time.Time) {
 // await begins to wait for a report of each connected sidecar. The caller holds mu.
 func (s *Store) await() {
 	s.awaited, s.received = make(map[*Reporter]bool, len(s.reporters)), make(chan struct{})
-	for _, ofPod := range s.reporters {
-		for _, r := range ofPod {
+	for _, reporters := range s.reporters {
+		for _, r := range reporters {
 			s.awaited[r] = true
 		}
 	}
@@ -198,9 +199,9 @@ func (s *Store) addLoad(sender group, load Load, isAverage bool, began, now time
 	return true
 }
 
-// removeExpired removes series and pods without a report for a whole Window. The caller holds mu.
+// removeExpired removes series and instances without a report for a whole Window. The caller holds mu.
 func (s *Store) removeExpired(now time.Time) {
-	maps.DeleteFunc(s.reported, func(_ string, r reported) bool { return now.Sub(r.last) > Window })
+	maps.DeleteFunc(s.reported, func(_ entity.InstanceID, r reported) bool { return now.Sub(r.last) > Window })
 	for key, entry := range s.pairs {
 		if now.Sub(entry.last) <= Window {
 			continue
@@ -341,15 +342,15 @@ func (s *Store) Read() Loads {
 	return loads
 }
 
-// groups counts the pods whose sidecars have a stream. The caller holds mu.
+// groups counts the instances whose sidecars have a stream. The caller holds mu.
 func (s *Store) groups(now time.Time) []Group {
 	counts := map[group]Group{}
-	for uid, ofPod := range s.reporters {
-		r := ofPod[len(ofPod)-1]
+	for instance, reporters := range s.reporters {
+		r := reporters[len(reporters)-1]
 		g := counts[r.group]
 		g.Client, g.Revision = r.client, r.revision
 		g.Sidecars++
-		switch _, reported := s.reported[uid]; {
+		switch _, reported := s.reported[instance]; {
 		case reported:
 			g.Reporting++
 		case now.Sub(r.began) < Grace:

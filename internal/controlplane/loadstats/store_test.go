@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
 
@@ -148,7 +149,7 @@ func TestForgedAveragesAreBounded(t *testing.T) {
 func TestLargeMeshesAreNotPrompt(t *testing.T) {
 	s := newTestStore(newClock())
 	for i := range maxPrompt {
-		s.Register(fmt.Sprint(i), buyer, "")
+		s.Register(entity.InstanceID(fmt.Sprint(i)), buyer, "")
 	}
 	if got := s.FirstInterval(); got != FirstInterval {
 		t.Errorf("the first reports follow after %s, want %s", got, FirstInterval)
@@ -205,7 +206,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		for i := range loads {
 			loads[i] = Load{Cluster: fmt.Sprint(client.Name, i), Counts: Counts{Issued: 1}}
 		}
-		dropped += s.Register(client.Name, client, "").Report(loads, Interval)
+		dropped += s.Register(entity.InstanceID(client.Name), client, "").Report(loads, Interval)
 	}
 	flood(buyer, maxClusters+3)
 	dropped += s.Register("long", till, "").Report(load(strings.Repeat("x", maxName+1), 1, 1, 0), Interval)

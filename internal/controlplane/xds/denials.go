@@ -50,7 +50,7 @@ func (s *Server) StreamAccessLogs(stream accesslogv3.AccessLogService_StreamAcce
 	if err != nil {
 		return s.connectStatus(peer, err)
 	}
-	end, err := s.config.Denials.Begin(string(peer.InstanceID))
+	end, err := s.config.Denials.Begin(peer.InstanceID)
 	if err != nil {
 		s.metrics.rejected.WithLabelValues("denials").Inc()
 		return status.Error(codes.ResourceExhausted, err.Error())

@@ -45,7 +45,7 @@ type loadClients struct {
 func (c *loadClients) add(client *loadClient, loads *loadstats.Store) (older *loadClient) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	client.reporter = loads.Register(string(client.peer.InstanceID), client.peer.ServiceAccount, client.ads.Revision())
+	client.reporter = loads.Register(client.peer.InstanceID, client.peer.ServiceAccount, client.ads.Revision())
 	older = c.byStream[client.ads]
 	c.byStream[client.ads] = client
 	return older
