@@ -250,19 +250,9 @@ func (a *app) removeSharedResources(ctx context.Context, c client.Client, o unin
 	return nil
 }
 
-// definitions returns the CRDs of policies and settings. The operator's own CRDs are deleted with the operator.
-func definitions() []string {
-	table := kinds.All()
-	slices.SortStableFunc(table, func(x, y kinds.Kind) int { return x.Removal - y.Removal })
-	var all []string
-	for _, kind := range table {
-		all = append(all, kind.Definition())
-	}
-	return all
-}
-
+// removeDefinitions deletes the CRDs of policies and settings. The operator's own CRDs are deleted with the operator.
 func (a *app) removeDefinitions(ctx context.Context, c client.Client) error {
-	for _, name := range definitions() {
+	for _, name := range kinds.Definitions() {
 		definition := kinds.Object(apiextensionsv1.SchemeGroupVersion.WithKind("CustomResourceDefinition"))
 		definition.SetName(name)
 		switch err := c.Delete(ctx, definition); {

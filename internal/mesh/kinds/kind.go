@@ -29,8 +29,6 @@ type Kind struct {
 type Facts struct {
 	// Short is kubectl's short name of the kind, if it differs from the singular.
 	Short string
-	// Removal is the place of the CRD in the output of "osm uninstall". CRDs without a place come first.
-	Removal int
 	// Feature is the switch of the MeshConfig that enables the kind; nil if it is always enabled.
 	Feature *Feature
 	// Exclusive is true if an object can make another one of the same kind ineffective, in whole or in part.

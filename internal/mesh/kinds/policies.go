@@ -39,30 +39,43 @@ var (
 // All returns the table of kinds: the policies in the order of all outputs, and then the settings.
 func All() []Kind {
 	return []Kind{
-		policy(TrafficTarget, ingest.TrafficTarget, Facts{Short: "tt", Removal: 16}),
-		policy(HTTPRouteGroup, ingest.HTTPRouteGroup, Facts{Short: "htr", Removal: 12}),
-		policy(TCPRoute, ingest.TCPRoute, Facts{Short: "tr", Removal: 13}),
-		policy(TrafficSplit, ingest.TrafficSplit, Facts{Short: "ts", Removal: 15, Exclusive: true}),
+		policy(TrafficTarget, ingest.TrafficTarget, Facts{Short: "tt"}),
+		policy(HTTPRouteGroup, ingest.HTTPRouteGroup, Facts{Short: "htr"}),
+		policy(TCPRoute, ingest.TCPRoute, Facts{Short: "tr"}),
+		policy(TrafficSplit, ingest.TrafficSplit, Facts{Short: "ts", Exclusive: true}),
 		policy(Retry, retry.Read, Facts{
-			Removal: 9, Exclusive: true, Clients: []string{"spec", "source"}, Anywhere: true,
+			Exclusive: true, Clients: []string{"spec", "source"}, Anywhere: true,
 			Feature: &Feature{Field: "enableRetryPolicy", Enabled: func(f configv1alpha2.FeatureFlags) bool { return f.EnableRetryPolicy }},
 		}),
-		policy(UpstreamTrafficSetting, upstream.Read, Facts{Short: "uts", Removal: 8, Exclusive: true, QuietStatus: true}),
-		policy(Backpressure, upstream.ReadBackpressure, Facts{Removal: 10, Exclusive: true, YieldsTo: upstream.Kind}),
+		policy(UpstreamTrafficSetting, upstream.Read, Facts{Short: "uts", Exclusive: true, QuietStatus: true}),
+		policy(Backpressure, upstream.ReadBackpressure, Facts{Exclusive: true, YieldsTo: upstream.Kind}),
 		policy(IngressBackend, ingressbackend.Read, Facts{
-			Removal: 5, Exclusive: true,
-			Feature: &Feature{Field: "enableIngressBackendPolicy", Enabled: func(f configv1alpha2.FeatureFlags) bool { return f.EnableIngressBackendPolicy }},
+			Exclusive: true,
+			Feature:   &Feature{Field: "enableIngressBackendPolicy", Enabled: func(f configv1alpha2.FeatureFlags) bool { return f.EnableIngressBackendPolicy }},
 		}),
 		policy(Egress, ingest.Egress, Facts{
-			Removal: 1, Exclusive: true, Clients: []string{"spec", "sources"},
+			Exclusive: true, Clients: []string{"spec", "sources"},
 			Feature: &Feature{Field: "enableEgressPolicy", Enabled: func(f configv1alpha2.FeatureFlags) bool { return f.EnableEgressPolicy }},
 		}),
-		policy(Telemetry, telemetry.Read, Facts{Removal: 4, Exclusive: true, MeshWide: true}),
-		policy(ExternalAuthorization, extauthz.Read, Facts{Short: "extauthz", Removal: 3, Exclusive: true, MeshWide: true}),
-		policy(ExtensionService, ingest.ExtensionService, Facts{Short: "extsvc", Removal: 2, MeshWide: true}),
-		{GroupVersionKind: UDPRoute, check: ingest.UDPRoute, Facts: Facts{Short: "ur", Removal: 14}},
-		{GroupVersionKind: MeshConfigs, Facts: Facts{Removal: 6, QuietStatus: true}},
-		{GroupVersionKind: MeshRootCertificate, Facts: Facts{Short: "mrc", Removal: 7}},
-		{GroupVersionKind: MultiClusterService, Facts: Facts{Removal: 11}},
+		policy(Telemetry, telemetry.Read, Facts{Exclusive: true, MeshWide: true}),
+		policy(ExternalAuthorization, extauthz.Read, Facts{Short: "extauthz", Exclusive: true, MeshWide: true}),
+		policy(ExtensionService, ingest.ExtensionService, Facts{Short: "extsvc", MeshWide: true}),
+		{GroupVersionKind: UDPRoute, check: ingest.UDPRoute, Facts: Facts{Short: "ur"}},
+		{GroupVersionKind: MeshConfigs, Facts: Facts{QuietStatus: true}},
+		{GroupVersionKind: MeshRootCertificate, Facts: Facts{Short: "mrc"}},
+		{GroupVersionKind: MultiClusterService},
 	}
+}
+
+// Definitions returns the names of the CRDs in the order in which "osm uninstall" deletes them.
+func Definitions() []string {
+	all := []schema.GroupVersionKind{
+		Egress, ExtensionService, ExternalAuthorization, Telemetry, IngressBackend, MeshConfigs, MeshRootCertificate, UpstreamTrafficSetting,
+		Retry, Backpressure, MultiClusterService, HTTPRouteGroup, TCPRoute, UDPRoute, TrafficSplit, TrafficTarget,
+	}
+	names := make([]string, 0, len(all))
+	for _, kind := range all {
+		names = append(names, Kind{GroupVersionKind: kind}.Definition())
+	}
+	return names
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -105,13 +106,13 @@ func TestTableHasTheNamesOfTheCRDs(t *testing.T) {
 	}
 }
 
-func TestPlacesInTheOutputOfUninstallAreUnique(t *testing.T) {
-	used := map[int]string{}
+func TestDefinitionsAreThoseOfTheTable(t *testing.T) {
+	var want []string
 	for _, kind := range kinds.All() {
-		if other, found := used[kind.Removal]; found && kind.Removal > 0 {
-			t.Errorf("%s and %s have place %d", other, kind.Kind, kind.Removal)
-		}
-		used[kind.Removal] = kind.Kind
+		want = append(want, kind.Definition())
+	}
+	if diff := cmp.Diff(slices.Sorted(slices.Values(want)), slices.Sorted(slices.Values(kinds.Definitions()))); diff != "" {
+		t.Errorf("osm uninstall deletes other CRDs than those of the table (-want +got):\n%s", diff)
 	}
 }
 
