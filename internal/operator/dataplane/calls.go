@@ -22,7 +22,7 @@ const callsIdle = 10 * time.Minute
 // operator may lack the permission to list them, which is an error.
 func (p *Plane) Calls(ctx context.Context) ([]rollout.Call, error) {
 	p.callsUsed.Store(p.now().UnixNano())
-	if err := p.foreign.ensure(ctx, kinds.TrafficTarget, discoveryPeriod); err != nil {
+	if err := p.thirdParty.ensure(ctx, kinds.TrafficTarget, discoveryPeriod); err != nil {
 		return nil, err
 	}
 	list := &unstructured.UnstructuredList{}
@@ -49,7 +49,7 @@ func (p *Plane) forgetCalls(ctx context.Context) error {
 	if used == 0 || p.now().Sub(time.Unix(0, used)) < callsIdle || !p.callsUsed.CompareAndSwap(used, 0) {
 		return nil
 	}
-	return p.foreign.release(ctx, kinds.TrafficTarget)
+	return p.thirdParty.release(ctx, kinds.TrafficTarget)
 }
 
 // accountOf is the service account of a pod.

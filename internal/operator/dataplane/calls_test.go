@@ -23,11 +23,11 @@ spec:
   rules: [{kind: TCPRoute, name: all}]`
 
 func TestCalls(t *testing.T) {
-	target, foreignTarget := foreign(t, trafficTargetText), foreign(t, trafficTargetText, "name: api, annotations", "name: other, annotations", "name: api, namespace: shop", "name: api, namespace: other")
+	target, otherTarget := parse(t, trafficTargetText), parse(t, trafficTargetText, "name: api, annotations", "name: other, annotations", "name: api, namespace: shop", "name: api, namespace: other")
 	if _, err := strip(target); err != nil || len(target.GetAnnotations()) > 0 {
 		t.Errorf("the cache has annotations (%v)", err)
 	}
-	got, err := planeOf(target, foreignTarget).Calls(t.Context())
+	got, err := planeOf(target, otherTarget).Calls(t.Context())
 	want := []rollout.Call{{Source: identity.ServiceAccount{Namespace: "front", Name: "web"}, Destination: identity.ServiceAccount{Namespace: "shop", Name: "api"}}}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("the calls (%v, -want +got):\n%s", err, diff)
@@ -54,10 +54,10 @@ func TestAccountsOfWorkloads(t *testing.T) {
 // After a takeover nothing watches TrafficTargets.
 func TestCallsAreForgotten(t *testing.T) {
 	now := noon
-	plane := planeOf(namespace("shop", "osm"), foreign(t, trafficTargetText))
-	objects := &foreignCache{Cache: plane.cache, informer: controllertest.NewFakeInformer(controllertest.Synced)}
+	plane := planeOf(namespace("shop", "osm"), parse(t, trafficTargetText))
+	objects := &informerCache{Cache: plane.cache, informer: controllertest.NewFakeInformer(controllertest.Synced)}
 	plane.now = func() time.Time { return now }
-	plane.foreign.cache = objects
+	plane.thirdParty.cache = objects
 	for _, step := range []struct {
 		after   time.Duration
 		use     bool

@@ -36,10 +36,10 @@ type Plane struct {
 	// live reads from the API server.
 	live client.Reader
 	now  func() time.Time
-	// foreign watches the kinds of other projects.
-	foreign *foreignWatches
+	// thirdParty watches the kinds of other projects.
+	thirdParty *kindWatches
 	// times corrects what other clocks have written.
-	times foreignTimes
+	times skewCorrector
 	// callsUsed is when Calls was used last, in nanoseconds since 1970; 0 if nothing watches for it.
 	callsUsed atomic.Int64
 }
@@ -63,7 +63,7 @@ func New(mgr manager.Manager, now func() time.Time) (*Plane, error) {
 		return nil, fmt.Errorf("the kinds of workloads cannot be discovered: %w", err)
 	}
 	p := &Plane{cache: own, namespaces: mgr.GetClient(), writer: mgr.GetClient(), live: mgr.GetAPIReader(), now: now}
-	p.foreign = newForeignWatches(own, kinds, p.meshOf, now)
+	p.thirdParty = newKindWatches(own, kinds, p.meshOf, now)
 	return p, mgr.Add(own)
 }
 
@@ -176,8 +176,8 @@ func (p *Plane) readStates(ctx context.Context, o *observation) error {
 // read reads the object of a workload with pods from the cache. The error is an *unreadError if the kind cannot be read at the moment.
 func (p *Plane) read(ctx context.Context, ref rollout.Ref) (client.Object, error) {
 	object := objectOf(ref)
-	if kind, foreign := foreignKind(ref); foreign {
-		if err := p.foreign.ensure(ctx, kind, absencePeriod); err != nil {
+	if kind, found := thirdPartyKind(ref); found {
+		if err := p.thirdParty.ensure(ctx, kind, absencePeriod); err != nil {
 			return nil, err
 		}
 	}
@@ -213,8 +213,8 @@ func (p *Plane) readNamespaces(ctx context.Context, o *observation) error {
 
 // objectOf returns an empty object of a workload that can be restarted.
 func objectOf(ref rollout.Ref) client.Object {
-	if kind, foreign := foreignKind(ref); foreign {
-		return foreignObject(kind, ref.Namespace, ref.Name)
+	if kind, found := thirdPartyKind(ref); found {
+		return newUnstructured(kind, ref.Namespace, ref.Name)
 	}
 	var object client.Object
 	switch ref.Kind {

@@ -59,13 +59,13 @@ func (k servedKinds) ServerResourcesForGroupVersion(version string) (*metav1.API
 func planeOf(objects ...client.Object) *Plane {
 	served := servedKinds{}
 	for _, object := range objects {
-		if foreign, ok := object.(*unstructured.Unstructured); ok {
-			served[foreign.GetAPIVersion()] = append(served[foreign.GetAPIVersion()], foreign.GetKind())
+		if workload, ok := object.(*unstructured.Unstructured); ok {
+			served[workload.GetAPIVersion()] = append(served[workload.GetAPIVersion()], workload.GetKind())
 		}
 	}
 	reader := fake.NewClientBuilder().WithObjects(objects...).Build()
 	p := &Plane{cache: readerCache{reader: reader}, namespaces: reader, writer: reader, now: func() time.Time { return noon.Add(time.Hour) }}
-	p.foreign = newForeignWatches(p.cache, served, p.meshOf, p.now)
+	p.thirdParty = newKindWatches(p.cache, served, p.meshOf, p.now)
 	return p
 }
 
@@ -92,7 +92,7 @@ func TestLabelsAloneMakeNoSidecar(t *testing.T) {
 		namespace("shop", "osm"), namespace("outside", ""), namespace("earlier", ""), namespace("other", "other"),
 		in("shop", pod("real", "osm-v0-2-0", "", "")), in("shop", pod("forged", "osm-v0-2-0", "", "", forged)),
 		in("outside", pod("forged", "osm-v0-2-0", "", "", forged)), in("earlier", pod("kept", "osm-v0-2-0", "", "")),
-		in("other", pod("foreign", "osm-v0-2-0", "", "")),
+		in("other", pod("other", "osm-v0-2-0", "", "")),
 	)
 	upgrade, err := plane.Workloads(t.Context(), "osm")
 	if got := refs(upgrade); err != nil || !slices.Equal(got, []string{"shop/real"}) {
@@ -127,7 +127,7 @@ func TestWorkloadIsFoundWithoutPods(t *testing.T) {
 	elsewhere.Namespace = "outside"
 	workloads, err := planeOf(
 		namespace("shop", "osm"), namespace("outside", ""), deployment("recreated", "osm-v0-2-0", 1), deployment("stopped", "osm-v0-2-0", 0),
-		deployment("foreign", "other-v0-2-0", 1), elsewhere,
+		deployment("other", "other-v0-2-0", 1), elsewhere,
 	).Workloads(t.Context(), "osm")
 	if err != nil {
 		t.Fatal(err)

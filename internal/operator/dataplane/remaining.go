@@ -163,8 +163,8 @@ func (p *Plane) restarted(ctx context.Context, matches func(revision string) boo
 	for i := range daemonSets.Items {
 		add("DaemonSet", &daemonSets.Items[i])
 	}
-	for _, kind := range foreignKinds {
-		list, err := p.foreign.list(ctx, kind)
+	for _, kind := range thirdPartyKinds {
+		list, err := p.thirdParty.list(ctx, kind)
 		if err != nil {
 			return nil, fmt.Errorf("the restarted workloads of the kind %s cannot be listed: %w", kind.Kind, err)
 		}

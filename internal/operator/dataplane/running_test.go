@@ -33,7 +33,7 @@ func TestRunningSidecars(t *testing.T) {
 			p.DeletionTimestamp, p.Finalizers = &metav1.Time{Time: noon}, []string{"example.org/held"}
 		}),
 		running("bare", func(p *corev1.Pod) { p.Spec.InitContainers = nil }),
-		running("foreign", func(p *corev1.Pod) { p.Namespace = "other" }),
+		running("other", func(p *corev1.Pod) { p.Namespace = "other" }),
 	)
 	got, err := plane.RunningSidecars(t.Context(), "osm")
 	account := identity.ServiceAccount{Namespace: "shop", Name: "seller"}

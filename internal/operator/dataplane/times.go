@@ -10,10 +10,10 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// foreignTimes corrects times that other machines have written, if they are in the future of the operator's clock. What they stand for had happened
+// skewCorrector corrects times that other machines have written, if they are in the future of the operator's clock. What they stand for had happened
 // when the operator saw them first, so that moment replaces them. Otherwise a node whose clock is an hour ahead would delay an upgrade by an hour. An
 // operator that has just started sees everything first, and so waits once more.
-type foreignTimes struct {
+type skewCorrector struct {
 	mu   sync.Mutex
 	seen map[timeKey]time.Time
 }
@@ -29,7 +29,7 @@ type timeKey struct {
 const forgetAfter = 24 * time.Hour
 
 // correct returns a time, or when it was seen first if it was in the future then.
-func (f *foreignTimes) correct(uid types.UID, event string, at, now time.Time) time.Time {
+func (f *skewCorrector) correct(uid types.UID, event string, at, now time.Time) time.Time {
 	key := timeKey{uid, event, at.UTC()}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -48,7 +48,7 @@ func (f *foreignTimes) correct(uid types.UID, event string, at, now time.Time) t
 }
 
 // pod returns a pod with corrected times. It shares memory with the given one, unless a time changes.
-func (f *foreignTimes) pod(pod *corev1.Pod, now time.Time) *corev1.Pod {
+func (f *skewCorrector) pod(pod *corev1.Pod, now time.Time) *corev1.Pod {
 	corrected := pod
 	set := func(event string, at metav1.Time, replace func(*corev1.Pod, metav1.Time)) {
 		right := f.correct(pod.UID, event, at.Time, now)

@@ -32,7 +32,7 @@ func (p *Plane) Sources() []source.Source {
 			return requests(mesh, p.meshOf(ctx, pod.Namespace))
 		})),
 		watchWorkloads(p, &appsv1.Deployment{}), watchWorkloads(p, &appsv1.StatefulSet{}), watchWorkloads(p, &appsv1.DaemonSet{}),
-		p.foreign.source(), watchKubelets(p),
+		p.thirdParty.source(), watchKubelets(p),
 	}
 }
 
@@ -106,7 +106,7 @@ func strip(object any) (any, error) {
 			o.SetAnnotations(nil)
 			break
 		}
-		stripForeign(o)
+		stripThirdParty(o)
 	}
 	return object, nil
 }

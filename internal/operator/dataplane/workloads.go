@@ -224,7 +224,7 @@ func stateOf(object client.Object) state {
 		s.onDelete = o.Spec.UpdateStrategy.Type == appsv1.OnDeleteDaemonSetStrategyType
 		s.restart, s.podLabels = restartAnnotationOf(&o.Spec.Template), o.Spec.Template.Labels
 	case *unstructured.Unstructured:
-		return stateOfForeign(o)
+		return stateOfThirdParty(o)
 	}
 	return s
 }
@@ -292,7 +292,7 @@ func (p *Plane) Restart(ctx context.Context, ref rollout.Ref, revision string, a
 	earlier := parseRestart(stateOf(object).restart)
 	annotation := formatRestart(rollout.Restart{Revision: revision, At: at, Retry: earlier.Revision == revision})
 	patch := templatePatch(object.GetResourceVersion(), annotation)
-	if kind, foreign := foreignKind(ref); foreign {
+	if kind, found := thirdPartyKind(ref); found {
 		patch = restartPatch(kind, object.GetResourceVersion(), annotation, at)
 	}
 	if err := p.writer.Patch(ctx, object, client.RawPatch("application/merge-patch+json", []byte(patch)), client.FieldOwner(apply.FieldManager)); err != nil {

@@ -177,7 +177,7 @@ func TestParseRestartReadsFormatRestart(t *testing.T) {
 	}
 	for _, text := range []string{"2026-11-20T12:00:00Z", "osm-v0-2-0 today", "osm-v0-2-0 2026-11-20T12:00:00Z often", ""} {
 		if got := parseRestart(text); got != (rollout.Restart{}) {
-			t.Errorf("the foreign annotation %q is read as %+v", text, got)
+			t.Errorf("the annotation %q is read as %+v", text, got)
 		}
 	}
 }
@@ -197,11 +197,11 @@ func TestHasSidecarOf(t *testing.T) {
 		"own sidecar":                                 {pod("a", "osm-v0-2-0", "", ""), "osm", true},
 		"own sidecar in a namespace that left":        {pod("a", "osm-v0-2-0", "", ""), "", true},
 		"own sidecar in a namespace of another mesh":  {pod("a", "osm-v0-2-0", "", ""), "other", false},
-		"foreign sidecar in an own namespace":         {pod("a", "other-v0-2-0", "", ""), "osm", true},
-		"foreign sidecar in a foreign namespace":      {pod("a", "other-v0-2-0", "", ""), "other", false},
-		"foreign sidecar in a namespace without mesh": {pod("a", "other-v0-2-0", "", ""), "", false},
+		"sidecar of another mesh in an own namespace": {pod("a", "other-v0-2-0", "", ""), "osm", true},
+		"sidecar of another mesh in its namespace":    {pod("a", "other-v0-2-0", "", ""), "other", false},
+		"sidecar of another mesh without namespaces":  {pod("a", "other-v0-2-0", "", ""), "", false},
 		"OSM sidecar in an own namespace":             {pod("a", "", "", "", fromOSM), "osm", true},
-		"OSM sidecar in a foreign namespace":          {pod("a", "", "", "", fromOSM), "other", false},
+		"OSM sidecar in a namespace of another mesh":  {pod("a", "", "", "", fromOSM), "other", false},
 		"OSM sidecar in a namespace without mesh":     {pod("a", "", "", "", fromOSM), "", false},
 		"labels without a sidecar":                    {pod("a", "osm-v0-2-0", "", "", labelled), "osm", false},
 		"labels in a namespace without mesh":          {pod("a", "osm-v0-2-0", "", "", labelled), "", false},

@@ -18,12 +18,12 @@ var (
 	cloneSetKind         = schema.GroupVersionKind{Group: "apps.kruise.io", Version: "v1alpha1", Kind: "CloneSet"}
 	kruiseSetKind        = schema.GroupVersionKind{Group: "apps.kruise.io", Version: "v1beta1", Kind: "StatefulSet"}
 	deploymentConfigKind = schema.GroupVersionKind{Group: "apps.openshift.io", Version: "v1", Kind: "DeploymentConfig"}
-	foreignKinds         = []schema.GroupVersionKind{rolloutKind, cloneSetKind, kruiseSetKind, deploymentConfigKind}
+	thirdPartyKinds      = []schema.GroupVersionKind{rolloutKind, cloneSetKind, kruiseSetKind, deploymentConfigKind}
 )
 
-// foreignKind is the kind of a workload of another project; false for other workloads.
-func foreignKind(ref rollout.Ref) (schema.GroupVersionKind, bool) {
-	for _, kind := range foreignKinds {
+// thirdPartyKind is the kind of a workload of another project; false for other workloads.
+func thirdPartyKind(ref rollout.Ref) (schema.GroupVersionKind, bool) {
+	for _, kind := range thirdPartyKinds {
 		if nameOf(kind) == ref.Kind {
 			return kind, true
 		}
@@ -31,8 +31,8 @@ func foreignKind(ref rollout.Ref) (schema.GroupVersionKind, bool) {
 	return schema.GroupVersionKind{}, false
 }
 
-// foreignObject returns an empty object of a kind.
-func foreignObject(kind schema.GroupVersionKind, namespace, name string) *unstructured.Unstructured {
+// newUnstructured returns an empty object of a kind.
+func newUnstructured(kind schema.GroupVersionKind, namespace, name string) *unstructured.Unstructured {
 	object := &unstructured.Unstructured{}
 	object.SetGroupVersionKind(kind)
 	object.SetNamespace(namespace)
@@ -40,8 +40,8 @@ func foreignObject(kind schema.GroupVersionKind, namespace, name string) *unstru
 	return object
 }
 
-// stateOfForeign reads a workload of another project.
-func stateOfForeign(o *unstructured.Unstructured) state {
+// stateOfThirdParty reads a workload of another project.
+func stateOfThirdParty(o *unstructured.Unstructured) state {
 	s := state{
 		labels: o.GetLabels(), podLabels: textsIn(o, "spec", "template", "metadata", "labels"),
 		restart: textsIn(o, "spec", "template", "metadata", "annotations")[names.RestartAnnotation],
@@ -122,8 +122,8 @@ func restartPatch(kind schema.GroupVersionKind, resourceVersion, annotation stri
 	return templatePatch(resourceVersion, annotation)
 }
 
-// stripForeign keeps the fields that stateOfForeign reads.
-func stripForeign(o *unstructured.Unstructured) {
+// stripThirdParty keeps the fields that stateOfThirdParty reads.
+func stripThirdParty(o *unstructured.Unstructured) {
 	spec, status := map[string]any{}, map[string]any{}
 	for _, field := range []string{"replicas", "paused", "restartAt", "selector", "updateStrategy", "triggers"} {
 		if value := in(o, "spec", field); value != nil {

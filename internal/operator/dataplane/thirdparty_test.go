@@ -48,8 +48,8 @@ func TestWorkloadOf(t *testing.T) {
 	}
 }
 
-// foreign returns an object of another project. changes replace lines.
-func foreign(t *testing.T, text string, changes ...string) *unstructured.Unstructured {
+// parse returns an object of another project. changes replace lines.
+func parse(t *testing.T, text string, changes ...string) *unstructured.Unstructured {
 	t.Helper()
 	text, before := strings.NewReplacer(changes...).Replace(text), text
 	if len(changes) > 0 && text == before {
@@ -103,34 +103,34 @@ spec:
 status: {observedGeneration: 4, replicas: 2, updatedReplicas: 2, availableReplicas: 2}`
 )
 
-func TestStateOfForeign(t *testing.T) {
+func TestStateOfThirdParty(t *testing.T) {
 	for name, c := range map[string]struct {
 		object             *unstructured.Unstructured
 		complete, onDelete bool
 	}{
-		"Rollout":                                   {foreign(t, rolloutText), true, false},
-		"Rollout that is paused in its canary":      {foreign(t, rolloutText, "Healthy", "Paused"), false, false},
-		"Rollout that restarts":                     {foreign(t, rolloutText, `restartedAt: "2026-11-20T12`, `restartedAt: "2026-11-20T11`), false, false},
-		"Rollout that never restarted":              {foreign(t, rolloutText, `restartAt`, `later`, `, restartedAt: "2026-11-20T12:00:00Z"`, ""), true, false},
-		"Rollout with a new spec":                   {foreign(t, rolloutText, `observedGeneration: "4"`, `observedGeneration: "3"`), false, false},
-		"CloneSet":                                  {foreign(t, cloneSetText), true, false},
-		"CloneSet with a new spec":                  {foreign(t, cloneSetText, "observedGeneration: 4", "observedGeneration: 3"), false, false},
-		"CloneSet that updates":                     {foreign(t, cloneSetText, "updatedReplicas: 2", "updatedReplicas: 1"), false, false},
-		"CloneSet that updates in place":            {foreign(t, cloneSetText, "ReCreate", "InPlaceIfPossible"), true, true},
-		"CloneSet with a partition":                 {foreign(t, cloneSetText, "0%", "50%"), true, true},
-		"CloneSet that is paused":                   {foreign(t, cloneSetText, "paused: false", "paused: true"), true, true},
-		"StatefulSet":                               {foreign(t, kruiseSetText), true, false},
-		"StatefulSet that updates":                  {foreign(t, kruiseSetText, "updatedReplicas: 2", "updatedReplicas: 1"), false, false},
-		"StatefulSet that was updated":              {foreign(t, kruiseSetText, "updatedReplicas: 2", "updatedReplicas: 0", "currentRevision: a", "currentRevision: b"), true, false},
-		"StatefulSet that updates in place":         {foreign(t, kruiseSetText, "ReCreate", "InPlaceOnly"), true, true},
-		"StatefulSet with a partition":              {foreign(t, kruiseSetText, "partition: 0", "partition: 1"), true, true},
-		"StatefulSet that is paused":                {foreign(t, kruiseSetText, "paused: false", "paused: true"), true, true},
-		"StatefulSet with the strategy OnDelete":    {foreign(t, kruiseSetText, "RollingUpdate, ", "OnDelete, "), true, true},
-		"DeploymentConfig":                          {foreign(t, deploymentConfigText), true, false},
-		"DeploymentConfig with an unavailable pod":  {foreign(t, deploymentConfigText, "availableReplicas: 2", "availableReplicas: 1"), false, false},
-		"DeploymentConfig without triggers":         {foreign(t, deploymentConfigText, "[{type: ConfigChange}]", "[]"), true, true},
-		"DeploymentConfig with the default trigger": {foreign(t, deploymentConfigText, "triggers: [{type: ConfigChange}]", "test: false"), true, false},
-		"DeploymentConfig that is paused":           {foreign(t, deploymentConfigText, "paused: false", "paused: true"), true, true},
+		"Rollout":                                   {parse(t, rolloutText), true, false},
+		"Rollout that is paused in its canary":      {parse(t, rolloutText, "Healthy", "Paused"), false, false},
+		"Rollout that restarts":                     {parse(t, rolloutText, `restartedAt: "2026-11-20T12`, `restartedAt: "2026-11-20T11`), false, false},
+		"Rollout that never restarted":              {parse(t, rolloutText, `restartAt`, `later`, `, restartedAt: "2026-11-20T12:00:00Z"`, ""), true, false},
+		"Rollout with a new spec":                   {parse(t, rolloutText, `observedGeneration: "4"`, `observedGeneration: "3"`), false, false},
+		"CloneSet":                                  {parse(t, cloneSetText), true, false},
+		"CloneSet with a new spec":                  {parse(t, cloneSetText, "observedGeneration: 4", "observedGeneration: 3"), false, false},
+		"CloneSet that updates":                     {parse(t, cloneSetText, "updatedReplicas: 2", "updatedReplicas: 1"), false, false},
+		"CloneSet that updates in place":            {parse(t, cloneSetText, "ReCreate", "InPlaceIfPossible"), true, true},
+		"CloneSet with a partition":                 {parse(t, cloneSetText, "0%", "50%"), true, true},
+		"CloneSet that is paused":                   {parse(t, cloneSetText, "paused: false", "paused: true"), true, true},
+		"StatefulSet":                               {parse(t, kruiseSetText), true, false},
+		"StatefulSet that updates":                  {parse(t, kruiseSetText, "updatedReplicas: 2", "updatedReplicas: 1"), false, false},
+		"StatefulSet that was updated":              {parse(t, kruiseSetText, "updatedReplicas: 2", "updatedReplicas: 0", "currentRevision: a", "currentRevision: b"), true, false},
+		"StatefulSet that updates in place":         {parse(t, kruiseSetText, "ReCreate", "InPlaceOnly"), true, true},
+		"StatefulSet with a partition":              {parse(t, kruiseSetText, "partition: 0", "partition: 1"), true, true},
+		"StatefulSet that is paused":                {parse(t, kruiseSetText, "paused: false", "paused: true"), true, true},
+		"StatefulSet with the strategy OnDelete":    {parse(t, kruiseSetText, "RollingUpdate, ", "OnDelete, "), true, true},
+		"DeploymentConfig":                          {parse(t, deploymentConfigText), true, false},
+		"DeploymentConfig with an unavailable pod":  {parse(t, deploymentConfigText, "availableReplicas: 2", "availableReplicas: 1"), false, false},
+		"DeploymentConfig without triggers":         {parse(t, deploymentConfigText, "[{type: ConfigChange}]", "[]"), true, true},
+		"DeploymentConfig with the default trigger": {parse(t, deploymentConfigText, "triggers: [{type: ConfigChange}]", "test: false"), true, false},
+		"DeploymentConfig that is paused":           {parse(t, deploymentConfigText, "paused: false", "paused: true"), true, true},
 	} {
 		whole := stateOf(c.object)
 		if whole.complete != c.complete || whole.onDelete != c.onDelete {
@@ -147,7 +147,7 @@ func TestStateOfForeign(t *testing.T) {
 }
 
 // Workloads of Argo Rollouts, OpenKruise and OpenShift are restarted as their own tools do it, and are found again by the restart.
-func TestForeignWorkloadsAreRestarted(t *testing.T) {
+func TestThirdPartyWorkloadsAreRestarted(t *testing.T) {
 	for name, c := range map[string]struct {
 		pod    corev1.Pod
 		object *unstructured.Unstructured
@@ -156,25 +156,25 @@ func TestForeignWorkloadsAreRestarted(t *testing.T) {
 	}{
 		"Rollout": {
 			pod("web-5c-a", "osm-v0-1-0", "ReplicaSet", "web-5c", func(p *corev1.Pod) { p.Labels["rollouts-pod-template-hash"] = "5c" }),
-			foreign(t, rolloutText),
+			parse(t, rolloutText),
 			[]string{"spec", "restartAt"},
 			"2026-11-20T13:00:00Z",
 		},
 		"CloneSet": {
 			pod("pool-a", "osm-v0-1-0", "CloneSet", "pool", func(p *corev1.Pod) { p.OwnerReferences[0].APIVersion = "apps.kruise.io/v1alpha1" }),
-			foreign(t, cloneSetText),
+			parse(t, cloneSetText),
 			[]string{"spec", "template", "metadata", "annotations", names.RestartAnnotation},
 			"osm-v0-2-0 2026-11-20T13:00:00Z",
 		},
 		"StatefulSet of OpenKruise": {
 			pod("db-0", "osm-v0-1-0", "StatefulSet", "db", func(p *corev1.Pod) { p.OwnerReferences[0].APIVersion = "apps.kruise.io/v1beta1" }),
-			foreign(t, kruiseSetText),
+			parse(t, kruiseSetText),
 			[]string{"spec", "template", "metadata", "annotations", names.RestartAnnotation},
 			"osm-v0-2-0 2026-11-20T13:00:00Z",
 		},
 		"DeploymentConfig": {
 			pod("desk-3-a", "osm-v0-1-0", "ReplicationController", "desk-3", func(p *corev1.Pod) { p.Labels["deploymentconfig"] = "desk" }),
-			foreign(t, deploymentConfigText),
+			parse(t, deploymentConfigText),
 			[]string{"spec", "template", "metadata", "annotations", names.RestartAnnotation},
 			"osm-v0-2-0 2026-11-20T13:00:00Z",
 		},
@@ -216,10 +216,10 @@ func TestUnreadableWorkloadsAreNamed(t *testing.T) {
 // A kind that was installed after the latest look at discovery is found by its pods: an upgrade does not wait for workloads that cannot be read.
 func TestPodsTellThatTheirKindIsServed(t *testing.T) {
 	set := pod("db-0", "osm-v0-1-0", "StatefulSet", "db", func(p *corev1.Pod) { p.OwnerReferences[0].APIVersion = "apps.kruise.io/v1beta1" })
-	object := foreign(t, "{apiVersion: apps.kruise.io/v1beta1, kind: StatefulSet, metadata: {name: db, namespace: shop}}")
+	object := parse(t, "{apiVersion: apps.kruise.io/v1beta1, kind: StatefulSet, metadata: {name: db, namespace: shop}}")
 	p := planeOf(namespace("shop", "osm"), &set, object)
 	now, served := noon, servedKinds{}
-	p.foreign = newForeignWatches(p.cache, served, p.meshOf, func() time.Time { return now })
+	p.thirdParty = newKindWatches(p.cache, served, p.meshOf, func() time.Time { return now })
 	unread := func() string {
 		workloads, err := p.Workloads(t.Context(), "osm")
 		if err != nil || len(workloads) != 1 {
@@ -240,26 +240,26 @@ func TestPodsTellThatTheirKindIsServed(t *testing.T) {
 	}
 }
 
-// foreignCache has an informer that may not have synced.
-type foreignCache struct {
+// informerCache has an informer that may not have synced.
+type informerCache struct {
 	cache.Cache
 	informer *controllertest.FakeInformer
 	removed  int
 }
 
-func (c *foreignCache) GetInformer(context.Context, client.Object, ...cache.InformerGetOption) (cache.Informer, error) {
+func (c *informerCache) GetInformer(context.Context, client.Object, ...cache.InformerGetOption) (cache.Informer, error) {
 	return c.informer, nil
 }
 
-func (c *foreignCache) RemoveInformer(context.Context, client.Object) error {
+func (c *informerCache) RemoveInformer(context.Context, client.Object) error {
 	c.removed++
 	return nil
 }
 
-func TestForeignWatchesFollowTheAPIServer(t *testing.T) {
+func TestKindWatchesFollowTheAPIServer(t *testing.T) {
 	now, served := noon, servedKinds{}
-	objects := &foreignCache{informer: controllertest.NewFakeInformer(controllertest.Synced)}
-	w := newForeignWatches(objects, served, nil, func() time.Time { return now })
+	objects := &informerCache{informer: controllertest.NewFakeInformer(controllertest.Synced)}
+	w := newKindWatches(objects, served, nil, func() time.Time { return now })
 	readable := func() bool { return w.ensure(t.Context(), rolloutKind, discoveryPeriod) == nil }
 	if readable() {
 		t.Error("a kind is readable that is not served")
@@ -277,26 +277,26 @@ func TestForeignWatchesFollowTheAPIServer(t *testing.T) {
 	}
 }
 
-func TestForeignWatchesRequestReconciliations(t *testing.T) {
+func TestKindWatchesRequestReconciliations(t *testing.T) {
 	queue := workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[reconcile.Request]())
 	defer queue.ShutDown()
 	plane := planeOf(namespace("shop", "osm"))
-	if err := plane.foreign.source().Start(t.Context(), queue); err != nil {
+	if err := plane.thirdParty.source().Start(t.Context(), queue); err != nil {
 		t.Fatal(err)
 	}
-	before := foreign(t, rolloutText)
-	plane.foreign.onUpdate(before, foreign(t, rolloutText, "status: {", "status: {readyReplicas: 2, "))
+	before := parse(t, rolloutText)
+	plane.thirdParty.onUpdate(before, parse(t, rolloutText, "status: {", "status: {readyReplicas: 2, "))
 	if queue.Len() != 0 {
 		t.Error("a new status requests a reconciliation")
 	}
 	// No pod changes when a paused application goes on, or when an absent controller returns.
-	plane.foreign.onUpdate(foreign(t, rolloutText, "Healthy", "Paused"), before)
+	plane.thirdParty.onUpdate(parse(t, rolloutText, "Healthy", "Paused"), before)
 	if queue.Len() != 1 {
 		t.Fatalf("a Rollout that becomes healthy requests %d reconciliations", queue.Len())
 	}
 	request, _ := queue.Get()
 	queue.Done(request)
-	plane.foreign.onUpdate(before, foreign(t, rolloutText, "generation: 4", "generation: 5"))
+	plane.thirdParty.onUpdate(before, parse(t, rolloutText, "generation: 4", "generation: 5"))
 	if queue.Len() != 1 {
 		t.Fatalf("an edit requests %d reconciliations", queue.Len())
 	}
@@ -305,12 +305,12 @@ func TestForeignWatchesRequestReconciliations(t *testing.T) {
 	}
 }
 
-func TestForeignKindsAreRestartable(t *testing.T) {
-	for _, kind := range foreignKinds {
+func TestThirdPartyKindsAreRestartable(t *testing.T) {
+	for _, kind := range thirdPartyKinds {
 		if ref := (rollout.Ref{Kind: nameOf(kind)}); !ref.Restartable() {
 			t.Errorf("%s cannot be restarted", ref)
 		}
-		if _, found := foreignKind(rollout.Ref{Kind: kind.Kind}); found {
+		if _, found := thirdPartyKind(rollout.Ref{Kind: kind.Kind}); found {
 			t.Errorf("a %s of Kubernetes is taken for one of %s", kind.Kind, kind.Group)
 		}
 	}
@@ -323,13 +323,13 @@ func TestHeldWorkloads(t *testing.T) {
 		held       string
 		unobserved bool
 	}{
-		"Rollout":                              {foreign(t, rolloutText), "", false},
-		"Rollout that is paused in its canary": {foreign(t, rolloutText, "Healthy", "Paused"), "its phase is Paused: its sidecars are upgraded when it is Healthy", false},
-		"Rollout that progresses":              {foreign(t, rolloutText, "Healthy", "Progressing"), "", false},
-		"Rollout without its controller":       {foreign(t, rolloutText, `observedGeneration: "4"`, `observedGeneration: "3"`), unobservedText, true},
-		"CloneSet without its controller":      {foreign(t, cloneSetText, "observedGeneration: 4", "observedGeneration: 3"), unobservedText, true},
-		"StatefulSet without its controller":   {foreign(t, kruiseSetText, "observedGeneration: 4", "observedGeneration: 3"), unobservedText, true},
-		"CloneSet with a partition":            {foreign(t, cloneSetText, "0%", "50%"), onDeleteText, false},
+		"Rollout":                              {parse(t, rolloutText), "", false},
+		"Rollout that is paused in its canary": {parse(t, rolloutText, "Healthy", "Paused"), "its phase is Paused: its sidecars are upgraded when it is Healthy", false},
+		"Rollout that progresses":              {parse(t, rolloutText, "Healthy", "Progressing"), "", false},
+		"Rollout without its controller":       {parse(t, rolloutText, `observedGeneration: "4"`, `observedGeneration: "3"`), unobservedText, true},
+		"CloneSet without its controller":      {parse(t, cloneSetText, "observedGeneration: 4", "observedGeneration: 3"), unobservedText, true},
+		"StatefulSet without its controller":   {parse(t, kruiseSetText, "observedGeneration: 4", "observedGeneration: 3"), unobservedText, true},
+		"CloneSet with a partition":            {parse(t, cloneSetText, "0%", "50%"), onDeleteText, false},
 	} {
 		if s := stateOf(c.object); s.heldReason() != c.held || s.unobserved != c.unobserved {
 			t.Errorf("%s: held %q, unobserved %t; want %q, %t", name, s.heldReason(), s.unobserved, c.held, c.unobserved)

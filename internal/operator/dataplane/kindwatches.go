@@ -35,8 +35,8 @@ type discoverer interface {
 	ServerResourcesForGroupVersion(version string) (*metav1.APIResourceList, error)
 }
 
-// foreignWatches watches the kinds of other projects, as long as the API server serves them. Their absence is no fault.
-type foreignWatches struct {
+// kindWatches watches the kinds of other projects, as long as the API server serves them. Their absence is no fault.
+type kindWatches struct {
 	cache  cache.Cache
 	kinds  discoverer
 	meshOf func(ctx context.Context, namespace string) string
@@ -54,8 +54,8 @@ type answer struct {
 	asked  time.Time
 }
 
-func newForeignWatches(objects cache.Cache, kinds discoverer, meshOf func(context.Context, string) string, now func() time.Time) *foreignWatches {
-	return &foreignWatches{
+func newKindWatches(objects cache.Cache, kinds discoverer, meshOf func(context.Context, string) string, now func() time.Time) *kindWatches {
+	return &kindWatches{
 		cache: objects, kinds: kinds, meshOf: meshOf, now: now,
 		answers: map[schema.GroupVersionKind]answer{}, watched: map[schema.GroupVersionKind]cache.Informer{},
 	}
@@ -82,7 +82,7 @@ var (
 
 // ensure watches a kind, and returns an *unreadError if its objects cannot be read. Without the permission to list them, a read of the cache would
 // wait for ever. An answer of discovery that the kind is not served is used again until it is older than absence.
-func (w *foreignWatches) ensure(ctx context.Context, kind schema.GroupVersionKind, absence time.Duration) error {
+func (w *kindWatches) ensure(ctx context.Context, kind schema.GroupVersionKind, absence time.Duration) error {
 	informer, started, err := w.informer(ctx, kind, absence)
 	if err != nil {
 		return &unreadError{kind, err}
@@ -98,7 +98,7 @@ func (w *foreignWatches) ensure(ctx context.Context, kind schema.GroupVersionKin
 }
 
 // informer returns the informer of a kind. started is true if it was started now.
-func (w *foreignWatches) informer(ctx context.Context, kind schema.GroupVersionKind, absence time.Duration) (informer cache.Informer, started bool, err error) {
+func (w *kindWatches) informer(ctx context.Context, kind schema.GroupVersionKind, absence time.Duration) (informer cache.Informer, started bool, err error) {
 	served, err := w.isServed(kind, absence)
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -108,13 +108,13 @@ func (w *foreignWatches) informer(ctx context.Context, kind schema.GroupVersionK
 		return nil, false, err
 	case !served && watched:
 		delete(w.watched, kind)
-		return nil, false, errors.Join(errNotServed, w.cache.RemoveInformer(ctx, foreignObject(kind, "", "")))
+		return nil, false, errors.Join(errNotServed, w.cache.RemoveInformer(ctx, newUnstructured(kind, "", "")))
 	case !served:
 		return nil, false, errNotServed
 	case watched:
 		return informer, false, nil
 	}
-	informer, err = w.cache.GetInformer(ctx, foreignObject(kind, "", ""), cache.BlockUntilSynced(false))
+	informer, err = w.cache.GetInformer(ctx, newUnstructured(kind, "", ""), cache.BlockUntilSynced(false))
 	if err != nil {
 		return nil, false, err
 	}
@@ -126,18 +126,18 @@ func (w *foreignWatches) informer(ctx context.Context, kind schema.GroupVersionK
 }
 
 // release ends the watch of a kind, which ensure starts again.
-func (w *foreignWatches) release(ctx context.Context, kind schema.GroupVersionKind) error {
+func (w *kindWatches) release(ctx context.Context, kind schema.GroupVersionKind) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if _, watched := w.watched[kind]; !watched {
 		return nil
 	}
 	delete(w.watched, kind)
-	return w.cache.RemoveInformer(ctx, foreignObject(kind, "", ""))
+	return w.cache.RemoveInformer(ctx, newUnstructured(kind, "", ""))
 }
 
 // isServed asks discovery whether a kind is served, unless the latest answer is new enough.
-func (w *foreignWatches) isServed(kind schema.GroupVersionKind, absence time.Duration) (bool, error) {
+func (w *kindWatches) isServed(kind schema.GroupVersionKind, absence time.Duration) (bool, error) {
 	w.mu.Lock()
 	known, found := w.answers[kind]
 	w.mu.Unlock()
@@ -168,7 +168,7 @@ func (w *foreignWatches) isServed(kind schema.GroupVersionKind, absence time.Dur
 }
 
 // list returns the objects of a kind, which share memory with the cache; none of a kind that cannot be read.
-func (w *foreignWatches) list(ctx context.Context, kind schema.GroupVersionKind) ([]unstructured.Unstructured, error) {
+func (w *kindWatches) list(ctx context.Context, kind schema.GroupVersionKind) ([]unstructured.Unstructured, error) {
 	if w.ensure(ctx, kind, discoveryPeriod) != nil {
 		return nil, nil
 	}
@@ -179,7 +179,7 @@ func (w *foreignWatches) list(ctx context.Context, kind schema.GroupVersionKind)
 }
 
 // source requests a reconciliation when a workload may be restarted now, as watchWorkloads does.
-func (w *foreignWatches) source() source.Source {
+func (w *kindWatches) source() source.Source {
 	return source.Func(func(_ context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -190,7 +190,7 @@ func (w *foreignWatches) source() source.Source {
 
 // onUpdate requests a reconciliation of the mesh of a workload that was edited, or that its controller has completed. The latter is not always
 // followed by a change of a pod: after a pause of an application, for example.
-func (w *foreignWatches) onUpdate(before, after any) {
+func (w *kindWatches) onUpdate(before, after any) {
 	earlier, isObject := before.(client.Object)
 	workload, isWorkload := after.(client.Object)
 	if !isObject || !isWorkload || !isEdited(earlier, workload) && stateOf(earlier).complete == stateOf(workload).complete {
