@@ -237,13 +237,13 @@ func limitEffect(kind, sidecars string) string {
 			"use fewer ports, matches or sources.", sidecars, authz.MaxRoutes)
 	case kinds.TrafficSplit.Kind:
 		return fmt.Sprintf("Some requests that this object selects go to the destination of all others in %s, because the backends of all matches of "+
-			"TrafficSplits of the namespace exceed %d, or %d for clients in other namespaces: use fewer ports, matches or backends.", sidecars, authz.MaxRoutes, authz.MaxForeignRoutes)
+			"TrafficSplits of the namespace exceed %d, or %d for clients in other namespaces: use fewer ports, matches or backends.", sidecars, authz.MaxRoutes, authz.MaxCrossNamespaceRoutes)
 	case kinds.HTTPRoute.Kind, kinds.GRPCRoute.Kind:
 		return fmt.Sprintf("Some matches have no effect in %s, because the matches and backends of all policies of the namespace exceed %d routes, or %d for clients in other "+
-			"namespaces: use fewer matches, backends or parents.", sidecars, authz.MaxRoutes, authz.MaxForeignRoutes)
+			"namespaces: use fewer matches, backends or parents.", sidecars, authz.MaxRoutes, authz.MaxCrossNamespaceRoutes)
 	case string(entity.KindGatewayTCPRoute), string(entity.KindTLSRoute):
 		return fmt.Sprintf("Connections that this route selects are closed in %s, because the server names and backends of all policies of the namespace exceed %d routes, or %d "+
-			"for clients in other namespaces: use fewer hostnames, backends or parents.", sidecars, authz.MaxRoutes, authz.MaxForeignRoutes)
+			"for clients in other namespaces: use fewer hostnames, backends or parents.", sidecars, authz.MaxRoutes, authz.MaxCrossNamespaceRoutes)
 	case kinds.Telemetry.Kind:
 		return fmt.Sprintf("The log has the default format without attributes in %s, because it is too long for the number of their ports and hosts, "+
 			"or because its namespace has many Telemetries in permissive mode: use a shorter format, fewer attributes or fewer Telemetries.", sidecars)

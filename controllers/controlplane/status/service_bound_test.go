@@ -27,7 +27,7 @@ func TestBoundIsReported(t *testing.T) {
 		object(kinds.TCPRoute, "ports", 1, map[string]any{}),
 		&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "server", Labels: labels}, Spec: corev1.PodSpec{ServiceAccountName: "server"}},
 	}
-	for i := range authz.MaxForeignPorts + 1 {
+	for i := range authz.MaxCrossNamespacePorts + 1 {
 		others = append(others, &corev1.Service{
 			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: fmt.Sprintf("s%05d", i)},
 			Spec:       corev1.ServiceSpec{Selector: labels, Ports: []corev1.ServicePort{{Port: 80}}},

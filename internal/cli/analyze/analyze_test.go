@@ -174,7 +174,7 @@ var findings = map[string]struct {
 	"a split of nothing":                   {`{apiVersion: split.smi-spec.io/v1alpha4, kind: TrafficSplit, metadata: {name: s, namespace: shop}, spec: {service: none, backends: [{service: web, weight: 1}]}}`, []string{"OSM0208 TrafficSplit shop/s"}},
 	"a split into nothing":                 {`{apiVersion: split.smi-spec.io/v1alpha4, kind: TrafficSplit, metadata: {name: s, namespace: shop}, spec: {service: web, backends: [{service: none, weight: 1}]}}`, []string{"OSM0209 TrafficSplit shop/s", "OSM0238 TrafficSplit shop/s"}},
 	"a backend without a port":             {`{apiVersion: v1, kind: Service, metadata: {name: v2, namespace: shop}, spec: {clusterIP: 10.0.0.2, selector: {app: web}, ports: [{port: 81, targetPort: 8080}]}}` + "\n---\n" + `{apiVersion: split.smi-spec.io/v1alpha4, kind: TrafficSplit, metadata: {name: s, namespace: shop}, spec: {service: web, backends: [{service: v2, weight: 1}]}}`, []string{"OSM0210 TrafficSplit shop/s", "OSM0222 TrafficSplit shop/s", "OSM0238 TrafficSplit shop/s"}},
-	"more Services than a client receives": {manyServices(authz.MaxForeignPorts + 1), []string{"OSM0237 TrafficTarget shop/many"}},
+	"more Services than a client receives": {manyServices(authz.MaxCrossNamespacePorts + 1), []string{"OSM0237 TrafficTarget shop/many"}},
 	"a path of no group": {
 		`{apiVersion: policy.openservicemesh.io/v1alpha1, kind: UpstreamTrafficSetting, metadata: {name: u, namespace: shop}, spec: {host: web.shop.svc.cluster.local, httpRoutes: [{path: "/a(", rateLimit: {local: {requests: 1, unit: second}}}, {path: "/.*", rateLimit: {local: {requests: 1, unit: second}}}]}}`,
 		[]string{"OSM0221 UpstreamTrafficSetting shop/u"},

@@ -34,7 +34,7 @@ func TestAskAboutSplitsBeyondTheRouteLimit(t *testing.T) {
 		service.Ports = append(service.Ports, inventory.Port{Number: 81, TargetPort: 81, Protocol: inventory.ProtocolHTTP})
 	}
 	web81 := Slice(stable.Name, Pod("shop", "web-0", "web", "web", "10.0.0.1"))
-	entries := shop(pod, stable, next, web81, Slice(next.Name, pod), groupOfHalf("shop", authz.MaxForeignRoutes), Group("shop", "paths", "/1", "/x"),
+	entries := shop(pod, stable, next, web81, Slice(next.Name, pod), groupOfHalf("shop", authz.MaxCrossNamespaceRoutes), Group("shop", "paths", "/1", "/x"),
 		&catalog.TrafficSplit{Name: Name("shop", "ab"), Root: stable.Name, Matches: []string{"many"}, Backends: []catalog.SplitBackend{{Service: next.Name, Weight: 1}}})
 	toWeb, toBeta := Target("web", web, []catalog.TargetRule{HTTP("paths")}, till), Target("beta", beta, []catalog.TargetRule{HTTP("paths")}, till)
 	const leftOut = "left out: TrafficSplit shop/ab, because the TrafficSplits of namespace shop have more than 5000 routes"

@@ -76,8 +76,8 @@ func (m Mesh) destinationPorts(account identity.ServiceAccount) (known []uint16,
 // beyondBound returns the sources that do not receive all Services of the target, because its namespace offers them too many.
 func (m Mesh) beyondBound(policy *catalog.TrafficTarget) []finding.Finding {
 	namespace := policy.Name.Namespace
-	isForeign := slices.ContainsFunc(policy.Sources, func(source identity.ServiceAccount) bool { return source.Namespace != namespace })
-	if authz.OffersFit(m.View, namespace, isForeign) {
+	isCrossNamespace := slices.ContainsFunc(policy.Sources, func(source identity.ServiceAccount) bool { return source.Namespace != namespace })
+	if authz.OffersFit(m.View, namespace, isCrossNamespace) {
 		return nil
 	}
 	var found []finding.Finding

@@ -13,19 +13,19 @@ import (
 // TestOffer_exceeds checks the bounds themselves, which still fit.
 func TestOffer_exceeds(t *testing.T) {
 	for _, test := range []struct {
-		offer        offer
-		own, foreign bool
+		offer      offer
+		own, other bool
 	}{
-		{offer{MaxForeignPorts, MaxForeignBackends, MaxForeignEndpoints}, false, false},
-		{offer{ports: MaxForeignPorts + 1}, false, true},
-		{offer{backends: MaxForeignBackends + 1}, false, true},
-		{offer{endpoints: MaxForeignEndpoints + 1}, false, true},
-		{offer{MaxOwnPorts, MaxOwnBackends, 100 * MaxForeignEndpoints}, false, true},
+		{offer{MaxCrossNamespacePorts, MaxCrossNamespaceBackends, MaxCrossNamespaceEndpoints}, false, false},
+		{offer{ports: MaxCrossNamespacePorts + 1}, false, true},
+		{offer{backends: MaxCrossNamespaceBackends + 1}, false, true},
+		{offer{endpoints: MaxCrossNamespaceEndpoints + 1}, false, true},
+		{offer{MaxOwnPorts, MaxOwnBackends, 100 * MaxCrossNamespaceEndpoints}, false, true},
 		{offer{ports: MaxOwnPorts + 1}, true, true},
 		{offer{backends: MaxOwnBackends + 1}, true, true},
 	} {
-		if own, foreign := test.offer.exceeds(true), test.offer.exceeds(false); own != test.own || foreign != test.foreign {
-			t.Errorf("%+v exceeds the bounds of the namespace itself: %t, of others: %t; want %t, %t", test.offer, own, foreign, test.own, test.foreign)
+		if own, other := test.offer.exceeds(true), test.offer.exceeds(false); own != test.own || other != test.other {
+			t.Errorf("%+v exceeds the bounds of the namespace itself: %t, of others: %t; want %t, %t", test.offer, own, other, test.own, test.other)
 		}
 	}
 }

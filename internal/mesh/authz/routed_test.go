@@ -40,7 +40,7 @@ func routeTo(namespace, name, prefix string, backend entity.Name) *catalog.HTTPR
 
 func TestRoutesOfServices(t *testing.T) {
 	toNew, toWeb := routeTo("shop", "new", "/new", Name("shop", "new")), routeTo("shop", "all", "/", Name("shop", "web"))
-	foreign := routeTo("shop", "r", "/", Name("other", "far"))
+	far := routeTo("shop", "r", "/", Name("other", "far"))
 	grant := &catalog.ReferenceGrant{
 		Name: Name("other", "g"), From: []catalog.GrantedReferrer{{Group: "gateway.networking.k8s.io", Kind: "HTTPRoute", Namespace: "shop"}},
 		To: []catalog.GrantedObject{{Kind: "Service"}},
@@ -70,8 +70,8 @@ func TestRoutesOfServices(t *testing.T) {
 		"routes replace splits":                          {[]catalog.Entry{split, toNew}, "shop", "/", authz.NotFound, entity.Name{}},
 		"a route of the clients' namespace":              {[]catalog.Entry{toWeb, routeTo("other", "r", "/", Name("other", "far"))}, "other", "/", authz.Allowed, Name("other", "far")},
 		"a route of another namespace":                   {[]catalog.Entry{toWeb, routeTo("other", "r", "/", Name("other", "far"))}, "shop", "/", authz.Allowed, Name("shop", "web")},
-		"another namespace without a grant":              {[]catalog.Entry{foreign}, "shop", "/", authz.Misrouted, entity.Name{}},
-		"another namespace with a grant":                 {[]catalog.Entry{foreign, grant}, "shop", "/", authz.Allowed, Name("other", "far")},
+		"another namespace without a grant":              {[]catalog.Entry{far}, "shop", "/", authz.Misrouted, entity.Name{}},
+		"another namespace with a grant":                 {[]catalog.Entry{far, grant}, "shop", "/", authz.Allowed, Name("other", "far")},
 		"the parent itself, in another namespace":        {[]catalog.Entry{routeTo("other", "r", "/", Name("shop", "web"))}, "other", "/", authz.Allowed, Name("shop", "web")},
 		"a backend that does not exist":                  {[]catalog.Entry{routeTo("shop", "r", "/", Name("shop", "none"))}, "shop", "/", authz.Misrouted, entity.Name{}},
 		"a route of a port with another name":            {[]catalog.Entry{onlyName}, "shop", "/", authz.Allowed, Name("shop", "web")},

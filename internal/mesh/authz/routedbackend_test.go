@@ -25,15 +25,15 @@ func TestResolveBackend(t *testing.T) {
 		backend       catalog.RouteBackend
 		want, granted authz.BackendProblem
 	}{
-		"a Service":                        {catalog.RouteBackend{Service: Name("shop", "new"), Port: 80}, "", ""},
-		"no Service":                       {catalog.RouteBackend{Service: Name("shop", "none"), Port: 80}, authz.BackendNotFound, authz.BackendNotFound},
-		"no such port":                     {catalog.RouteBackend{Service: Name("shop", "new"), Port: 81}, authz.BackendNotFound, authz.BackendNotFound},
-		"another kind":                     {catalog.RouteBackend{Service: Name("shop", "new"), Port: 80, Unsupported: "a Secret"}, authz.InvalidKind, authz.InvalidKind},
-		"a parent in another namespace":    {catalog.RouteBackend{Service: called, Port: 80}, "", authz.RefNotPermitted},
-		"a further parent":                 {catalog.RouteBackend{Service: further, Port: 80}, authz.RefNotPermitted, authz.RefNotPermitted},
-		"a Service of another namespace":   {catalog.RouteBackend{Service: Name("other", "near"), Port: 80}, authz.RefNotPermitted, authz.RefNotPermitted},
-		"another kind, in another place":   {catalog.RouteBackend{Service: Name("other", "near"), Unsupported: "a Secret"}, authz.InvalidKind, authz.InvalidKind},
-		"another port of a foreign parent": {catalog.RouteBackend{Service: called, Port: 81}, authz.BackendNotFound, authz.RefNotPermitted},
+		"a Service":                      {catalog.RouteBackend{Service: Name("shop", "new"), Port: 80}, "", ""},
+		"no Service":                     {catalog.RouteBackend{Service: Name("shop", "none"), Port: 80}, authz.BackendNotFound, authz.BackendNotFound},
+		"no such port":                   {catalog.RouteBackend{Service: Name("shop", "new"), Port: 81}, authz.BackendNotFound, authz.BackendNotFound},
+		"another kind":                   {catalog.RouteBackend{Service: Name("shop", "new"), Port: 80, Unsupported: "a Secret"}, authz.InvalidKind, authz.InvalidKind},
+		"a parent in another namespace":  {catalog.RouteBackend{Service: called, Port: 80}, "", authz.RefNotPermitted},
+		"a further parent":               {catalog.RouteBackend{Service: further, Port: 80}, authz.RefNotPermitted, authz.RefNotPermitted},
+		"a Service of another namespace": {catalog.RouteBackend{Service: Name("other", "near"), Port: 80}, authz.RefNotPermitted, authz.RefNotPermitted},
+		"another kind, in another place": {catalog.RouteBackend{Service: Name("other", "near"), Unsupported: "a Secret"}, authz.InvalidKind, authz.InvalidKind},
+		"another port of another parent": {catalog.RouteBackend{Service: called, Port: 81}, authz.BackendNotFound, authz.RefNotPermitted},
 	} {
 		backend, problem := authz.ResolveBackend(routedMesh(), called, route, test.backend)
 		_, granted := authz.ResolveGranted(routedMesh(), route, test.backend)

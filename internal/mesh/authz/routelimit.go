@@ -14,8 +14,8 @@ import (
 // counts as several, so this bounds bytes too: see RoutesOf.
 const MaxRoutes = 50_000
 
-// MaxForeignRoutes is MaxRoutes for the sidecars of clients in other namespaces. These clients did not agree to the policies.
-const MaxForeignRoutes = 5000
+// MaxCrossNamespaceRoutes is MaxRoutes for the sidecars of clients in other namespaces. These clients did not agree to the policies.
+const MaxCrossNamespaceRoutes = 5000
 
 // RouteLimit counts the routes of a sidecar by the namespace whose policies add them. The zero value is ready for use.
 type RouteLimit struct {
@@ -44,7 +44,7 @@ func (l *RouteLimit) AdmitPolicy(policy entity.Ref, routes int) bool {
 	return l.admitPolicy(policy, routes, MaxRoutes)
 }
 
-// AdmitPolicyFor is AdmitPolicy for the sidecar of a client: within MaxForeignRoutes if the client is in another namespace than the policy.
+// AdmitPolicyFor is AdmitPolicy for the sidecar of a client: within MaxCrossNamespaceRoutes if the client is in another namespace than the policy.
 func (l *RouteLimit) AdmitPolicyFor(client string, policy entity.Ref, routes int) bool {
 	return l.admitPolicy(policy, routes, RoutesFor(client, policy.Name.Namespace))
 }
@@ -54,7 +54,7 @@ func RoutesFor(client, namespace string) int {
 	if client == namespace {
 		return MaxRoutes
 	}
-	return MaxForeignRoutes
+	return MaxCrossNamespaceRoutes
 }
 
 func (l *RouteLimit) admitPolicy(policy entity.Ref, routes, maximum int) bool {

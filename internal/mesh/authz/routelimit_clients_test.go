@@ -11,7 +11,7 @@ import (
 
 // TestAdmitPolicyFor checks that policies of another namespace have fewer routes in the sidecar of a client than those of its own.
 func TestAdmitPolicyFor(t *testing.T) {
-	for client, most := range map[string]int{"a": authz.MaxRoutes, "b": authz.MaxForeignRoutes} {
+	for client, most := range map[string]int{"a": authz.MaxRoutes, "b": authz.MaxCrossNamespaceRoutes} {
 		var limit authz.RouteLimit
 		policy := entity.Ref{Kind: entity.KindEgress, Name: Name("a", "p")}
 		if !limit.AdmitPolicyFor(client, policy, most) || limit.AdmitPolicyFor(client, policy, 1) {
@@ -28,11 +28,11 @@ func TestAdmitAllFor(t *testing.T) {
 		want          bool
 	}{
 		"nothing":                         {nil, nil, true},
-		"within both limits":              {nil, map[string]int{"a": authz.MaxRoutes, "b": authz.MaxForeignRoutes}, true},
+		"within both limits":              {nil, map[string]int{"a": authz.MaxRoutes, "b": authz.MaxCrossNamespaceRoutes}, true},
 		"beyond that of the client's":     {nil, map[string]int{"a": authz.MaxRoutes + 1, "b": 1}, false},
-		"beyond that of another":          {nil, map[string]int{"a": 1, "b": authz.MaxForeignRoutes + 1}, false},
-		"with the earlier ones":           {map[string]int{"b": authz.MaxForeignRoutes - 1}, map[string]int{"b": 1}, true},
-		"beyond it with the earlier ones": {map[string]int{"b": authz.MaxForeignRoutes}, map[string]int{"a": 1, "b": 1}, false},
+		"beyond that of another":          {nil, map[string]int{"a": 1, "b": authz.MaxCrossNamespaceRoutes + 1}, false},
+		"with the earlier ones":           {map[string]int{"b": authz.MaxCrossNamespaceRoutes - 1}, map[string]int{"b": 1}, true},
+		"beyond it with the earlier ones": {map[string]int{"b": authz.MaxCrossNamespaceRoutes}, map[string]int{"a": 1, "b": 1}, false},
 	} {
 		var limit authz.RouteLimit
 		want := map[string]int{}

@@ -91,8 +91,8 @@ func TestEffectiveProtocolIsOwn(t *testing.T) {
 	}
 }
 
-// TestForeignServicesAreBounded checks how many ports of another namespace a client gets, which Services it keeps, and what a verdict on the others is.
-func TestForeignServicesAreBounded(t *testing.T) {
+// TestCrossNamespaceServicesAreBounded checks how many ports of another namespace a client gets, which Services it keeps, and what a verdict on the others is.
+func TestCrossNamespaceServicesAreBounded(t *testing.T) {
 	client := SA("buy", "client")
 	const portsEach = 400
 	entries := []catalog.Entry{

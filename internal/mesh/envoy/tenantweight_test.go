@@ -18,9 +18,9 @@ import (
 // The largest configuration that the objects of one namespace can cause, in bytes as it is sent: in the sidecar of a client in another namespace, in
 // one of its own sidecars, and in a gateway, which all namespaces share.
 const (
-	maxForeignBytes = 16 << 20
-	maxOwnBytes     = 128 << 20
-	maxGatewayBytes = 48 << 20
+	maxCrossNamespaceBytes = 16 << 20
+	maxOwnBytes            = 128 << 20
+	maxGatewayBytes        = 48 << 20
 )
 
 // sizeOf returns the bytes of the configuration of a scope, with its endpoints.
@@ -72,5 +72,5 @@ func maxBytes(key scope.Key) int {
 	case key.Identity.Namespace == tenant.Namespace:
 		return maxOwnBytes
 	}
-	return maxForeignBytes
+	return maxCrossNamespaceBytes
 }

@@ -254,8 +254,8 @@ func TestEndpoints(t *testing.T) {
 	plain := Pod("shop", "plain", "web", "sa1", "10.0.0.3")
 	plain.Injected = false
 	slice := Slice(service.Name, one, two, plain)
-	foreign := inventory.Endpoint{Address: netip.MustParseAddr("10.0.0.77"), Pod: one.Name, Ready: true}
-	slice.Endpoints = append(slice.Endpoints, foreign, inventory.Endpoint{Address: netip.MustParseAddr("10.0.0.78"), Ready: true})
+	unrelated := inventory.Endpoint{Address: netip.MustParseAddr("10.0.0.77"), Pod: one.Name, Ready: true}
+	slice.Endpoints = append(slice.Endpoints, unrelated, inventory.Endpoint{Address: netip.MustParseAddr("10.0.0.78"), Ready: true})
 	draining := Slice(service.Name, one)
 	draining.Endpoints[0].Ready, draining.Endpoints[0].Terminating = false, true
 

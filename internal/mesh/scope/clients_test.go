@@ -128,15 +128,15 @@ func TestLeftOutSplits(t *testing.T) {
 	service := meshtest.Service("a", "server", "server", "172.0.0.1", 80, inventory.ProtocolHTTP)
 	service.Ports = append(service.Ports, inventory.Port{Number: 81, TargetPort: 81, Protocol: inventory.ProtocolHTTP})
 	group := meshtest.Group("a", "all", "/.*")
-	heavy := meshtest.Group("a", "heavy", strings.Repeat("x", 300*authz.MaxForeignRoutes))
+	heavy := meshtest.Group("a", "heavy", strings.Repeat("x", 300*authz.MaxCrossNamespaceRoutes))
 	split := func(name string, group string) *catalog.TrafficSplit {
 		return &catalog.TrafficSplit{Name: meshtest.Name("a", name), Root: service.Name, Matches: []string{group}, Backends: []catalog.SplitBackend{{Service: service.Name, Weight: 1}}}
 	}
 	first, second, small := split("first", "heavy"), split("second", "heavy"), split("small", "all")
-	own, foreign := meshtest.SA("a", "client"), meshtest.SA("c", "client")
+	own, other := meshtest.SA("a", "client"), meshtest.SA("c", "client")
 	entries := []catalog.Entry{
 		&catalog.Namespace{Name: "a", Monitored: true}, &catalog.Namespace{Name: "c", Monitored: true}, pod, service, meshtest.Slice(service.Name, pod), group, heavy,
-		first, second, small, meshtest.Target("t", pod.Identity(), []catalog.TargetRule{meshtest.HTTP("all")}, own, foreign),
+		first, second, small, meshtest.Target("t", pod.Identity(), []catalog.TargetRule{meshtest.HTTP("all")}, own, other),
 	}
 	all := map[ServicePort]map[entity.Ref]struct{}{}
 	for _, port := range service.Ports {
@@ -150,9 +150,9 @@ func TestLeftOutSplits(t *testing.T) {
 		routes int
 	}{
 		"its own namespace":                    {strict, own, map[ServicePort]map[entity.Ref]struct{}{}, authz.MaxRoutes},
-		"another namespace":                    {strict, foreign, all, authz.MaxForeignRoutes},
-		"its own namespace, and a permission":  {permissive, own, all, authz.MaxForeignRoutes},
-		"another namespace, and a permission":  {permissive, foreign, all, authz.MaxForeignRoutes},
+		"another namespace":                    {strict, other, all, authz.MaxCrossNamespaceRoutes},
+		"its own namespace, and a permission":  {permissive, own, all, authz.MaxCrossNamespaceRoutes},
+		"another namespace, and a permission":  {permissive, other, all, authz.MaxCrossNamespaceRoutes},
 		"a client without access to any ports": {strict, meshtest.SA("a", "other"), map[ServicePort]map[entity.Ref]struct{}{}, authz.MaxRoutes},
 	} {
 		if diff := cmp.Diff(test.want, LeftOutSplits(test.view, test.client)); diff != "" {

@@ -29,7 +29,7 @@ func TestConnectionRoutesOfSidecarsAreBounded(t *testing.T) {
 	}
 	route.Rules = []catalog.HTTPRouteRule{{Backends: []catalog.RouteBackend{{Service: service.Name, Port: 1000, Weight: 1}, {Service: Name("a", "none"), Port: 1, Weight: 2}}}}
 	view := Apply(&catalog.Settings{Permissive: true}, &catalog.Namespace{Name: "a", Monitored: true}, &catalog.Namespace{Name: "b", Monitored: true}, pod, service, Slice(service.Name, pod), route).View()
-	for client, want := range map[string]int{"a": authz.MaxRoutes, "b": authz.MaxForeignRoutes} {
+	for client, want := range map[string]int{"a": authz.MaxRoutes, "b": authz.MaxCrossNamespaceRoutes} {
 		s := scope.Build(view, trustDomain, scope.Key{Identity: identity.ServiceAccount{Namespace: client, Name: "client"}})
 		names := 0
 		for _, out := range s.Outbound {

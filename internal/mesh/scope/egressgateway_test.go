@@ -63,8 +63,8 @@ func TestOnlyTheEgressGatewayHasCredentials(t *testing.T) {
 // TestEgressGatewayAddresses checks that a sidecar gets the addresses of the Service of the mesh, and learns of its changes.
 func TestEgressGatewayAddresses(t *testing.T) {
 	service := &inventory.Service{Name: entity.Name{Namespace: "osm-system", Name: names.EgressGateway}, ClusterIPs: []netip.Addr{netip.MustParseAddr("10.96.0.7")}}
-	foreign := &inventory.Service{Name: entity.Name{Namespace: "shop", Name: names.EgressGateway}, ClusterIPs: []netip.Addr{netip.MustParseAddr("10.96.0.8")}}
-	c := egressGatewayMesh(foreign)
+	unrelated := &inventory.Service{Name: entity.Name{Namespace: "shop", Name: names.EgressGateway}, ClusterIPs: []netip.Addr{netip.MustParseAddr("10.96.0.8")}}
+	c := egressGatewayMesh(unrelated)
 	view := c.View()
 	s := scope.Build(view, "cluster.local", scope.Key{Identity: outgoing})
 	if s.EgressGatewayService == nil || s.EgressGatewayService.Namespace != "osm-system" || len(s.EgressGatewayService.Addresses) > 0 {

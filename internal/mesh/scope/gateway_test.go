@@ -124,10 +124,10 @@ func TestPodsOfOneGateway(t *testing.T) {
 	if got := s.IngressGateway; len(got.Listeners) != 1 || got.Listeners[0].Name != "other/own/a" || len(got.Certificates) != 1 || string(got.Certificates[0].KeyPEM) != "key of other" {
 		t.Errorf("the pods of other/own get %+v", got)
 	}
-	for name, foreign := range map[string]*inventory.Instance{
+	for name, other := range map[string]*inventory.Instance{
 		"another namespace": pod("shop", names.IngressGateway, own), "another account": pod("osm-system", "grafana", own), "another label": pod("osm-system", names.IngressGateway, "x"),
 	} {
-		if key := scope.KeyFor(c.View(), foreign); key.Proxy != scope.ProxySidecar || key.Gateway != "" {
+		if key := scope.KeyFor(c.View(), other); key.Proxy != scope.ProxySidecar || key.Gateway != "" {
 			t.Errorf("%s: the key is %+v", name, key)
 		}
 	}

@@ -137,7 +137,7 @@ func TestChecksOfTheGatewayAreSpread(t *testing.T) {
 		entries = append(entries, meshtest.Pod("shop", fmt.Sprint("web-", i), "web", "web", fmt.Sprint("10.0.0.", i)))
 	}
 	clusters := Build(meshtest.Apply(entries...).View(), "cluster.local", Key{Identity: meshtest.SA("osm-system", names.IngressGateway), Proxy: ProxyIngressGateway}).Clusters
-	if len(clusters) != 1 || clusters[0].Upstream.HealthCheck.Interval != pods*time.Second/maxForeignChecks {
+	if len(clusters) != 1 || clusters[0].Upstream.HealthCheck.Interval != pods*time.Second/maxCrossNamespaceChecks {
 		t.Errorf("the clusters are %+v", clusters)
 	}
 }
@@ -165,7 +165,8 @@ func TestIntervalsOfChecks(t *testing.T) {
 	}
 	clusters := []Cluster{cluster(nil), cluster(&Upstream{}), cluster(with(time.Second))}
 	outboundBuilder{view: v, client: meshtest.SA("bank", "client")}.spreadChecks(clusters)
-	if clusters[0].Upstream != nil || clusters[1].Upstream.HealthCheck != nil || clusters[2].Upstream.HealthCheck.Interval != 63*time.Second/maxForeignChecks {
+	if clusters[0].Upstream != nil || clusters[1].Upstream.HealthCheck != nil ||
+		clusters[2].Upstream.HealthCheck.Interval != 63*time.Second/maxCrossNamespaceChecks {
 		t.Errorf("the clusters are %+v", clusters)
 	}
 }

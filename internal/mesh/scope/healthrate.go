@@ -2,9 +2,9 @@ package scope
 
 import "time"
 
-// maxForeignChecks is how many active health checks a sidecar sends in a second, at most, for endpoints of one namespace other than its own. Envoy
+// maxCrossNamespaceChecks is how many active health checks a sidecar sends in a second, at most, for endpoints of one namespace other than its own. Envoy
 // checks on its main thread, and their number is that of the ports multiplied by the pods.
-const maxForeignChecks = 50
+const maxCrossNamespaceChecks = 50
 
 // spreadChecks makes the intervals of health checks longer where one namespace would receive too many from a client in another one. Clients of
 // its own have the intervals of the setting.
@@ -26,8 +26,8 @@ func (o outboundBuilder) spreadChecks(clusters []Cluster) {
 	}
 	for i := range clusters {
 		c := &clusters[i]
-		if l := loads[c.Service.Namespace]; l.perHour > maxForeignChecks*int(time.Hour/time.Second) {
-			c.Upstream = c.Upstream.checkedEvery(time.Duration(l.endpoints) * time.Second / maxForeignChecks)
+		if l := loads[c.Service.Namespace]; l.perHour > maxCrossNamespaceChecks*int(time.Hour/time.Second) {
+			c.Upstream = c.Upstream.checkedEvery(time.Duration(l.endpoints) * time.Second / maxCrossNamespaceChecks)
 		}
 	}
 }

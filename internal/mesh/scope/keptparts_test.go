@@ -23,7 +23,7 @@ func routedMesh(permissive bool) *catalog.View {
 	client := meshtest.SA("c", "client")
 	entries := []catalog.Entry{
 		&catalog.Settings{Permissive: permissive}, &catalog.Namespace{Name: "a", Monitored: true}, &catalog.Namespace{Name: "c", Monitored: true}, meshtest.Group("a", "all", "/.*"),
-		meshtest.Group("a", "heavy", strings.Repeat("x", 300*authz.MaxForeignRoutes)),
+		meshtest.Group("a", "heavy", strings.Repeat("x", 300*authz.MaxCrossNamespaceRoutes)),
 		&catalog.TrafficSplit{
 			Name: meshtest.Name("a", "s"), Root: meshtest.Name("a", "heavy"), Matches: []string{"heavy"}, Backends: []catalog.SplitBackend{{Service: meshtest.Name("a", "few"), Weight: 1}},
 		},

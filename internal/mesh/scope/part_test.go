@@ -24,7 +24,7 @@ import (
 // TestPartsShareTheRouteLimit checks that destinations which are built from kept parts equal those that are built at once, though TrafficSplits of several
 // Services share a limit. Health checks of a namespace share a rate.
 func TestPartsShareTheRouteLimit(t *testing.T) {
-	const services = authz.MaxForeignRoutes/manyMatches + 2
+	const services = authz.MaxCrossNamespaceRoutes/manyMatches + 2
 	group := groupOfMany("a", "routes")
 	entries := []catalog.Entry{&catalog.Settings{Permissive: true, ActiveHealthChecks: true}, &catalog.Namespace{Name: "a", Monitored: true}, group}
 	var splits []catalog.Entry

@@ -174,7 +174,7 @@ func TestServicesKeepTheirDestinationAtTheLimit(t *testing.T) {
 			t.Errorf("port %d has no destination", out.Port)
 		}
 	}
-	if want := authz.MaxForeignRoutes / manyMatches; divided != want {
+	if want := authz.MaxCrossNamespaceRoutes / manyMatches; divided != want {
 		t.Errorf("%d ports have the routes of the split, want %d", divided, want)
 	}
 }

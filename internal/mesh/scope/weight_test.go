@@ -58,7 +58,7 @@ func TestHeadersCountInSidecars(t *testing.T) {
 	if wantOpen, wantAdmitting := authz.MaxRoutes/(size+4), authz.MaxRoutes/size; open != wantOpen || admitting != wantAdmitting {
 		t.Errorf("%d ports are open in the mesh and %d outside, want %d and %d", open, admitting, wantOpen, wantAdmitting)
 	}
-	for namespace, want := range map[string]int{"a": authz.MaxRoutes / size, "c": authz.MaxForeignRoutes / size} {
+	for namespace, want := range map[string]int{"a": authz.MaxRoutes / size, "c": authz.MaxCrossNamespaceRoutes / size} {
 		divided := 0
 		for _, out := range scope.Build(c.View(), trustDomain, scope.Key{Identity: SA(namespace, "client")}).Outbound {
 			divided += len(out.Routes)

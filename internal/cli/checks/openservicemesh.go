@@ -97,7 +97,7 @@ func (s Subject) existingResources(ctx context.Context) []diagnosis.Finding {
 	for _, object := range dead {
 		results = append(results, diagnosis.Warn("install the mesh, which replaces it", "webhook configuration %s of a removed OSM has no server: in namespaces of the mesh, pods do not start or policies are rejected", object.GetName()))
 	}
-	results = slices.Concat(results, s.widenedRules(ctx, config), s.osmSidecarPods(ctx), s.foreignSources(ctx), s.withoutEffect(ctx))
+	results = slices.Concat(results, s.widenedRules(ctx, config), s.osmSidecarPods(ctx), s.crossNamespaceSources(ctx), s.withoutEffect(ctx))
 	if len(results) == 0 {
 		results = append(results, diagnosis.Pass("no resources of an earlier OSM found"))
 	}
@@ -199,12 +199,12 @@ func clientPolicies() []kinds.Kind {
 	return policies
 }
 
-// foreignSources finds policies for clients of another namespace, which are in effect in OSM and not in this mesh.
-func (s Subject) foreignSources(ctx context.Context) []diagnosis.Finding {
+// crossNamespaceSources finds policies for clients of another namespace, which are in effect in OSM and not in this mesh.
+func (s Subject) crossNamespaceSources(ctx context.Context) []diagnosis.Finding {
 	var results []diagnosis.Finding
 	for _, policy := range clientPolicies() {
 		found, problems := s.find(ctx, policy.GroupVersionKind, "objects of kind "+policy.Kind, func(object *unstructured.Unstructured) bool {
-			return hasForeignSource(object, policy.Clients)
+			return hasCrossNamespaceSource(object, policy.Clients)
 		})
 		results = append(results, problems...)
 		if len(found) > 0 {
@@ -215,8 +215,8 @@ func (s Subject) foreignSources(ctx context.Context) []diagnosis.Finding {
 	return results
 }
 
-// hasForeignSource returns true if a source of the policy is in another namespace. path leads to one source or to a list.
-func hasForeignSource(policy *unstructured.Unstructured, path []string) bool {
+// hasCrossNamespaceSource returns true if a source of the policy is in another namespace. path leads to one source or to a list.
+func hasCrossNamespaceSource(policy *unstructured.Unstructured, path []string) bool {
 	value, _, _ := unstructured.NestedFieldNoCopy(policy.Object, path...)
 	sources, isList := value.([]any)
 	if !isList {
@@ -236,5 +236,5 @@ func (s Subject) Takeover(ctx context.Context) []diagnosis.Finding {
 	if err := s.Client.Get(ctx, client.ObjectKey{Namespace: s.Namespace, Name: names.MeshConfig}, config); err != nil {
 		results = append(results, diagnosis.Unread("the MeshConfig", err))
 	}
-	return slices.Concat(results, s.podSecurity(ctx), s.widenedRules(ctx, config), s.foreignSources(ctx), s.withoutEffect(ctx))
+	return slices.Concat(results, s.podSecurity(ctx), s.widenedRules(ctx, config), s.crossNamespaceSources(ctx), s.withoutEffect(ctx))
 }

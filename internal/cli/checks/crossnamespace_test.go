@@ -20,7 +20,7 @@ func TestPreInstallFindsSourcesOfOtherNamespaces(t *testing.T) {
 	}
 	s := subject(t,
 		clientPolicy("Retry", "shop", "own", map[string]any{"source": source("shop")}),
-		clientPolicy("Retry", "shop", "foreign", map[string]any{"source": source("billing")}),
+		clientPolicy("Retry", "shop", "till", map[string]any{"source": source("billing")}),
 		clientPolicy("Egress", "shop", "own", map[string]any{"sources": []any{source("shop")}}),
 		clientPolicy("Egress", "shop", "mixed", map[string]any{"sources": []any{source("shop"), source("billing")}}),
 		clientPolicy("Egress", "shop", "none", map[string]any{}),
@@ -28,7 +28,7 @@ func TestPreInstallFindsSourcesOfOtherNamespaces(t *testing.T) {
 	groups := s.PreInstall(t.Context())
 	contains(t, groups,
 		"warning: sources of another namespace have no effect in this mesh, and these objects of kind Egress have some: shop/mixed",
-		"warning: sources of another namespace have no effect in this mesh, and these objects of kind Retry have some: shop/foreign")
+		"warning: sources of another namespace have no effect in this mesh, and these objects of kind Retry have some: shop/till")
 	for _, group := range groups {
 		for _, result := range group.Parts {
 			if strings.Contains(result.Message, "shop/own") || strings.Contains(result.Message, "shop/none") {

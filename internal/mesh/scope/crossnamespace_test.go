@@ -14,7 +14,7 @@ import (
 // TestOneNamespaceFillsTheSidecarsOfAnother checks the bound on what the TrafficTargets of one namespace put into
 // the sidecars of another, that the namespace's own clients have no bound, and that explanations agree.
 func TestOneNamespaceFillsTheSidecarsOfAnother(t *testing.T) {
-	const services = authz.MaxForeignPorts + 5
+	const services = authz.MaxCrossNamespacePorts + 5
 	server := Pod("a", "server", "server", "server", "10.0.0.1")
 	entries := []catalog.Entry{
 		&catalog.Namespace{Name: "a", Monitored: true}, &catalog.Namespace{Name: "b", Monitored: true},
@@ -33,14 +33,14 @@ func TestOneNamespaceFillsTheSidecarsOfAnother(t *testing.T) {
 		"strict, like the namespace": Apply(append(entries, overriding)...),
 		"permissive, with the namespace as strict": Apply(append(entries, overriding, &catalog.Settings{Permissive: true})...),
 	} {
-		t.Run(mesh, func(t *testing.T) { checkForeignBound(t, c, services) })
+		t.Run(mesh, func(t *testing.T) { checkCrossNamespaceBound(t, c, services) })
 	}
 }
 
-// checkForeignBound checks the clients of both namespaces, of which a has a number of Services.
-func checkForeignBound(t *testing.T, c *catalog.Catalog, services int) {
+// checkCrossNamespaceBound checks the clients of both namespaces, of which a has a number of Services.
+func checkCrossNamespaceBound(t *testing.T, c *catalog.Catalog, services int) {
 	t.Helper()
-	for namespace, want := range map[string]int{"a": services, "b": authz.MaxForeignPorts} {
+	for namespace, want := range map[string]int{"a": services, "b": authz.MaxCrossNamespacePorts} {
 		s := scope.Build(c.View(), trustDomain, scope.Key{Identity: SA(namespace, "client")})
 		if len(s.Outbound) != want || len(s.Clusters) != want {
 			t.Errorf("a client of namespace %s has %d listeners and %d clusters, want %d", namespace, len(s.Outbound), len(s.Clusters), want)

@@ -13,17 +13,17 @@ import (
 
 // What the TrafficTargets of one namespace can add to the sidecars of a client in another namespace. The client did not agree to it.
 const (
-	// MaxForeignPorts is how many ports of Services. Each port is a listener and a cluster, and needs memory there.
-	MaxForeignPorts = 1000
-	// MaxForeignBackends is how many backends of TrafficSplits, counted for each port of the root Service. Each is a cluster.
-	MaxForeignBackends = 5000
-	// MaxForeignEndpoints is how many endpoints: pods, counted for each port of a Service, and with the backends of its TrafficSplits. The
+	// MaxCrossNamespacePorts is how many ports of Services. Each port is a listener and a cluster, and needs memory there.
+	MaxCrossNamespacePorts = 1000
+	// MaxCrossNamespaceBackends is how many backends of TrafficSplits, counted for each port of the root Service. Each is a cluster.
+	MaxCrossNamespaceBackends = 5000
+	// MaxCrossNamespaceEndpoints is how many endpoints: pods, counted for each port of a Service, and with the backends of its TrafficSplits. The
 	// number of pods of a Service is rounded up to one less than a power of two.
-	MaxForeignEndpoints = 20_000
-	// MaxOwnPorts is MaxForeignPorts for clients in the namespace itself. Their endpoints have no bound.
-	MaxOwnPorts = 10 * MaxForeignPorts
-	// MaxOwnBackends is MaxForeignBackends for clients in the namespace itself.
-	MaxOwnBackends = 10 * MaxForeignBackends
+	MaxCrossNamespaceEndpoints = 20_000
+	// MaxOwnPorts is MaxCrossNamespacePorts for clients in the namespace itself. Their endpoints have no bound.
+	MaxOwnPorts = 10 * MaxCrossNamespacePorts
+	// MaxOwnBackends is MaxCrossNamespaceBackends for clients in the namespace itself.
+	MaxOwnBackends = 10 * MaxCrossNamespaceBackends
 )
 
 // OfferBound describes what the TrafficTargets of a namespace can add to the sidecar of a client.
@@ -31,21 +31,21 @@ func OfferBound(client identity.ServiceAccount, namespace string) string {
 	if client.Namespace == namespace {
 		return fmt.Sprintf("%d ports or %d backends", MaxOwnPorts, MaxOwnBackends)
 	}
-	return fmt.Sprintf("%d ports, %d backends or %d endpoints", MaxForeignPorts, MaxForeignBackends, MaxForeignEndpoints)
+	return fmt.Sprintf("%d ports, %d backends or %d endpoints", MaxCrossNamespacePorts, MaxCrossNamespaceBackends, MaxCrossNamespaceEndpoints)
 }
 
-// OffersFit reports whether the Services of a namespace are within the bounds even if each of them selects all pods of the namespace. isForeign is true for
-// clients in other namespaces.
-func OffersFit(v *catalog.View, namespace string, isForeign bool) bool {
+// OffersFit reports whether the Services of a namespace are within the bounds even if each of them selects all pods of the namespace.
+// isCrossNamespace is true for clients in other namespaces.
+func OffersFit(v *catalog.View, namespace string, isCrossNamespace bool) bool {
 	selected := v.Selected(namespace)
 	sum := offer{ports: selected.Ports, backends: selected.MostPorts * v.SplitBackends(namespace)}
 	sum.endpoints = (sum.ports + sum.backends) * 2 * selected.Pods
-	return !sum.exceeds(!isForeign)
+	return !sum.exceeds(!isCrossNamespace)
 }
 
 // GrantedServices are the Services of identities that TrafficTargets let a client call, and the roots of splits to those,
 // sorted. It leaves out permissive namespaces. Of each namespace it returns the first Services by name that fit: into MaxOwnPorts and
-// MaxOwnBackends for the client's own, else into MaxForeignPorts, MaxForeignBackends and MaxForeignEndpoints.
+// MaxOwnBackends for the client's own, else into MaxCrossNamespacePorts, MaxCrossNamespaceBackends and MaxCrossNamespaceEndpoints.
 func GrantedServices(v *catalog.View, client identity.ServiceAccount) []entity.Name {
 	found := map[entity.Name]struct{}{}
 	for _, target := range v.TargetsFrom(client) {
@@ -148,5 +148,5 @@ func (o offer) exceeds(isOwn bool) bool {
 	if isOwn {
 		return o.ports > MaxOwnPorts || o.backends > MaxOwnBackends
 	}
-	return o.ports > MaxForeignPorts || o.backends > MaxForeignBackends || o.endpoints > MaxForeignEndpoints
+	return o.ports > MaxCrossNamespacePorts || o.backends > MaxCrossNamespaceBackends || o.endpoints > MaxCrossNamespaceEndpoints
 }
