@@ -37,17 +37,17 @@ func (r *Reconciler) reconcileDefinitions(ctx context.Context, p *pass) error {
 }
 
 func (r *Reconciler) reconcileDefinition(ctx context.Context, p *pass, definition *unstructured.Unstructured) error {
-	foreign, err := r.foreignDefinition(ctx, definition)
+	unmanaged, err := r.unmanagedDefinition(ctx, definition)
 	if err != nil {
 		return err
 	}
-	if foreign == nil {
+	if unmanaged == nil {
 		_, err := p.session.Apply(ctx, definition)
 		return err
 	}
-	kept, err := r.keepDefinition(ctx, p, definition, foreign)
+	kept, err := r.keepDefinition(ctx, p, definition, unmanaged)
 	if err == nil && !kept {
-		p.notes = append(p.notes, missingVersions(definition, foreign)...)
+		p.notes = append(p.notes, missingVersions(definition, unmanaged)...)
 	}
 	return err
 }
@@ -81,8 +81,8 @@ func ReadDefinitions(files fs.FS) ([]*unstructured.Unstructured, error) {
 	return all, nil
 }
 
-// foreignDefinition returns a live definition that is not the operator's. The cache holds the operator's only.
-func (r *Reconciler) foreignDefinition(ctx context.Context, definition *unstructured.Unstructured) (*apiextensionsv1.CustomResourceDefinition, error) {
+// unmanagedDefinition returns a live definition that is not the operator's. The cache holds the operator's only.
+func (r *Reconciler) unmanagedDefinition(ctx context.Context, definition *unstructured.Unstructured) (*apiextensionsv1.CustomResourceDefinition, error) {
 	live := &apiextensionsv1.CustomResourceDefinition{}
 	key := client.ObjectKeyFromObject(definition)
 	err := r.Client.Get(ctx, key, live)
@@ -100,10 +100,10 @@ func (r *Reconciler) foreignDefinition(ctx context.Context, definition *unstruct
 	return live, nil
 }
 
-// missingVersions returns what a foreign definition lacks.
-func missingVersions(ours *unstructured.Unstructured, foreign *apiextensionsv1.CustomResourceDefinition) []string {
+// missingVersions returns what an unmanaged definition lacks.
+func missingVersions(ours *unstructured.Unstructured, unmanaged *apiextensionsv1.CustomResourceDefinition) []string {
 	var served []string
-	for _, v := range foreign.Spec.Versions {
+	for _, v := range unmanaged.Spec.Versions {
 		if v.Served {
 			served = append(served, v.Name)
 		}
@@ -115,18 +115,18 @@ func missingVersions(ours *unstructured.Unstructured, foreign *apiextensionsv1.C
 		if name, _ := v["name"].(string); v["storage"] == true && !slices.Contains(served, name) {
 			return []string{fmt.Sprintf(
 				"objects of %s have no effect, because its definition was installed by somebody else and does not serve version %s; to let the operator replace the definition, run kubectl label crd %s %s=%s",
-				foreign.Name, name, foreign.Name, ManagedByLabel, ManagedByOperator)}
+				unmanaged.Name, name, unmanaged.Name, ManagedByLabel, ManagedByOperator)}
 		}
 	}
 	return nil
 }
 
-// pollForeign is how often a mesh looks again whether an OSM that stands in its way is gone.
-const pollForeign = 30 * time.Second
+// claimPollInterval is how often a mesh checks whether the OSM that claims its namespace is gone.
+const claimPollInterval = 30 * time.Second
 
-// checkForeign rejects a Mesh that would take over a running OSM, and makes what a removed one has left readable. What is not the operator's is
+// checkClaim rejects a Mesh that would take over a running OSM, and makes what a removed one has left readable. What is not the operator's is
 // not watched, so the API server is asked, and only until the control plane of the mesh exists.
-func (r *Reconciler) checkForeign(ctx context.Context, p *pass) error {
+func (r *Reconciler) checkClaim(ctx context.Context, p *pass) error {
 	installed, err := r.IsDeployed(ctx, p.mesh.Name, p.desired.Namespace)
 	if err != nil || installed {
 		return err
@@ -136,7 +136,7 @@ func (r *Reconciler) checkForeign(ctx context.Context, p *pass) error {
 		return err
 	}
 	if claim != "" {
-		p.RequeueAfter(pollForeign)
+		p.RequeueAfter(claimPollInterval)
 		return &observe.StalledError{Reason: v1alpha1.ReasonNamespaceClaimed, Message: claim}
 	}
 	return r.Conversions.RepairFor(ctx, p.mesh, r.Recorder)

@@ -136,7 +136,7 @@ func (r *Reconciler) validate(ctx context.Context, p *pass) error {
 	} else if claimed != nil {
 		return claimed
 	}
-	return r.checkForeign(ctx, p)
+	return r.checkClaim(ctx, p)
 }
 
 // checkCluster rejects clusters that are too old. Nothing reports their upgrade, so they are observed again.

@@ -154,7 +154,7 @@ func (r *Reconciler) take(ctx context.Context, p *pass, h takeover.Transfer, ste
 		p.blocked = fmt.Sprintf("it is not known what the %s %s of the Open Service Mesh was, because its annotation %s is gone: run "+
 			"`kubectl -n %s rollout restart deployment %s %s`, and the Open Service Mesh writes it again",
 			h.Kind, step.Before.GetName(), takeover.ReplacedAnnotation, p.progress.From, names.Injector, names.Controller)
-	case takeover.Foreign:
+	case takeover.Unmanaged:
 		p.blocked = fmt.Sprintf("the %s %s belongs neither to this mesh nor to the Open Service Mesh in namespace %s: delete it", h.Kind, step.Before.GetName(), p.progress.From)
 	case takeover.Keep:
 	}

@@ -154,15 +154,15 @@ func (r *Reconciler) removeNamespace(ctx context.Context, p *pass) (int, error) 
 		r.keepNamespace(p, "spec.removal.namespace is Retain")
 		return 0, nil
 	}
-	foreign, err := r.foreignObject(ctx, p)
+	unmanaged, err := r.unmanagedObject(ctx, p)
 	switch {
 	case apierrors.IsForbidden(err):
 		r.keepNamespace(p, fmt.Sprintf("the operator may not list all its objects, bind the ClusterRole %s to it first: %v", namespaceReader, err))
 		return 0, nil
 	case err != nil:
 		return 0, fmt.Errorf("namespace %s cannot be deleted, because its objects are not known: correct this, or set spec.removal.namespace to Retain: %w", namespace.Name, err)
-	case foreign != "":
-		r.keepNamespace(p, "it has "+foreign+", which was not made for this mesh")
+	case unmanaged != "":
+		r.keepNamespace(p, "it has "+unmanaged+", which was not made for this mesh")
 		return 0, nil
 	}
 	return 0, apply.Delete(ctx, r.Client, namespace)

@@ -122,7 +122,7 @@ func assessDataPlane(p *pass, proxies *v1alpha1.ProxyCounts) conditions.Assessme
 	if note := p.kubeletsNote(); note != "" {
 		assessment.Message += "; " + note
 	}
-	for _, note := range foreignSidecars(p) {
+	for _, note := range sidecarsOfOtherInjectors(p) {
 		assessment.Message += "; " + note
 	}
 	return assessment
@@ -142,8 +142,8 @@ func (p *pass) denied() int {
 	return n
 }
 
-// foreignSidecars counts the sidecars in the namespaces of the mesh that another injector has made.
-func foreignSidecars(p *pass) []string {
+// sidecarsOfOtherInjectors counts the sidecars in the namespaces of the mesh that another injector has made.
+func sidecarsOfOtherInjectors(p *pass) []string {
 	count := map[string]int{}
 	for _, w := range p.situation.Workloads {
 		for revision, n := range w.Sidecars {

@@ -152,8 +152,8 @@ func FindRemoval(ctx context.Context, c client.Reader) (Removal, error) {
 
 // keepNamespace records a namespace that exists and stays.
 func (r *Removal) keepNamespace(ctx context.Context, c client.Reader, name string) error {
-	foreign, err := isForeign(ctx, c, name)
-	if foreign {
+	unmanaged, err := isUnmanaged(ctx, c, name)
+	if unmanaged {
 		r.Kept = append(r.Kept, fmt.Sprintf("namespace %s, because the demo did not create it", name))
 	}
 	return err
@@ -197,7 +197,7 @@ func Conflicts(ctx context.Context, c client.Client) error {
 		}
 	}
 	for _, name := range Namespaces() {
-		exists, err := isForeign(ctx, c, name)
+		exists, err := isUnmanaged(ctx, c, name)
 		if err != nil {
 			return err
 		}
@@ -231,7 +231,7 @@ func installed(ctx context.Context, c client.Client) ([]error, error) {
 		found = append(found, fmt.Errorf("CustomResourceDefinitions of Open Service Mesh exist: %d, such as %s", len(own), own[0].Name))
 	}
 	for _, name := range []string{names.OperatorNamespace, names.DefaultNamespace} {
-		exists, err := isForeign(ctx, c, name)
+		exists, err := isUnmanaged(ctx, c, name)
 		if err != nil {
 			return nil, err
 		}
@@ -248,8 +248,8 @@ func isOwn(ctx context.Context, c client.Reader, name string) (bool, error) {
 	return err == nil && namespace != nil && namespace.Labels[MarkLabel] == markValue, err
 }
 
-// isForeign reports whether a namespace exists and the demo did not create it.
-func isForeign(ctx context.Context, c client.Reader, name string) (bool, error) {
+// isUnmanaged reports whether a namespace exists and the demo did not create it.
+func isUnmanaged(ctx context.Context, c client.Reader, name string) (bool, error) {
 	namespace, err := namespaceOf(ctx, c, name)
 	return err == nil && namespace != nil && namespace.Labels[MarkLabel] != markValue, err
 }

@@ -84,7 +84,7 @@ func Run(m Mesh) *Report {
 // Cluster is like Run, and also analyzes the control plane in the cluster. Objects that cannot be read are listed in the report.
 func Cluster(ctx context.Context, c client.Client, m Mesh) *Report {
 	a := newAnalysis(m)
-	a.mesh.Others = append(a.mesh.Others, a.foreign(ctx, c)...)
+	a.mesh.Others = append(a.mesh.Others, a.unsupported(ctx, c)...)
 	a.readUncreated(ctx, c)
 	a.readGateway(ctx, c)
 	a.look()

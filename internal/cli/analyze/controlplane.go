@@ -31,8 +31,8 @@ func (a *analysis) gap(what string, err error) {
 	a.unread = append(a.unread, fmt.Sprintf("%s: %s", what, reason))
 }
 
-// foreign lists objects of unsupported OSM kinds.
-func (a *analysis) foreign(ctx context.Context, c client.Client) []*unstructured.Unstructured {
+// unsupported lists objects of unsupported OSM kinds.
+func (a *analysis) unsupported(ctx context.Context, c client.Client) []*unstructured.Unstructured {
 	var all []*unstructured.Unstructured
 	for _, kind := range NotActedOn() {
 		mapping, err := c.RESTMapper().RESTMapping(kind)

@@ -56,7 +56,7 @@ func New(source Source) (*Handler, error) {
 	return h, nil
 }
 
-// ServeHTTP rejects requests under other names than that of the local address: a foreign web page could otherwise give its own name
+// ServeHTTP rejects requests under other names than that of the local address: another web page could otherwise give its own name
 // this address and read the state.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !isLocal(r.Host) {

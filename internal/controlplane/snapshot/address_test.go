@@ -27,8 +27,8 @@ func TestTokenFromAnotherPod(t *testing.T) {
 	}{
 		"its own address":                   {client, "10.0.0.1", nil},
 		"its own IPv6 address":              {client, "fd00::1", nil},
-		"another pod of the mesh":           {client, "10.0.0.2", ErrForeignAddress},
-		"a pod outside the mesh":            {client, "10.0.0.5", ErrForeignAddress},
+		"another pod of the mesh":           {client, "10.0.0.2", ErrAddressMismatch},
+		"a pod outside the mesh":            {client, "10.0.0.5", ErrAddressMismatch},
 		"the address of a node":             {client, "192.0.2.1", nil},
 		"an earlier address of a pod":       {client, "10.0.0.4", nil},
 		"before its own address is known":   {starting, "10.0.0.2", nil},

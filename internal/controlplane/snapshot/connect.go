@@ -41,8 +41,8 @@ var (
 	ErrUnknown = errors.New("the token does not belong to a live pod of the mesh")
 	// ErrNoSidecar means that the pod has no sidecar of this mesh. Its other containers get no configuration.
 	ErrNoSidecar = errors.New("the pod has no sidecar of this mesh")
-	// ErrForeignAddress means that the connection comes from another pod than the token.
-	ErrForeignAddress = errors.New("the token is used from the address of another pod")
+	// ErrAddressMismatch means that the connection comes from another pod than the token.
+	ErrAddressMismatch = errors.New("the token is used from the address of another pod")
 	// ErrNotSynced means that the initial sync is not complete.
 	ErrNotSynced = errors.New("the control plane has not yet read the whole mesh; try again")
 	// ErrFull means that the limit of connected proxies is reached.
@@ -224,7 +224,7 @@ func (s *Store) livePod(view *catalog.View, peer *Peer) (*inventory.Instance, er
 		return nil, ErrNoSidecar
 	// Other addresses may be the pod's own: some clusters translate source addresses to those of nodes.
 	case view.IsAddressOfAnother(pod, peer.Address):
-		return nil, ErrForeignAddress
+		return nil, ErrAddressMismatch
 	}
 	return pod, nil
 }

@@ -186,7 +186,7 @@ func TestEveryClaimOfATokenMatchesTheLivePod(t *testing.T) {
 		"no UID of the account":        {client, func(p *Peer) { p.ServiceAccountUID = "" }, ErrUnknown, "service account a/client has another UID"},
 		"an account that is deleted":   {orphan, func(p *Peer) { p.ServiceAccountUID = "" }, ErrUnknown, "service account a/orphan has another UID"},
 		"a pod without a sidecar":      {without, func(*Peer) {}, ErrNoSidecar, ""},
-		"the address of another pod":   {client, func(p *Peer) { p.Address = server.IPs[0] }, ErrForeignAddress, ""},
+		"the address of another pod":   {client, func(p *Peer) { p.Address = server.IPs[0] }, ErrAddressMismatch, ""},
 		"another pod's token entirely": {server, func(p *Peer) { p.Pod = client.Name }, ErrUnknown, "pod a/client has another UID"},
 	} {
 		peer := peerOf(test.pod)

@@ -17,7 +17,7 @@ func (s *Store) livePodOfOSM(view *catalog.View, peer *Peer) (*inventory.Instanc
 	pod, account := view.OSMPodAt(peer.Address, peer.ServiceAccount, peer.OSMProxy.UUID), view.ServiceAccountUID(peer.ServiceAccount)
 	switch {
 	case pod == nil && view.HasPodAt(peer.Address):
-		return nil, ErrForeignAddress
+		return nil, ErrAddressMismatch
 	case pod == nil:
 		return nil, fmt.Errorf("%w: no pod at %s has the sidecar %s of service account %s", ErrUnknown, peer.Address, peer.OSMProxy.UUID, peer.ServiceAccount)
 	case account == "":

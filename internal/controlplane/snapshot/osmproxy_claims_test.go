@@ -36,14 +36,14 @@ func TestEveryClaimOfAnOSMCertificateMatchesTheLivePod(t *testing.T) {
 		text           string
 	}{
 		"valid":                        {edit: func(*Peer) {}},
-		"the address of another pod":   {edit: func(p *Peer) { p.Address = server.IPs[0] }, want: ErrForeignAddress},
+		"the address of another pod":   {edit: func(p *Peer) { p.Address = server.IPs[0] }, want: ErrAddressMismatch},
 		"an unknown address":           {edit: func(p *Peer) { p.Address = netip.MustParseAddr("10.9.9.9") }, want: ErrUnknown, text: "no pod at 10.9.9.9 has the sidecar " + osmUUID},
-		"another UUID":                 {edit: func(p *Peer) { p.OSMProxy.UUID = "other" }, want: ErrForeignAddress},
-		"another account":              {edit: func(p *Peer) { p.ServiceAccount = server.Identity() }, want: ErrForeignAddress},
+		"another UUID":                 {edit: func(p *Peer) { p.OSMProxy.UUID = "other" }, want: ErrAddressMismatch},
+		"another account":              {edit: func(p *Peer) { p.ServiceAccount = server.Identity() }, want: ErrAddressMismatch},
 		"an account that is deleted":   {edit: func(*Peer) {}, removed: accountOf(client), want: ErrUnknown, text: "service account a/client does not exist"},
 		"the name of another account":  {edit: func(*Peer) {}, added: ambiguous, want: ErrNoSidecar, text: "a service account has the name in the certificate"},
-		"a sidecar of this mesh":       {edit: func(*Peer) {}, added: meshtest.Pod("a", "client", "client", "client", "10.0.0.1"), want: ErrForeignAddress},
-		"a namespace outside the mesh": {edit: func(*Peer) {}, added: &catalog.Namespace{Name: "a"}, want: ErrForeignAddress},
+		"a sidecar of this mesh":       {edit: func(*Peer) {}, added: meshtest.Pod("a", "client", "client", "client", "10.0.0.1"), want: ErrAddressMismatch},
+		"a namespace outside the mesh": {edit: func(*Peer) {}, added: &catalog.Namespace{Name: "a"}, want: ErrAddressMismatch},
 	} {
 		h := newSyncedHarness(entries...)
 		if test.added != nil {

@@ -117,7 +117,7 @@ func (s *Server) connectStatus(peer Peer, err error) error {
 		code, reason = codes.Unauthenticated, "unknown"
 	case errors.Is(err, snapshot.ErrNoSidecar):
 		code, reason = codes.PermissionDenied, "no-sidecar"
-	case errors.Is(err, snapshot.ErrForeignAddress):
+	case errors.Is(err, snapshot.ErrAddressMismatch):
 		code, reason = codes.PermissionDenied, "address"
 	case errors.Is(err, snapshot.ErrFull):
 		code, reason = codes.ResourceExhausted, "full"

@@ -34,7 +34,7 @@ func EndpointSlice(slice *discoveryv1.EndpointSlice) (*inventory.EndpointSlice, 
 	for _, number := range reservedPorts(slice.Ports) {
 		found.Reject(ReasonInvalidPort, "The EndpointSlice of Service %s has the port %d, which belongs to the sidecar and gets no traffic: use another port in the container.", service, number)
 	}
-	var rejected, foreign []string
+	var rejected, unknown []string
 	for _, endpoint := range slice.Endpoints {
 		pod, known := podOf(endpoint, slice.Namespace)
 		for _, text := range endpoint.Addresses {
@@ -43,7 +43,7 @@ func EndpointSlice(slice *discoveryv1.EndpointSlice) (*inventory.EndpointSlice, 
 			case err != nil:
 				rejected = append(rejected, err.Error())
 			case !known:
-				foreign = append(foreign, text)
+				unknown = append(unknown, text)
 			default:
 				entry.Endpoints = append(entry.Endpoints, readEndpoint(address, pod, endpoint.Conditions))
 			}
@@ -53,8 +53,8 @@ func EndpointSlice(slice *discoveryv1.EndpointSlice) (*inventory.EndpointSlice, 
 	if len(rejected) > 0 {
 		found.Reject(ReasonRejectedAddress, "The EndpointSlice of Service %s has addresses that no pod can have, and they get no traffic: %s.", service, joinFirst(rejected))
 	}
-	if len(foreign) > 0 {
-		found.Reject(ReasonRejectedAddress, "The EndpointSlice of Service %s has addresses whose targetRef is not a pod of its namespace, and they get no traffic, because nothing can prove who answers there: %s.", service, joinFirst(foreign))
+	if len(unknown) > 0 {
+		found.Reject(ReasonRejectedAddress, "The EndpointSlice of Service %s has addresses whose targetRef is not a pod of its namespace, and they get no traffic, because nothing can prove who answers there: %s.", service, joinFirst(unknown))
 	}
 	return entry, found
 }

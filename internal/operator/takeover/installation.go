@@ -102,13 +102,13 @@ func List(ctx context.Context, live client.Reader) ([]Installation, error) {
 	if err != nil {
 		return nil, err
 	}
-	foreign, err := labels.NewRequirement(names.MeshLabel, selection.DoesNotExist, nil)
+	withoutMesh, err := labels.NewRequirement(names.MeshLabel, selection.DoesNotExist, nil)
 	if err != nil {
 		return nil, err
 	}
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(appsv1.SchemeGroupVersion.WithKind("DeploymentList"))
-	if err := live.List(ctx, list, client.MatchingLabelsSelector{Selector: labels.NewSelector().Add(*component, *foreign)}); err != nil {
+	if err := live.List(ctx, list, client.MatchingLabelsSelector{Selector: labels.NewSelector().Add(*component, *withoutMesh)}); err != nil {
 		return nil, fmt.Errorf("the Deployments of Open Service Meshes cannot be listed: %w", err)
 	}
 	var all []Installation

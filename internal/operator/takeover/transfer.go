@@ -57,8 +57,8 @@ const (
 	Remove Action = "Remove"
 	// Lost means that the configuration of the Open Service Mesh is not known.
 	Lost Action = "Lost"
-	// Foreign means that the configuration belongs neither to the mesh nor to the Open Service Mesh.
-	Foreign Action = "Foreign"
+	// Unmanaged means that the configuration belongs neither to the mesh nor to the Open Service Mesh.
+	Unmanaged Action = "Unmanaged"
 )
 
 // Step is the next change of one webhook configuration.
@@ -130,7 +130,7 @@ func (h Transfer) stepOfOwn(live *unstructured.Unstructured, others []*unstructu
 		}
 		return h.change(live, after)
 	case h.Forward:
-		return Step{Action: Foreign, Before: live}, nil
+		return Step{Action: Unmanaged, Before: live}, nil
 	case recorded:
 		after, err := h.restored(live)
 		if err != nil {

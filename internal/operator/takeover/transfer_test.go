@@ -66,7 +66,7 @@ func (c cluster) handOver(t interface{ Fatal(...any) }, forward bool) (changed b
 		case Remove:
 			delete(c, step.Before.GetName())
 			changed = true
-		case Lost, Foreign:
+		case Lost, Unmanaged:
 			t.Fatal(step.Action, step.Before.GetName())
 		case Keep:
 		}
@@ -203,8 +203,8 @@ func TestTransferLeavesOthersAlone(t *testing.T) {
 			t.Errorf("forward %t: %v, %v", forward, steps, err)
 		}
 	}
-	foreign := configuration(ownName, "third", nil)
-	if steps, err := transfer(true).Steps([]*unstructured.Unstructured{foreign}); err != nil || len(steps) != 1 || steps[0].Action != Foreign {
+	unmanaged := configuration(ownName, "third", nil)
+	if steps, err := transfer(true).Steps([]*unstructured.Unstructured{unmanaged}); err != nil || len(steps) != 1 || steps[0].Action != Unmanaged {
 		t.Errorf("a configuration of a third injector: %v, %v", steps, err)
 	}
 	ours := configuration(ownName, "osm-mesh", ownLabels())

@@ -176,7 +176,7 @@ func (q *sequencer) resend(r *Response, now time.Time) {
 // Metrics counts requests and responses of all streams. No label names a proxy: such series would grow with every pod.
 type Metrics struct {
 	sent, sentBytes, sendErrors, requests, rejections *prometheus.CounterVec
-	reconnects, foreignCertificates                   prometheus.Counter
+	reconnects, otherCertificates                     prometheus.Counter
 	unknownDestinations, refusedDestinations          prometheus.Counter
 	latency                                           *prometheus.HistogramVec
 }
@@ -196,7 +196,7 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 		requests:            byType("osm_proxy_xds_request_count", "Requests of sidecars."),
 		rejections:          byType("osm_proxy_response_rejected_count", "Responses that sidecars rejected."),
 		reconnects:          counter("osm_proxy_reconnect_count", "Streams of sidecars that already had configuration."),
-		foreignCertificates: counter("osm_proxy_foreign_secret_request_count", "Subscriptions of sidecars to certificates of other workloads."),
+		otherCertificates:   counter("osm_proxy_foreign_secret_request_count", "Subscriptions of sidecars to certificates of other workloads."),
 		unknownDestinations: counter("osm_proxy_unknown_destination_count", "Destinations that sidecars asked for though they may not call them or none exists."),
 		refusedDestinations: counter("osm_proxy_refused_destination_count", "Unknown destinations that got no answer because a sidecar asked for too many, or for what is no destination."),
 		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -205,7 +205,7 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 			Buckets: []float64{.001, .005, .02, .1, .25, .5, 1, 2.5, 5, 10, 20, 40, 90},
 		}, []string{"resource_type", "success"}),
 	}
-	registerer.MustRegister(m.sent, m.sentBytes, m.sendErrors, m.requests, m.rejections, m.reconnects, m.foreignCertificates, m.unknownDestinations,
+	registerer.MustRegister(m.sent, m.sentBytes, m.sendErrors, m.requests, m.rejections, m.reconnects, m.otherCertificates, m.unknownDestinations,
 		m.refusedDestinations, m.latency)
 	return m
 }
@@ -225,9 +225,9 @@ func (m *Metrics) countDestinations(refused, unanswerable int) {
 	m.unknownDestinations.Add(float64(unanswerable))
 }
 
-func (m *Metrics) countRequest(result requestResult, foreignCertificates int) {
+func (m *Metrics) countRequest(result requestResult, otherCertificates int) {
 	m.requests.WithLabelValues(result.Type.String()).Inc()
-	m.foreignCertificates.Add(float64(foreignCertificates))
+	m.otherCertificates.Add(float64(otherCertificates))
 	if result.IsReconnect {
 		m.reconnects.Inc()
 	}

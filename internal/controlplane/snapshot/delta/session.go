@@ -179,7 +179,7 @@ func (s *Session) Handle(req *discovery.DeltaDiscoveryRequest) error {
 	s.withSnapshot(func(snapshot Snapshot, now time.Time) {
 		result, err = s.sequencer.handleRequest(req, snapshot, now)
 		if err == nil {
-			stream.config.Metrics.countRequest(result, countForeignCertificates(req))
+			stream.config.Metrics.countRequest(result, countOtherCertificates(req))
 			stream.config.Metrics.countDestinations(s.sequencer.destinations.takeCounts())
 		}
 	})
@@ -229,9 +229,9 @@ func (s *Session) withSnapshot(f func(Snapshot, time.Time)) {
 	}
 }
 
-// countForeignCertificates counts subscriptions to certificates of workloads by the names that they have in OSM. A sidecar of this mesh
+// countOtherCertificates counts subscriptions to certificates of workloads by the names that they have in OSM. A sidecar of this mesh
 // sends none, because its own certificate has the same name in all sidecars.
-func countForeignCertificates(req *discovery.DeltaDiscoveryRequest) int {
+func countOtherCertificates(req *discovery.DeltaDiscoveryRequest) int {
 	if req.GetTypeUrl() != resourcetype.Secrets.URL() {
 		return 0
 	}

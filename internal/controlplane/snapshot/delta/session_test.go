@@ -59,15 +59,15 @@ func TestAnswersAreRecorded(t *testing.T) {
 			t.Error("a client that has not asked for a certificate uses one")
 		}
 		s.subscribe(resourcetype.Secrets, envoy.ServiceCertName, envoy.ServiceCertName+":other")
-		if got := recorded(); !got.UsesCertificates || testutil.ToFloat64(s.metrics.foreignCertificates) != 1 {
-			t.Errorf("uses certificates: %t, %v of others; want true and 1", got.UsesCertificates, testutil.ToFloat64(s.metrics.foreignCertificates))
+		if got := recorded(); !got.UsesCertificates || testutil.ToFloat64(s.metrics.otherCertificates) != 1 {
+			t.Errorf("uses certificates: %t, %v of others; want true and 1", got.UsesCertificates, testutil.ToFloat64(s.metrics.otherCertificates))
 		}
 		s.request(&discovery.DeltaDiscoveryRequest{TypeUrl: resourcetype.Secrets.URL(), ResourceNamesUnsubscribe: []string{envoy.ServiceCertName, envoy.ServiceCertName + ":other"}})
 		if recorded().UsesCertificates {
 			t.Error("a client without subscriptions uses a certificate")
 		}
 		s.subscribe(resourcetype.Routes, envoy.ServiceCertName+":r")
-		if got := testutil.ToFloat64(s.metrics.foreignCertificates); got != 1 {
+		if got := testutil.ToFloat64(s.metrics.otherCertificates); got != 1 {
 			t.Errorf("%v certificates of others were asked for, want 1: routes are none", got)
 		}
 		s.stop()

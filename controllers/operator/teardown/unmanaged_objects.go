@@ -22,18 +22,18 @@ type Kinds interface {
 	ServerPreferredNamespacedResources() ([]*metav1.APIResourceList, error)
 }
 
-// foreignPage is the number of objects that are read at once.
-const foreignPage = 500
+// pageSize is the number of objects that are read at once.
+const pageSize = 500
 
-// foreignObject returns an object in the namespace of the mesh that was not made for it, or nothing. It lists all kinds, and fails if one
+// unmanagedObject returns an object in the namespace of the mesh that was not made for it, or nothing. It lists all kinds, and fails if one
 // of them cannot be listed.
-func (r *Reconciler) foreignObject(ctx context.Context, p *pass) (string, error) {
+func (r *Reconciler) unmanagedObject(ctx context.Context, p *pass) (string, error) {
 	kinds, err := r.listableKinds()
 	if err != nil {
 		return "", err
 	}
 	for _, kind := range kinds {
-		found, err := r.foreignObjectOf(ctx, p, kind)
+		found, err := r.unmanagedObjectOf(ctx, p, kind)
 		if err != nil || found != "" {
 			return found, err
 		}
@@ -65,12 +65,12 @@ func (r *Reconciler) listableKinds() ([]schema.GroupVersionKind, error) {
 	return kinds, nil
 }
 
-// foreignObjectOf is foreignObject for one kind.
-func (r *Reconciler) foreignObjectOf(ctx context.Context, p *pass, kind schema.GroupVersionKind) (string, error) {
+// unmanagedObjectOf is unmanagedObject for one kind.
+func (r *Reconciler) unmanagedObjectOf(ctx context.Context, p *pass, kind schema.GroupVersionKind) (string, error) {
 	for token := ""; ; {
 		list := &metav1.PartialObjectMetadataList{}
 		list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
-		err := r.Live.List(ctx, list, client.InNamespace(p.desired.Namespace), client.Limit(foreignPage), client.Continue(token))
+		err := r.Live.List(ctx, list, client.InNamespace(p.desired.Namespace), client.Limit(pageSize), client.Continue(token))
 		if err != nil {
 			return "", fmt.Errorf("objects of kind %s cannot be listed: %w", kind.GroupKind(), err)
 		}
