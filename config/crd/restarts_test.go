@@ -16,8 +16,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/envtest"
 )
 
-// foreignDefinition defines a namespaced kind without a schema.
-func foreignDefinition(group, version, kind, plural string) *apiextensionsv1.CustomResourceDefinition {
+// thirdPartyDefinition defines a namespaced kind without a schema.
+func thirdPartyDefinition(group, version, kind, plural string) *apiextensionsv1.CustomResourceDefinition {
 	return &apiextensionsv1.CustomResourceDefinition{
 		ObjectMeta: metav1.ObjectMeta{Name: plural + "." + group},
 		Spec: apiextensionsv1.CustomResourceDefinitionSpec{
@@ -34,7 +34,7 @@ func foreignDefinition(group, version, kind, plural string) *apiextensionsv1.Cus
 func testWorkloadsAreOnlyRestarted(t *testing.T, server *rest.Config) {
 	const operatorName = "system:serviceaccount:osm-operator-system:osm-operator"
 	envtest.Install(t, server,
-		foreignDefinition("argoproj.io", "v1alpha1", "Rollout", "rollouts"), foreignDefinition("apps.kruise.io", "v1alpha1", "CloneSet", "clonesets"))
+		thirdPartyDefinition("argoproj.io", "v1alpha1", "Rollout", "rollouts"), thirdPartyDefinition("apps.kruise.io", "v1alpha1", "CloneSet", "clonesets"))
 	admin := newClient(t, server)
 	workload := func(version, kind, namespace string) string {
 		return "{apiVersion: " + version + ", kind: " + kind + ", metadata: {name: web, namespace: " + namespace + "}, spec: {selector: {matchLabels: {app: a}}, " +

@@ -56,8 +56,8 @@ func testSlotsHaveImagesOfTheMesh(t *testing.T, server *rest.Config, admin clien
 		{"a pod that was not injected", operator, "slots", "other", image("initContainers", "envoy", "envoy:3"), "pods with two slots"},
 		{"a pod outside the mesh", operator, "slots-outside", "web", image("initContainers", "envoy", "envoy:3"), "pods with two slots"},
 
-		{"a foreign image", admin, "slots", "web", image("initContainers", "envoy", "evil:1"), "only the operator changes the image of a sidecar"},
-		{"a foreign image, by an account with the name of the operator", forged, "slots", "web", image("initContainers", "envoy", "evil:1"), "only the operator changes the image of a sidecar"},
+		{"another image", admin, "slots", "web", image("initContainers", "envoy", "evil:1"), "only the operator changes the image of a sidecar"},
+		{"another image, by an account with the name of the operator", forged, "slots", "web", image("initContainers", "envoy", "evil:1"), "only the operator changes the image of a sidecar"},
 		{"the image of the other slot", admin, "slots", "web", image("initContainers", "envoy", "envoy:2"), ""},
 		{"the application as its owner", admin, "slots", "web", image("containers", "app", "app:2"), ""},
 		{"a label as its owner", admin, "slots", "web", `{"metadata": {"labels": {"app": "web"}}}`, ""},

@@ -70,7 +70,7 @@ func TestDriftIsRepaired(t *testing.T) {
 }
 
 // Fields that the operator does not declare keep the values of users.
-func TestForeignFieldsSurvive(t *testing.T) {
+func TestUnmanagedFieldsSurvive(t *testing.T) {
 	t.Parallel()
 	const name = "guests"
 	readyMesh(t, name, nil)

@@ -126,8 +126,8 @@ func TestThreat3IngressGatewayTakesNoOtherIdentity(t *testing.T) {
 			return nil
 		})
 	}
-	foreign := &corev1.Secret{ObjectMeta: inMeshNamespace(mesh, names.ContourCertSecret), Data: map[string][]byte{"a": []byte("b")}}
-	create(t, foreign)
+	unmanaged := &corev1.Secret{ObjectMeta: inMeshNamespace(mesh, names.ContourCertSecret), Data: map[string][]byte{"a": []byte("b")}}
+	create(t, unmanaged)
 	declareGateway(t, mesh, gatewayOf(mesh, names.ContourCertSecret, good))
 	eventually(t, func() error {
 		get(t, m)
@@ -137,9 +137,9 @@ func TestThreat3IngressGatewayTakesNoOtherIdentity(t *testing.T) {
 		}
 		return nil
 	})
-	get(t, foreign)
-	if string(foreign.Data["a"]) != "b" || len(foreign.Data) != 1 {
-		t.Errorf("the Secret of somebody else has %d keys", len(foreign.Data))
+	get(t, unmanaged)
+	if string(unmanaged.Data["a"]) != "b" || len(unmanaged.Data) != 1 {
+		t.Errorf("the Secret of somebody else has %d keys", len(unmanaged.Data))
 	}
 	waitReady(t, m)
 }

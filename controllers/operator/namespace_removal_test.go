@@ -61,7 +61,7 @@ func TestNamespaceThatCannotBeReadRemains(t *testing.T) {
 }
 
 // A look at some kinds only deletes the objects of all others with the namespace.
-func TestNamespaceWithForeignObjectRemains(t *testing.T) {
+func TestNamespaceWithUnmanagedObjectRemains(t *testing.T) {
 	t.Parallel()
 	meta := func(mesh string) metav1.ObjectMeta { return inMeshNamespace(mesh, "mine") }
 	pod := corev1.PodTemplateSpec{Spec: corev1.PodSpec{

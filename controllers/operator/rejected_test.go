@@ -49,7 +49,7 @@ func TestOlderMeshKeepsTheNamespace(t *testing.T) {
 
 func TestRunningOSMIsNotReplaced(t *testing.T) {
 	t.Parallel()
-	const name = "foreign"
+	const name = "occupied"
 	create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: meshNamespace(name)}})
 	labels := map[string]string{names.AppLabel: names.Controller}
 	old := &appsv1.Deployment{
@@ -68,7 +68,7 @@ func TestRunningOSMIsNotReplaced(t *testing.T) {
 	assertContains(t, c.Message, meshNamespace(name)+"/"+names.Controller, "was not made for this Mesh")
 	get(t, old)
 	if image := old.Spec.Template.Spec.Containers[0].Image; image != "old/osm-controller:v1.2.4" {
-		t.Errorf("the foreign Deployment now runs %s", image)
+		t.Errorf("the unmanaged Deployment now runs %s", image)
 	}
 }
 

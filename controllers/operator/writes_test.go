@@ -24,7 +24,7 @@ func TestIdleMeshIsNotWritten(t *testing.T) {
 	})
 	waitNoWrites(t)
 
-	// Foreign changes trigger both reconcilers.
+	// Changes by others trigger both reconcilers.
 	before := cluster.writes.count()
 	for i := range 3 {
 		change(t, mesh, func(m *v1alpha1.Mesh) { m.Annotations = map[string]string{"example/touched": fmt.Sprint(i)} })

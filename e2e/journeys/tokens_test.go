@@ -32,7 +32,7 @@ func createIntruder(t *testing.T) workload {
 	account, pod := cluster.TestPod(ns, "intruder")
 	pod.Annotations = map[string]string{names.InjectionAnnotation: "disabled"}
 	pod.Spec.Volumes = []corev1.Volume{tokenVolume(map[string]string{
-		"right": names.TokenAudience(names.DefaultMesh, names.DefaultNamespace), "foreign": "somebody.else", "api": "",
+		"right": names.TokenAudience(names.DefaultMesh, names.DefaultNamespace), "other": "somebody.else", "api": "",
 	})}
 	pod.Spec.Containers[0].VolumeMounts = []corev1.VolumeMount{{Name: "tokens", MountPath: tokenDir}}
 	lab.Must(t, cluster.Create(t.Context(), account, pod))
@@ -48,7 +48,7 @@ func TestControlPlaneRejectsClientsWithoutSidecarToken(t *testing.T) {
 	for _, c := range []struct{ name, token, want string }{
 		{"no token", "", "Unauthenticated"},
 		{"token for the API server", "api", "Unauthenticated"},
-		{"token for another audience", "foreign", "Unauthenticated"},
+		{"token for another audience", "other", "Unauthenticated"},
 		{"right audience, but no sidecar in the pod", "right", "PermissionDenied"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

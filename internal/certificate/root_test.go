@@ -108,7 +108,7 @@ func TestParseRoot_ReportsInvalidInput(t *testing.T) {
 		"no key":             {good, good, "private.key: there is no private key"},
 		"broken key":         {good, pemBlock("PRIVATE KEY", []byte("x"), nil), "is not a readable private key"},
 		"encrypted key":      {good, pemBlock("ENCRYPTED PRIVATE KEY", []byte("x"), nil), "without a passphrase"},
-		"foreign key":        {good, other, "does not belong to a certificate in ca.crt"},
+		"another key":        {good, other, "does not belong to a certificate in ca.crt"},
 		"not an authority":   {authority(t, key, func(c *x509.Certificate) { c.IsCA = false }), keyPEM, "is not a certificate authority"},
 		"cannot sign":        {authority(t, key, func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageDigitalSignature }), keyPEM, "may not sign certificates"},
 		"expired":            {authority(t, key, func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }), keyPEM, "expired at"},

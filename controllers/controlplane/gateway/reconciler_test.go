@@ -413,7 +413,7 @@ spec: {gatewayClassName: osm, listeners: all}
 apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
 metadata: {name: other, namespace: shop}
-spec: {gatewayClassName: foreign, listeners: all}
+spec: {gatewayClassName: other, listeners: all}
 `))
 	f.reconcile(t)
 	conditions, message := f.conditionsOf(t, "odd")

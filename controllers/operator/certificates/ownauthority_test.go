@@ -40,13 +40,13 @@ func TestOwnIntermediateWithItsChain(t *testing.T) {
 
 // Whoever may write a MeshRootCertificate gets nothing out of Secrets of other namespaces: they are not read.
 func TestThreat8SecretsOfOtherNamespacesAreNotRead(t *testing.T) {
-	foreign := mrc(2, configv1alpha2.RoleActive, "foreign")
-	foreign.Spec.Provider.Tresor.CA.SecretRef.Namespace = "kube-system"
+	other := mrc(2, configv1alpha2.RoleActive, "other")
+	other.Spec.Provider.Tresor.CA.SecretRef.Namespace = "kube-system"
 	vault := mrc(3, configv1alpha2.RolePassive, "vault")
 	token := configv1alpha2.VaultTokenReference{Name: "token", Key: "token", Namespace: "kube-system"}
 	vault.Spec.Provider = configv1alpha2.RootProvider{Vault: &configv1alpha2.VaultProvider{Host: "vault", Token: configv1alpha2.VaultToken{SecretKeyRef: token}}}
 	active := validRoot(t)
-	r := newReconciler(t, rootSecret(t, names.CABundleSecret, active), foreign, vault)
+	r := newReconciler(t, rootSecret(t, names.CABundleSecret, active), other, vault)
 	guarded := interceptor.NewClient(r.Client.(client.WithWatch), interceptor.Funcs{
 		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
 			if _, isSecret := object.(*corev1.Secret); isSecret && key.Namespace != namespace {

@@ -53,8 +53,8 @@ func TestServingCertificateIsReplacedInTime(t *testing.T) {
 
 func TestServingCertificateIsReplacedWhenItDoesNotServe(t *testing.T) {
 	root, other := newRoot(t), newRoot(t)
-	foreign := served(t, other)
-	foreign.Data[names.CABundleCert] = root.CertPEM()
+	mixed := served(t, other)
+	mixed.Data[names.CABundleCert] = root.CertPEM()
 	damaged := served(t, root)
 	damaged.Data[corev1.TLSPrivateKeyKey] = []byte("damaged")
 	for name, test := range map[string]struct {
@@ -62,7 +62,7 @@ func TestServingCertificateIsReplacedWhenItDoesNotServe(t *testing.T) {
 		host   string
 	}{
 		"another host":          {served(t, root), "osm-validator.osm-system.svc"},
-		"another root":          {foreign, host},
+		"another root":          {mixed, host},
 		"damaged key":           {damaged, host},
 		"nothing in the object": {&corev1.Secret{}, host},
 	} {

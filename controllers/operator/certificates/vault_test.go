@@ -121,10 +121,10 @@ func TestVaultOfAMeshRootCertificate(t *testing.T) {
 	root := mrc(1, configv1alpha2.RoleActive, "of-vault")
 	reference := configv1alpha2.VaultTokenReference{Name: "osm-vault-token", Key: "token", Namespace: namespace}
 	root.Spec.Provider = configv1alpha2.RootProvider{Vault: &configv1alpha2.VaultProvider{Host: "vault.vault", Role: "openservicemesh", Token: configv1alpha2.VaultToken{SecretKeyRef: reference}}}
-	foreign := mrc(2, configv1alpha2.RolePassive, "foreign")
-	foreign.Spec.Provider = *root.Spec.Provider.DeepCopy()
-	foreign.Spec.Provider.Vault.Token.SecretKeyRef.Namespace = "kube-system"
-	for _, object := range []*configv1alpha2.MeshRootCertificate{root, foreign} {
+	other := mrc(2, configv1alpha2.RolePassive, "other")
+	other.Spec.Provider = *root.Spec.Provider.DeepCopy()
+	other.Spec.Provider.Vault.Token.SecretKeyRef.Namespace = "kube-system"
+	for _, object := range []*configv1alpha2.MeshRootCertificate{root, other} {
 		if err := r.Client.Create(t.Context(), object); err != nil {
 			t.Fatal(err)
 		}

@@ -56,8 +56,8 @@ func TestInventoryDoesNotGrowWithNamespaces(t *testing.T) {
 		c.namespaces = append(c.namespaces, fmt.Sprintf("team-%03d", i))
 	}
 	b.Components = []component.Component{c}
-	foreign := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "elsewhere", Name: "first-access"}}
-	if err := b.Client.Create(t.Context(), foreign); err != nil {
+	unmanaged := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "elsewhere", Name: "first-access"}}
+	if err := b.Client.Create(t.Context(), unmanaged); err != nil {
 		t.Fatal(err)
 	}
 	b.pass()

@@ -45,12 +45,12 @@ func operatorIn(name string) client.Object {
 
 func TestConflictsNameWhatIsInTheWay(t *testing.T) {
 	definition := &apiextensionsv1.CustomResourceDefinition{ObjectMeta: metav1.ObjectMeta{Name: "meshconfigs.config.openservicemesh.io"}}
-	foreign := &apiextensionsv1.CustomResourceDefinition{ObjectMeta: metav1.ObjectMeta{Name: "certificates.cert-manager.io"}}
+	unrelated := &apiextensionsv1.CustomResourceDefinition{ObjectMeta: metav1.ObjectMeta{Name: "certificates.cert-manager.io"}}
 	for name, tt := range map[string]struct {
 		objects []client.Object
 		want    string
 	}{
-		"nothing":                  {[]client.Object{namespace("default"), foreign}, ""},
+		"nothing":                  {[]client.Object{namespace("default"), unrelated}, ""},
 		"another operator":         {[]client.Object{operatorIn("mesh-team")}, "an operator of Open Service Mesh runs in namespace mesh-team"},
 		"definitions":              {[]client.Object{definition}, "CustomResourceDefinitions of Open Service Mesh exist: 1, such as meshconfigs.config.openservicemesh.io"},
 		"a control plane":          {[]client.Object{namespace(names.DefaultNamespace)}, "namespace osm-system exists"},

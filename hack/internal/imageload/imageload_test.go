@@ -60,7 +60,7 @@ func TestSignaturesAreNotLoaded(t *testing.T) {
 	}
 }
 
-func TestAddReferencesAddsForeignDigest(t *testing.T) {
+func TestAddReferencesAddsOtherDigest(t *testing.T) {
 	images, err := readIndex(writeTar(t, map[string]string{"index.json": index}))
 	if err != nil {
 		t.Fatal(err)

@@ -27,7 +27,7 @@ func TestMountsBelowReturnsOnlyNestedMountsLastFirst(t *testing.T) {
 	}
 }
 
-func TestParseTablesIgnoresForeignTables(t *testing.T) {
+func TestParseTablesIgnoresOtherTables(t *testing.T) {
 	got := parseTables("table inet filter\ntable ip kube-proxy\ntable ip6 kube-proxy\ntable ip kube-proxy-other\ntable ip cni_hostport\n")
 	want := []string{"ip kube-proxy", "ip6 kube-proxy", "ip cni_hostport"}
 	if diff := cmp.Diff(want, got); diff != "" {

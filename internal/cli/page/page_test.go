@@ -103,15 +103,15 @@ func TestPageLoadsNothingFromElsewhere(t *testing.T) {
 		if code != http.StatusOK || !strings.HasPrefix(header.Get("Content-Security-Policy"), "default-src 'self';") {
 			t.Errorf("%s: %d with the headers %v", path, code, header)
 		}
-		for _, foreign := range []string{"//cdn", "https://", "innerHTML", "eval("} {
-			if strings.Contains(body, foreign) {
-				t.Errorf("%s contains %q", path, foreign)
+		for _, text := range []string{"//cdn", "https://", "innerHTML", "eval("} {
+			if strings.Contains(body, text) {
+				t.Errorf("%s contains %q", path, text)
 			}
 		}
 	}
 }
 
-func TestForeignNamesAreRejected(t *testing.T) {
+func TestOtherNamesAreRejected(t *testing.T) {
 	server := serve(t, func(context.Context) (*page.State, error) { return &page.State{}, nil }, time.Now)
 	for host, want := range map[string]int{
 		"": http.StatusOK, "localhost:3000": http.StatusOK, "[::1]:3000": http.StatusOK,

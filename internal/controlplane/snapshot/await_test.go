@@ -26,13 +26,13 @@ func TestAwaitStream(t *testing.T) {
 	r := &registry{}
 	s := &Store{registry: registry{}}
 	peer := Peer{InstanceID: "uid", Address: netip.MustParseAddr("10.0.0.1")}
-	foreign := peer
-	foreign.Address = netip.MustParseAddr("10.0.0.2")
+	neighbour := peer
+	neighbour.Address = netip.MustParseAddr("10.0.0.2")
 	stream := &Stream{store: s, peer: peer}
 
 	stream.epoch = 1
 	earlier, current := uint64(0), uint64(1)
-	before, other, draining := r.wait(peer, nil), r.wait(foreign, nil), r.wait(peer, &earlier)
+	before, other, draining := r.wait(peer, nil), r.wait(neighbour, nil), r.wait(peer, &earlier)
 	r.add(stream)
 	if len(before.stream) > 0 {
 		t.Error("a reader got a stream whose epoch is not known")

@@ -70,13 +70,13 @@ func TestMakeRoomDropsLargeIdleScopesOfTheNamespace(t *testing.T) {
 	entries := twoServices()
 	client, server := podsOf(entries)
 	small := meshtest.Pod("a", "small", "small", "small", "10.0.0.6")
-	foreign := meshtest.Pod("b", "foreign", "foreign", "foreign", "10.0.0.7")
-	service := meshtest.Service("b", "foreign", "foreign", "10.96.0.7", 80, inventory.ProtocolHTTP)
-	h := newSyncedHarness(append(entries, small, accountOf(small), &catalog.Namespace{Name: "b", Monitored: true}, foreign, accountOf(foreign), service, meshtest.Slice(service.Name, foreign),
-		meshtest.Group("b", "all", "/"), meshtest.Target("f", foreign.Identity(), []catalog.TargetRule{meshtest.HTTP("all")}, client.Identity()))...)
+	remote := meshtest.Pod("b", "remote", "remote", "remote", "10.0.0.7")
+	service := meshtest.Service("b", "remote", "remote", "10.96.0.7", 80, inventory.ProtocolHTTP)
+	h := newSyncedHarness(append(entries, small, accountOf(small), &catalog.Namespace{Name: "b", Monitored: true}, remote, accountOf(remote), service, meshtest.Slice(service.Name, remote),
+		meshtest.Group("b", "all", "/"), meshtest.Target("f", remote.Identity(), []catalog.TargetRule{meshtest.HTTP("all")}, client.Identity()))...)
 	h.store.budgets.least = 4096 // what a port needs
 	nodes := map[string]*scopeNode{}
-	for name, pod := range map[string]*inventory.Instance{"large": server, "small": small, "foreign": foreign} {
+	for name, pod := range map[string]*inventory.Instance{"large": server, "small": small, "remote": remote} {
 		stream := h.connect(t, pod)
 		nodes[name] = stream.scope.Load()
 		if _, isLarge := h.store.budgets.large[nodes[name]]; isLarge != (name != "small") {

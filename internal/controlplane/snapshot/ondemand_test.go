@@ -160,7 +160,7 @@ func TestOnDemand_AddressIsReused(t *testing.T) {
 }
 
 // A sidecar may load what its identity may call, and nothing else.
-func TestOnDemand_ForeignDestinationsAreUnknown(t *testing.T) {
+func TestOnDemand_DestinationsOfOthersAreUnknown(t *testing.T) {
 	entries, client := onDemandMesh()
 	entries[1] = &catalog.Settings{}
 	other := meshtest.Pod("a", "other", "other", "other", "10.0.0.7")

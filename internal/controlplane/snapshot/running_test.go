@@ -77,7 +77,7 @@ func TestChangesThatInterrupt(t *testing.T) {
 	egress := func(namespace string) catalog.Change { return catalog.Set(egressOf(namespace, namespace)) }
 	service := catalog.Set(meshtest.Service("other", "service", "x", "10.96.0.7", 80, inventory.ProtocolHTTP))
 	pod := catalog.Set(meshtest.Pod("tenant", "pod", "x", "x", "10.0.0.7"))
-	foreignPod := catalog.Set(meshtest.Pod("other", "pod", "x", "x", "10.0.0.8"))
+	otherPod := catalog.Set(meshtest.Pod("other", "pod", "x", "x", "10.0.0.8"))
 	node := &scopeNode{key: scope.Key{Identity: meshtest.SA("tenant", "x")}, built: &scope.Scope{}}
 	for name, test := range map[string]struct {
 		batch   runningBatch
@@ -89,10 +89,10 @@ func TestChangesThatInterrupt(t *testing.T) {
 		"another namespace":                      {runningBatch{changes: []catalog.Change{egress("one")}}, []catalog.Change{egress("one"), egress("other"), service, pod}, nil, 3},
 		"a namespace whose changes took long":    {runningBatch{changes: []catalog.Change{egress("one")}}, []catalog.Change{egress("other"), egress("slow")}, []string{"slow"}, 1},
 		"namespaces of the batch in translation": {runningBatch{changes: []catalog.Change{egress("one"), egress("tenant")}, rebuilt: node, translating: true}, []catalog.Change{egress("one"), egress("tenant"), pod}, nil, 2},
-		"pods of a repeated scope":               {runningBatch{rebuilt: node, translating: true, translations: 1}, []catalog.Change{pod, foreignPod, egress("one")}, nil, 2},
+		"pods of a repeated scope":               {runningBatch{rebuilt: node, translating: true, translations: 1}, []catalog.Change{pod, otherPod, egress("one")}, nil, 2},
 		"policies during a new scope":            {runningBatch{rebuilt: &scopeNode{}, translating: true}, []catalog.Change{pod, service, egress("one")}, nil, 1},
 		"settings":                               {runningBatch{changes: []catalog.Change{egress("one")}}, []catalog.Change{catalog.Set(&catalog.Settings{})}, nil, 1},
-		"changes after a batch of pods":          {runningBatch{changes: []catalog.Change{foreignPod}}, []catalog.Change{pod}, nil, 1},
+		"changes after a batch of pods":          {runningBatch{changes: []catalog.Change{otherPod}}, []catalog.Change{pod}, nil, 1},
 	} {
 		h := newSyncedHarness()
 		for _, namespace := range test.busy {

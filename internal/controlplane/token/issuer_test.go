@@ -74,12 +74,12 @@ func TestTokenReview(t *testing.T) {
 		if test.change != nil {
 			test.change(claims)
 		}
-		foreign := sign(t, jose.ES256, newKey(t), "external", claims)
-		if _, err := v.Verify(t.Context(), foreign); (err == nil) != test.want {
+		token := sign(t, jose.ES256, newKey(t), "external", claims)
+		if _, err := v.Verify(t.Context(), token); (err == nil) != test.want {
 			t.Errorf("%s: %v", name, err)
 		}
 		for range 100 {
-			_, _ = v.Verify(t.Context(), foreign)
+			_, _ = v.Verify(t.Context(), token)
 		}
 		if asked > reviewBurst {
 			t.Errorf("%s: the API server was asked %d times at once", name, asked)

@@ -34,9 +34,9 @@ func TestKeysAreFetchedOnce(t *testing.T) {
 func TestThreat53UnknownKeyIDsDoNotFloodTheAPIServer(t *testing.T) {
 	c := newCluster(t)
 	v := c.verifier()
-	foreign := newKey(t)
+	unknown := newKey(t)
 	for range 100 {
-		_, err := v.Verify(context.Background(), sign(t, jose.ES256, foreign, "unknown", podClaims()))
+		_, err := v.Verify(context.Background(), sign(t, jose.ES256, unknown, "unknown", podClaims()))
 		if err == nil || errors.Is(err, ErrUnavailable) {
 			t.Fatalf("error is %v, want a final one", err)
 		}
@@ -45,7 +45,7 @@ func TestThreat53UnknownKeyIDsDoNotFloodTheAPIServer(t *testing.T) {
 		t.Errorf("%d fetches, want 1 in ten seconds", c.fetches)
 	}
 	c.now = c.now.Add(fetchPause)
-	v.Verify(context.Background(), sign(t, jose.ES256, foreign, "unknown", podClaims()))
+	v.Verify(context.Background(), sign(t, jose.ES256, unknown, "unknown", podClaims()))
 	if c.fetches != 2 {
 		t.Errorf("%d fetches, want a second one after the pause", c.fetches)
 	}

@@ -55,7 +55,7 @@ func (c *control) sums() map[string]uint64 {
 	return sums
 }
 
-// TestDenialsBelongToTheToken has a sidecar without a discovery stream here, a foreign token, and a client that sends nothing.
+// TestDenialsBelongToTheToken has a sidecar without a discovery stream here, an invalid token, and a client that sends nothing.
 func TestDenialsBelongToTheToken(t *testing.T) {
 	m := newMesh()
 	c := start(t, m.entries()...)
@@ -68,10 +68,10 @@ func TestDenialsBelongToTheToken(t *testing.T) {
 	if _, dropped := c.denials.Read(); dropped != 1 {
 		t.Errorf("%d denials without a destination are dropped, want 1", dropped)
 	}
-	foreign := c.denialStream(t, "what")
-	_ = foreign.Send(denialMessage(deniedAt("203.0.113.9", 443)))
-	if _, err := foreign.CloseAndRecv(); status.Code(err) != codes.Unauthenticated {
-		t.Errorf("a foreign token got %v", err)
+	rejected := c.denialStream(t, "what")
+	_ = rejected.Send(denialMessage(deniedAt("203.0.113.9", 443)))
+	if _, err := rejected.CloseAndRecv(); status.Code(err) != codes.Unauthenticated {
+		t.Errorf("an invalid token got %v", err)
 	}
 	silent := c.denialStream(t, c.tokenOf(m.client))
 	began := time.Now()

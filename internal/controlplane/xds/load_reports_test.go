@@ -112,9 +112,9 @@ func TestLoadReportsNeedAToken(t *testing.T) {
 	c := start(t, m.entries()...)
 	c.store.MarkSynced()
 	c.connect(t, c.tokenOf(m.client), fakexds.NewEnvoy()).waitFor(t, fakexds.RouteType, "rds-outbound.80|a/server")
-	foreign := c.reporter(t, "what")
-	if _, err := foreign.stream.Recv(); status.Code(err) != codes.Unauthenticated {
-		t.Errorf("a foreign token got %v", err)
+	rejected := c.reporter(t, "what")
+	if _, err := rejected.stream.Recv(); status.Code(err) != codes.Unauthenticated {
+		t.Errorf("an invalid token got %v", err)
 	}
 	older := c.reporter(t, c.tokenOf(m.client))
 	older.expectInterval(false)

@@ -50,8 +50,8 @@ func TestSidecarConnectsWhileSilentOnesFill(t *testing.T) {
 	sidecar.waitFor(t, fakexds.SecretType, "service-cert")
 }
 
-// TestForeignPodIsDisconnectedAfterThePendingTimeout opens a new stream whenever the server has ended one.
-func TestForeignPodIsDisconnectedAfterThePendingTimeout(t *testing.T) {
+// TestUnboundPodIsDisconnectedAfterThePendingTimeout opens a new stream whenever the server has ended one.
+func TestUnboundPodIsDisconnectedAfterThePendingTimeout(t *testing.T) {
 	t.Parallel()
 	m := newMesh()
 	c := start(t, m.entries()...)
@@ -76,7 +76,7 @@ func TestForeignPodIsDisconnectedAfterThePendingTimeout(t *testing.T) {
 				default:
 				}
 			}
-			t.Errorf("a connection of a foreign pod is open after %s", time.Since(began))
+			t.Errorf("a connection of an unbound pod is open after %s", time.Since(began))
 		})
 	}
 }

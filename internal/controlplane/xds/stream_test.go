@@ -100,7 +100,7 @@ func TestThreat1And5Rejected(t *testing.T) {
 		code        codes.Code
 	}{
 		{"no token", "", codes.Unauthenticated},
-		{"foreign token", "what", codes.Unauthenticated},
+		{"invalid token", "what", codes.Unauthenticated},
 		{"two schemes", "Bearer Bearer x", codes.Unauthenticated},
 		{"oversized token", strings.Repeat("x", maxTokenBytes+1), codes.Unauthenticated},
 		{"pod without a sidecar", c.tokenOf(plain), codes.PermissionDenied},

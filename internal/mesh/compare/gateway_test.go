@@ -38,7 +38,7 @@ func TestPlanOfGateway(t *testing.T) {
 		"another certificate":  {[]catalog.Change{catalog.Set(gateway(in("one"), in("two")))}, map[string]int{"SDS": 1}},
 		"a renewed one":        {[]catalog.Change{catalog.Set(certificate("one", "renewed"))}, map[string]int{"SDS": 1}},
 		"a route":              {[]catalog.Change{catalog.Set(route)}, map[string]int{"RDS": 1}},
-		"a Gateway of another": {[]catalog.Change{catalog.Set(&catalog.Gateway{Name: in("other"), Class: "foreign"})}, nil},
+		"a Gateway of another": {[]catalog.Change{catalog.Set(&catalog.Gateway{Name: in("other"), Class: "other"})}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := Mesh{Catalog: catalog.New(), Entries: map[entity.Ref]catalog.Entry{}}

@@ -36,7 +36,7 @@ func neighbourRoute(name, parent string, hostnames ...string) *catalog.HTTPRoute
 // TestHostsInServiceCannotBeTakenOver has a Gateway of another namespace, which is older, and asks for what the listener "web" has.
 func TestHostsInServiceCannotBeTakenOver(t *testing.T) {
 	tls := entity.Name{Namespace: shop, Name: "tls"}
-	foreign := entity.Name{Namespace: other, Name: "tls"}
+	remote := entity.Name{Namespace: other, Name: "tls"}
 	onPort := func(l catalog.GatewayListener, port uint16) catalog.GatewayListener { l.Port = port; return l }
 	for name, test := range map[string]struct {
 		victim catalog.GatewayListener
@@ -47,8 +47,8 @@ func TestHostsInServiceCannotBeTakenOver(t *testing.T) {
 		"the same host":                            {claimed(http("a", "a.example"), 5), nil, http("b", "a.example"), "HostnameConflict"},
 		"an equal claim that is younger":           {claimed(http("a", "a.example"), 5), nil, claimed(http("b", "a.example"), 6), "HostnameConflict"},
 		"a host of a route":                        {claimed(http("a", ""), 5), []string{"a.example"}, http("b", "a.example"), "HostnameConflict"},
-		"a host of a route, TLS":                   {claimed(https("a", "", tls), 5), []string{"a.example"}, https("b", "a.example", foreign), "HostnameConflict"},
-		"a host of a route of a wildcard":          {claimed(https("a", "*.example", tls), 5), []string{"a.example"}, https("b", "a.example", foreign), "HostnameConflict"},
+		"a host of a route, TLS":                   {claimed(https("a", "", tls), 5), []string{"a.example"}, https("b", "a.example", remote), "HostnameConflict"},
+		"a host of a route of a wildcard":          {claimed(https("a", "*.example", tls), 5), []string{"a.example"}, https("b", "a.example", remote), "HostnameConflict"},
 		"a wildcard for a host of a route":         {claimed(http("a", ""), 5), []string{"a.example"}, http("b", "*.example"), "HostnameConflict"},
 		"a host below a wildcard of a route":       {claimed(http("a", ""), 5), []string{"*.example"}, http("b", "a.b.example"), "HostnameConflict"},
 		"a host below a wildcard with a route":     {claimed(http("a", "*.example"), 5), nil, http("b", "a.example"), "HostnameConflict"},

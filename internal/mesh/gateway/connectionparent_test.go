@@ -21,8 +21,8 @@ func TestConnectionParents(t *testing.T) {
 		})
 	}
 	tcp, tls := entity.KindGatewayTCPRoute, entity.KindTLSRoute
-	foreign := of(tcp, "r", 1, 90)
-	foreign.Rules[0].Backends[0].Service.Namespace = other
+	remote := of(tcp, "r", 1, 90)
+	remote.Rules[0].Backends[0].Service.Namespace = other
 	for name, test := range map[string]struct {
 		route              *catalog.HTTPRoute
 		others             []catalog.Entry
@@ -41,7 +41,7 @@ func TestConnectionParents(t *testing.T) {
 		"a TLSRoute before TCPRoutes":    {of(tcp, "r", 0, 443), []catalog.Entry{of(tls, "a", 1, 443, "a.example")}, "Conflicted", "ResolvedRefs", "TLSRoutes have precedence over TCPRoutes"},
 		"all hostnames are taken":        {of(tls, "r", 1, 443, "a.example"), []catalog.Entry{of(tls, "a", 0, 443, "a.example")}, "Conflicted", "ResolvedRefs", "Older TLSRoutes, such as shop/a, have all hostnames"},
 		"a hostname is taken":            {of(tls, "r", 1, 443, "a.example", "b.example"), []catalog.Entry{of(tls, "a", 0, 443, "a.example")}, "Accepted", "ResolvedRefs", "Older TLSRoutes have the hostname a.example"},
-		"a backend without a grant":      {foreign, nil, "Accepted", "RefNotPermitted", "permits TCPRoutes of the namespace shop"},
+		"a backend without a grant":      {remote, nil, "Accepted", "RefNotPermitted", "permits TCPRoutes of the namespace shop"},
 		"HTTPRoutes of the same Service": {of(tcp, "r", 1, 90), []catalog.Entry{serviceRoute(shop, backend, func(r *catalog.HTTPRoute) { r.Parents[0].Service.Name = "db" })}, "Accepted", "ResolvedRefs", ""},
 	} {
 		entries := append(test.others, test.route, service(shop, "db",

@@ -113,14 +113,14 @@ func TestConnectionsOfOtherNamespaces(t *testing.T) {
 	if got := result.Gateways[1].Listeners[0].Accepted; got.OK || got.Reason != "HostnameConflict" {
 		t.Errorf("a listener for a server name that another namespace has: %+v", got)
 	}
-	foreign := connectionRoute(entity.KindGatewayTCPRoute, "r", 1)
-	foreign.Rules[0].Backends[0].Service.Namespace = other
+	remote := connectionRoute(entity.KindGatewayTCPRoute, "r", 1)
+	remote.Rules[0].Backends[0].Service.Namespace = other
 	grant := &catalog.ReferenceGrant{
 		Name: entity.Name{Namespace: other, Name: "g"}, To: []catalog.GrantedObject{{Kind: "Service"}},
 		From: []catalog.GrantedReferrer{{Group: gateway.Group, Kind: "TCPRoute", Namespace: shop}},
 	}
 	for want, entries := range map[string][]catalog.Entry{"RefNotPermitted": nil, "ResolvedRefs": {grant}} {
-		result := gateway.Resolve(mesh(append(entries, gatewayOf("web", connections("a", "TCP", "")), foreign)...))
+		result := gateway.Resolve(mesh(append(entries, gatewayOf("web", connections("a", "TCP", "")), remote)...))
 		if got := result.Routes[0].Parents[0].ResolvedRefs.Reason; got != want {
 			t.Errorf("a backend of another namespace: %s, want %s", got, want)
 		}

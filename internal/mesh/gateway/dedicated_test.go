@@ -37,9 +37,9 @@ func served(result gateway.Result) []string {
 // TestGatewaysWithPodsOfTheirOwnShareNothing checks that two Gateways have one port and host, that each has its own routes, and that the pods of one get
 // nothing of the other.
 func TestGatewaysWithPodsOfTheirOwnShareNothing(t *testing.T) {
-	own, foreign := entity.Name{Namespace: shop, Name: "tls"}, entity.Name{Namespace: other, Name: "tls"}
+	own, remote := entity.Name{Namespace: shop, Name: "tls"}, entity.Name{Namespace: other, Name: "tls"}
 	v := mesh(dedicated(),
-		gatewayOf("web", http("a", "a.example"), https("tls", "a.example", own)), neighbour("web", http("a", "a.example"), https("tls", "a.example", foreign)),
+		gatewayOf("web", http("a", "a.example"), https("tls", "a.example", own)), neighbour("web", http("a", "a.example"), https("tls", "a.example", remote)),
 		route(shop, "r", []string{"a.example"}, rule("/", to(shop))), neighbourRoute("r", "web", "a.example"))
 	result := gateway.Resolve(v)
 	want := []string{"other/web/a 80->10080", "other/web/tls 443->10443", "shop/web/a 80->10080", "shop/web/tls 443->10443"}

@@ -14,11 +14,11 @@ import (
 // TestHostsOfOtherListeners checks which hosts each listener with TLS serves, and for which it answers that another one does.
 func TestHostsOfOtherListeners(t *testing.T) {
 	tls := entity.Name{Namespace: shop, Name: "tls"}
-	foreign := &catalog.Gateway{Name: entity.Name{Namespace: other, Name: "web"}, Class: "osm", Listeners: []catalog.GatewayListener{
+	remote := &catalog.Gateway{Name: entity.Name{Namespace: other, Name: "web"}, Class: "osm", Listeners: []catalog.GatewayListener{
 		https("deep", "a.b.example.com", entity.Name{Namespace: other, Name: "tls"}), https("far", "far.test", entity.Name{Namespace: other, Name: "tls"}),
 	}}
 	web := gatewayOf("web", https("wild", "*.example.com", tls), https("one", "one.example.com", tls), https("unusable", "x.example.com"), https("org", "shop.test", tls))
-	result := gateway.Resolve(mesh(web, foreign, route(shop, "r", []string{"one.example.com", "two.example.com", "a.b.example.com", "shop.test"}, rule("/", to(shop)))))
+	result := gateway.Resolve(mesh(web, remote, route(shop, "r", []string{"one.example.com", "two.example.com", "a.b.example.com", "shop.test"}, rule("/", to(shop)))))
 	want := map[string][2]string{
 		"wild": {"*.example.com two.example.com", "a.b.example.com one.example.com shop.test"},
 		"one":  {"one.example.com", "*.example.com shop.test"},

@@ -75,7 +75,7 @@ func to(namespace string) catalog.RouteBackend {
 // TestListeners checks which listeners are accepted and served, and their status.
 func TestListeners(t *testing.T) {
 	tls := entity.Name{Namespace: shop, Name: "tls"}
-	foreign := entity.Name{Namespace: other, Name: "tls"}
+	remote := entity.Name{Namespace: other, Name: "tls"}
 	grant := &catalog.ReferenceGrant{
 		Name: entity.Name{Namespace: other, Name: "g"},
 		From: []catalog.GrantedReferrer{{Group: gateway.Group, Kind: "Gateway", Namespace: shop}}, To: []catalog.GrantedObject{{Kind: "Secret"}},
@@ -105,15 +105,15 @@ func TestListeners(t *testing.T) {
 		"TLS that passes through":   {listeners: []catalog.GatewayListener{passthrough}, want: "UnsupportedProtocol ResolvedRefs false"},
 		"no certificate":            {listeners: []catalog.GatewayListener{https("a", "")}, want: "Accepted InvalidCertificateRef false"},
 		"a Secret that is not read": {listeners: []catalog.GatewayListener{https("a", "", entity.Name{Namespace: shop, Name: "x"})}, want: "Accepted InvalidCertificateRef false"},
-		"a Secret of others":        {listeners: []catalog.GatewayListener{https("a", "", foreign)}, want: "Accepted RefNotPermitted false"},
-		"a granted Secret":          {listeners: []catalog.GatewayListener{https("a", "", foreign)}, more: []catalog.Entry{grant}, want: "Accepted ResolvedRefs true"},
+		"a Secret of others":        {listeners: []catalog.GatewayListener{https("a", "", remote)}, want: "Accepted RefNotPermitted false"},
+		"a granted Secret":          {listeners: []catalog.GatewayListener{https("a", "", remote)}, more: []catalog.Entry{grant}, want: "Accepted ResolvedRefs true"},
 		"a certificate elsewhere":   {listeners: []catalog.GatewayListener{another}, want: "Accepted InvalidCertificateRef true"},
 		"a Secret with a problem":   {listeners: []catalog.GatewayListener{https("a", "", broken)}, more: []catalog.Entry{damaged}, want: "Accepted InvalidCertificateRef false"},
 		"a Secret with a warning":   {listeners: []catalog.GatewayListener{https("a", "", expiring)}, more: []catalog.Entry{warned}, want: "Accepted InvalidCertificateRef true"},
 		"a problem, then a Secret":  {listeners: []catalog.GatewayListener{https("a", "", broken, tls)}, more: []catalog.Entry{damaged}, want: "Accepted InvalidCertificateRef true"},
 		"unread, then a Secret":     {listeners: []catalog.GatewayListener{https("a", "", entity.Name{Namespace: shop, Name: "x"}, tls)}, want: "Accepted InvalidCertificateRef true"},
-		"of others, then a Secret":  {listeners: []catalog.GatewayListener{https("a", "", foreign, tls)}, want: "Accepted RefNotPermitted true"},
-		"one of two Secrets":        {listeners: []catalog.GatewayListener{https("a", "", tls, foreign)}, want: "Accepted RefNotPermitted true"},
+		"of others, then a Secret":  {listeners: []catalog.GatewayListener{https("a", "", remote, tls)}, want: "Accepted RefNotPermitted true"},
+		"one of two Secrets":        {listeners: []catalog.GatewayListener{https("a", "", tls, remote)}, want: "Accepted RefNotPermitted true"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			result := gateway.Resolve(mesh(append(test.more, gatewayOf("web", test.listeners...))...))
@@ -218,8 +218,8 @@ func TestOldestGatewayHasPrecedence(t *testing.T) {
 	}
 }
 
-// TestForeignClass checks that Gateways of other controllers are ignored.
-func TestForeignClass(t *testing.T) {
+// TestOtherClass checks that Gateways of other controllers are ignored.
+func TestOtherClass(t *testing.T) {
 	g := gatewayOf("web", http("a", ""))
 	g.Class = "nginx"
 	if result := gateway.Resolve(mesh(g, route(shop, "r", nil, rule("/", to(shop))))); len(result.Listeners)+len(result.Gateways)+len(result.Routes) > 0 {
@@ -319,10 +319,10 @@ func TestPrecedence(t *testing.T) {
 	}
 }
 
-// TestGatewayReadsNoForeignSecret checks that Secrets of other namespaces are not even read without a ReferenceGrant.
-func TestGatewayReadsNoForeignSecret(t *testing.T) {
-	own, foreign := entity.Name{Namespace: shop, Name: "tls"}, entity.Name{Namespace: other, Name: "tls"}
-	if got := gateway.Certificates(mesh(gatewayOf("web", https("a", "", own, foreign)))); len(got) != 1 || got[0] != own {
+// TestGatewayReadsNoSecretOfOthers checks that Secrets of other namespaces are not even read without a ReferenceGrant.
+func TestGatewayReadsNoSecretOfOthers(t *testing.T) {
+	own, remote := entity.Name{Namespace: shop, Name: "tls"}, entity.Name{Namespace: other, Name: "tls"}
+	if got := gateway.Certificates(mesh(gatewayOf("web", https("a", "", own, remote)))); len(got) != 1 || got[0] != own {
 		t.Errorf("certificates %v, want only %s", got, own)
 	}
 }

@@ -61,9 +61,9 @@ func listByLabel(t *testing.T, c client.Client) map[string]string {
 }
 
 func TestReadsReturnWrites(t *testing.T) {
-	foreign := configMap("foreign", nil)
-	foreign.Labels = nil
-	cluster, c := newDryRun(t, configMap("kept", map[string]string{"k": "1"}), configMap("changed", map[string]string{"k": "1"}), configMap("gone", nil), foreign)
+	other := configMap("other", nil)
+	other.Labels = nil
+	cluster, c := newDryRun(t, configMap("kept", map[string]string{"k": "1"}), configMap("changed", map[string]string{"k": "1"}), configMap("gone", nil), other)
 	ctx := t.Context()
 	steps := []error{
 		c.Create(ctx, configMap("new", map[string]string{"k": "2"})),

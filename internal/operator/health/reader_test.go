@@ -154,7 +154,7 @@ func TestPodsOfSuffixes(t *testing.T) {
 	deployments := []string{"osm-controller", "osm-injector", "osm-controller-v0-4-0", "osm-injector-v0-4-0", "osm-controller-v0-2-9"}
 	cluster := clusterWith(t, deployments,
 		runningPod("active", "osm-controller"), runningPod("active-injector", "osm-injector"),
-		runningPod("canary", "osm-controller-v0-4-0"), runningPod("canary-injector", "osm-injector-v0-4-0"), runningPod("foreign", "osm-controller-v0-2-9"))
+		runningPod("canary", "osm-controller-v0-4-0"), runningPod("canary-injector", "osm-injector-v0-4-0"), runningPod("earlier", "osm-controller-v0-2-9"))
 	for name, c := range map[string]struct {
 		suffixes []string
 		want     []string

@@ -144,8 +144,8 @@ func TestEndDeletesDaemonSets(t *testing.T) {
 		lists++
 		return w.List(ctx, list, o...)
 	}})
-	foreign := &appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Namespace: image.Namespace, Name: "osm-pull-mine"}}
-	if err := c.Create(t.Context(), foreign); err != nil {
+	unmanaged := &appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Namespace: image.Namespace, Name: "osm-pull-mine"}}
+	if err := c.Create(t.Context(), unmanaged); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := p.Nodes(t.Context(), osm, image); err != nil {
@@ -162,8 +162,8 @@ func TestEndDeletesDaemonSets(t *testing.T) {
 	if lists != 2 {
 		t.Errorf("%d lists, want one for each change", lists)
 	}
-	if left := c.daemonSets(t); len(left) != 1 || left[0].Name != foreign.Name {
-		t.Errorf("%d DaemonSets are left, want the foreign one", len(left))
+	if left := c.daemonSets(t); len(left) != 1 || left[0].Name != unmanaged.Name {
+		t.Errorf("%d DaemonSets are left, want the unmanaged one", len(left))
 	}
 }
 

@@ -96,7 +96,7 @@ func TestIngressLeavesTheMeshAlone(t *testing.T) {
 func TestTLSIngress(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
-	foreign := pki.New(t)
+	second := pki.New(t)
 	verified := func(in *scope.Ingress) { in.TLS, in.Principals = true, []string{gatewayPrincipal} }
 	for name, test := range map[string]struct {
 		change       func(*scope.Ingress)
@@ -108,7 +108,7 @@ func TestTLSIngress(t *testing.T) {
 		"the gateway by another name": {verified, "books.shop.cluster.local", certificate(t, s.network.CA, gateway), "HTTP/1.1 200 "},
 		"another principal":           {verified, "web.shop.svc.cluster.local", certificate(t, s.network.CA, thief), ""},
 		"no certificate":              {verified, "web.shop.svc.cluster.local", nil, ""},
-		"the gateway of another mesh": {verified, "web.shop.svc.cluster.local", certificate(t, foreign, gateway), ""},
+		"the gateway of another mesh": {verified, "web.shop.svc.cluster.local", certificate(t, second, gateway), ""},
 		"the gateway from another address": {
 			func(in *scope.Ingress) { verified(in); in.Prefixes = []netip.Prefix{elsewhere} },
 			"web.shop.svc.cluster.local", certificate(t, s.network.CA, gateway), "",

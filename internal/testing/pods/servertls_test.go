@@ -97,7 +97,7 @@ func TestAuthorizationServersWithTLS(t *testing.T) {
 	s, authority := newShop(t), pki.New(t)
 	outside := s.network.Bare(t)
 	overGRPC, overHTTP := serveSecureAuthorizers(t, outside, authority)
-	foreign := pki.New(t)
+	second := pki.New(t)
 	own := entity.Name{Namespace: "shop", Name: "auth"}
 	ask := func() string {
 		answer := s.client.Get(t, "http://"+webIP.String()+"/books/1")
@@ -116,7 +116,7 @@ func TestAuthorizationServersWithTLS(t *testing.T) {
 			mustBeAsked bool
 		}{
 			{"verified", &authz.BackendTLS{ServerName: "api.example.com", Names: []catalog.SubjectAltName{{Name: "api.example.com"}}, AuthoritiesPEM: authority.RootPEM}, "200 ", true},
-			{"another authority", &authz.BackendTLS{ServerName: "api.example.com", Names: []catalog.SubjectAltName{{Name: "api.example.com"}}, AuthoritiesPEM: foreign.RootPEM}, "503 ", false},
+			{"another authority", &authz.BackendTLS{ServerName: "api.example.com", Names: []catalog.SubjectAltName{{Name: "api.example.com"}}, AuthoritiesPEM: second.RootPEM}, "503 ", false},
 			{"verified again", &authz.BackendTLS{ServerName: "api.example.com", Names: []catalog.SubjectAltName{{Name: "api.example.com"}}, AuthoritiesPEM: authority.RootPEM}, "200 ", true},
 			{"another name", &authz.BackendTLS{ServerName: "api.example.com", Names: []catalog.SubjectAltName{{Name: "www.example.com"}}, AuthoritiesPEM: authority.RootPEM}, "503 ", false},
 			{"unusable", &authz.BackendTLS{Unusable: true}, "503 ", false},

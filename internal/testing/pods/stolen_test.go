@@ -205,7 +205,7 @@ func TestHandshakesOfStolenCertificates(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	s.configure(t, s.clientScope(), s.serverScope())
-	foreign := pki.New(t)
+	second := pki.New(t)
 	for name, test := range map[string]struct {
 		sa        identity.ServiceAccount
 		authority *pki.Authority
@@ -215,7 +215,7 @@ func TestHandshakesOfStolenCertificates(t *testing.T) {
 		"an allowed client":                      {buyer, s.network.CA, func(*tls.Config) {}, "200"},
 		"another client":                         {thief, s.network.CA, func(*tls.Config) {}, "closed"},
 		"the server itself":                      {books, s.network.CA, func(*tls.Config) {}, "closed"},
-		"the same name by another authority":     {buyer, foreign, func(*tls.Config) {}, "closed"},
+		"the same name by another authority":     {buyer, second, func(*tls.Config) {}, "closed"},
 		"no certificate":                         {buyer, s.network.CA, func(c *tls.Config) { c.Certificates = nil }, "closed"},
 		"a Service of another port":              {buyer, s.network.CA, func(c *tls.Config) { c.ServerName = "stateful.shop.svc.cluster.local" }, "closed"},
 		"no server name":                         {buyer, s.network.CA, func(c *tls.Config) { c.ServerName = "" }, "closed"},

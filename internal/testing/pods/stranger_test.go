@@ -17,7 +17,7 @@ func TestHandshakes(t *testing.T) {
 	s := newShop(t)
 	s.configure(t, s.clientScope(), s.serverScope())
 	const webName, databaseName = "web.shop.svc.cluster.local", "database.shop.svc.cluster.local"
-	mesh, foreign := s.network.CA, pki.New(t)
+	mesh, second := s.network.CA, pki.New(t)
 	request := "GET /books/1 HTTP/1.1\r\nHost: web\r\nConnection: close\r\n\r\n"
 	for name, test := range map[string]struct {
 		port, server, protocol string
@@ -26,14 +26,14 @@ func TestHandshakes(t *testing.T) {
 	}{
 		"the buyer":                          {"8080", webName, "osm", certificate(t, mesh, buyer), "HTTP/1.1 200 "},
 		"no certificate":                     {"8080", webName, "osm", nil, ""},
-		"the buyer of another mesh":          {"8080", webName, "osm", certificate(t, foreign, buyer), ""},
+		"the buyer of another mesh":          {"8080", webName, "osm", certificate(t, second, buyer), ""},
 		"the thief":                          {"8080", webName, "osm", certificate(t, mesh, thief), ""},
 		"another application protocol":       {"8080", webName, "h2", certificate(t, mesh, buyer), ""},
 		"another server name":                {"8080", "other.shop.svc.cluster.local", "osm", certificate(t, mesh, buyer), ""},
 		"the name of another port":           {"8080", databaseName, "osm", certificate(t, mesh, buyer), ""},
 		"the buyer at the database":          {"3306", databaseName, "osm", certificate(t, mesh, buyer), "welcome\n"},
 		"the thief at the database":          {"3306", databaseName, "osm", certificate(t, mesh, thief), ""},
-		"a foreign buyer at the database":    {"3306", databaseName, "osm", certificate(t, foreign, buyer), ""},
+		"the other buyer at the database":    {"3306", databaseName, "osm", certificate(t, second, buyer), ""},
 		"no certificate at the database":     {"3306", databaseName, "osm", nil, ""},
 		"no certificate at a permissive one": {"8081", "leaf.shop.svc.cluster.local", "osm", nil, ""},
 		"the thief at a permissive one":      {"8081", "leaf.shop.svc.cluster.local", "osm", certificate(t, mesh, thief), "HTTP/1.1 200 "},

@@ -108,7 +108,7 @@ func TestUnreachableIsUnknown(t *testing.T) {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	if asked.Load() != 0 {
-		t.Error("a server with a foreign certificate was sent the token")
+		t.Error("a server with another certificate was sent the token")
 	}
 	if !strings.Contains(answers[2].Err.Error(), "connect to replica gone") {
 		t.Errorf("the reason is %v", answers[2].Err)

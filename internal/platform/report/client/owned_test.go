@@ -47,13 +47,13 @@ func cluster(t *testing.T, more ...client.Object) client.Client {
 	}
 	objects := []client.Object{
 		&v1alpha1.MeshRevision{ObjectMeta: metav1.ObjectMeta{Name: "osm-v1", UID: "revision"}, Spec: v1alpha1.MeshRevisionSpec{Mesh: "osm", Namespace: "osm-system"}},
-		&v1alpha1.MeshRevision{ObjectMeta: metav1.ObjectMeta{Name: "other-v1", UID: "foreign-revision"}, Spec: v1alpha1.MeshRevisionSpec{Mesh: "other", Namespace: "other-system"}},
+		&v1alpha1.MeshRevision{ObjectMeta: metav1.ObjectMeta{Name: "other-v1", UID: "other-revision"}, Spec: v1alpha1.MeshRevisionSpec{Mesh: "other", Namespace: "other-system"}},
 		deployment(names.Controller, "deployment", "osm"),
 		&appsv1.ReplicaSet{ObjectMeta: meta("osm-controller-5c", "set", owner("Deployment", names.Controller, "deployment"))},
 		deployment("osm-controller-forged", "forged", "osm"),
 		&appsv1.ReplicaSet{ObjectMeta: meta("osm-controller-forged-5c", "forged-set", owner("Deployment", "osm-controller-forged", "forged"))},
-		deployment(names.WithSuffix(names.Controller, "v1"), "foreign", "other"),
-		&appsv1.ReplicaSet{ObjectMeta: meta("osm-controller-foreign-5c", "foreign-set", owner("Deployment", "osm-controller-v1", "foreign"))},
+		deployment(names.WithSuffix(names.Controller, "v1"), "other", "other"),
+		&appsv1.ReplicaSet{ObjectMeta: meta("osm-controller-other-5c", "other-set", owner("Deployment", "osm-controller-v1", "other"))},
 		&appsv1.ReplicaSet{ObjectMeta: meta("osm-controller-lone", "lone-set", nil)},
 		&appsv1.ReplicaSet{ObjectMeta: meta("osm-controller-earlier", "earlier-set", owner("Deployment", names.Controller, "earlier-deployment"))},
 	}
@@ -82,7 +82,7 @@ func TestPodsThatNoRevisionCreatedAreNoReplicas(t *testing.T) {
 		"a kind of another group":                 replica("forged", names.Controller, otherGroup),
 		"a DaemonSet with that UID":               replica("forged", names.Controller, owner("DaemonSet", "osm-controller-5c", "set")),
 		"a Deployment of a user":                  replica("forged", "osm-controller-forged", owner("ReplicaSet", "osm-controller-forged-5c", "forged-set")),
-		"a Deployment of another mesh":            replica("forged", "osm-controller-v1", owner("ReplicaSet", "osm-controller-foreign-5c", "foreign-set")),
+		"a Deployment of another mesh":            replica("forged", "osm-controller-v1", owner("ReplicaSet", "osm-controller-other-5c", "other-set")),
 		"a ReplicaSet without Deployment":         replica("forged", names.Controller, owner("ReplicaSet", "osm-controller-lone", "lone-set")),
 		"a ReplicaSet of a deleted Deployment":    replica("forged", names.Controller, owner("ReplicaSet", "osm-controller-earlier", "earlier-set")),
 		"the label of another Deployment":         replica("forged", "osm-controller-canary", owner("ReplicaSet", "osm-controller-5c", "set")),
