@@ -135,7 +135,7 @@ func unreachable(v *catalog.View, r Request, missing string) Verdict {
 		outcome = PassedThrough
 	case v.AllowsEgress(r.Source.Namespace):
 		outcome = PassedThrough
-	case reachesAny(v, r.Source):
+	case HasDestinations(v, r.Source):
 		outcome = Reset
 	}
 	verdict := singleAnswer(Answer{Outcome: outcome, Missing: missing})
@@ -165,11 +165,6 @@ func egressRequest(v *catalog.View, r Request) EgressRequest {
 
 // HasDestinations reports whether the sidecar of a client has any destination, in the mesh or outside. Without one it closes all connections.
 func HasDestinations(v *catalog.View, source identity.ServiceAccount) bool {
-	return reachesAny(v, source)
-}
-
-// reachesAny reports whether the source's sidecar has any destination.
-func reachesAny(v *catalog.View, source identity.ServiceAccount) bool {
 	if len(EgressPorts(v, source)) > 0 {
 		return true
 	}

@@ -170,7 +170,7 @@ func (r EgressRequest) unmatched(v *catalog.View) EgressAnswer {
 	switch {
 	case v.AllowsEgress(r.Source.Namespace):
 		return EgressAnswer{Outcome: PassedThrough}
-	case reachesAny(v, r.Source):
+	case HasDestinations(v, r.Source):
 		a.Outcome = Reset
 	}
 	return a
