@@ -33,19 +33,7 @@ func Decide(v *catalog.View, r Request) Verdict {
 	if rule.Routed != nil {
 		return rule.decideRouted(v, r, service, port)
 	}
-	verdict := Verdict{}
-	for _, b := range rule.Backends {
-		if b.Weight > 0 {
-			verdict.Answers = append(verdict.Answers, b.evaluate(v, r, rule.ClientChoosesPod(service))...)
-		}
-	}
-	if len(verdict.Answers) == 0 {
-		verdict = singleAnswer(Answer{Outcome: Unavailable, Missing: rule.missing(r.Service)})
-	}
-	for i := range verdict.Answers {
-		verdict.Answers[i].setRule(rule, matched)
-	}
-	return verdict
+	return rule.decide(v, r, rule.ClientChoosesPod(service), matched)
 }
 
 // DecideForwarded returns the outcome of a request that the ingress gateway, its source, forwards to a port of a Service, the backend of a route at a Gateway.
@@ -57,18 +45,22 @@ func DecideForwarded(v *catalog.View, r Request) Verdict {
 		return singleAnswer(Answer{Outcome: Unavailable, Missing: fmt.Sprintf("the mesh has no Service %s with a port %d", r.Service, r.Port)})
 	}
 	rules := SplitRulesFor(v, r.Source, service, port)
-	rule := rules[len(rules)-1]
+	return rules[len(rules)-1].decide(v, r, false, nil)
+}
+
+// decide returns the verdict on a request that a match of the rule selects. direct means that the client chose the pod.
+func (r RouteRule) decide(v *catalog.View, request Request, direct bool, matched *SplitMatch) Verdict {
 	verdict := Verdict{}
-	for _, b := range rule.Backends {
+	for _, b := range r.Backends {
 		if b.Weight > 0 {
-			verdict.Answers = append(verdict.Answers, b.evaluate(v, r, false)...)
+			verdict.Answers = append(verdict.Answers, b.evaluate(v, request, direct)...)
 		}
 	}
 	if len(verdict.Answers) == 0 {
-		verdict = singleAnswer(Answer{Outcome: Unavailable, Missing: rule.missing(r.Service)})
+		verdict = singleAnswer(Answer{Outcome: Unavailable, Missing: r.missing(request.Service)})
 	}
 	for i := range verdict.Answers {
-		verdict.Answers[i].setRule(rule, nil)
+		verdict.Answers[i].setRule(r, matched)
 	}
 	return verdict
 }

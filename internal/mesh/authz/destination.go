@@ -48,15 +48,13 @@ func Destinations(v *catalog.View, r Request) []Destination {
 
 // SampleServerNames returns one server name for each TLSRoute of a port of a Service, or an empty one without TLSRoutes.
 func SampleServerNames(v *catalog.View, r Request) []string {
-	service := v.Service(r.Service)
-	port, ok := portOf(service, r.Port)
-	if !ok {
-		return []string{""}
-	}
 	var names []string
-	for _, rule := range RouteRules(v, r.Source.Namespace, service, port) {
-		if rule.Routed != nil && len(rule.Routed.ServerNames) > 0 {
-			names = append(names, rule.Routed.ServerNames[0])
+	service := v.Service(r.Service)
+	if port, ok := portOf(service, r.Port); ok {
+		for _, rule := range RouteRules(v, r.Source.Namespace, service, port) {
+			if rule.Routed != nil && len(rule.Routed.ServerNames) > 0 {
+				names = append(names, rule.Routed.ServerNames[0])
+			}
 		}
 	}
 	if len(names) == 0 {

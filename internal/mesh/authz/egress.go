@@ -10,6 +10,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // EgressPort is a port outside the mesh on which a client may call some destinations.
@@ -120,7 +121,10 @@ func egressPort(v *catalog.View, policies []*catalog.Egress, number uint16, limi
 	b.addBackendTLS()
 	b.limitHosts(policies)
 	b.limitServerNames(policies)
-	return b.finish()
+	if b.port.allowsEverything() {
+		b.port.Hosts = nil
+	}
+	return b.port
 }
 
 // egressBuilder collects the destinations on a port.
@@ -243,22 +247,13 @@ func (b *egressBuilder) host(policy *catalog.Egress, name string) *EgressHost {
 func (b *egressBuilder) sort() {
 	for i := range b.port.Ranges {
 		r := &b.port.Ranges[i]
-		slices.Sort(r.ServerNames)
-		r.ServerNames = slices.Compact(r.ServerNames)
+		r.ServerNames = lists.Unique(r.ServerNames)
 		if r.Any || r.AnyTLS {
 			r.ServerNames = nil
 		}
 	}
 	slices.SortFunc(b.port.Hosts, func(x, y EgressHost) int { return cmp.Compare(x.Host, y.Host) })
 	slices.SortFunc(b.port.Ranges, func(x, y EgressRange) int { return x.Prefix.Compare(y.Prefix) })
-}
-
-// finish returns the destinations, without hosts if every connection is allowed.
-func (b *egressBuilder) finish() EgressPort {
-	if b.port.allowsEverything() {
-		b.port.Hosts = nil
-	}
-	return b.port
 }
 
 // allowsEverything reports whether every connection is allowed.

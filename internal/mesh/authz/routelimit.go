@@ -41,12 +41,16 @@ func (l *RouteLimit) admit(namespace string, routes, maximum int) bool {
 
 // AdmitPolicy is Admit for routes of a policy. It records the policy if they are left out.
 func (l *RouteLimit) AdmitPolicy(policy entity.Ref, routes int) bool {
-	return l.admitPolicy(policy, routes, MaxRoutes)
+	return l.AdmitPolicyFor(policy.Name.Namespace, policy, routes)
 }
 
 // AdmitPolicyFor is AdmitPolicy for the sidecar of a client: within MaxCrossNamespaceRoutes if the client is in another namespace than the policy.
 func (l *RouteLimit) AdmitPolicyFor(client string, policy entity.Ref, routes int) bool {
-	return l.admitPolicy(policy, routes, RoutesFor(client, policy.Name.Namespace))
+	admitted := l.admit(policy.Name.Namespace, routes, RoutesFor(client, policy.Name.Namespace))
+	if !admitted {
+		l.Record(policy)
+	}
+	return admitted
 }
 
 // RoutesFor returns how many routes the policies of a namespace can add to the sidecars of a client in the other one.
@@ -55,14 +59,6 @@ func RoutesFor(client, namespace string) int {
 		return MaxRoutes
 	}
 	return MaxCrossNamespaceRoutes
-}
-
-func (l *RouteLimit) admitPolicy(policy entity.Ref, routes, maximum int) bool {
-	admitted := l.admit(policy.Name.Namespace, routes, maximum)
-	if !admitted {
-		l.Record(policy)
-	}
-	return admitted
 }
 
 // Counted returns how many routes of each namespace were admitted.

@@ -109,12 +109,8 @@ func requestLimit(path string, spec *policyv1alpha1.HTTPLocalRateLimitSpec, foun
 
 // isResponseStatus reports whether sidecars can respond with a status code: error codes that Envoy has a name for.
 func isResponseStatus(status int64) bool {
-	switch {
-	case status >= 400 && status <= 417, status >= 421 && status <= 424, status >= 500 && status <= 508:
-		return true
-	default:
-		return slices.Contains([]int64{426, 428, 429, 431, 510, 511}, status)
-	}
+	return status >= 400 && status <= 417 || status >= 421 && status <= 424 || status >= 500 && status <= 508 ||
+		slices.Contains([]int64{426, 428, 429, 431, 510, 511}, status)
 }
 
 // maxLimitHeaders is the maximum number of headers that a sidecar adds to the response to requests above a limit.
