@@ -121,10 +121,12 @@ func (r *resolver) noteOwner(l *listenerState, domain string, x routeIndex) {
 	}
 }
 
-// reportShadowed adds a message to the status of routes with a host that another namespace serves, or with fields that have no effect.
-func (r *resolver) reportShadowed() {
+// reportNotes adds a message to the status of routes whose hosts have only their own rules, with a host that another namespace serves, or with fields that
+// have no effect.
+func (r *resolver) reportNotes() {
 	for i := range r.routes {
-		text := cmp.Or(r.shadowed[r.routes[i].Route], noEffect(r.routes[i].Route.Ignored))
+		route := r.routes[i].Route
+		text := cmp.Or(r.narrowed[route], r.shadowed[route], noEffect(route.Ignored))
 		for k := range r.routes[i].Parents {
 			if accepted := &r.routes[i].Parents[k].Accepted; accepted.OK && accepted.Message == "" {
 				accepted.Message = text

@@ -44,8 +44,7 @@ func acceptConnections(v *catalog.View, route *catalog.HTTPRoute, service entity
 
 // connectionConflict describes which other route applies to a port; empty if the route applies itself.
 func connectionConflict(v *catalog.View, route *catalog.HTTPRoute, service entity.Name, port inventory.Port) string {
-	applying := v.ServiceRoutes(route.Name.Namespace, service, port)
-	i := slices.Index(refsOf(applying), route.Ref())
+	applying, i := applyingRoutes(v, route, service, port)
 	switch {
 	case len(applying) == 0: // the view has none of the routes
 		return ""
@@ -62,12 +61,10 @@ func connectionConflict(v *catalog.View, route *catalog.HTTPRoute, service entit
 	return ""
 }
 
-func refsOf(routes []*catalog.HTTPRoute) []entity.Ref {
-	refs := make([]entity.Ref, len(routes))
-	for i, route := range routes {
-		refs[i] = route.Ref()
-	}
-	return refs
+// applyingRoutes returns the routes that apply to a port for clients in the namespace of a route, and its position among them; -1 if it does not apply.
+func applyingRoutes(v *catalog.View, route *catalog.HTTPRoute, service entity.Name, port inventory.Port) (routes []*catalog.HTTPRoute, position int) {
+	routes = v.ServiceRoutes(route.Name.Namespace, service, port)
+	return routes, slices.IndexFunc(routes, func(r *catalog.HTTPRoute) bool { return r.Ref() == route.Ref() })
 }
 
 // httpPorts describes the ports of a parent to which a TCPRoute does not apply.
@@ -87,8 +84,7 @@ func httpPorts(ports []inventory.Port) []string {
 // takenNames describes the hostnames of a TLSRoute that older ones have on a port where it has others.
 func takenNames(v *catalog.View, route *catalog.HTTPRoute, service entity.Name, ports []inventory.Port) []string {
 	for _, port := range ports {
-		applying := v.ServiceRoutes(route.Name.Namespace, service, port)
-		i := slices.Index(refsOf(applying), route.Ref())
+		applying, i := applyingRoutes(v, route, service, port)
 		if i < 0 {
 			continue
 		}

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
@@ -98,7 +97,7 @@ func resolveDedicated(v *catalog.View, g *catalog.Gateway) Result {
 // merge returns the result for several groups of Gateways.
 func merge(v *catalog.View, results []Result) Result {
 	var all Result
-	gateways, parents, services := map[*catalog.Gateway]GatewayStatus{}, map[*catalog.HTTPRoute][]ParentStatus{}, map[entity.Name]struct{}{}
+	gateways, parents := map[*catalog.Gateway]GatewayStatus{}, map[*catalog.HTTPRoute][]ParentStatus{}
 	for _, result := range results {
 		all.Listeners, all.Unread = append(all.Listeners, result.Listeners...), append(all.Unread, result.Unread...)
 		for _, status := range result.Gateways {
@@ -107,9 +106,7 @@ func merge(v *catalog.View, results []Result) Result {
 		for _, status := range result.Routes {
 			parents[status.Route] = append(parents[status.Route], status.Parents...)
 		}
-		for _, name := range result.Services {
-			services[name] = struct{}{}
-		}
+		all.Services = append(all.Services, result.Services...)
 	}
 	sortListeners(all.Listeners)
 	all.Gateways = lists.Map(v.Gateways(), func(g *catalog.Gateway) GatewayStatus { return gateways[g] })
@@ -118,6 +115,6 @@ func merge(v *catalog.View, results []Result) Result {
 			all.Routes = append(all.Routes, RouteStatus{Route: route, Parents: list})
 		}
 	}
-	all.Services = slices.SortedFunc(maps.Keys(services), entity.Name.Compare)
+	all.Services = lists.UniqueFunc(all.Services, entity.Name.Compare)
 	return all
 }

@@ -1,8 +1,6 @@
 package gateway
 
 import (
-	"slices"
-
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
@@ -76,25 +74,14 @@ func (r *resolver) resolveBackends(route *catalog.HTTPRoute) ([][]Backend, Verdi
 }
 
 func (r *resolver) resolveBackend(route *catalog.HTTPRoute, ref catalog.RouteBackend) (Backend, Verdict) {
-	backend := Backend{Weight: ref.Weight}
-	from := catalog.GrantedReferrer{Group: Group, Kind: route.Kind.APIName(), Namespace: route.Name.Namespace}
-	switch {
-	case ref.Unsupported != "":
-		return backend, unusableBackend(route, ref, authz.InvalidKind, nil)
-	case ref.Service.Namespace != route.Name.Namespace && !r.view.Grants(from, "", "Service", ref.Service):
-		return backend, unusableBackend(route, ref, authz.RefNotPermitted, nil)
+	resolved, problem := authz.ResolveGranted(r.view, route, ref)
+	if problem == "" || problem == authz.BackendNotFound {
+		r.services[ref.Service] = struct{}{}
 	}
-	r.services[ref.Service] = struct{}{}
-	service := r.view.Service(ref.Service)
-	if service == nil {
-		return backend, unusableBackend(route, ref, authz.BackendNotFound, nil)
+	if problem != "" {
+		return Backend{Weight: ref.Weight}, unusableBackend(route, ref, problem, resolved.Service)
 	}
-	i := slices.IndexFunc(service.Ports, func(p inventory.Port) bool { return p.Number == ref.Port })
-	if i < 0 {
-		return backend, unusableBackend(route, ref, authz.BackendNotFound, service)
-	}
-	backend.Service, backend.Port = service, service.Ports[i]
-	return backend, yes(gatewayv1.RouteReasonResolvedRefs)
+	return Backend{resolved.Service, resolved.Port, ref.Weight}, yes(gatewayv1.RouteReasonResolvedRefs)
 }
 
 // unusableBackend describes why a route cannot use a backend. service is that of a port that does not exist; nil otherwise.

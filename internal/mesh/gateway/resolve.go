@@ -128,7 +128,7 @@ func resolveShared(v *catalog.View, gateways []*catalog.Gateway) Result {
 func newResolver(v *catalog.View) *resolver {
 	return &resolver{
 		view: v, byName: map[entity.Name]*gatewayState{},
-		accepted: map[hostPort]claimant{}, first: map[uint16]claimant{}, narrowed: map[*catalog.HTTPRoute]struct{}{},
+		accepted: map[hostPort]claimant{}, first: map[uint16]claimant{}, narrowed: map[*catalog.HTTPRoute]string{},
 		shadowed: map[*catalog.HTTPRoute]string{}, listeners: map[string]int{}, references: map[string]int{}, notAdmitted: map[int]*references{},
 		services: map[entity.Name]struct{}{},
 	}
@@ -170,8 +170,8 @@ type resolver struct {
 	services   map[entity.Name]struct{}
 	// own counts the routes of HTTPRoutes for their own hostnames, and inherited those that their hosts have from less specific hostnames.
 	own, inherited authz.RouteLimit
-	// narrowed are the HTTPRoutes with hosts that have no rules of less specific hostnames, because these are too many.
-	narrowed map[*catalog.HTTPRoute]struct{}
+	// narrowed has a message for HTTPRoutes with hosts that have no rules of less specific hostnames, because these are too many.
+	narrowed map[*catalog.HTTPRoute]string
 	// shadowed has a message for HTTPRoutes with a host that another namespace serves.
 	shadowed map[*catalog.HTTPRoute]string
 }
@@ -243,8 +243,7 @@ func (r *resolver) finish() Result {
 		}
 	}
 	sortListeners(result.Listeners)
-	r.reportNarrowed()
-	r.reportShadowed()
+	r.reportNotes()
 	result.Routes = r.routes
 	result.Services = slices.SortedFunc(maps.Keys(r.services), entity.Name.Compare)
 	return result

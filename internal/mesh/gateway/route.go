@@ -182,22 +182,9 @@ func (r *resolver) inheritsWiderRules(x routeIndex, domain string) bool {
 		return true
 	}
 	for _, i := range own {
-		r.narrowed[x.routes[i].route] = struct{}{}
+		route := x.routes[i].route
+		r.narrowed[route] = fmt.Sprintf("Some hosts have no rules of less specific hostnames, because those for hosts of namespace %s exceed %d routes: use fewer hostnames.",
+			route.Name.Namespace, authz.MaxRoutes)
 	}
 	return false
-}
-
-// reportNarrowed adds a message to the status of routes whose hosts have only their own rules.
-func (r *resolver) reportNarrowed() {
-	for i := range r.routes {
-		if _, narrowed := r.narrowed[r.routes[i].Route]; !narrowed {
-			continue
-		}
-		for k := range r.routes[i].Parents {
-			if accepted := &r.routes[i].Parents[k].Accepted; accepted.OK && accepted.Message == "" {
-				accepted.Message = fmt.Sprintf("Some hosts have no rules of less specific hostnames, because those for hosts of namespace %s exceed %d routes: use fewer hostnames.",
-					r.routes[i].Route.Name.Namespace, authz.MaxRoutes)
-			}
-		}
-	}
 }

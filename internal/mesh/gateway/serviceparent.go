@@ -12,6 +12,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // ServiceParents returns the status of a route for those of its parents that are Services, in their order. The sidecars of clients apply such routes.
@@ -115,10 +116,7 @@ func (r Replacement) Message(root entity.Name) string {
 	if len(r.Ports) == 0 {
 		return fmt.Sprintf("%s %s routes all %s to Service %s, so this split has no effect: delete one of them.", r.Route.Kind, r.Route.Name, what, root)
 	}
-	ports := make([]string, len(r.Ports))
-	for i, port := range r.Ports {
-		ports[i] = strconv.Itoa(int(port))
-	}
+	ports := lists.Map(r.Ports, func(port uint16) string { return strconv.Itoa(int(port)) })
 	return fmt.Sprintf("%s %s routes %s to port %s of Service %s, so this split has no effect there: delete the split, or limit the route to other ports.",
 		r.Route.Kind, r.Route.Name, what, strings.Join(ports, " and "), root)
 }
