@@ -220,14 +220,7 @@ func (s subject) readStatus(into any) bool {
 
 // entries returns all entries of a kind, sorted by name.
 func entries[E catalog.Entry](a *analysis) []E {
-	var list []E
-	for _, entry := range a.mesh.Loaded.Entries {
-		if e, ok := entry.(E); ok {
-			list = append(list, e)
-		}
-	}
-	slices.SortFunc(list, func(x, y E) int { return x.Ref().Compare(y.Ref()) })
-	return list
+	return load.Sorted(a.mesh.Loaded, func(E) bool { return true })
 }
 
 // exists returns true if an object exists, even if it is invalid.

@@ -61,14 +61,7 @@ func (a *analysis) assessed() {
 
 // assessedEntries returns the policies that refer to other objects, sorted.
 func assessedEntries(l *load.Loaded) []catalog.Entry {
-	var list []catalog.Entry
-	for _, entry := range l.Entries {
-		if assess.HasReferences(entry) {
-			list = append(list, entry)
-		}
-	}
-	slices.SortFunc(list, func(x, y catalog.Entry) int { return x.Ref().Compare(y.Ref()) })
-	return list
+	return load.Sorted(l, assess.HasReferences)
 }
 
 func (a *analysis) reportFinding(policy entity.Ref, f finding.Finding) {

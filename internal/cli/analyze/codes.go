@@ -274,9 +274,7 @@ func ownCodes() []Code {
 const ownPrefix = "OSM01"
 
 func ownCode(i int) string {
-	const digits = "0123456789"
-	n := i + 1
-	return ownPrefix + string(digits[n/10]) + string(digits[n%10])
+	return fmt.Sprintf("%s%02d", ownPrefix, i+1)
 }
 
 // CodeOf returns the code for the condition reason of a problem with a single object.

@@ -94,20 +94,13 @@ func podsByNamespace(objects []*unstructured.Unstructured) map[string][]*corev1.
 		if object.GetKind() != "Pod" || object.GetDeletionTimestamp() != nil {
 			continue
 		}
-		if pod := readPod(object); pod != nil && pod.Status.Phase != corev1.PodSucceeded && pod.Status.Phase != corev1.PodFailed {
+		pod := &corev1.Pod{}
+		isRead := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, pod) == nil
+		if isRead && pod.Status.Phase != corev1.PodSucceeded && pod.Status.Phase != corev1.PodFailed {
 			pods[pod.Namespace] = append(pods[pod.Namespace], pod)
 		}
 	}
 	return pods
-}
-
-// readPod reads a pod, or returns nil if it is malformed.
-func readPod(object *unstructured.Unstructured) *corev1.Pod {
-	pod := &corev1.Pod{}
-	if runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, pod) != nil {
-		return nil
-	}
-	return pod
 }
 
 // containerPorts returns the TCP ports that the containers of an application declare.

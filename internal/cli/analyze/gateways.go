@@ -7,12 +7,14 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/gatewaystatus"
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -72,10 +74,8 @@ func (a *analysis) httpRoute(object *unstructured.Unstructured) {
 
 // isGatewayOfMesh returns true for a parent that is a Gateway of the class of the mesh.
 func (a *analysis) isGatewayOfMesh(namespace string, ref gatewayv1.ParentReference) bool {
-	if ref.Namespace != nil {
-		namespace = string(*ref.Namespace)
-	}
-	gateway := a.objects[entity.Ref{Kind: entity.KindGateway, Name: entity.Name{Namespace: namespace, Name: string(ref.Name)}}]
+	name := entity.Name{Namespace: string(ptr.Deref(ref.Namespace, gatewayv1.Namespace(namespace))), Name: string(ref.Name)}
+	gateway := a.objects[entity.Ref{Kind: entity.KindGateway, Name: name}]
 	if gateway == nil {
 		return false
 	}
@@ -110,13 +110,9 @@ func (a *analysis) parents(s subject, route *gatewayv1.HTTPRoute) {
 	if !a.view.InMesh(route.Namespace) {
 		return
 	}
-	for _, parent := range route.Spec.ParentRefs {
-		name := entity.Name{Namespace: route.Namespace, Name: string(parent.Name)}
-		if parent.Namespace != nil {
-			name.Namespace = string(*parent.Namespace)
-		}
-		isGateway := (parent.Kind == nil || *parent.Kind == "Gateway") && (parent.Group == nil || *parent.Group == gatewayv1.GroupName)
-		if isGateway && a.missing(entity.KindGateway, name) {
+	for _, ref := range route.Spec.ParentRefs {
+		parent, _ := ingest.RouteParent(route.Namespace, ref)
+		if name := parent.Gateway; name != (entity.Name{}) && a.missing(entity.KindGateway, name) {
 			a.add(codeNoParent, s, "Gateway %s not found in namespace %s, so no request uses this HTTPRoute: create the Gateway, or correct spec.parentRefs.", name.Name, name.Namespace)
 		}
 	}
@@ -130,10 +126,7 @@ func (a *analysis) grants(s subject, route *gatewayv1.HTTPRoute) {
 	}
 	for _, rule := range route.Spec.Rules {
 		for _, backend := range rule.BackendRefs {
-			name := entity.Name{Namespace: route.Namespace, Name: string(backend.Name)}
-			if backend.Namespace != nil {
-				name.Namespace = string(*backend.Namespace)
-			}
+			name := entity.Name{Namespace: string(ptr.Deref(backend.Namespace, gatewayv1.Namespace(route.Namespace))), Name: string(backend.Name)}
 			service := a.view.Service(name)
 			if service == nil || backend.Port == nil || len(a.view.ServiceIdentities(name)) == 0 {
 				continue // other findings are about these

@@ -1,13 +1,13 @@
 package analyze
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/finding"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -65,12 +65,12 @@ func (a *analysis) openings(s subject, target *catalog.TrafficTarget) {
 		}
 		for _, port := range route.Ports {
 			if !slices.Contains(known, port) {
-				a.add(codeUnknownPort, s, "TCPRoute %s has port %d, but the Services of %s have target ports %s: use the targetPort of a Service.", rule.Name, port, target.Destination.Name, numbers(known))
+				a.add(codeUnknownPort, s, "TCPRoute %s has port %d, but the Services of %s have target ports %s: use the targetPort of a Service.", rule.Name, port, target.Destination.Name, finding.Numbers(known))
 			}
 		}
 	}
 	if !tcp && !speaksHTTP {
-		a.add(codeWrongProtocol, s, "All rules are HTTPRouteGroups, but the ports of %s (%s) are TCP: add a rule with a TCPRoute, or set appProtocol: http in the Service.", target.Destination.Name, numbers(known))
+		a.add(codeWrongProtocol, s, "All rules are HTTPRouteGroups, but the ports of %s (%s) are TCP: add a rule with a TCPRoute, or set appProtocol: http in the Service.", target.Destination.Name, finding.Numbers(known))
 	}
 }
 
@@ -88,16 +88,7 @@ func (a *analysis) ports(target *catalog.TrafficTarget) (known []uint16, speaksH
 			}
 		}
 	}
-	slices.Sort(known)
-	return slices.Compact(known), speaksHTTP
-}
-
-func numbers(list []uint16) string {
-	parts := make([]string, len(list))
-	for i, n := range list {
-		parts[i] = fmt.Sprint(n)
-	}
-	return strings.Join(parts, ", ")
+	return lists.Unique(known), speaksHTTP
 }
 
 // routes reports unused route objects.

@@ -164,16 +164,6 @@ func fullMatch(expression, text string) bool {
 	return err == nil && re.MatchString(text)
 }
 
-// literalPrefix returns the text that everything an expression matches begins with.
-func literalPrefix(expression string) string {
-	re, err := regexp.Compile(strings.TrimPrefix(expression, "^"))
-	if err != nil {
-		return ""
-	}
-	prefix, _ := re.LiteralPrefix()
-	return prefix
-}
-
 // gatewayMethods are the methods that a route can match.
 var gatewayMethods = []string{"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"}
 

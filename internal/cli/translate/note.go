@@ -199,14 +199,7 @@ func (o obstacles) report(r *Result, refs []entity.Ref, bestEffort bool, into st
 
 // entriesOf returns the entries of a kind, sorted by name.
 func entriesOf[E catalog.Entry](l *load.Loaded, kind entity.Kind) []E {
-	var list []E
-	for ref, entry := range l.Entries {
-		if e, ok := entry.(E); ok && ref.Kind == kind {
-			list = append(list, e)
-		}
-	}
-	slices.SortFunc(list, func(a, b E) int { return a.Ref().Compare(b.Ref()) })
-	return list
+	return load.Sorted(l, func(entry E) bool { return entry.Ref().Kind == kind })
 }
 
 func joinRefs(refs []entity.Ref) string {

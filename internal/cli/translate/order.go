@@ -7,6 +7,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 )
 
 // prioritized is a match with the index of its rule. The first rule that matches a request applies.
@@ -103,7 +104,7 @@ func coversPath(a, b catalog.RouteMatch) bool {
 	case a.PathType == catalog.PathPrefix && b.PathType == catalog.PathPrefix:
 		return authz.MatchesPath(a, b.Path)
 	case a.PathType == catalog.PathPrefix:
-		return strings.HasPrefix(literalPrefix(b.Path), prefix+"/")
+		return strings.HasPrefix(ingest.LiteralPrefix(b.Path), prefix+"/")
 	}
 	return false
 }
@@ -160,11 +161,11 @@ func areDisjointPaths(a, b catalog.RouteMatch) bool {
 	case coversPath(a, b) || coversPath(b, a):
 		return false
 	case a.PathType == catalog.PathExpression && b.PathType == catalog.PathExpression:
-		return differ(literalPrefix(a.Path), literalPrefix(b.Path))
+		return differ(ingest.LiteralPrefix(a.Path), ingest.LiteralPrefix(b.Path))
 	case a.PathType == catalog.PathExpression && b.PathType == catalog.PathPrefix:
-		return differ(literalPrefix(a.Path), b.Path)
+		return differ(ingest.LiteralPrefix(a.Path), b.Path)
 	case a.PathType == catalog.PathPrefix && b.PathType == catalog.PathExpression:
-		return differ(a.Path, literalPrefix(b.Path))
+		return differ(a.Path, ingest.LiteralPrefix(b.Path))
 	}
 	return true
 }

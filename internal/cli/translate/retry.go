@@ -3,6 +3,7 @@ package translate
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -46,12 +47,7 @@ func retriedCodes(conditions string) ([]uint32, error) {
 	if !repeatsResets {
 		return nil, errors.New("retryOn has none of reset, 5xx and gateway-error, and a route with retries always repeats requests whose connection is reset")
 	}
-	list := make([]uint32, 0, len(codes))
-	for code := range codes {
-		list = append(list, code)
-	}
-	slices.Sort(list)
-	return list, nil
+	return slices.Sorted(maps.Keys(codes)), nil
 }
 
 // retryConditions returns the conditions for the status codes of a route.

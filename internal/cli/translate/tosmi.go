@@ -13,6 +13,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // toSMI is a translation to TrafficSplits, HTTPRouteGroups and Retries.
@@ -84,8 +85,7 @@ func servicesOf(r *catalog.HTTPRoute) []entity.Name {
 			services = append(services, parent.Service)
 		}
 	}
-	slices.SortFunc(services, entity.Name.Compare)
-	return slices.Compact(services)
+	return lists.UniqueFunc(services, entity.Name.Compare)
 }
 
 // connected groups Services that have routes in common. They are translated together or not at all.

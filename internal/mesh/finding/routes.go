@@ -7,6 +7,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // RouteGroups returns the HTTPRouteGroups of a namespace that do not exist.
@@ -43,9 +44,5 @@ func Route(v *catalog.View, namespace string, rule catalog.TargetRule) []Finding
 
 // Numbers formats port numbers.
 func Numbers(list []uint16) string {
-	parts := make([]string, len(list))
-	for i, n := range list {
-		parts[i] = fmt.Sprint(n)
-	}
-	return strings.Join(parts, ", ")
+	return strings.Join(lists.Map(list, func(n uint16) string { return fmt.Sprint(n) }), ", ")
 }

@@ -20,7 +20,7 @@ func warnAboutPath(field string, match catalog.HTTPMatch, found *Problems) {
 	case matchesNoPath(expression):
 		found.Idle(ReasonInvalidRegex, "%s.pathRegex %.80q of the match %.80q matches no path, because paths begin with /: write for example %q.",
 			field, expression, match.Name, suggestedPath(expression))
-	case strings.ContainsAny(expression, " #") && strings.ContainsAny(literalPrefix(expression), " #"):
+	case strings.ContainsAny(expression, " #") && strings.ContainsAny(LiteralPrefix(expression), " #"):
 		found.Idle(ReasonInvalidRegex, "%s.pathRegex %.80q of the match %.80q matches no path, because no path has a space or a #: write %%20 for a space, and omit the fragment.",
 			field, expression, match.Name)
 	case queryInPath.MatchString(expression):
@@ -38,7 +38,7 @@ func warnAboutPath(field string, match catalog.HTTPMatch, found *Problems) {
 // warnAboutHeader reports expressions for the value of a header that look like a glob, and hosts that have a scheme or a path.
 func warnAboutHeader(field string, header catalog.HeaderMatch, found *Problems) {
 	switch {
-	case header.Name == ":authority" && strings.Contains(literalPrefix(header.Regex), "/"):
+	case header.Name == ":authority" && strings.Contains(LiteralPrefix(header.Regex), "/"):
 		found.Idle(ReasonInvalidHeader, "%s has %.80q for the host, which matches no request, because hosts have neither a scheme nor a path: write for example %q.",
 			field, header.Regex, hostOf(header.Regex))
 	case glob.MatchString(header.Regex):
@@ -47,8 +47,8 @@ func warnAboutHeader(field string, header catalog.HeaderMatch, found *Problems) 
 	}
 }
 
-// literalPrefix returns the text that all matches of an expression begin with.
-func literalPrefix(text string) string {
+// LiteralPrefix returns the text that all matches of an expression begin with.
+func LiteralPrefix(text string) string {
 	expression, err := regexp.Compile(strings.TrimPrefix(text, "^"))
 	if err != nil {
 		return ""
@@ -62,7 +62,7 @@ func matchesNoPath(text string) bool {
 	if strings.HasPrefix(text, "/") {
 		return false // compiling the expressions of a large group is expensive
 	}
-	prefix := literalPrefix(text)
+	prefix := LiteralPrefix(text)
 	return prefix != "" && prefix != "*" && !strings.HasPrefix(prefix, "/")
 }
 

@@ -133,6 +133,18 @@ func (l *Loaded) add(kind entity.Kind, name entity.Name, r conversion) {
 	l.Catalog.Apply([]catalog.Change{catalog.Set(l.unread(entity.Ref{Kind: kind, Name: name}))})
 }
 
+// Sorted returns the entries of a type that fulfill a condition, sorted.
+func Sorted[E catalog.Entry](l *Loaded, condition func(E) bool) []E {
+	var list []E
+	for _, entry := range l.Entries {
+		if e, ok := entry.(E); ok && condition(e) {
+			list = append(list, e)
+		}
+	}
+	slices.SortFunc(list, func(a, b E) int { return a.Ref().Compare(b.Ref()) })
+	return list
+}
+
 // assumedCertificate replaces the content of Secrets and ConfigMaps.
 const assumedCertificate = "assumed"
 
