@@ -10,7 +10,6 @@ import (
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	discoveryv1 "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -22,6 +21,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/cli/operators"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -214,19 +214,11 @@ func (s Subject) probes(ctx context.Context, component string) diagnosis.Finding
 }
 
 func (s Subject) endpoints(ctx context.Context, service string) diagnosis.Finding {
-	var list discoveryv1.EndpointSliceList
-	if err := s.Client.List(ctx, &list, client.InNamespace(s.Namespace), client.MatchingLabels{discoveryv1.LabelServiceName: service}); err != nil {
+	ready, err := s.readyEndpoints(ctx, entity.Name{Namespace: s.Namespace, Name: service})
+	switch {
+	case err != nil:
 		return diagnosis.Unread("endpoints of Service "+service, err)
-	}
-	ready := 0
-	for i := range list.Items {
-		for _, e := range list.Items[i].Endpoints {
-			if e.Conditions.Ready == nil || *e.Conditions.Ready {
-				ready++
-			}
-		}
-	}
-	if ready == 0 {
+	case ready == 0:
 		return diagnosis.Fail("", "Service %s/%s has no ready endpoints", s.Namespace, service)
 	}
 	return diagnosis.Pass("Service %s/%s has %s", s.Namespace, service, output.Count(ready, "ready endpoint"))

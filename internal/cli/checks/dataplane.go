@@ -26,6 +26,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/mesh/validate"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -81,7 +82,7 @@ func (s Subject) namespace(ctx context.Context, ns *corev1.Namespace) []diagnosi
 	}
 	if len(notReady) > 0 {
 		results = append(results, diagnosis.Fail("see the log: "+kube.LogsCommand(notReady[0]), "pods whose sidecar is not ready: %s",
-			firstThree(namesOf(notReady))))
+			firstThree(lists.Map(notReady, (*corev1.Pod).GetName))))
 	}
 	if len(osmSidecars) > 0 {
 		results = append(results, diagnosis.Warn(fmt.Sprintf("kubectl -n %s rollout restart deployment,statefulset,daemonset, or wait for the operator", ns.Name), "pods with an OSM sidecar, which gets configuration updates only while spec.adoption.bridge is open: %s", firstThree(osmSidecars)))
@@ -98,14 +99,6 @@ func (s Subject) namespace(ctx context.Context, ns *corev1.Namespace) []diagnosi
 
 func enabled(annotation string) bool {
 	return slices.Contains([]string{"enabled", "yes", "true"}, strings.ToLower(annotation))
-}
-
-func namesOf(pods []*corev1.Pod) []string {
-	all := make([]string, 0, len(pods))
-	for _, p := range pods {
-		all = append(all, p.Name)
-	}
-	return all
 }
 
 // firstThree joins up to three names.
@@ -211,10 +204,7 @@ func policyFindings(object *unstructured.Unstructured) []diagnosis.Finding {
 		}
 		return findings
 	}
-	for _, p := range validate.Object(object) {
-		findings = append(findings, diagnosis.OfProblem(p).About(object))
-	}
-	return findings
+	return lists.Map(validate.Object(object), func(p ingest.Problem) diagnosis.Finding { return diagnosis.OfProblem(p).About(object) })
 }
 
 // idleBackends warns about backends of a TrafficSplit that get requests and have no ready pod.
@@ -232,11 +222,11 @@ func (s Subject) idleBackends(ctx context.Context, object *unstructured.Unstruct
 		if backend.Weight == 0 {
 			continue
 		}
-		ready, err := s.hasReadyEndpoint(ctx, backend.Service)
+		ready, err := s.readyEndpoints(ctx, backend.Service)
 		switch {
 		case err != nil:
 			findings = append(findings, diagnosis.Unread("EndpointSlices of Service "+backend.Service.String(), err).About(object))
-		case !ready:
+		case ready == 0:
 			findings = append(findings, diagnosis.Warn("start its workload, or set its weight to 0",
 				"backend %s gets %d%% of the requests and has no ready pod: they get status 503", backend.Service.Name, 100*uint64(backend.Weight)/total).About(object))
 		}
@@ -244,13 +234,16 @@ func (s Subject) idleBackends(ctx context.Context, object *unstructured.Unstruct
 	return findings
 }
 
-// hasReadyEndpoint reports whether a Service has a ready endpoint.
-func (s Subject) hasReadyEndpoint(ctx context.Context, service entity.Name) (bool, error) {
+// readyEndpoints counts the ready endpoints of a Service.
+func (s Subject) readyEndpoints(ctx context.Context, service entity.Name) (ready int, err error) {
 	var all discoveryv1.EndpointSliceList
-	if err := s.Client.List(ctx, &all, client.InNamespace(service.Namespace), client.MatchingLabels{discoveryv1.LabelServiceName: service.Name}); err != nil {
-		return false, err
+	err = s.Client.List(ctx, &all, client.InNamespace(service.Namespace), client.MatchingLabels{discoveryv1.LabelServiceName: service.Name})
+	for i := range all.Items {
+		for _, e := range all.Items[i].Endpoints {
+			if ptr.Deref(e.Conditions.Ready, true) {
+				ready++
+			}
+		}
 	}
-	return slices.ContainsFunc(all.Items, func(slice discoveryv1.EndpointSlice) bool {
-		return slices.ContainsFunc(slice.Endpoints, func(e discoveryv1.Endpoint) bool { return ptr.Deref(e.Conditions.Ready, true) })
-	}), nil
+	return ready, err
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/cli/remaining"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // uncreated returns a finding for each workload of a namespace whose pods cannot be created.
@@ -17,20 +18,12 @@ func (s Subject) uncreated(ctx context.Context, namespace string) []diagnosis.Fi
 	if err != nil {
 		return []diagnosis.Finding{diagnosis.Unread("workloads whose pods cannot be created", err)}
 	}
-	var all []diagnosis.Finding
-	for _, f := range failures {
-		all = append(all, f.Finding())
-	}
-	return all
+	return lists.Map(failures, creation.Failure.Finding)
 }
 
 // Uncreated returns a finding for each workload of namespaces whose pods cannot be created.
 func (s Subject) Uncreated(ctx context.Context, namespaces []string) []diagnosis.Finding {
-	var all []diagnosis.Finding
-	for _, namespace := range namespaces {
-		all = append(all, s.uncreated(ctx, namespace)...)
-	}
-	return all
+	return lists.FlatMap(namespaces, func(namespace string) []diagnosis.Finding { return s.uncreated(ctx, namespace) })
 }
 
 // remainingSidecars returns a group for each namespace with sidecars that no control plane configures any more.
