@@ -22,6 +22,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/compare"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // Edit is a change of a mesh.
@@ -148,8 +149,7 @@ func (e *Edit) sort() {
 		return cmp.Or(strings.Compare(a.Kind, b.Kind), strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
 	})
 	e.Objects = slices.CompactFunc(e.Objects, func(a, b Object) bool { return a.String() == b.String() })
-	slices.Sort(e.Unknown)
-	e.Unknown = slices.Compact(e.Unknown)
+	e.Unknown = lists.Unique(e.Unknown)
 }
 
 // applyObject returns the result of `kubectl apply` for an existing object. Fields of the file are set, fields that were only in the last applied

@@ -57,9 +57,7 @@ func (s Subject) Overlay(r Request) (*Edit, error) {
 		subject: s, request: r, kinds: sets.KeySet(kinds), before: before, objects: maps.Clone(before), addresses: manifests.NewAddresses(generatedNetwork),
 	}
 	for _, object := range r.Delete {
-		if err := o.delete(manifests.InNamespace(object, r.Namespace)); err != nil {
-			return nil, err
-		}
+		o.delete(manifests.InNamespace(object, r.Namespace))
 	}
 	for _, object := range r.Apply {
 		if err := o.apply(manifests.InNamespace(object, r.Namespace)); err != nil {
@@ -123,7 +121,7 @@ func (o *overlay) put(object *unstructured.Unstructured) error {
 }
 
 // delete removes an object and its dependents.
-func (o *overlay) delete(named *unstructured.Unstructured) error {
+func (o *overlay) delete(named *unstructured.Unstructured) {
 	id := keyOf(named)
 	removed := o.withDependents(id, named)
 	for _, k := range removed {
@@ -138,7 +136,6 @@ func (o *overlay) delete(named *unstructured.Unstructured) error {
 		o.note(Removed, named)
 	}
 	o.pods = nil
-	return nil
 }
 
 // withDependents returns an object and its dependents, sorted.

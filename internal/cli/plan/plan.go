@@ -14,6 +14,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/mesh/compare"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
 	"github.com/openservicemesh/osm-operator/internal/mesh/validate"
 )
@@ -53,7 +54,7 @@ func Make(s Subject, e *Edit) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	subject := compare.Subject{TrustDomain: s.TrustDomain, Root: s.Root, Workloads: workloadsOf(s.Objects, e.Put)}
+	subject := compare.Subject{TrustDomain: s.TrustDomain, Root: s.Root, Workloads: workloadsOf(slices.Concat(s.Objects, e.Put))}
 	changes, err := compare.Meshes(subject, sideOf(before), sideOf(after), touched)
 	if err != nil {
 		return nil, err
@@ -82,14 +83,12 @@ func (e *Edit) withAdmission() []Object {
 	return list
 }
 
-// workloadsOf maps pods to their workloads. Later lists take precedence.
-func workloadsOf(lists ...[]*unstructured.Unstructured) map[entity.Name]string {
+// workloadsOf maps pods to their workloads. Later objects take precedence.
+func workloadsOf(objects []*unstructured.Unstructured) map[entity.Name]string {
 	all := map[entity.Name]string{}
-	for _, objects := range lists {
-		for _, object := range objects {
-			if object.GetKind() == "Pod" {
-				all[entity.Name{Namespace: object.GetNamespace(), Name: object.GetName()}] = manifests.OwnerOf(object).String()
-			}
+	for _, object := range objects {
+		if object.GetKind() == "Pod" {
+			all[ingest.NameOf(object)] = manifests.OwnerOf(object).String()
 		}
 	}
 	return all
