@@ -80,7 +80,7 @@ func originalPortCluster(s *translation, port authz.EgressPort) *clusterv3.Clust
 
 func withEgressSettings(c *clusterv3.Cluster, http bool, upstream *scope.Upstream) *clusterv3.Cluster {
 	if http {
-		c.TypedExtensionProtocolOptions = upstreamHTTP(inventory.ProtocolHTTP, upstream)
+		c.TypedExtensionProtocolOptions = withLifetime(downstreamHTTPVersion(nil), upstream)
 	}
 	applyConnectionSettings(c, upstream)
 	if upstream != nil {
@@ -120,12 +120,10 @@ const defaultHTTPS = 443
 
 // egressGatewayClusters are the hosts to which the egress gateway forwards. Those whose credential cannot be used have none.
 func egressGatewayClusters(s *translation) []*clusterv3.Cluster {
-	if s.EgressGateway == nil {
-		return nil
-	}
 	var out []*clusterv3.Cluster
-	for i := range s.EgressGateway.Destinations {
-		d := &s.EgressGateway.Destinations[i]
+	destinations := s.GatewayDestinations()
+	for i := range destinations {
+		d := &destinations[i]
 		port := d.Port
 		if d.TLS != nil {
 			port = d.TLS.Port

@@ -135,7 +135,7 @@ func gatewayRouteName(l *scope.GatewayListener) string {
 // egressGatewayListeners are the listeners of the egress gateway: one, which has a filter chain for each destination. The server name that a
 // sidecar requests selects the chain, and the handshake admits the clients of its policy only.
 func egressGatewayListeners(s *translation) []*listenerv3.Listener {
-	if s.EgressGateway == nil || len(s.EgressGateway.Destinations) == 0 {
+	if len(s.GatewayDestinations()) == 0 {
 		return nil
 	}
 	out := newBoundListener(names.EgressGatewayListener, names.EgressGatewayPort, s.Key.Class, corev3.TrafficDirection_INBOUND)
@@ -143,8 +143,9 @@ func egressGatewayListeners(s *translation) []*listenerv3.Listener {
 	out.ListenerFilters = []*listenerv3.ListenerFilter{listenerFilter(tlsInspectorFilter, &tlsinspectorv3.TlsInspector{})}
 	out.AccessLog = s.logs().inboundListener
 	out.PerConnectionBufferLimitBytes = wrapperspb.UInt32(gatewayBufferBytes)
-	for i := range s.EgressGateway.Destinations {
-		d := &s.EgressGateway.Destinations[i]
+	destinations := s.GatewayDestinations()
+	for i := range destinations {
+		d := &destinations[i]
 		out.FilterChains = append(out.FilterChains, &listenerv3.FilterChain{
 			Name: gatewayClusterName(d.GatewayDestination),
 			FilterChainMatch: &listenerv3.FilterChainMatch{
@@ -175,12 +176,10 @@ func egressGatewayProxy(s *translation, d *scope.EgressDestination) *listenerv3.
 // egressGatewayRouteConfigs are the route configurations of the egress gateway, one for each destination. The Host header must be that of the
 // destination, and never selects it. RBAC rejects requests on open connections of a client that lost its permission.
 func egressGatewayRouteConfigs(s *translation) []*routev3.RouteConfiguration {
-	if s.EgressGateway == nil {
-		return nil
-	}
 	var out []*routev3.RouteConfiguration
-	for i := range s.EgressGateway.Destinations {
-		d := &s.EgressGateway.Destinations[i]
+	destinations := s.GatewayDestinations()
+	for i := range destinations {
+		d := &destinations[i]
 		if d.Protocol != inventory.ProtocolHTTP {
 			continue
 		}
@@ -210,12 +209,10 @@ func egressGatewayRoute(d *scope.EgressDestination) *routev3.Route {
 
 // egressGatewayTrust are the validation contexts of the destinations of the egress gateway: each admits the clients of its policy.
 func egressGatewayTrust(s *scope.Scope, rootPEM []byte) []*tlsv3.Secret {
-	if s.EgressGateway == nil {
-		return nil
-	}
 	var out []*tlsv3.Secret
-	for i := range s.EgressGateway.Destinations {
-		d := &s.EgressGateway.Destinations[i]
+	destinations := s.GatewayDestinations()
+	for i := range destinations {
+		d := &destinations[i]
 		out = append(out, trustSecret(egressTrustName(s, d), rootPEM, allowedPrincipals(d.Sources, s.AcceptedClientDomains())))
 	}
 	return out

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	mutationv3 "github.com/envoyproxy/go-control-plane/envoy/config/common/mutation_rules/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
@@ -87,8 +86,7 @@ func outboundDestinationRoute(s *translation, o scope.Outbound, own *retrySettin
 // NoDestination is the cluster of a destination that does not exist, or that the client may not call. It has no endpoints, so requests fail at once. Envoy asks
 // for a name only once, so the cluster is replaced when the destination comes to exist, and no name that a sidecar has asked for is ever removed.
 func NoDestination(name string) Resource {
-	out := newCluster(name, clusterv3.Cluster_STATIC)
+	out := emptyCluster(name)
 	out.AltStatName = UnknownDestination
-	out.LoadAssignment = loadAssignment(name)
 	return Resource{TypeURL: ClusterType, Name: name, Message: out}
 }

@@ -190,13 +190,9 @@ func portRouteConfigs(s *translation, ports []sharedPort) []*routev3.RouteConfig
 
 // clientPortRouteConfigs are those of portRouteConfigs that differ for this client because of its own policies.
 func clientPortRouteConfigs(s *translation, ports []sharedPort) []*routev3.RouteConfiguration {
-	var out []*routev3.RouteConfiguration
-	for _, p := range ports {
-		if slices.ContainsFunc(p.services, func(d destination) bool { return hasClientPolicies(s, d.Service) }) {
-			out = append(out, portRoutes(s, p))
-		}
-	}
-	return out
+	return portRouteConfigs(s, lists.Filter(ports, func(p sharedPort) bool {
+		return slices.ContainsFunc(p.services, func(d destination) bool { return hasClientPolicies(s, d.Service) })
+	}))
 }
 
 // portRoutes sends the requests to a port number to the cluster of their destination. Only destinations with policies, or with sidecars of

@@ -1,6 +1,7 @@
 package envoy
 
 import (
+	"cmp"
 	"time"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
@@ -79,11 +80,8 @@ func routeLimit(limits *scope.Limits, path string) *upstream.RequestRateLimit {
 	if limits == nil {
 		return nil
 	}
-	if path == "" {
-		path = anyPath
-	}
 	for i := range limits.Routes {
-		if limits.Routes[i].Path == path {
+		if limits.Routes[i].Path == cmp.Or(path, anyPath) {
 			return &limits.Routes[i].Limit
 		}
 	}
@@ -215,11 +213,8 @@ func routeDescriptors(limits *scope.Limits, path string) []*routev3.RateLimit {
 	if limits == nil || limits.GlobalRequests == nil {
 		return nil
 	}
-	if path == "" {
-		path = anyPath
-	}
 	for _, route := range limits.GlobalRequests.Routes {
-		if route.Path == path {
+		if route.Path == cmp.Or(path, anyPath) {
 			return requestDescriptors(route.Descriptors)
 		}
 	}

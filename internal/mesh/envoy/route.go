@@ -48,15 +48,9 @@ func outboundRouteConfigs(s *translation, reachable []destination) []*routev3.Ro
 	return out
 }
 
-// clientRouteConfigs are the outbound route configurations that differ for this client because of its own policies.
+// clientRouteConfigs are those of outboundRouteConfigs that differ for this client because of its own policies.
 func clientRouteConfigs(s *translation, reachable []destination) []*routev3.RouteConfiguration {
-	var out []*routev3.RouteConfiguration
-	for _, d := range reachable {
-		if hasClientPolicies(s, d.Service) && d.Protocol.IsHTTP() {
-			out = append(out, outboundRoutes(s, d.Outbound))
-		}
-	}
-	return out
+	return outboundRouteConfigs(s, lists.Filter(reachable, func(d destination) bool { return hasClientPolicies(s, d.Service) }))
 }
 
 // hasClientPolicies reports whether policies of this client change the routes of a Service.

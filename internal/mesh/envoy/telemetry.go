@@ -12,6 +12,7 @@ import (
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	samplersv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/tracers/opentelemetry/samplers/v3"
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
@@ -33,24 +34,12 @@ func tracing(server *catalog.Tracing) *hcmv3.HttpConnectionManager_Tracing {
 	if server == nil {
 		return nil
 	}
-	sampling := server.Sampling
+	name, config, sampling := "envoy.tracers.zipkin", proto.Message(zipkin(server)), server.Sampling
 	if server.OTLP { // its sampler decides
-		sampling = 100
+		name, config, sampling = "envoy.tracers.opentelemetry", openTelemetry(server), 100
 	}
-	return &hcmv3.HttpConnectionManager_Tracing{RandomSampling: &typev3.Percent{Value: sampling}, Provider: tracer(server)}
-}
-
-func tracer(server *catalog.Tracing) *tracev3.Tracing_Http {
-	if server.OTLP {
-		return &tracev3.Tracing_Http{
-			Name:       "envoy.tracers.opentelemetry",
-			ConfigType: &tracev3.Tracing_Http_TypedConfig{TypedConfig: message.Any(openTelemetry(server))},
-		}
-	}
-	return &tracev3.Tracing_Http{
-		Name:       "envoy.tracers.zipkin",
-		ConfigType: &tracev3.Tracing_Http_TypedConfig{TypedConfig: message.Any(zipkin(server))},
-	}
+	provider := &tracev3.Tracing_Http{Name: name, ConfigType: &tracev3.Tracing_Http_TypedConfig{TypedConfig: message.Any(config)}}
+	return &hcmv3.HttpConnectionManager_Tracing{RandomSampling: &typev3.Percent{Value: sampling}, Provider: provider}
 }
 
 // zipkin continues traces in the headers of B3 or of W3C.

@@ -69,16 +69,7 @@ var retryBudget = &clusterv3.CircuitBreakers_Thresholds_RetryBudget{
 // noLimits disables the circuit breakers of a cluster.
 var noLimits = circuitBreakers(upstream.ConnectionSettings{})
 
-// upstreamHTTP uses the HTTP version of the client's request, so that gRPC stays HTTP/2, and the connection lifetime
-// that the Service sets.
-func upstreamHTTP(p inventory.Protocol, up *scope.Upstream) map[string]*anypb.Any {
-	if !p.IsHTTP() {
-		return nil
-	}
-	return withLifetime(downstreamHTTPVersion(nil), up)
-}
-
-// sidecarHTTP is upstreamHTTP for connections to other sidecars, which answer pings. Their servers get the version of HTTP that is given, if any.
+// sidecarHTTP is for connections to other sidecars, which answer pings. Their servers get the version of HTTP that is given, if any.
 func sidecarHTTP(p inventory.Protocol, version scope.HTTPVersion, up *scope.Upstream) map[string]*anypb.Any {
 	if !p.IsHTTP() {
 		return nil
@@ -102,7 +93,7 @@ const (
 	maxApplicationHeadersKB = 8192
 )
 
-// applicationHTTP is upstreamHTTP for the application of the pod.
+// applicationHTTP is for connections to the application of the pod.
 func applicationHTTP(p inventory.Protocol) map[string]*anypb.Any {
 	if !p.IsHTTP() {
 		return nil
@@ -116,11 +107,12 @@ func applicationHTTP(p inventory.Protocol) map[string]*anypb.Any {
 	return map[string]*anypb.Any{message.HTTPProtocolOptions: message.Any(options)}
 }
 
+// withLifetime sets the connection lifetime that the Service sets.
 func withLifetime(options *httpv3.HttpProtocolOptions, up *scope.Upstream) map[string]*anypb.Any {
-	if up != nil && (up.Connections.MaxRequestsPerConnection != nil || up.Connections.HTTPIdleTimeout > 0) {
+	if settings := connectionsOf(up); settings.MaxRequestsPerConnection != nil || settings.HTTPIdleTimeout > 0 {
 		options.CommonHttpProtocolOptions = &corev3.HttpProtocolOptions{
-			IdleTimeout:              durationUnlessZero(up.Connections.HTTPIdleTimeout),
-			MaxRequestsPerConnection: optional(up.Connections.MaxRequestsPerConnection),
+			IdleTimeout:              durationUnlessZero(settings.HTTPIdleTimeout),
+			MaxRequestsPerConnection: optional(settings.MaxRequestsPerConnection),
 		}
 	}
 	return map[string]*anypb.Any{message.HTTPProtocolOptions: message.Any(options)}
@@ -129,6 +121,7 @@ func withLifetime(options *httpv3.HttpProtocolOptions, up *scope.Upstream) map[s
 // withTrailers forwards the trailers of HTTP/1.1, as of HTTP/2.
 var withTrailers = &corev3.Http1ProtocolOptions{EnableTrailers: true}
 
+// downstreamHTTPVersion uses the HTTP version of the client's request, so that gRPC stays HTTP/2.
 func downstreamHTTPVersion(pings *corev3.KeepaliveSettings) *httpv3.HttpProtocolOptions {
 	return &httpv3.HttpProtocolOptions{
 		UpstreamProtocolOptions: &httpv3.HttpProtocolOptions_UseDownstreamProtocolConfig{
@@ -185,18 +178,19 @@ func outlierDetection(o *upstream.OutlierDetection) *clusterv3.OutlierDetection 
 // requestTimeout bounds a request up to the end of its response; 0 means no limit. Envoy's default of 15 s would break
 // applications that take longer.
 func requestTimeout(up *scope.Upstream) time.Duration {
-	if up == nil {
-		return 0
-	}
-	return up.Connections.RequestTimeout
+	return connectionsOf(up).RequestTimeout
 }
 
 // tcpIdleTimeout is how long a TCP connection may be idle; 0 is Envoy's default of an hour.
 func tcpIdleTimeout(up *scope.Upstream) time.Duration {
+	return connectionsOf(up).TCPIdleTimeout
+}
+
+func connectionsOf(up *scope.Upstream) upstream.ConnectionSettings {
 	if up == nil {
-		return 0
+		return upstream.ConnectionSettings{}
 	}
-	return up.Connections.TCPIdleTimeout
+	return up.Connections
 }
 
 func optional(value *uint32) *wrapperspb.UInt32Value {

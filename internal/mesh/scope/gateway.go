@@ -270,6 +270,14 @@ type EgressCredential struct {
 	AuthoritiesPEM, ChainPEM, KeyPEM []byte
 }
 
+// GatewayDestinations are the destinations of the egress gateway; none in other proxies.
+func (s *Scope) GatewayDestinations() []EgressDestination {
+	if s.EgressGateway == nil {
+		return nil
+	}
+	return s.EgressGateway.Destinations
+}
+
 // addEgressGateway adds the destinations of all Egresses with the gateway.
 func (s *Scope) addEgressGateway(v *catalog.View) {
 	s.EgressGateway = &EgressGateway{}

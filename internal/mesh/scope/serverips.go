@@ -31,10 +31,7 @@ func (s *Scope) servers() []string {
 			hosts = append(hosts, host.Host)
 		}
 	}
-	if s.EgressGateway != nil {
-		hosts = append(hosts, lists.Map(s.EgressGateway.Destinations, func(d EgressDestination) string { return d.Host })...)
-	}
-	return hosts
+	return append(hosts, lists.Map(s.GatewayDestinations(), func(d EgressDestination) string { return d.Host })...)
 }
 
 // servers are the rate limit services.
