@@ -162,35 +162,27 @@ func (st *typeState) canRespond() bool {
 
 // deadline returns when next may have a response without further input; zero if never.
 func (q *sequencer) deadline() time.Time {
-	earliest := q.certificateReusableUntil
-	consider := func(since time.Time, wait time.Duration) {
-		if since.IsZero() {
-			return
-		}
-		if at := since.Add(wait); earliest.IsZero() || at.Before(earliest) {
-			earliest = at
-		}
-	}
-	consider(q.routesMissingSince, ackTimeout)
+	earliest, blockedSince := q.certificateReusableUntil, q.routesMissingSince
 	for _, due := range q.removalsDue {
-		consider(due, 0)
+		earliest = earlier(earliest, due)
 	}
 	if q.handover != nil {
-		consider(q.handover.drainsAt, 0)
-		consider(q.handover.endsAt, 0)
+		earliest = earlier(earlier(earliest, q.handover.drainsAt), q.handover.endsAt)
 	}
 	for t := range q.types {
 		st := &q.types[t]
 		if !st.canRespond() {
 			continue
 		}
-		consider(st.addsBlockedSince, ackTimeout)
-		consider(st.removesBlockedSince, ackTimeout)
+		blockedSince = earlier(earlier(blockedSince, st.addsBlockedSince), st.removesBlockedSince)
 		if st.bisector.HasParts() {
-			consider(st.bisector.PausedUntil(), 0)
+			earliest = earlier(earliest, st.bisector.PausedUntil())
 		}
 	}
-	return earliest
+	if blockedSince.IsZero() {
+		return earliest
+	}
+	return earlier(earliest, blockedSince.Add(ackTimeout))
 }
 
 // pendingSince returns for each type the time of the oldest change without an answer; zero if there is none. Clusters and
