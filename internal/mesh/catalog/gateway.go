@@ -237,50 +237,28 @@ func (v *View) LabelsOf(namespace string) map[string]string {
 	return nil
 }
 
-type (
-	grantsKey     struct{}
-	grantsFromKey struct {
-		namespace string
-		from      GrantedReferrer
-	}
-)
-
-// Grants reports whether a ReferenceGrant in the namespace of an object permits a reference to it. A view reads each ReferenceGrant once for
-// each kind and namespace of referrers, however many references there are.
-func (v *View) Grants(from GrantedReferrer, group, kind string, to entity.Name) bool {
-	granted := Memo(v, grantsFromKey{to.Namespace, from}, func() map[GrantedObject]struct{} { return v.granted(from, to.Namespace) })
-	return includes(granted, group, kind, to.Name)
+// grantsFromKey identifies the objects of a namespace that a referrer may refer to.
+type grantsFromKey struct {
+	namespace string
+	from      GrantedReferrer
 }
 
-// granted returns the objects of a namespace that a referrer may refer to.
-func (v *View) granted(from GrantedReferrer, namespace string) map[GrantedObject]struct{} {
-	grants := Memo(v, grantsKey{}, func() map[string][]*ReferenceGrant {
-		index := map[string][]*ReferenceGrant{}
-		for _, g := range Find[*ReferenceGrant](v, entity.KindReferenceGrant, entity.Dep{Kind: entity.DepGateways}) {
-			index[g.Name.Namespace] = append(index[g.Name.Namespace], g)
-		}
-		return index
-	})
-	return grantedBy(grants[namespace], from)
-}
-
-// grantedBy returns the objects that grants permit a referrer to use.
-func grantedBy(grants []*ReferenceGrant, from GrantedReferrer) map[GrantedObject]struct{} {
-	objects := map[GrantedObject]struct{}{}
-	for _, g := range grants {
-		if slices.Contains(g.From, from) {
-			for _, object := range g.To {
-				objects[object] = struct{}{}
+// Grants reports whether a ReferenceGrant in the namespace of an object of the core group permits a reference to it, by its name or as one of all
+// objects of its kind. A view reads the ReferenceGrants of a namespace once for each kind and namespace of referrers, however many references there are.
+func (v *View) Grants(from GrantedReferrer, kind string, to entity.Name) bool {
+	granted := Memo(v, grantsFromKey{to.Namespace, from}, func() map[GrantedObject]struct{} {
+		objects := map[GrantedObject]struct{}{}
+		for _, g := range Find[*ReferenceGrant](v, entity.KindReferenceGrant, entity.DepGrantsIn.In(to.Namespace)) {
+			if slices.Contains(g.From, from) {
+				for _, object := range g.To {
+					objects[object] = struct{}{}
+				}
 			}
 		}
-	}
-	return objects
-}
-
-// includes reports whether an object is granted by its name, or as one of all objects of its kind.
-func includes(granted map[GrantedObject]struct{}, group, kind, name string) bool {
-	_, all := granted[GrantedObject{group, kind, ""}]
-	_, one := granted[GrantedObject{group, kind, name}]
+		return objects
+	})
+	_, all := granted[GrantedObject{Kind: kind}]
+	_, one := granted[GrantedObject{Kind: kind, Name: to.Name}]
 	return all || one
 }
 

@@ -71,20 +71,10 @@ func (v *View) routes(dep entity.Dep) []*HTTPRoute {
 	return lists.FlatMap(entity.RouteKinds(), func(kind entity.Kind) []*HTTPRoute { return Find[*HTTPRoute](v, kind, dep) })
 }
 
-// grantedToRoutes identifies the Services of a namespace that routes of a kind and namespace may use.
-type grantedToRoutes struct {
-	namespace string
-	from      GrantedReferrer
-}
-
-// GrantsBackend reports whether a ReferenceGrant permits a route to send requests to a Service of another namespace. A view reads the ReferenceGrants of a
-// namespace once for each kind and namespace of routes, however many references there are.
+// GrantsBackend reports whether a ReferenceGrant permits a route to send requests to a Service of another namespace.
 func (v *View) GrantsBackend(route entity.Ref, service entity.Name) bool {
 	from := GrantedReferrer{Group: "gateway.networking.k8s.io", Kind: route.Kind.APIName(), Namespace: route.Name.Namespace}
-	granted := Memo(v, grantedToRoutes{service.Namespace, from}, func() map[GrantedObject]struct{} {
-		return grantedBy(Find[*ReferenceGrant](v, entity.KindReferenceGrant, entity.DepGrantsIn.In(service.Namespace)), from)
-	})
-	return includes(granted, "", "Service", service.Name)
+	return v.Grants(from, "Service", service)
 }
 
 // RouteCount returns how many routes of the Gateway API have a Service as their parent. It records no dependency: whoever asks also reads the routes.

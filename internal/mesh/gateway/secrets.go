@@ -73,5 +73,5 @@ const (
 // mayUse reports whether Gateways of a namespace may use an object of the core group.
 func mayUse(v *catalog.View, namespace, kind string, object entity.Name) bool {
 	from := catalog.GrantedReferrer{Group: Group, Kind: "Gateway", Namespace: namespace}
-	return object.Namespace == namespace || v.Grants(from, "", kind, object)
+	return object.Namespace == namespace || v.Grants(from, kind, object)
 }
