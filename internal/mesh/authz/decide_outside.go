@@ -273,14 +273,8 @@ func (a *IngressAnswer) evaluateRequest(v *catalog.View, r IngressRequest) {
 		a.Outcome, a.Missing = BadRequest, err.Error()
 		return
 	}
-	if len(a.Policy.RouteGroups) == 0 {
+	if len(a.Policy.RouteGroups) == 0 || slices.ContainsFunc(v.GroupMatches(a.Policy.Name.Namespace, a.Policy.RouteGroups), m.matches) {
 		return
-	}
-	for _, name := range a.Policy.RouteGroups {
-		group := v.HTTPRouteGroup(entity.Name{Namespace: a.Policy.Name.Namespace, Name: name})
-		if group != nil && slices.ContainsFunc(group.Matches, m.matches) {
-			return
-		}
 	}
 	a.Outcome, a.Missing = NotFound, fmt.Sprintf("an HTTPRouteGroup match for %s %.100s, with the request's headers, among the matches of IngressBackend %s", m.method, m.path, a.Policy.Name)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -26,10 +27,9 @@ func (f *flows) compareEgressSetting() {
 	if before == after {
 		return
 	}
-	access := map[bool]Access{true: Allowed, false: Denied}
 	f.list = append(f.list, Flow{
 		From: AnySource, To: "destinations outside the mesh", Request: "connections",
-		Before: access[before], After: access[after], By: []string{egressSetting},
+		Before: accessIf[before], After: accessIf[after], By: []string{egressSetting},
 	})
 }
 
@@ -40,10 +40,9 @@ func (f *flows) compareRequiredGateway(source identity.ServiceAccount) {
 	if before == after || f.before.view.Settings().Egress != f.after.view.Settings().Egress {
 		return
 	}
-	access := map[bool]Access{true: Allowed, false: Denied}
 	f.add(source, Flow{
 		To: "destinations outside the mesh", Request: "connections that no Egress allows",
-		Before: access[before], After: access[after], By: []string{"the annotation " + names.EgressGatewayAnnotation + " of namespace " + source.Namespace},
+		Before: accessIf[before], After: accessIf[after], By: []string{"the annotation " + names.EgressGatewayAnnotation + " of namespace " + source.Namespace},
 	})
 }
 
@@ -113,11 +112,9 @@ func (c *egressComparison) addPort(port authz.EgressPort, hosts map[outsideHost]
 	for _, r := range port.Ranges {
 		to := fmt.Sprintf("%s port %d", r.Prefix, port.Number)
 		ends := func(protocol inventory.Protocol, host string) []authz.EgressRequest {
-			var list []authz.EgressRequest
-			for _, address := range endsOf(r.Prefix) {
-				list = append(list, authz.EgressRequest{Address: address, Port: port.Number, Protocol: protocol, Host: host})
-			}
-			return list
+			return lists.Map(endsOf(r.Prefix), func(address netip.Addr) authz.EgressRequest {
+				return authz.EgressRequest{Address: address, Port: port.Number, Protocol: protocol, Host: host}
+			})
 		}
 		if r.Any {
 			c.addCall(to, "connections", ends(inventory.ProtocolTCP, "")...)

@@ -11,6 +11,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -56,6 +57,9 @@ type Flow struct {
 // Denies returns true if the edit reduces the access.
 func (f Flow) Denies() bool { return rank(f.After) < rank(f.Before) }
 
+// accessIf is the access to what a setting allows, by whether it does.
+var accessIf = map[bool]Access{true: Allowed, false: Denied}
+
 func rank(a Access) int { return slices.Index([]Access{Denied, Partly, Allowed}, a) }
 
 // flows compares flows before and after an edit.
@@ -97,13 +101,8 @@ func newFlowSide(l Mesh) flowSide {
 func (f *flows) compare() []Flow {
 	f.compareEgressSetting()
 	f.compareEgressPolicies()
-	ids := map[portID]bool{}
-	for id := range f.before.ports {
-		ids[id] = true
-	}
-	for id := range f.after.ports {
-		ids[id] = true
-	}
+	ids := maps.Clone(f.before.ports)
+	maps.Copy(ids, f.after.ports)
 	opened := map[string][]portID{}
 	for _, id := range slices.SortedFunc(maps.Keys(ids), portID.compare) {
 		before, after := f.before.ports[id], f.after.ports[id]
@@ -135,11 +134,9 @@ func (f *flows) addPermissiveChange(namespace string, ids []portID) {
 	if len(ids) == 1 {
 		to = ids[0].String()
 	}
-	flow := Flow{From: AnySource, To: to, Request: "everything that no policy grants", Before: Denied, After: Allowed, By: []string{"permissive mode"}}
-	if !permissive {
-		flow.Before, flow.After = Allowed, Denied
-	}
-	f.list = append(f.list, flow)
+	f.list = append(f.list, Flow{
+		From: AnySource, To: to, Request: "everything that no policy grants", Before: accessIf[!permissive], After: accessIf[permissive], By: []string{"permissive mode"},
+	})
 }
 
 // comparePort compares one port for all relevant sources.
@@ -148,9 +145,7 @@ func (f *flows) comparePort(id portID, before, after *servicePort) {
 		f.compareSource(id, before, after, identity.ServiceAccount{})
 		return
 	}
-	sources := append(before.sources(), after.sources()...)
-	slices.SortFunc(sources, identity.ServiceAccount.Compare)
-	for _, source := range slices.Compact(sources) {
+	for _, source := range lists.UniqueFunc(append(before.sources(), after.sources()...), identity.ServiceAccount.Compare) {
 		f.compareSource(id, before, after, source)
 	}
 }
@@ -222,11 +217,7 @@ func withoutDuplicates(lists ...[]catalog.HTTPMatch) []catalog.HTTPMatch {
 
 // prefixed puts a word before each name.
 func prefixed(word string, names []string) []string {
-	var list []string
-	for _, name := range names {
-		list = append(list, word+" "+name)
-	}
-	return list
+	return lists.Map(names, func(name string) string { return word + " " + name })
 }
 
 // compareEscapedSlashes adds a flow for a port with HTTP whose Service begins or ceases to decode escaped slashes in paths. Policies decide about
@@ -239,12 +230,8 @@ func (f *flows) compareEscapedSlashes(id portID, before, after *servicePort) {
 	if decoded == f.before.view.DecodesSlashes(id.service) {
 		return
 	}
-	flow := Flow{
+	f.list = append(f.list, Flow{
 		From: AnySource, To: id.String(), Request: "requests with %2F or %5C in their paths, where policies grant the decoded path",
-		Before: Denied, After: Allowed, By: []string{"the annotation " + names.EscapedSlashesAnnotation},
-	}
-	if !decoded {
-		flow.Before, flow.After = Allowed, Denied
-	}
-	f.list = append(f.list, flow)
+		Before: accessIf[!decoded], After: accessIf[decoded], By: []string{"the annotation " + names.EscapedSlashesAnnotation},
+	})
 }

@@ -54,12 +54,7 @@ func openingOf(v *catalog.View, id portID) *opening {
 	if policy == nil {
 		return nil
 	}
-	o := &opening{view: v, policy: policy, port: port}
-	for _, name := range policy.RouteGroups {
-		if group := v.HTTPRouteGroup(entity.Name{Namespace: policy.Name.Namespace, Name: name}); group != nil {
-			o.matches = append(o.matches, group.Matches...)
-		}
-	}
+	o := &opening{view: v, policy: policy, port: port, matches: v.GroupMatches(policy.Name.Namespace, policy.RouteGroups)}
 	if len(policy.RouteGroups) == 0 {
 		o.matches = []catalog.HTTPMatch{{}}
 	}

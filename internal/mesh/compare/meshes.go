@@ -2,7 +2,7 @@ package compare
 
 import (
 	"reflect"
-	"strconv"
+	"slices"
 	"sync"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
@@ -103,8 +103,6 @@ func (c *Changes) count(proxies []Proxies, all int) {
 	}
 }
 
-func itoa(n int) string { return strconv.Itoa(n) }
-
 // candidates returns the identities whose sidecars an edit may affect. It only supports edits of grants. For other edits, narrow is
 // false and all scopes must be compared. A scope depends on grants to and from its identity, and on the route objects in these grants.
 func candidates(touched map[entity.Dep]bool, meshes ...Mesh) (found map[identity.ServiceAccount]bool, narrow bool) {
@@ -154,10 +152,7 @@ func routeGroups(entry catalog.Entry) []string {
 
 // refersTo returns true if a TrafficTarget has a rule for one of the route objects.
 func refersTo(target *catalog.TrafficTarget, routes map[entity.Ref]bool) bool {
-	for _, rule := range target.Rules {
-		if routes[entity.Ref{Kind: rule.Kind, Name: entity.Name{Namespace: target.Name.Namespace, Name: rule.Name}}] {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(target.Rules, func(rule catalog.TargetRule) bool {
+		return routes[entity.Ref{Kind: rule.Kind, Name: entity.Name{Namespace: target.Name.Namespace, Name: rule.Name}}]
+	})
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // portComparison compares what a source may send to a port, before and after the edit.
@@ -88,12 +89,10 @@ func replyOf(v authz.Verdict) reply {
 			seen = append(seen, strings.TrimSpace(string(a.Outcome)+" "+at(a)))
 		}
 	}
-	slices.Sort(seen)
 	if len(seen) > 0 {
-		r.seen = strings.Join(slices.Compact(seen), ", ")
+		r.seen = strings.Join(lists.Unique(seen), ", ")
 	}
-	slices.Sort(r.policies)
-	r.policies = slices.Compact(r.policies)
+	r.policies = lists.Unique(r.policies)
 	return r
 }
 
@@ -128,8 +127,7 @@ func (c portComparison) serverNames() []string {
 			seen[side[name]] = true
 		}
 	}
-	slices.Sort(names)
-	return slices.Compact(names)
+	return lists.Unique(names)
 }
 
 // namesOf returns the server names of a port, which may not exist.

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -219,7 +220,7 @@ func CountsText(counts map[string]int) string {
 	var parts []string
 	for _, kind := range resourcetype.AllTypes() {
 		if n := counts[kind.String()]; n > 0 {
-			parts = append(parts, kind.String()+" "+itoa(n))
+			parts = append(parts, kind.String()+" "+strconv.Itoa(n))
 		}
 	}
 	return cmp.Or(strings.Join(parts, ", "), "-")

@@ -11,6 +11,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // requestComparison compares requests by examples, before and after the edit.
@@ -51,10 +52,7 @@ func (c requestComparison) match(m catalog.HTTPMatch, known []string) {
 		c.flows.recordUncompared("Requests to %s that match %s: no example of the expression was found, so whether they are allowed was not compared.", c.to, authz.DescribeMatch(m, "any method"))
 		return
 	}
-	var replies []methodReply
-	for _, method := range methods {
-		replies = append(replies, c.method(method, paths, headers))
-	}
+	replies := lists.Map(methods, func(method string) methodReply { return c.method(method, paths, headers) })
 	for len(replies) > 0 {
 		first := replies[0]
 		var same, rest []methodReply
@@ -108,8 +106,7 @@ func mentioned(matches []catalog.HTTPMatch) []string {
 	for _, m := range matches {
 		methods = append(methods, m.Methods...)
 	}
-	slices.Sort(methods)
-	return slices.Compact(methods)
+	return lists.Unique(methods)
 }
 
 // another returns a method that is not in known. It stands for all other methods.
@@ -198,11 +195,7 @@ func generate(re *syntax.Regexp) []string {
 	case syntax.OpConcat:
 		return sequence(re.Sub)
 	case syntax.OpAlternate:
-		var all []string
-		for _, sub := range re.Sub {
-			all = append(all, first(generate(sub), maxGenerated/len(re.Sub)+1)...)
-		}
-		return all
+		return lists.FlatMap(re.Sub, func(sub *syntax.Regexp) []string { return first(generate(sub), maxGenerated/len(re.Sub)+1) })
 	case syntax.OpNoMatch:
 		return nil
 	}

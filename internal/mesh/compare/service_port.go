@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // portID is a port of a Service.
@@ -19,10 +21,7 @@ type portID struct {
 }
 
 func (id portID) compare(other portID) int {
-	if c := id.service.Compare(other.service); c != 0 {
-		return c
-	}
-	return int(id.port) - int(other.port)
+	return cmp.Or(id.service.Compare(other.service), cmp.Compare(id.port, other.port))
 }
 
 func (id portID) String() string { return fmt.Sprintf("%s:%d", id.service, id.port) }
@@ -77,13 +76,15 @@ func (b *portBuilder) buildAll() map[portID]*servicePort {
 }
 
 func (b *portBuilder) build(service *inventory.Service, port inventory.Port) *servicePort {
-	result := &servicePort{http: port.Protocol.IsHTTP(), routes: b.view.RoutesOf(service.Name, port)}
+	result := &servicePort{http: port.Protocol.IsHTTP(), routes: b.view.RoutesOf(service.Name, port), serverNames: map[string]string{}}
 	for i, rule := range b.routeRules(service, port, result.routes) {
 		if rule.Routed != nil && rule.Routed.Match != nil && len(rule.Routed.Match.Query) == 0 {
 			result.routeMatches = append(result.routeMatches, requestMatch(*rule.Routed.Match))
 		}
 		if rule.Routed != nil {
-			result.addServerNames(rule.Routed)
+			for _, name := range rule.Routed.ServerNames {
+				result.serverNames[name] += rule.Routed.Name() + " "
+			}
 		}
 		for _, match := range rule.Matches {
 			plain := match.HTTPMatch
@@ -98,15 +99,6 @@ func (b *portBuilder) build(service *inventory.Service, port inventory.Port) *se
 		result.pods = b.podPerIdentity(service, port)
 	}
 	return result
-}
-
-func (p *servicePort) addServerNames(routed *authz.Routed) {
-	for _, name := range routed.ServerNames {
-		if p.serverNames == nil {
-			p.serverNames = map[string]string{}
-		}
-		p.serverNames[name] += routed.Name() + " "
-	}
 }
 
 // routeRules returns the rules for the clients of all namespaces. Routes can answer requests themselves, so the rules of the Service without them are
@@ -178,8 +170,7 @@ func (p *servicePort) sources() []identity.ServiceAccount {
 			all = append(all, rule.Sources...)
 		}
 	}
-	slices.SortFunc(all, identity.ServiceAccount.Compare)
-	return slices.Compact(all)
+	return lists.UniqueFunc(all, identity.ServiceAccount.Compare)
 }
 
 // destinationsFor returns the destinations with everything that determines the verdicts on requests of a source: whether it may connect, and what it may

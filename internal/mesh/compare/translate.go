@@ -3,6 +3,7 @@ package compare
 import (
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"slices"
 
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
@@ -89,9 +90,7 @@ func (s *side) contentsOf(b built) (contents, error) {
 		if err != nil {
 			return nil, err
 		}
-		for id, c := range shared {
-			all[id] = c
-		}
+		maps.Copy(all, shared)
 	}
 	if err := all.add(slices.Concat(own(b.Scope), envoy.TrustSecrets(b.Scope, s.root), envoy.OutsideSecrets(b.Scope))); err != nil {
 		return nil, err
