@@ -8,6 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
@@ -28,11 +29,16 @@ func EndpointSlice(slice *discoveryv1.EndpointSlice) (*inventory.EndpointSlice, 
 	entry := &inventory.EndpointSlice{
 		Name:    entity.Name{Namespace: slice.Namespace, Name: slice.Name},
 		Service: entity.Name{Namespace: slice.Namespace, Name: service},
-		Ports:   endpointPorts(slice.Ports),
+		Ports:   map[string]uint16{},
 	}
 	var found Problems
-	for _, number := range reservedPorts(slice.Ports) {
-		found.Reject(ReasonInvalidPort, "The EndpointSlice of Service %s has the port %d, which belongs to the sidecar and gets no traffic: use another port in the container.", service, number)
+	for _, port := range slice.Ports {
+		switch number := uint16(ptr.Deref(port.Port, 0)); { //nolint:gosec // the API server validates ports
+		case names.IsReservedPort(number):
+			found.Reject(ReasonInvalidPort, "The EndpointSlice of Service %s has the port %d, which belongs to the sidecar and gets no traffic: use another port in the container.", service, number)
+		case number > 0 && int32(number) == *port.Port && ptr.Deref(port.Protocol, corev1.ProtocolTCP) == corev1.ProtocolTCP:
+			entry.Ports[ptr.Deref(port.Name, "")] = number
+		}
 	}
 	var rejected, unknown []string
 	for _, endpoint := range slice.Endpoints {
@@ -106,44 +112,12 @@ func podAddress(text string) (netip.Addr, error) {
 
 // readEndpoint applies the defaults of the EndpointSlice API: unknown conditions mean ready and serving.
 func readEndpoint(address netip.Addr, pod entity.Name, c discoveryv1.EndpointConditions) inventory.Endpoint {
-	isTrue := func(b *bool, absent bool) bool { return (b == nil && absent) || (b != nil && *b) }
-	ready := isTrue(c.Ready, true)
-	terminating := isTrue(c.Terminating, false)
+	terminating := ptr.Deref(c.Terminating, false)
 	return inventory.Endpoint{
 		Address: address,
 		Pod:     pod,
-		Ready:   ready && !terminating,
+		Ready:   ptr.Deref(c.Ready, true) && !terminating,
 		// A terminating endpoint that no longer serves gets no traffic at all.
-		Terminating: terminating && isTrue(c.Serving, true),
+		Terminating: terminating && ptr.Deref(c.Serving, true),
 	}
-}
-
-// reservedPorts returns the ports that belong to sidecars.
-func reservedPorts(ports []discoveryv1.EndpointPort) []uint16 {
-	var reserved []uint16
-	for _, port := range ports {
-		if port.Port != nil && names.IsReservedPort(uint16(*port.Port)) { //nolint:gosec // the API server validates ports
-			reserved = append(reserved, uint16(*port.Port)) //nolint:gosec // the same
-		}
-	}
-	return reserved
-}
-
-// endpointPorts maps the names of TCP ports to numbers.
-func endpointPorts(ports []discoveryv1.EndpointPort) map[string]uint16 {
-	all := map[string]uint16{}
-	for _, port := range ports {
-		if port.Port == nil || *port.Port < 1 || *port.Port > 65535 || (port.Protocol != nil && *port.Protocol != corev1.ProtocolTCP) {
-			continue
-		}
-		if names.IsReservedPort(uint16(*port.Port)) {
-			continue
-		}
-		name := ""
-		if port.Name != nil {
-			name = *port.Name
-		}
-		all[name] = uint16(*port.Port)
-	}
-	return all
 }

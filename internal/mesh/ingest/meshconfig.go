@@ -1,7 +1,7 @@
 package ingest
 
 import (
-	"fmt"
+	"cmp"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -12,6 +12,7 @@ import (
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -95,13 +96,7 @@ func teardownMode(annotation string) catalog.Teardown {
 
 // tlsRange reads the TLS versions, or returns the defaults when they exclude each other.
 func tlsRange(spec configv1alpha2.SidecarSpec, found *Problems) (string, string) {
-	minimum, maximum := string(spec.TLSMinProtocolVersion), string(spec.TLSMaxProtocolVersion)
-	if minimum == "" {
-		minimum = defaultMinTLS
-	}
-	if maximum == "" {
-		maximum = defaultMaxTLS
-	}
+	minimum, maximum := cmp.Or(string(spec.TLSMinProtocolVersion), defaultMinTLS), cmp.Or(string(spec.TLSMaxProtocolVersion), defaultMaxTLS)
 	for _, version := range []string{minimum, maximum} {
 		if version != "TLS_AUTO" && !slices.Contains(tlsVersions, version) {
 			found.Reject(ReasonInvalidTLS, "spec.sidecar names %.40q, which is not a version of TLS: use TLS_AUTO, TLSv1_2 or TLSv1_3.", version)
@@ -167,23 +162,26 @@ func ResyncInterval(spec *configv1alpha2.MeshConfigSpec) (time.Duration, []Probl
 // unsupportedFields lists the fields that no code supports yet. Remove a field in the change that implements it.
 // Switches that OSM's presets turn on for features without objects in this version are not listed, because users did
 // not request them.
-var unsupportedFields = []struct {
-	path string
-	set  func(*configv1alpha2.MeshConfigSpec) bool
-}{
+var unsupportedFields = []specField{
 	{"sidecar.envoyWindowsImage", func(s *configv1alpha2.MeshConfigSpec) bool { return s.Sidecar.EnvoyWindowsImage != "" }},
 	{"featureFlags.enableMulticlusterMode", func(s *configv1alpha2.MeshConfigSpec) bool { return s.FeatureFlags.EnableMulticlusterMode }},
 }
 
 // IgnoredFields are the paths of unsupported fields that are set, for example spec.sidecar.envoyWindowsImage.
 func IgnoredFields(spec *configv1alpha2.MeshConfigSpec) []string {
-	var paths []string
-	for _, field := range unsupportedFields {
-		if field.set(spec) {
-			paths = append(paths, fmt.Sprintf("spec.%s", field.path))
-		}
-	}
-	return paths
+	return pathsOf(unsupportedFields, spec)
+}
+
+// specField is a field of a MeshConfig, with its path below spec and whether it is set.
+type specField struct {
+	path string
+	set  func(*configv1alpha2.MeshConfigSpec) bool
+}
+
+// pathsOf returns the paths of the fields that are set.
+func pathsOf(fields []specField, spec *configv1alpha2.MeshConfigSpec) []string {
+	set := lists.Filter(fields, func(field specField) bool { return field.set(spec) })
+	return lists.Map(set, func(field specField) string { return "spec." + field.path })
 }
 
 // CipherSuites are the TLS 1.2 cipher suites that sidecars support, by Envoy's names. Envoy rejects a listener or

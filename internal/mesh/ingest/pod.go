@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -161,10 +160,7 @@ func stripContainers(containers []corev1.Container) []corev1.Container {
 }
 
 // newPodFields lists the fields that only the injector reads, and whether they differ from their defaults.
-var newPodFields = []struct {
-	path string
-	set  func(*configv1alpha2.MeshConfigSpec) bool
-}{
+var newPodFields = []specField{
 	{"sidecar.enablePrivilegedInitContainer", func(s *configv1alpha2.MeshConfigSpec) bool { return s.Sidecar.EnablePrivilegedInitContainer }},
 	{"sidecar.logLevel", func(s *configv1alpha2.MeshConfigSpec) bool {
 		return s.Sidecar.LogLevel != "" && s.Sidecar.LogLevel != "error"
@@ -192,13 +188,7 @@ var newPodFields = []struct {
 
 // NewPodFields are the paths of fields that are set and apply to new pods only, for example spec.sidecar.logLevel.
 func NewPodFields(spec *configv1alpha2.MeshConfigSpec) []string {
-	var paths []string
-	for _, field := range newPodFields {
-		if field.set(spec) {
-			paths = append(paths, fmt.Sprintf("spec.%s", field.path))
-		}
-	}
-	return paths
+	return pathsOf(newPodFields, spec)
 }
 
 // Namespace reads whether a namespace belongs to a mesh, by its labels, its override of permissive mode, whether it requires the egress gateway, and

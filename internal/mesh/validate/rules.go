@@ -33,7 +33,9 @@ func Object(u *unstructured.Unstructured) []ingest.Problem {
 	case kind.GroupVersionKind == kinds.MeshConfigs:
 		return meshConfig(u)
 	case kind.GroupVersionKind == kinds.HTTPRouteGroup && countMatches(u) > maxMatches:
-		return []ingest.Problem{rejection(ingest.ReasonMalformed, "spec.matches has %d matches: use at most %d, or several HTTPRouteGroups.", countMatches(u), maxMatches)}
+		var found ingest.Problems
+		found.Reject(ingest.ReasonMalformed, "spec.matches has %d matches: use at most %d, or several HTTPRouteGroups.", countMatches(u), maxMatches)
+		return found
 	}
 	return kind.Validate(u)
 }
@@ -66,42 +68,33 @@ func meshConfig(u *unstructured.Unstructured) []ingest.Problem {
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, &config); err != nil {
 		return []ingest.Problem{{Reason: ingest.ReasonMalformed, Message: fmt.Sprintf("A field of this MeshConfig has the wrong type: %s.", err)}}
 	}
-	_, problems := ingest.MeshConfig(&config)
-	problems = append(problems, durations(&config.Spec)...)
-	problems = append(problems, exclusions(config.Spec.Traffic)...)
-	problems = append(problems, risks(&config.Spec)...)
+	_, read := ingest.MeshConfig(&config)
+	found := ingest.Problems(read)
+	durations(&config.Spec, &found)
+	exclusions(config.Spec.Traffic, &found)
+	risks(&config.Spec, &found)
 	if config.Name != configv1alpha2.Name {
-		problems = append(problems, warning(ingest.ReasonUnsupported, "A mesh reads the MeshConfig named %s alone: this one, %s, has no effect.", configv1alpha2.Name, config.Name))
+		found.Warn(ingest.ReasonUnsupported, "A mesh reads the MeshConfig named %s alone: this one, %s, has no effect.", configv1alpha2.Name, config.Name)
 	}
-	return problems
-}
-
-func rejection(reason, format string, args ...any) ingest.Problem {
-	return ingest.Problem{Reason: reason, Message: fmt.Sprintf(format, args...)}
-}
-
-func warning(reason, format string, args ...any) ingest.Problem {
-	return ingest.Problem{Reason: reason, Message: fmt.Sprintf(format, args...), Warning: true}
+	return found
 }
 
 // durations validates the durations that ingest does not read.
-func durations(spec *configv1alpha2.MeshConfigSpec) []ingest.Problem {
+func durations(spec *configv1alpha2.MeshConfigSpec, found *ingest.Problems) {
 	fields := []struct{ path, text, example string }{
 		{"spec.traffic.inboundExternalAuthorization.timeout", spec.Traffic.InboundExternalAuthorization.Timeout, "1s"},
 	}
 	if gateway := spec.Certificate.IngressGateway; gateway != nil {
 		fields = append(fields, struct{ path, text, example string }{"spec.certificate.ingressGateway.validityDuration", gateway.ValidityDuration, "24h"})
 	}
-	var problems []ingest.Problem
 	for _, f := range fields {
 		if f.text == "" {
 			continue
 		}
 		if d, err := time.ParseDuration(f.text); err != nil || d < 0 {
-			problems = append(problems, rejection(ingest.ReasonInvalidDuration, "%s %.40q is not a duration: write a number with a unit, for example %s.", f.path, f.text, f.example))
+			found.Reject(ingest.ReasonInvalidDuration, "%s %.40q is not a duration: write a number with a unit, for example %s.", f.path, f.text, f.example)
 		}
 	}
-	return problems
 }
 
 const (
@@ -112,26 +105,23 @@ const (
 )
 
 // risks warns about valid values that can stop a mesh.
-func risks(spec *configv1alpha2.MeshConfigSpec) []ingest.Problem {
-	var problems []ingest.Problem
+func risks(spec *configv1alpha2.MeshConfigSpec, found *ingest.Problems) {
 	if d, err := time.ParseDuration(spec.Certificate.ServiceCertValidityDuration); err == nil && d >= time.Minute && d < shortValidity {
-		problems = append(problems, warning(ingest.ReasonInvalidDuration,
-			"spec.certificate.serviceCertValidityDuration is %s: calls fail when the control plane is unavailable for about a third of that, and every sidecar renews its certificate as often. Write at least %s, or 24h.", d, shortValidity))
+		found.Warn(ingest.ReasonInvalidDuration,
+			"spec.certificate.serviceCertValidityDuration is %s: calls fail when the control plane is unavailable for about a third of that, and every sidecar renews its certificate as often. Write at least %s, or 24h.", d, shortValidity)
 	}
 	if n := spec.Sidecar.MaxDataPlaneConnections; n > 0 && n < fewConnections {
-		problems = append(problems, warning(ingest.ReasonInvalidNumber, "spec.sidecar.maxDataPlaneConnections is %d: each replica of the control plane rejects further sidecars, which then get no configuration. Write 0 for no limit.", n))
+		found.Warn(ingest.ReasonInvalidNumber, "spec.sidecar.maxDataPlaneConnections is %d: each replica of the control plane rejects further sidecars, which then get no configuration. Write 0 for no limit.", n)
 	}
 	for _, text := range spec.Traffic.OutboundIPRangeExclusionList {
 		if prefix, err := netip.ParsePrefix(text); err == nil && prefix.Bits() == 0 {
-			problems = append(problems, warning(ingest.ReasonUnsupported, "spec.traffic.outboundIPRangeExclusionList has %s, so all calls of new pods bypass the mesh, and its Services reject them: write the ranges of single networks.", text))
+			found.Warn(ingest.ReasonUnsupported, "spec.traffic.outboundIPRangeExclusionList has %s, so all calls of new pods bypass the mesh, and its Services reject them: write the ranges of single networks.", text)
 		}
 	}
-	return problems
 }
 
 // exclusions validates what is excluded from interception.
-func exclusions(traffic configv1alpha2.TrafficSpec) []ingest.Problem {
-	var problems []ingest.Problem
+func exclusions(traffic configv1alpha2.TrafficSpec, found *ingest.Problems) {
 	for _, f := range []struct {
 		field  string
 		ranges []string
@@ -141,7 +131,7 @@ func exclusions(traffic configv1alpha2.TrafficSpec) []ingest.Problem {
 	} {
 		for _, text := range f.ranges {
 			if _, err := netip.ParsePrefix(text); err != nil {
-				problems = append(problems, rejection(ingest.ReasonMalformed, "spec.traffic.%s has %.60q, which is not an IP range: write an address and a prefix length, for example 10.0.0.0/8 or 2001:db8::/32.", f.field, text))
+				found.Reject(ingest.ReasonMalformed, "spec.traffic.%s has %.60q, which is not an IP range: write an address and a prefix length, for example 10.0.0.0/8 or 2001:db8::/32.", f.field, text)
 			}
 		}
 	}
@@ -154,11 +144,10 @@ func exclusions(traffic configv1alpha2.TrafficSpec) []ingest.Problem {
 	} {
 		for _, port := range f.ports {
 			if port < 1 || port > 65535 {
-				problems = append(problems, rejection(ingest.ReasonInvalidPort, "spec.traffic.%s has %d, which is not a port: write numbers from 1 to 65535.", f.field, port))
+				found.Reject(ingest.ReasonInvalidPort, "spec.traffic.%s has %d, which is not a port: write numbers from 1 to 65535.", f.field, port)
 			}
 		}
 	}
-	return problems
 }
 
 // CheckRelated checks an object against other objects of the mesh. Its problems are warnings only, because the other
