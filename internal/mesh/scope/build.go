@@ -94,20 +94,7 @@ func (s *Scope) addSidecar(v *catalog.View, settings *catalog.Settings, shared *
 
 // SharedDestinations are the destinations that every client may call because the mesh or a namespace is permissive;
 // nil if nothing is permissive. The view records their dependencies.
-func SharedDestinations(v *catalog.View) *Destinations {
-	if !permissiveAnywhere(v) {
-		return nil
-	}
-	d := destinations(v, identity.ServiceAccount{}, len(v.ServiceRanges()) > 0)
-	return &d
-}
-
-// destinations returns those of a client. With onDemand, some sidecars load them.
-func destinations(v *catalog.View, client identity.ServiceAccount, onDemand bool) Destinations {
-	o := newOutboundBuilder(v, client)
-	o.onDemand = onDemand
-	return o.destinations()
-}
+func SharedDestinations(v *catalog.View) *Destinations { return SharedDestinationsFrom(v, nil) }
 
 func newOutboundBuilder(v *catalog.View, client identity.ServiceAccount) outboundBuilder {
 	return outboundBuilder{view: v, client: client, clusters: map[string]Cluster{}, divided: map[ServicePort]Cluster{}, limit: &authz.RouteLimit{}}
