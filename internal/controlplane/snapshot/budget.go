@@ -24,14 +24,14 @@ type budgets struct {
 	bytes map[string]int
 	large map[*scopeNode]int
 	// refused are the scopes beyond the budget of a namespace, and retry are the namespaces with room for some of them.
-	refused map[string]map[*scopeNode]struct{}
+	refused scopesIn[struct{}]
 	retry   map[string]struct{}
 }
 
 func newBudgets() budgets {
 	return budgets{
 		least: largeScope, maximum: maxNamespaceBytes,
-		bytes: map[string]int{}, large: map[*scopeNode]int{}, refused: map[string]map[*scopeNode]struct{}{}, retry: map[string]struct{}{},
+		bytes: map[string]int{}, large: map[*scopeNode]int{}, refused: scopesIn[struct{}]{}, retry: map[string]struct{}{},
 	}
 }
 
@@ -44,10 +44,7 @@ func (b *budgets) admit(n *scopeNode, bytes int) bool {
 		return true
 	}
 	if b.bytes[namespace]+bytes > b.maximum {
-		if b.refused[namespace] == nil {
-			b.refused[namespace] = map[*scopeNode]struct{}{}
-		}
-		b.refused[namespace][n] = struct{}{}
+		b.refused.add(n, struct{}{})
 		return false
 	}
 	b.bytes[namespace] += bytes
@@ -57,15 +54,13 @@ func (b *budgets) admit(n *scopeNode, bytes int) bool {
 
 // remove removes a scope. If its bytes become free, refused scopes of the namespace are to be tried again.
 func (b *budgets) remove(n *scopeNode) {
-	namespace := n.key.Identity.Namespace
-	if delete(b.refused[namespace], n); len(b.refused[namespace]) == 0 {
-		delete(b.refused, namespace)
-	}
+	b.refused.remove(n)
 	bytes, counted := b.large[n]
 	if !counted {
 		return
 	}
 	delete(b.large, n)
+	namespace := n.key.Identity.Namespace
 	if b.bytes[namespace] -= bytes; b.bytes[namespace] == 0 {
 		delete(b.bytes, namespace)
 	}
@@ -112,10 +107,7 @@ func (s *Store) countRefused() {
 	s.metrics.refused.Set(float64(count))
 }
 
-func (b *budgets) isRefused(n *scopeNode) bool {
-	_, refused := b.refused[n.key.Identity.Namespace][n]
-	return refused
-}
+func (b *budgets) isRefused(n *scopeNode) bool { return b.refused.has(n) }
 
 // retryRefused rebuilds refused scopes of namespaces whose other scopes have become smaller.
 func (s *Store) retryRefused() {

@@ -293,21 +293,21 @@ func (w *waitingReader) accepts(stream *Stream) bool {
 func (r *registry) stopWaiting(reader *waitingReader) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.removeWaiting(reader.peer.InstanceID, func(other *waitingReader) bool { return other == reader })
+	removeFrom(r.waiting, reader.peer.InstanceID, func(other *waitingReader) bool { return other == reader })
 }
 
-// removeWaiting removes the selected readers of an instance. The caller holds mu.
-func (r *registry) removeWaiting(id entity.InstanceID, remove func(*waitingReader) bool) {
-	if left := slices.DeleteFunc(r.waiting[id], remove); len(left) > 0 {
-		r.waiting[id] = left
+// removeFrom removes the selected elements of the list of an instance.
+func removeFrom[E any](lists map[entity.InstanceID][]E, id entity.InstanceID, remove func(E) bool) {
+	if left := slices.DeleteFunc(lists[id], remove); len(left) > 0 {
+		lists[id] = left
 	} else {
-		delete(r.waiting, id)
+		delete(lists, id)
 	}
 }
 
 // resolve passes a new stream to the readers that wait for it. The caller holds mu.
 func (r *registry) resolve(stream *Stream) {
-	r.removeWaiting(stream.peer.InstanceID, func(reader *waitingReader) bool {
+	removeFrom(r.waiting, stream.peer.InstanceID, func(reader *waitingReader) bool {
 		if !reader.accepts(stream) {
 			return false
 		}

@@ -128,9 +128,7 @@ func (s *Store) isConnected(stream *Stream) bool {
 // removeFromPod removes a stream from those of its pod, and returns whether there are others.
 func (s *Store) removeFromPod(stream *Stream) bool {
 	id := stream.peer.InstanceID
-	if s.streams[id] = slices.DeleteFunc(s.streams[id], func(other *Stream) bool { return other == stream }); len(s.streams[id]) == 0 {
-		delete(s.streams, id)
-	}
+	removeFrom(s.streams, id, func(other *Stream) bool { return other == stream })
 	return len(s.streams[id]) > 0
 }
 

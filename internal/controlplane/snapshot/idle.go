@@ -10,34 +10,34 @@ const idleTime = 30 * time.Second
 // has, so one pod could otherwise leave any number of them behind.
 const spareIdle = 8
 
-// idleScopes are the scopes of each namespace without streams, with the time when the last one ended.
-type idleScopes map[string]map[*scopeNode]time.Time
+// scopesIn are scopes of each namespace, each with a value.
+type scopesIn[V any] map[string]map[*scopeNode]V
 
-func (i idleScopes) add(n *scopeNode, now time.Time) {
+func (s scopesIn[V]) add(n *scopeNode, value V) {
 	namespace := n.key.Identity.Namespace
-	if i[namespace] == nil {
-		i[namespace] = map[*scopeNode]time.Time{}
+	if s[namespace] == nil {
+		s[namespace] = map[*scopeNode]V{}
 	}
-	i[namespace][n] = now
+	s[namespace][n] = value
 }
 
-func (i idleScopes) remove(n *scopeNode) {
+func (s scopesIn[V]) remove(n *scopeNode) {
 	namespace := n.key.Identity.Namespace
-	if delete(i[namespace], n); len(i[namespace]) == 0 {
-		delete(i, namespace)
+	if delete(s[namespace], n); len(s[namespace]) == 0 {
+		delete(s, namespace)
 	}
 }
 
-func (i idleScopes) has(n *scopeNode) bool {
-	_, idle := i[n.key.Identity.Namespace][n]
-	return idle
+func (s scopesIn[V]) has(n *scopeNode) bool {
+	_, has := s[n.key.Identity.Namespace][n]
+	return has
 }
 
-// oldest returns the scope of a namespace that has been idle for the longest time, or nil.
-func (i idleScopes) oldest(namespace string) *scopeNode {
+// oldest returns the scope that has been idle for the longest time, or nil.
+func oldest(idle map[*scopeNode]time.Time) *scopeNode {
 	var oldest *scopeNode
-	for n, since := range i[namespace] {
-		if oldest == nil || since.Before(i[namespace][oldest]) {
+	for n, since := range idle {
+		if oldest == nil || since.Before(idle[oldest]) {
 			oldest = n
 		}
 	}
@@ -57,7 +57,7 @@ func (s *Store) releaseStream(n *scopeNode, stream *Stream) {
 	s.idle.add(n, s.config.Now())
 	namespace := n.key.Identity.Namespace
 	if len(s.idle[namespace]) > spareIdle+s.catalog.PodsIn(namespace) {
-		s.releaseScope(s.idle.oldest(namespace))
+		s.releaseScope(oldest(s.idle[namespace]))
 	}
 }
 

@@ -180,10 +180,7 @@ func (r *registry) remove(s *Stream) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.streams, s)
-	id := s.peer.InstanceID
-	if r.instances[id] = slices.DeleteFunc(r.instances[id], func(other *Stream) bool { return other == s }); len(r.instances[id]) == 0 {
-		delete(r.instances, id)
-	}
+	removeFrom(r.instances, s.peer.InstanceID, func(other *Stream) bool { return other == s })
 }
 
 // count returns the number of instances with streams.

@@ -14,6 +14,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // Policy returns the status of a policy. The error is status.ErrUnknownPolicy, ErrStopped or that of ctx.
@@ -127,8 +128,7 @@ func (q quarantineScopes) Policies(key scope.Key) []entity.Ref {
 		return policies
 	}
 	policies = append(policies, s.policiesOf(n.shared.of)...)
-	slices.SortFunc(policies, entity.Ref.Compare)
-	return slices.Compact(policies)
+	return lists.UniqueFunc(policies, entity.Ref.Compare)
 }
 
 // HashWithout implements quarantine.Scopes.

@@ -57,8 +57,8 @@ type Store struct {
 	trustDomains identity.TrustDomains
 	interner     *resource.Interner
 	scopes       map[scope.Key]*scopeNode
-	// idle has the scopes without streams.
-	idle           idleScopes
+	// idle has the scopes without streams, with the time when the last one ended.
+	idle           scopesIn[time.Time]
 	endpoints      map[scope.EndpointsKey]*endpointsNode
 	identities     map[identity.ServiceAccount]*identityNode
 	streams        map[entity.InstanceID][]*Stream // the oldest first
@@ -98,7 +98,7 @@ func NewStore(config Config) *Store {
 		trustDomains:     config.Certificates.TrustDomains(),
 		interner:         resource.NewInterner(),
 		scopes:           map[scope.Key]*scopeNode{},
-		idle:             idleScopes{},
+		idle:             scopesIn[time.Time]{},
 		endpoints:        map[scope.EndpointsKey]*endpointsNode{},
 		identities:       map[identity.ServiceAccount]*identityNode{},
 		streams:          map[entity.InstanceID][]*Stream{},

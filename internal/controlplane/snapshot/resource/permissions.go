@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // The version of the permissions of a TCP port has their hash, a list of the principals, and the drain mark with which they were sent:
@@ -27,10 +28,7 @@ func permissionsVersion(hash Version, principals []string) string {
 	if len(principals)*len(principalKey{}) > maxListSize {
 		return hash.String()
 	}
-	keys := make([]principalKey, 0, len(principals))
-	for _, principal := range principals {
-		keys = append(keys, keyOfPrincipal(principal))
-	}
+	keys := lists.Map(principals, keyOfPrincipal)
 	slices.SortFunc(keys, func(a, b principalKey) int { return slices.Compare(a[:], b[:]) })
 	var list []byte
 	for _, key := range keys {

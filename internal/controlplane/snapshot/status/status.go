@@ -3,7 +3,6 @@ package status
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
@@ -11,6 +10,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // ErrUnknownPolicy means that a policy is not in the catalog.
@@ -96,8 +96,7 @@ func (p *Policies) Status(policy entity.Ref, now time.Time, count Counter) (Poli
 		p.known[policy] = version
 	}
 	status.CompletedAt = version.completed
-	slices.SortFunc(status.Pending, entity.Name.Compare)
-	status.Pending = slices.Compact(status.Pending)
+	status.Pending = lists.UniqueFunc(status.Pending, entity.Name.Compare)
 	status.Pending = status.Pending[:min(len(status.Pending), maxListedPods)]
 	return status, nil
 }
