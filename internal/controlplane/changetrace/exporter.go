@@ -18,6 +18,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // Limits of exports. Spans that the server does not take in time are lost.
@@ -140,9 +141,5 @@ func record(tracer trace.Tracer, t status.Trace) {
 
 // objects names the changed objects as kubectl does.
 func objects(t status.Trace) []string {
-	var names []string
-	for _, o := range t.Objects {
-		names = append(names, fmt.Sprintf("%s %s", o.Ref.Kind, o.Ref.Name))
-	}
-	return names
+	return lists.Map(t.Objects, func(o status.TracedObject) string { return fmt.Sprintf("%s %s", o.Ref.Kind, o.Ref.Name) })
 }

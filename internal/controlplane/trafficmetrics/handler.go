@@ -19,6 +19,8 @@ import (
 	"k8s.io/apimachinery/pkg/selection"
 	"k8s.io/apiserver/pkg/endpoints/handlers/responsewriters"
 	"k8s.io/apiserver/pkg/endpoints/request"
+
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // Version is the group and the version of the API.
@@ -260,8 +262,7 @@ func (p party) labels() []model.LabelName {
 	if p.kind != "" {
 		list = append(list, p.kind)
 	}
-	slices.Sort(list)
-	return slices.Compact(list)
+	return lists.Unique(list)
 }
 
 // reference is the object that the labels of a series name.

@@ -17,6 +17,7 @@ import (
 	quantity "k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/prometheus"
 )
 
@@ -166,8 +167,7 @@ func selecting(metric string, kind string, object party, namespace, name string,
 		match(p.name, "!=", "")
 		q.by = append(q.by, p.labels()...)
 	}
-	slices.Sort(q.by)
-	q.by = slices.Compact(q.by)
+	q.by = lists.Unique(q.by)
 	return q
 }
 
@@ -179,10 +179,7 @@ func (q query) promQL() []string {
 		return fmt.Sprintf("%s({%s}[%dms])", function, strings.Join(all, ","), Window.Milliseconds())
 	}
 	sum := func(series string, more ...string) string {
-		var labels []string
-		for _, l := range q.by {
-			labels = append(labels, string(l))
-		}
+		labels := lists.Map(q.by, func(l model.LabelName) string { return string(l) })
 		return fmt.Sprintf("sum by (%s) (%s)", strings.Join(append(labels, more...), ", "), series)
 	}
 	quantile := func(share float64) string {
