@@ -168,11 +168,8 @@ func sidecarPorts(probes []bootstrap.Probe) []corev1.ContainerPort {
 		tcpPort("proxy-metrics", names.PrometheusPort),
 	}
 	for _, kind := range bootstrap.ProbeKinds() {
-		for _, probe := range probes {
-			if probe.ListenPort == kind.ListenPort() {
-				ports = append(ports, tcpPort(string(kind)+"-port", int32(probe.ListenPort)))
-				break
-			}
+		if slices.ContainsFunc(probes, func(probe bootstrap.Probe) bool { return probe.ListenPort == kind.ListenPort() }) {
+			ports = append(ports, tcpPort(string(kind)+"-port", int32(kind.ListenPort())))
 		}
 	}
 	return ports

@@ -42,11 +42,9 @@ func Mutate(pod *corev1.Pod, ns Namespace, c Config, uuid string) (*corev1.Pod, 
 	addVolumes(pod, c)
 	if c.InPlace {
 		addSlotVolumes(pod)
-	}
-	earlier.keepVolumes(pod.Spec.Volumes)
-	if c.InPlace {
 		setKey(&pod.Annotations, names.SlotsLevelAnnotation, strconv.Itoa(c.SlotsLevel))
 	}
+	earlier.keepVolumes(pod.Spec.Volumes)
 	setKey(&pod.Labels, names.ProxyUUIDLabel, uuid)
 	if c.Revision != "" {
 		setKey(&pod.Labels, names.RevisionLabel, c.Revision)

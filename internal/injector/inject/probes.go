@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/bootstrap"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -40,7 +41,8 @@ func redirectProbes(pod *corev1.Pod, uuid string) ([]bootstrap.Probe, error) {
 	}
 	var list []bootstrap.Probe
 	for _, f := range all {
-		redirectToSidecar(f, uuid, countProbesAt(all, f.ListenPort) == 1)
+		sharing := lists.Filter(all, func(other *rewrittenProbe) bool { return other.ListenPort == f.ListenPort })
+		redirectToSidecar(f, uuid, len(sharing) == 1)
 		list = append(list, f.Probe)
 	}
 	return list, nil
@@ -175,16 +177,6 @@ func assignPorts(all []*rewrittenProbe) error {
 			"remove some gRPC probes", next-firstExtraProbePort, lastExtraProbePort-firstExtraProbePort+1)
 	}
 	return nil
-}
-
-func countProbesAt(all []*rewrittenProbe, port uint16) int {
-	count := 0
-	for _, f := range all {
-		if f.ListenPort == port {
-			count++
-		}
-	}
-	return count
 }
 
 // redirectToSidecar rewrites a probe of the pod. The only probe of a kind gets OSM's path.

@@ -11,6 +11,7 @@ import (
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/injector/redirect"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -20,12 +21,13 @@ func redirection(pod *corev1.Pod, ns Namespace, c Config) (redirect.Config, erro
 	dns, err := redirectsDNS(pod, ns)
 	problems := []error{err}
 	ports := func(field string, settings []int, annotation string) []uint16 {
-		list, err := mergePorts(field, settings, pod.Annotations, annotation)
+		list, err := merge(field, lists.Map(settings, strconv.Itoa), pod, annotation, "a port: use numbers from 1 to 65535", parsePort)
 		problems = append(problems, err)
 		return list
 	}
 	ranges := func(field string, settings []string, annotation string) []netip.Prefix {
-		list, err := mergeRanges(field, settings, pod.Annotations, annotation)
+		const expected = "an IP range: write addresses with a prefix length, for example 10.0.0.0/8"
+		list, err := merge(field, settings, pod, annotation, expected, netip.ParsePrefix)
 		problems = append(problems, err)
 		return list
 	}
@@ -57,45 +59,33 @@ func redirectsDNS(pod *corev1.Pod, ns Namespace) (bool, error) {
 	return onNamespace, namespaceErr
 }
 
-func mergePorts(field string, settings []int, annotations map[string]string, annotation string) ([]uint16, error) {
-	var list []uint16
+// merge parses the values of a setting and of an annotation of the pod. What is expected completes the sentence about an invalid one.
+func merge[T any](field string, settings []string, pod *corev1.Pod, annotation, expected string, parse func(string) (T, error)) ([]T, error) {
+	var list []T
 	var problems []error
 	add := func(where, text string) {
-		port, err := strconv.ParseUint(text, 10, 16)
-		if err != nil || port == 0 {
-			problems = append(problems, fmt.Errorf("%s has %q, which is not a port: use numbers from 1 to 65535, separated by commas", where, text))
+		value, err := parse(text)
+		if err != nil {
+			problems = append(problems, fmt.Errorf("%s has %q, which is not %s, separated by commas", where, text, expected))
 			return
 		}
-		list = append(list, uint16(port))
+		list = append(list, value)
 	}
-	for _, port := range settings {
-		add("spec.traffic."+field+" of the MeshConfig", strconv.Itoa(port))
+	for _, text := range settings {
+		add("spec.traffic."+field+" of the MeshConfig", text)
 	}
-	for _, text := range items(annotations[annotation]) {
+	for _, text := range items(pod.Annotations[annotation]) {
 		add("the annotation "+annotation+" of the pod", text)
 	}
 	return list, errors.Join(problems...)
 }
 
-func mergeRanges(field string, settings []string, annotations map[string]string, annotation string) ([]netip.Prefix, error) {
-	var list []netip.Prefix
-	var problems []error
-	add := func(where, text string) {
-		prefix, err := netip.ParsePrefix(text)
-		if err != nil {
-			problems = append(problems, fmt.Errorf("%s has %q, which is not an IP range: "+
-				"write addresses with a prefix length, for example 10.0.0.0/8, separated by commas", where, text))
-			return
-		}
-		list = append(list, prefix)
+func parsePort(text string) (uint16, error) {
+	port, err := strconv.ParseUint(text, 10, 16)
+	if port == 0 {
+		err = strconv.ErrRange
 	}
-	for _, text := range settings {
-		add("spec.traffic."+field+" of the MeshConfig", text)
-	}
-	for _, text := range items(annotations[annotation]) {
-		add("the annotation "+annotation+" of the pod", text)
-	}
-	return list, errors.Join(problems...)
+	return uint16(port), err
 }
 
 // items splits a comma-separated annotation value; an empty value is an empty list.
@@ -103,9 +93,5 @@ func items(list string) []string {
 	if strings.TrimSpace(list) == "" {
 		return nil
 	}
-	texts := strings.Split(list, ",")
-	for i, text := range texts {
-		texts[i] = strings.TrimSpace(text)
-	}
-	return texts
+	return lists.Map(strings.Split(list, ","), strings.TrimSpace)
 }

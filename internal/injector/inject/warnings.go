@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -74,13 +75,8 @@ func networkWarnings(container string, security *corev1.SecurityContext) []strin
 }
 
 func canChangeNetwork(security *corev1.SecurityContext) bool {
-	if security == nil {
-		return false
-	}
-	if security.Privileged != nil && *security.Privileged {
-		return true
-	}
-	return adds(security, "NET_ADMIN") || adds(security, "ALL")
+	isPrivileged := security != nil && ptr.Deref(security.Privileged, false)
+	return isPrivileged || adds(security, "NET_ADMIN") || adds(security, "ALL")
 }
 
 // adds reports whether a container declares a capability, which both names select.

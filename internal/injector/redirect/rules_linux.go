@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/nftables/expr"
 
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -26,11 +27,7 @@ const (
 type rule []matcher
 
 func (r rule) text() string {
-	texts := make([]string, len(r))
-	for i, p := range r {
-		texts[i] = p.text
-	}
-	return strings.Join(texts, " ")
+	return strings.Join(lists.Map(r, func(p matcher) string { return p.text }), " ")
 }
 
 // chain is an ordered list of rules.
@@ -125,11 +122,10 @@ func resolvers(c Config) []rule {
 	if c.RedirectDNS {
 		return nil
 	}
-	var ranges []netip.Prefix
-	for _, address := range c.Resolvers {
+	ranges := lists.Map(c.Resolvers, func(address netip.Addr) netip.Prefix {
 		address = address.Unmap().WithZone("")
-		ranges = append(ranges, netip.PrefixFrom(address, address.BitLen()))
-	}
+		return netip.PrefixFrom(address, address.BitLen())
+	})
 	return eachFamily(ranges, port(dnsPort), returnVerdict())
 }
 

@@ -127,11 +127,8 @@ func (h *Handler) hasSlots(ctx context.Context, config inject.Config) (bool, err
 
 // auditAnnotations records the traffic exclusions of a pod in the API server's audit log, where the user's name is known.
 func auditAnnotations(pod *corev1.Pod) map[string]string {
-	var notes map[string]string
+	notes := map[string]string{}
 	for _, annotation := range inject.Exclusions(pod) {
-		if notes == nil {
-			notes = map[string]string{}
-		}
 		_, key, _ := strings.Cut(annotation, "/")
 		notes[key] = pod.Annotations[annotation]
 	}

@@ -3,6 +3,7 @@ package webhook
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"sync"
@@ -11,12 +12,14 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	toolscache "k8s.io/client-go/tools/cache"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/injector/inject"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -112,11 +115,7 @@ func (o *Objects) permissiveServices(ctx context.Context, permissive bool) (int,
 	total := 0
 	for i := range list.Items {
 		entry, _ := ingest.Namespace(&corev1.Namespace{ObjectMeta: list.Items[i].ObjectMeta}, o.Mesh)
-		isPermissive := permissive
-		if entry.Permissive != nil {
-			isPermissive = *entry.Permissive
-		}
-		if entry.Monitored && isPermissive {
+		if entry.Monitored && ptr.Deref(entry.Permissive, permissive) {
 			total += o.Network.Services.Count(entry.Name)
 		}
 	}
@@ -133,11 +132,8 @@ func limitedResources(ctx context.Context, reader client.Reader, namespace strin
 	for _, object := range ranges.Items {
 		for _, item := range object.Spec.Limits {
 			// The API server has set each default that follows from another value of the item.
-			for name := range item.DefaultRequest {
-				limited = append(limited, name)
-			}
+			limited = slices.AppendSeq(limited, maps.Keys(item.DefaultRequest))
 		}
 	}
-	slices.Sort(limited)
-	return slices.Compact(limited), nil
+	return lists.Unique(limited), nil
 }
