@@ -111,11 +111,7 @@ func (a *app) analyzeFiles(o *analyzeOptions) (*analyze.Report, error) {
 }
 
 func (a *app) analyzeCluster(ctx context.Context, o *analyzeOptions) (*analyze.Report, error) {
-	c, all, err := a.connect(ctx)
-	if err != nil {
-		return nil, err
-	}
-	found, err := selectMesh(o.mesh, all)
+	c, found, err := a.open(ctx, o.mesh)
 	if err != nil {
 		return nil, err
 	}
@@ -128,11 +124,8 @@ func (a *app) analyzeCluster(ctx context.Context, o *analyzeOptions) (*analyze.R
 		return nil, err
 	}
 	m := analyze.Mesh{
-		Name: found.Name, Namespace: found.Namespace, Loaded: loaded, Objects: objects, Meshes: []string{},
+		Name: found.Name, Namespace: found.Namespace, Loaded: loaded, Objects: objects, Meshes: found.siblings.All, Systems: found.siblings.Systems,
 		TrustDomain: found.trustDomain, Now: a.now(),
-	}
-	for _, one := range all {
-		m.Meshes, m.Systems = append(m.Meshes, one.Name), append(m.Systems, one.Namespace)
 	}
 	if found.Declared && found.Version != "" {
 		m.Revision = desired.RevisionName(found.Name, found.Version)

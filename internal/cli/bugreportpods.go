@@ -21,6 +21,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/checks"
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
 	"github.com/openservicemesh/osm-operator/internal/cli/operators"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -54,8 +55,7 @@ func (r *bugReport) choose(ctx context.Context, subject checks.Subject, o bugRep
 			}
 		}
 	}
-	slices.Sort(chosen.namespaces)
-	chosen.namespaces = slices.Compact(chosen.namespaces)
+	chosen.namespaces = lists.Unique(chosen.namespaces)
 	if o.ingress {
 		chosen.kinds = ingress
 	}

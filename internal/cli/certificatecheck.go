@@ -20,6 +20,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/operator/health"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // checkOptions are the flags of osm certificates check.
@@ -166,9 +167,7 @@ func (a *app) observeRotation(ctx context.Context, c client.Client, m mesh, live
 	for _, root := range status.Roots {
 		o.Active.Trusted = append(o.Active.Trusted, root.Fingerprint)
 	}
-	for _, sidecar := range sidecars {
-		o.Sidecars = append(o.Sidecars, sidecar.Name)
-	}
+	o.Sidecars = lists.Map(sidecars, func(sidecar preflight.Sidecar) string { return sidecar.Name })
 	var err error
 	if o.Namespaces, err = preflight.NamespacesWithout(ctx, c, m.Name, append([]string{m.Namespace}, m.Members...), o.Active.Trusted); err != nil {
 		return o, a.kube.Sentence(err)
@@ -178,9 +177,7 @@ func (a *app) observeRotation(ctx context.Context, c client.Client, m mesh, live
 	}
 	a.progress().report("reading the sidecar status of mesh %s", m.Name)
 	answers, err := a.reports(ctx, c, m).Proxies(ctx)
-	for _, answer := range answers {
-		o.Replicas = append(o.Replicas, health.ReplicaOf(answer))
-	}
+	o.Replicas = lists.Map(answers, health.ReplicaOf)
 	return o, err
 }
 

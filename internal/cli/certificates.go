@@ -49,11 +49,7 @@ func (a *app) certificates(ctx context.Context, meshName string, form *output.Fl
 	if err != nil {
 		return err
 	}
-	var reported []report.Proxy
-	for _, s := range sidecars {
-		reported = append(reported, s.Proxy)
-	}
-	tree := newCertificateTree(m.Name, *live.Status.Certificates, reported)
+	tree := newCertificateTree(m.Name, *live.Status.Certificates, proxiesOf(sidecars))
 	tree.Rotation = rotationOf(live)
 	result := output.Result{Data: tree, Names: []string{meshResource + m.Name}, Table: a.certificateTable(tree)}
 	if err := form.Print(a.Out, result); err != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/cli/sidecartable"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -65,19 +66,15 @@ func (a *app) completeParties(cmd *cobra.Command, args []string, prefix string) 
 	for _, list := range []client.ObjectList{&appsv1.DeploymentList{}, &appsv1.StatefulSetList{}, &corev1.ServiceList{}} {
 		all = append(all, a.listNames(cmd.Context(), list)...)
 	}
-	slices.Sort(all)
-	return completed(slices.Compact(all), prefix)
+	return completed(lists.Unique(all), prefix)
 }
 
 // completePolicies completes KIND/ first and then the policies of that kind in the current namespace.
 func (a *app) completePolicies(cmd *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
 	typed, _, named := strings.Cut(prefix, "/")
 	if !named {
-		var kinds []string
-		for _, kind := range append([]string{"deployment", "mesh"}, policyKinds()...) {
-			kinds = append(kinds, kind+"/")
-		}
-		return withPrefix(kinds, prefix), cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+		kinds := append([]string{"deployment", "mesh"}, policyKinds()...)
+		return withPrefix(lists.Map(kinds, func(kind string) string { return kind + "/" }), prefix), cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 	}
 	namespace, err := a.kube.Namespace()
 	if err != nil {

@@ -27,6 +27,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
 	"github.com/openservicemesh/osm-operator/internal/operator/clusterload"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 func (a *app) explainCommand() *cobra.Command {
@@ -106,7 +107,6 @@ func (a *app) noteBeyondRemedy(answer *explain.Answer) {
 }
 
 func policyNames(answer *explain.Answer) []string {
-	var all []string
 	kind := "traffictarget.access.smi-spec.io/"
 	switch {
 	case answer.Outside:
@@ -114,10 +114,7 @@ func policyNames(answer *explain.Answer) []string {
 	case answer.FromOutside:
 		return nil // of several kinds
 	}
-	for _, p := range answer.Policies {
-		all = append(all, kind+p)
-	}
-	return all
+	return lists.Map(answer.Policies, func(policy string) string { return kind + policy })
 }
 
 // answer evaluates the mesh in files or in the cluster. With live, it adds the acknowledgements of the sidecars.

@@ -19,6 +19,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/cli/remaining"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -216,10 +217,7 @@ func (m mesh) checkMember(namespace string) error {
 }
 
 func noSuchMesh(name string, all []mesh) error {
-	var known []string
-	for _, m := range all {
-		known = append(known, m.Name)
-	}
+	known := lists.Map(all, func(m mesh) string { return m.Name })
 	switch {
 	case len(all) == 0:
 		return fmt.Errorf("no mesh found in the cluster: install one with `osm install`")

@@ -16,6 +16,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/operator/clusterload"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 func (a *app) checkPodsCommand() *cobra.Command {
@@ -100,8 +101,7 @@ func grantingPods(v *catalog.View, from, to *inventory.Instance) []string {
 			all = append(all, authz.GrantingTargets(v, from.Identity(), to.Identity(), v.TargetPort(service, port), port.Protocol)...)
 		}
 	}
-	slices.Sort(all)
-	return slices.Compact(all)
+	return lists.Unique(all)
 }
 
 // errNoExpectations is returned if the files contain no PolicyTest.

@@ -16,6 +16,7 @@ import (
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/platform/report"
 	reportclient "github.com/openservicemesh/osm-operator/internal/platform/report/client"
@@ -150,14 +151,15 @@ func connectedSidecars(answers []reportclient.Answer[report.Proxies], namespace 
 	return found, problems
 }
 
+// proxiesOf returns what replicas report about sidecars.
+func proxiesOf(sidecars []connected) []report.Proxy {
+	return lists.Map(sidecars, func(s connected) report.Proxy { return s.Proxy })
+}
+
 // setRoles sets the roles of Envoys in pods that have several.
 func setRoles(found []connected) {
-	proxies := make([]report.Proxy, 0, len(found))
-	for _, one := range found {
-		proxies = append(proxies, one.Proxy)
-	}
 	pods := map[string][]report.Proxy{}
-	for _, pod := range report.Pods(proxies) {
+	for _, pod := range report.Pods(proxiesOf(found)) {
 		pods[pod[0].UID] = pod
 	}
 	for i := range found {

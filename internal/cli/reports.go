@@ -15,6 +15,7 @@ import (
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/cli/explain"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/platform/report"
 	reportclient "github.com/openservicemesh/osm-operator/internal/platform/report/client"
@@ -152,10 +153,7 @@ func liveAnswer(ctx context.Context, c client.Client, replicas interface {
 		}
 		return []explain.Live{liveParties(ctx, replicas, answer.Parties)}
 	}
-	var all []explain.Live
-	for _, policy := range answer.Policies {
-		all = append(all, livePolicy(ctx, c, replicas, answer.PolicyKind(), policy))
-	}
+	all := lists.Map(answer.Policies, func(policy string) explain.Live { return livePolicy(ctx, c, replicas, answer.PolicyKind(), policy) })
 	// A policy counts all its sidecars. Those of the destination do not show whether the caller has one.
 	if caller := liveParties(ctx, replicas, answer.Parties[:min(len(answer.Parties), 1)]); len(answer.Parties) > 0 &&
 		caller.Sidecars == 0 && caller.Unknown == "" {
@@ -193,10 +191,7 @@ func livePolicy(ctx context.Context, c client.Client, replicas objectReports, ki
 
 // liveParties returns how many sidecars of the given service accounts are up to date.
 func liveParties(ctx context.Context, replicas proxyReports, parties []identity.ServiceAccount) explain.Live {
-	var accounts []string
-	for _, sa := range parties {
-		accounts = append(accounts, sa.String())
-	}
+	accounts := lists.Map(parties, identity.ServiceAccount.String)
 	l := explain.Live{Of: "configuration of " + strings.Join(accounts, ", ")}
 	answers, err := replicas.Proxies(ctx)
 	if err != nil {

@@ -20,6 +20,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -204,11 +205,7 @@ func (g *summary) print(w io.Writer) error {
 
 // readiness formats the number of ready pods of each Deployment.
 func readiness(all []component) string {
-	var parts []string
-	for _, c := range all {
-		parts = append(parts, fmt.Sprintf("%s %d of %d ready", c.Name, c.Ready, c.Desired))
-	}
-	return strings.Join(parts, ", ")
+	return strings.Join(lists.Map(all, func(c component) string { return fmt.Sprintf("%s %d of %d ready", c.Name, c.Ready, c.Desired) }), ", ")
 }
 
 // revisions formats the number of sidecars by revision. It is empty if all have the same revision.

@@ -11,6 +11,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/analyze"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/cli/reasons"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // osmErrorCode matches the error codes in OSM's logs.
@@ -28,11 +29,7 @@ func (a *app) errorInfoCommand() *cobra.Command {
 		Args: atMostOne,
 		RunE: a.run(func(_ context.Context, args []string) error { return a.errorInfo(args, &form) }),
 		ValidArgsFunction: func(_ *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
-			var all []string
-			for _, r := range reasons.All() {
-				all = append(all, r.Code)
-			}
-			return completed(all, prefix)
+			return completed(lists.Map(reasons.All(), func(r reasons.Reason) string { return r.Code }), prefix)
 		},
 	}
 	form.AddTo(cmd.Flags())

@@ -18,6 +18,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	reportclient "github.com/openservicemesh/osm-operator/internal/platform/report/client"
 )
 
@@ -29,11 +30,7 @@ func policyKind(text string) string {
 
 // policyKinds returns the policy kinds in lower case.
 func policyKinds() []string {
-	var all []string
-	for _, source := range kinds.Policies() {
-		all = append(all, strings.ToLower(string(source.Kind)))
-	}
-	return all
+	return lists.Map(kinds.Policies(), func(source kinds.Source) string { return strings.ToLower(string(source.Kind)) })
 }
 
 func (a *app) waitCommand() *cobra.Command {
@@ -175,13 +172,12 @@ func (a *app) waits(ctx context.Context, c client.Client, meshName string, objec
 		replicas = a.reports(ctx, c, m)
 	}
 	return func(o policyRef) waited {
-		switch o.kind {
-		case waitMesh:
+		switch _, isRoute := routeKinds()[o.kind]; {
+		case o.kind == waitMesh:
 			return &meshWait{name: o.name, reader: c}
-		case waitDeployment:
+		case o.kind == waitDeployment:
 			return &deploymentWait{namespace: o.namespace, name: o.name, mesh: m, reader: c, reports: replicas, now: a.now}
-		}
-		if o.kind == kinds.Gateway.Kind || isRouteKind(o.kind) {
+		case o.kind == kinds.Gateway.Kind, isRoute:
 			return &gatewayWait{policyRef: o, mesh: m, reader: c, reports: replicas}
 		}
 		return &policyWait{policyRef: o, mesh: m, reader: c, reports: replicas}

@@ -156,13 +156,7 @@ func (w *gatewayWait) summary() string {
 
 func (w *gatewayWait) restricted() string { return "" }
 
-// isRouteKind reports whether a kind of the Gateway API is one of routes that can have Services as parents.
-func isRouteKind(kind string) bool {
-	_, isRoute := routeKinds()[kind]
-	return isRoute
-}
-
-// routeKinds returns the kinds of routes by their names in this program.
+// routeKinds returns the kinds of routes that can have Services as parents, by their names in this program.
 func routeKinds() map[string]schema.GroupVersionKind {
 	all := map[string]schema.GroupVersionKind{}
 	for _, kind := range []schema.GroupVersionKind{kinds.HTTPRoute, kinds.GRPCRoute, kinds.TLSRoute, kinds.GatewayTCPRoute} {

@@ -74,12 +74,10 @@ func (w *deploymentWait) pollCreation(ctx context.Context) error {
 		return nil // a restricted role does not grant access to all kinds of workloads
 	}
 	at := slices.IndexFunc(failures, func(f creation.Failure) bool { return f.Kind == "Deployment" && f.Name == w.name })
-	if at < 0 {
-		w.failed = 0
-		return nil
+	if at >= 0 {
+		w.last = failures[at].Message() + ": " + failures[at].Remedy()
 	}
-	w.last = failures[at].Message() + ": " + failures[at].Remedy()
-	if !failures[at].IsLasting() {
+	if at < 0 || !failures[at].IsLasting() {
 		w.failed = 0
 		return nil
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -72,10 +73,7 @@ func (m Mesh) verifyEgress(ctx context.Context, v *catalog.View, o Outside) diag
 	if err != nil {
 		return unknown(title, err, "")
 	}
-	var by []string
-	for _, call := range allowed {
-		by = append(by, call.by)
-	}
+	by := lists.Map(allowed, func(call allowedCall) string { return call.by })
 	return diagnosis.Group(title+": "+strings.Join(slices.Compact(by), "; "), sidecar.verifyResources(m.expected(v, source)))
 }
 
@@ -101,11 +99,7 @@ func (o Outside) bypassReason(pod *corev1.Pod) string {
 }
 
 func split(list string) []string {
-	var all []string
-	for part := range strings.SplitSeq(list, ",") {
-		all = append(all, strings.TrimSpace(part))
-	}
-	return all
+	return lists.Map(strings.Split(list, ","), strings.TrimSpace)
 }
 
 // allowedCall is a call of an external host that is allowed.
@@ -137,16 +131,14 @@ func (m Mesh) allowedCalls(v *catalog.View, source *inventory.Instance, o Outsid
 
 // calls returns the connections to evaluate, one for each protocol.
 func (o Outside) calls(source *inventory.Instance) []authz.EgressRequest {
-	var list []authz.EgressRequest
-	for _, protocol := range o.Protocols {
+	return lists.Map(o.Protocols, func(protocol inventory.Protocol) authz.EgressRequest {
 		call := authz.EgressRequest{Source: source.Identity(), Port: o.Port, Protocol: protocol, Host: o.Host}
 		call.Address, _ = netip.ParseAddr(o.Host)
 		if protocol == inventory.ProtocolHTTP {
 			call.Method, call.Path = "GET", "/"
 		}
-		list = append(list, call)
-	}
-	return list
+		return call
+	})
 }
 
 func (o Outside) remedy() string {

@@ -19,6 +19,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -181,8 +182,7 @@ func (m Mesh) verdict(ctx context.Context, v *catalog.View, q Question, services
 			reasons = append(reasons, reasonsOf(answer)...)
 		}
 	}
-	slices.Sort(reasons)
-	return failure(title, "missing: "+strings.Join(slices.Compact(reasons), "; "),
+	return failure(title, "missing: "+strings.Join(lists.Unique(reasons), "; "),
 		fmt.Sprintf("osm explain %s/pod/%s to %s/pod/%s --remedy prints the policies that would allow it", q.From.Namespace, q.From.Name, q.To.Namespace, q.To.Name))
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -54,14 +55,9 @@ func Find(ctx context.Context, c client.Reader, namespace string, now time.Time)
 			failures[l.Workload] = l.Failure
 		}
 	}
-	var all []Failure
-	for _, f := range failures {
-		all = append(all, f)
-	}
-	slices.SortFunc(all, func(a, b Failure) int {
+	return slices.SortedFunc(maps.Values(failures), func(a, b Failure) int {
 		return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Kind, b.Kind), strings.Compare(a.Name, b.Name))
-	})
-	return all, nil
+	}), nil
 }
 
 // addEvents adds the newest sentence of Events to workloads without one.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // String formats a problem of an object as a line of text, as `osm analyze` prints it.
@@ -29,11 +31,7 @@ func (f Finding) PrintGroups(w io.Writer) error {
 
 // Messages returns the messages of findings in one line.
 func Messages(findings []Finding) string {
-	all := make([]string, len(findings))
-	for i, f := range findings {
-		all[i] = f.Message
-	}
-	return strings.Join(all, " ")
+	return strings.Join(lists.Map(findings, func(f Finding) string { return f.Message }), " ")
 }
 
 // Text returns the message, after the object if the finding has one.

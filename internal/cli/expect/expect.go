@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/explain"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // Kind and APIVersion identify documents with expectations. They are part of the manifests but never applied to a cluster.
@@ -92,11 +93,7 @@ type Result struct {
 
 // Run evaluates all cases.
 func Run(ctx context.Context, m explain.Mesh, cases []Case) []Result {
-	results := make([]Result, 0, len(cases))
-	for _, c := range cases {
-		results = append(results, Result{Case: c, Failure: run(ctx, m, c)})
-	}
-	return results
+	return lists.Map(cases, func(c Case) Result { return Result{Case: c, Failure: run(ctx, m, c)} })
 }
 
 // run evaluates a case. It returns the difference, or "" if the expectation is met.
@@ -192,13 +189,7 @@ type failure struct {
 
 // Failed counts the failed results.
 func Failed(results []Result) int {
-	n := 0
-	for _, r := range results {
-		if r.Failure != "" {
-			n++
-		}
-	}
-	return n
+	return len(lists.Filter(results, func(r Result) bool { return r.Failure != "" }))
 }
 
 // JUnit writes results as JUnit XML.

@@ -15,6 +15,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -276,8 +277,7 @@ func (a *Answer) setVerdict() {
 		}
 		a.Policies = append(a.Policies, w.Policies...)
 	}
-	slices.Sort(a.Policies)
-	a.Policies = slices.Compact(a.Policies)
+	a.Policies = lists.Unique(a.Policies)
 	a.Allowed = allowed == len(a.Candidates) && len(a.Missing) == 0
 	a.Partly = !a.Allowed && allowed > 0 && len(a.Missing) == 0
 }

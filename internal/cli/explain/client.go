@@ -15,6 +15,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -71,8 +72,7 @@ func (m Mesh) clientOutside(v *catalog.View, q Question, from party, resolveErr 
 		for _, pod := range m.podsOf(from) {
 			c.addresses = append(c.addresses, pod.IPs...)
 		}
-		slices.SortFunc(c.addresses, netip.Addr.Compare)
-		c.addresses = slices.Compact(c.addresses)
+		c.addresses = lists.UniqueFunc(c.addresses, netip.Addr.Compare)
 		return c, true
 	}
 	return client{}, false
@@ -173,15 +173,12 @@ func (m Mesh) remainingSidecars(p party) []diagnosis.Finding {
 
 // restart returns what restarts pods: the command of each of their workloads.
 func restart(pods []*inventory.Instance) string {
-	var all []string
-	for _, pod := range pods {
+	all := lists.Map(pods, func(pod *inventory.Instance) string {
 		owner := manifests.Workload{Kind: pod.Workload.Kind, Namespace: pod.Name.Namespace, Name: pod.Workload.Name}
-		text := owner.Restart()
 		if owner.Kind == "" || owner.Kind == "Pod" {
-			text = fmt.Sprintf("delete pod %s and create it again", pod.Name)
+			return fmt.Sprintf("delete pod %s and create it again", pod.Name)
 		}
-		all = append(all, text)
-	}
-	slices.Sort(all)
-	return strings.Join(slices.Compact(all), ", and ")
+		return owner.Restart()
+	})
+	return strings.Join(lists.Unique(all), ", and ")
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // evaluator evaluates a question for a caller.
@@ -148,12 +149,10 @@ func withoutAnswer(allow bool) string {
 
 // grants describes the requests that the caller may send.
 func grants(routes []authz.Route) []Grant {
-	var list []Grant
-	for _, route := range routes {
+	return lists.Map(routes, func(route authz.Route) Grant {
 		methods := cmp.Or(strings.Join(route.Match.Methods, ", "), "any method")
-		list = append(list, Grant{Request: authz.DescribeMatch(route.Match, methods), Policies: route.Policies})
-	}
-	return list
+		return Grant{Request: authz.DescribeMatch(route.Match, methods), Policies: route.Policies}
+	})
 }
 
 // response describes the response that the client gets. A route can answer in its sidecar.

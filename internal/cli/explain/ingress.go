@@ -11,6 +11,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -130,8 +131,7 @@ func ingressCandidate(v *catalog.View, q Question, from client, p servicePort) C
 		servers := authz.AuthorizersOf(v, account, inventory.ProtocolHTTP)
 		candidate.Authorizer, candidate.Authorizers = authorizer(servers.Mesh), append(candidate.Authorizers, authorizers(servers.Servers)...)
 	}
-	slices.Sort(candidate.Authorizers)
-	candidate.Authorizers = slices.Compact(candidate.Authorizers)
+	candidate.Authorizers = lists.Unique(candidate.Authorizers)
 	return candidate
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // limits describes the rate limits of a setting that apply to a protocol.
@@ -67,17 +68,14 @@ func rate(r upstream.RateLimit, noun string) string {
 
 // authorizers describes the servers of ExternalAuthorizations that decide about requests in addition to policies.
 func authorizers(list []extauthz.Server) []string {
-	var all []string
-	for _, a := range list {
+	return lists.Map(list, func(a extauthz.Server) string {
 		otherwise := withoutAnswer(a.Policy.FailureModeAllow)
 		if a.Service == nil {
-			all = append(all, fmt.Sprintf("the ExtensionService %s of ExternalAuthorization %s cannot be used, so the request %s", a.Policy.Service, a.Policy.Name, otherwise))
-			continue
+			return fmt.Sprintf("the ExtensionService %s of ExternalAuthorization %s cannot be used, so the request %s", a.Policy.Service, a.Policy.Name, otherwise)
 		}
-		all = append(all, fmt.Sprintf("the ExtensionService %s must allow the request too; without its answer within %s the request %s (ExternalAuthorization %s)",
-			a.Policy.Service, a.Policy.Timeout, otherwise, a.Policy.Name))
-	}
-	return all
+		return fmt.Sprintf("the ExtensionService %s must allow the request too; without its answer within %s the request %s (ExternalAuthorization %s)",
+			a.Policy.Service, a.Policy.Timeout, otherwise, a.Policy.Name)
+	})
 }
 
 // logs describes the Telemetries of the sidecars of an identity. Without one, their access log has the default format.

@@ -15,6 +15,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // Mesh is the mesh to evaluate.
@@ -197,10 +198,7 @@ func (p party) caller(v *catalog.View) (identity.ServiceAccount, error) {
 	case 1:
 		return backers[0], nil
 	}
-	var accounts []string
-	for _, sa := range backers {
-		accounts = append(accounts, sa.Namespace+"/sa/"+sa.Name)
-	}
+	accounts := lists.Map(backers, func(sa identity.ServiceAccount) string { return sa.Namespace + "/sa/" + sa.Name })
 	return identity.ServiceAccount{}, fmt.Errorf("%s has several identities: specify one of %s", p.what, strings.Join(accounts, ", "))
 }
 

@@ -20,6 +20,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/yaml"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/workload"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // Decode reads YAML documents or JSON. It flattens lists, and rejects documents without a kind.
@@ -89,8 +90,7 @@ func Files(paths ...string) ([]string, error) {
 			return nil, err
 		}
 	}
-	slices.Sort(files)
-	return slices.Compact(files), nil
+	return lists.Unique(files), nil
 }
 
 // Read reads all objects of files. It skips kustomization files.

@@ -10,6 +10,8 @@ import (
 	"github.com/spf13/pflag"
 	"k8s.io/cli-runtime/pkg/printers"
 	"sigs.k8s.io/yaml"
+
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // Forms are the values of -o.
@@ -145,11 +147,7 @@ func (t Table) write(w io.Writer, wide, headers bool) error {
 		fmt.Fprintln(aligned, strings.Join(shown, "\t"))
 	}
 	if headers {
-		var names []string
-		for _, column := range t.Columns {
-			names = append(names, column.Name)
-		}
-		line(names)
+		line(lists.Map(t.Columns, func(c Column) string { return c.Name }))
 	}
 	for _, row := range t.Rows {
 		line(row)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/tap"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // Bounds on the sample of access logs from which latencies come.
@@ -114,11 +115,6 @@ func accountsOf(sidecars []Sidecar) map[string]string {
 
 // podsOf returns the pods of a service account, in the order of sidecars.
 func podsOf(sidecars []Sidecar, account string) []tap.Sidecar {
-	var pods []tap.Sidecar
-	for _, s := range sidecars {
-		if s.Namespace+"/"+s.ServiceAccount == account {
-			pods = append(pods, s.log())
-		}
-	}
-	return pods
+	own := lists.Filter(sidecars, func(s Sidecar) bool { return s.Namespace+"/"+s.ServiceAccount == account })
+	return lists.Map(own, Sidecar.log)
 }

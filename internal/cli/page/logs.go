@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -52,10 +53,7 @@ func (open Logs) read(ctx context.Context, sidecars []tap.Sidecar, options LogOp
 		})
 	}
 	_ = group.Wait() // errors are in failures
-	for _, list := range found {
-		events = append(events, list...)
-	}
-	return events, failures
+	return slices.Concat(found...), failures
 }
 
 func (open Logs) events(ctx context.Context, sidecar tap.Sidecar, options LogOptions) ([]tap.Event, error) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/tap"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/report"
 )
 
@@ -93,11 +94,7 @@ func (s selection) pods(node string) []tap.Sidecar {
 	if service, ok := nameOfNode(node, Service); ok {
 		accounts = s.backing[service]
 	}
-	var pods []tap.Sidecar
-	for _, account := range accounts {
-		pods = append(pods, podsOf(s.sidecars, account)...)
-	}
-	return pods
+	return lists.FlatMap(accounts, func(account string) []tap.Sidecar { return podsOf(s.sidecars, account) })
 }
 
 // read returns the events of at most some pods, with notes about what is missing.
@@ -177,11 +174,7 @@ func (r Reader) Trace(ctx context.Context, id string) (*Requests, error) {
 	if err != nil {
 		return nil, err
 	}
-	var pods []tap.Sidecar
-	for _, sidecar := range selected.sidecars {
-		pods = append(pods, sidecar.log())
-	}
-	events, notes := selected.read(ctx, pods, tracePods)
+	events, notes := selected.read(ctx, lists.Map(selected.sidecars, Sidecar.log), tracePods)
 	result := &Requests{Requests: []Request{}, Notes: notes}
 	for _, e := range events {
 		if e.RequestID == id {

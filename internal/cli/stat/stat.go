@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/common/model"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/prometheus"
 )
 
@@ -196,9 +197,6 @@ func (q Query) rate(metric string, matchers ...string) string {
 
 // sum adds the series of each row.
 func (q Query) sum(rate string, more ...model.LabelName) string {
-	var labels []string
-	for _, l := range append(q.Group.labels(), more...) {
-		labels = append(labels, string(l))
-	}
+	labels := lists.Map(append(q.Group.labels(), more...), func(l model.LabelName) string { return string(l) })
 	return fmt.Sprintf("sum by (%s) (%s)", strings.Join(labels, ", "), rate)
 }
