@@ -87,6 +87,10 @@ func TestThreatCertificatesOfOthers(t *testing.T) {
 	if got, err := verify(chain, roots); err != nil || got.ServiceAccount.String() != "shop/cart" || got.Expiry.IsZero() {
 		t.Errorf("the certificate of a bootstrap is %+v, %v", got, err)
 	}
+	chain, _ = legacyosm.ClientCertificate(t, authority, name, func(c *x509.Certificate) { c.NotAfter = c.NotBefore.Add(365 * 24 * time.Hour) })
+	if _, err := verify(chain, roots); err != nil {
+		t.Errorf("the certificate of a bootstrap for a year: %v", err)
+	}
 	for what, change := range map[string]func(*x509.Certificate){
 		"short-lived": func(c *x509.Certificate) { c.NotAfter = time.Now().Add(24 * time.Hour) },
 		"expired": func(c *x509.Certificate) {
@@ -101,6 +105,9 @@ func TestThreatCertificatesOfOthers(t *testing.T) {
 		"with another name":  func(c *x509.Certificate) { c.DNSNames = []string{"victim.shop." + trustDomain} },
 		"with a second name": func(c *x509.Certificate) { c.DNSNames = append(c.DNSNames, "victim.shop."+trustDomain) },
 		"without names":      func(c *x509.Certificate) { c.DNSNames = nil },
+		"of no sidecar": func(c *x509.Certificate) {
+			c.Subject.CommonName, c.DNSNames = "ads."+trustDomain, []string{"ads." + trustDomain}
+		},
 	} {
 		chain, _ := legacyosm.ClientCertificate(t, authority, name, change)
 		if got, err := verify(chain, roots); err == nil {
@@ -119,6 +126,10 @@ func TestThreatCertificatesOfOthers(t *testing.T) {
 	both.PEM = append(append([]byte{}, other.RootPEM...), authority.RootPEM...)
 	if _, err := verify(chain, both); err != nil {
 		t.Errorf("with two authorities: %v", err)
+	}
+	both.PEM = nil
+	if _, err := verify(chain, both); err == nil {
+		t.Error("a certificate is accepted without an authority")
 	}
 	both.PEM = other.RootPEM
 	if _, err := verify(chain, both); err == nil {
