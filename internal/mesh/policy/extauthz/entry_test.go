@@ -35,6 +35,27 @@ func TestOf(t *testing.T) {
 	}
 }
 
+// TestOfPodsOfTheMesh checks that a pod in the namespace of the mesh has its policy once, and that policies there conflict like others.
+func TestOfPodsOfTheMesh(t *testing.T) {
+	old := &extauthz.Policy{Name: Name("osm-system", "old"), Created: time.Unix(1, 0), Service: Name("osm-system", "server")}
+	younger := &extauthz.Policy{Name: Name("osm-system", "new"), Created: time.Unix(2, 0), Service: old.Service}
+	server := &catalog.ExtensionService{Name: old.Service}
+	v := Apply(old, younger, server, &catalog.Settings{Namespace: "osm-system"}).View()
+	own, mesh := extauthz.Of(v, Pod("osm-system", "injector", "injector", "osm", "10.0.0.1"))
+	if own != (entity.Name{}) || mesh != old.Name {
+		t.Errorf("the policies are %v and %v, want only %v", own, mesh, old.Name)
+	}
+	if servers := extauthz.Servers(v, own, mesh); len(servers) != 1 || servers[0].Policy != old || !servers[0].MeshWide || servers[0].Service != server {
+		t.Errorf("the servers are %+v", servers)
+	}
+	if found := extauthz.Assess(v, old, "osm-system"); len(found) > 0 {
+		t.Errorf("the policy in force: %+v", found)
+	}
+	if found := extauthz.Assess(v, younger, "osm-system"); len(found) != 1 || found[0].Winner != old.Ref() {
+		t.Errorf("the younger policy: %+v", found)
+	}
+}
+
 // TestPoliciesAreRequired checks that no part of a configuration is built without a policy: it would allow what the server denies.
 func TestPoliciesAreRequired(t *testing.T) {
 	policy := &extauthz.Policy{Name: Name("shop", "a")}
