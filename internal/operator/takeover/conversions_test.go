@@ -2,18 +2,22 @@ package takeover_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	clientscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/takeover"
 )
 
@@ -82,4 +86,35 @@ func definition(name, service string) *apiextensionsv1.CustomResourceDefinition 
 		}}
 	}
 	return d
+}
+
+// TestConversionsAreTold checks that an Event names the repaired definitions, and that nothing is told without one.
+func TestConversionsAreTold(t *testing.T) {
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientscheme.AddToScheme, apiextensionsv1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			t.Fatal(err)
+		}
+	}
+	withAddress := definition(plainKind, "gone")
+	withAddress.Spec.Conversion.Webhook.ClientConfig = nil
+	deleted := interceptor.Funcs{Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
+		if key.Name == servedKind {
+			return apierrors.NewNotFound(apiextensionsv1.Resource("customresourcedefinitions"), key.Name)
+		}
+		return c.Get(ctx, key, object, options...)
+	}}
+	c := fake.NewClientBuilder().WithScheme(scheme).WithInterceptorFuncs(deleted).WithObjects(withAddress, definition(servedKind, "gone"), definition(brokenKind, "gone")).Build()
+	conversions, recorder := takeover.NewConversions(c, c), events.NewFakeRecorder(10)
+	for range 2 {
+		if err := conversions.RepairFor(t.Context(), &v1alpha1.Mesh{}, recorder); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(recorder.Events) != 1 {
+		t.Fatalf("there are %d events", len(recorder.Events))
+	}
+	if text := <-recorder.Events; !strings.Contains(text, "the conversion webhook of "+brokenKind+" was taken out") {
+		t.Errorf("the event is %s", text)
+	}
 }
