@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -288,10 +289,16 @@ func (b builder) compile(ctx context.Context, overlay string) (programs []progra
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return nil, string(out), err
 		}
+		if _, err := os.Stat(p.binary); errors.Is(err, fs.ErrNotExist) {
+			continue // the package has no tests
+		}
 		if p.random, err = isRandom(p.folder); err != nil {
 			return nil, "", err
 		}
 		programs = append(programs, p)
+	}
+	if len(programs) == 0 {
+		return nil, "", errors.New("there are no tests: name those of other packages with -with")
 	}
 	return programs, "", nil
 }

@@ -44,19 +44,27 @@ func TestAllow(t *testing.T) {
 }
 `
 
-// testMutants builds the mutants of the sample in a module of its own.
-func testMutants(t *testing.T) ([]mutant, runner) {
+// testModule writes the files of a module, by their paths.
+func testModule(t *testing.T, files map[string]string) (root string) {
 	t.Helper()
-	root := t.TempDir()
-	folder := filepath.Join(root, "sample")
-	if err := os.Mkdir(folder, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	for name, content := range map[string]string{"go.mod": "module example.com/mutation\n\ngo 1.26\n", "sample/sample.go": sampleCode, "sample/sample_test.go": sampleTest} {
-		if err := os.WriteFile(filepath.Join(root, name), []byte(content), 0o600); err != nil {
+	root = t.TempDir()
+	files["go.mod"] = "module example.com/mutation\n\ngo 1.26\n"
+	for name, content := range files {
+		path := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
+	return root
+}
+
+// testMutants builds the mutants of the sample in a module of its own.
+func testMutants(t *testing.T) ([]mutant, runner) {
+	t.Helper()
+	root := testModule(t, map[string]string{"sample/sample.go": sampleCode, "sample/sample_test.go": sampleTest})
 	mutants, programs, err := builder{root: root, scratch: t.TempDir(), folder: "sample"}.build(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -88,6 +96,37 @@ func TestUnnoticedMutantsAreListed(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, lines); diff != "" {
 		t.Errorf("the report about the sample (-want +got):\n%s", diff)
+	}
+}
+
+// TestPackageWithoutTests has its tests in another package, and needs some.
+func TestPackageWithoutTests(t *testing.T) {
+	user := `package user
+
+import (
+	"testing"
+
+	"example.com/mutation/sample"
+)
+
+func TestUser(t *testing.T) {
+	if got, _ := sample.Allow(30, false); !got {
+		t.Error("30 is too young")
+	}
+}
+`
+	b := builder{root: testModule(t, map[string]string{"sample/sample.go": sampleCode, "user/user_test.go": user}), scratch: t.TempDir(), folder: "sample", tests: []string{"user"}}
+	_, programs, err := b.build(t.Context())
+	if err != nil || len(programs) != 1 {
+		t.Fatalf("the programs are %v (%v), want that of the user", programs, err)
+	}
+	if _, err := newRunner(t.Context(), programs); err != nil {
+		t.Error(err)
+	}
+	b.tests = nil
+	b.scratch = t.TempDir()
+	if _, _, err := b.build(t.Context()); err == nil || !strings.Contains(err.Error(), "-with") {
+		t.Errorf("without tests the error is %v", err)
 	}
 }
 
