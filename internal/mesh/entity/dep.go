@@ -107,10 +107,6 @@ func (k DepKind) IsSelection() bool {
 	return k == DepTelemetriesIn || k == DepAuthorizationsIn || k == DepRouteGroupsIn || k == DepSettingUsers || k == DepSplitsIn
 }
 
-// IsIndexed reports whether entries are found by such dependencies. These kinds have one entry, which is found by its name, and there are many
-// of them.
-func (k DepKind) IsIndexed() bool { return k != DepPod && k != DepService && k != DepAccount }
-
 // Dep is data that something was built from and that a change may affect.
 type Dep struct {
 	Kind DepKind
