@@ -124,7 +124,9 @@ func (s *Scope) LoadOnDemand() {
 			continue
 		}
 		if c := byName[o.Backends[0].Cluster]; c != nil {
-			clusters = append(clusters, lists.Map(o.destinations(), c.at)...)
+			for _, destination := range o.destinations() {
+				clusters = append(clusters, c.at(destination)) // without a list for each destination
+			}
 		}
 	}
 	for name := range eager {
