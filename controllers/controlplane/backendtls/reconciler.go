@@ -191,9 +191,8 @@ func (r *Reconciler) updateAuthorities(ctx context.Context, v *catalog.View) ([]
 		}
 	}
 	r.excess = excess
-	r.authorities.Now = r.Now
-	r.authorities.Receive = func(change catalog.Change) { r.Sink.Apply([]catalog.Change{change}) }
-	current, removed, failed := r.authorities.Update(names, func(name entity.Name) (catalog.Entry, error) {
+	r.authorities.Now, r.authorities.Receive = r.Now, r.Sink.Apply
+	return r.authorities.Update(names, func(name entity.Name) (catalog.Entry, error) {
 		if tooMany := excess[name]; tooMany != nil {
 			return tooMany, nil
 		}
@@ -203,8 +202,4 @@ func (r *Reconciler) updateAuthorities(ctx context.Context, v *catalog.View) ([]
 		}
 		return ingest.BackendAuthorities(name, data), nil
 	})
-	if len(removed) > 0 {
-		r.Sink.Apply(removed)
-	}
-	return current, failed
 }

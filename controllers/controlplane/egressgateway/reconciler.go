@@ -44,18 +44,14 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	r.credentials.Now = r.Now
-	r.credentials.Receive = func(change catalog.Change) { r.Sink.Apply([]catalog.Change{change}) }
-	_, removed, failed := r.credentials.Update(names, func(name entity.Name) (catalog.Entry, error) {
+	r.credentials.Now, r.credentials.Receive = r.Now, r.Sink.Apply
+	_, failed := r.credentials.Update(names, func(name entity.Name) (catalog.Entry, error) {
 		data, problem, err := secrets.Read(ctx, r.Secrets, name, r.Namespace)
 		if err != nil || problem != "" {
 			return &catalog.EgressCredential{Name: name, Problem: problem}, err
 		}
 		return ingest.EgressCredential(name, data), nil
 	})
-	if len(removed) > 0 {
-		r.Sink.Apply(removed)
-	}
 	if failed != nil || len(names) == 0 {
 		return ctrl.Result{}, failed
 	}

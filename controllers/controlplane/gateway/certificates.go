@@ -46,19 +46,14 @@ func (r *Reconciler) updateCertificates(ctx context.Context, v *catalog.View) ([
 func (r *Reconciler) update(
 	entries *secrets.Entries, names []entity.Name, kind entity.Kind, read func(entity.Name) (catalog.Entry, error),
 ) ([]catalog.Change, error) {
-	entries.Now = r.Now
-	entries.Receive = func(change catalog.Change) { r.Sink.Apply([]catalog.Change{change}) }
+	entries.Now, entries.Receive = r.Now, r.Sink.Apply
 	entries.Interval = func(name entity.Name) time.Duration {
 		if r.awaited[entity.Ref{Kind: kind, Name: name}] {
 			return awaitInterval
 		}
 		return secrets.ReadInterval
 	}
-	current, removed, failed := entries.Update(names, read)
-	if len(removed) > 0 {
-		r.Sink.Apply(removed)
-	}
-	return current, failed
+	return entries.Update(names, read)
 }
 
 // withoutCertificate returns the first Secrets and ConfigMaps without a usable certificate.

@@ -19,11 +19,11 @@ import (
 // ReadInterval is how often each of them is read, if its reader has no other interval for it.
 const ReadInterval = 10 * time.Second
 
-// Entries are the catalog entries of Secrets, or of ConfigMaps. Only Now is required.
+// Entries are the catalog entries of Secrets, or of ConfigMaps. Only Interval is optional.
 type Entries struct {
 	Now func() time.Time
-	// Receive is called for each Secret as soon as it was read; nil for no call. A pass over all Secrets can take minutes.
-	Receive func(catalog.Change)
+	// Receive is called for each Secret as soon as it was read, because a pass over all Secrets can take minutes, and then for those that no name has any more.
+	Receive func([]catalog.Change)
 	// Interval returns how often a Secret is read; nil for ReadInterval.
 	Interval func(entity.Name) time.Duration
 
@@ -36,10 +36,10 @@ type known struct {
 	read   time.Time
 }
 
-// Update reads the entries of all names. It returns their changes, and those that remove entries that no name has any more. A Secret that
+// Update reads the entries of all names, returns their changes, and removes entries that no name has any more. A Secret that
 // cannot be read now keeps its last entry. One that was read less than half of its interval ago is not read, however many events there are; those of
 // more than half are, so that all of them become due together.
-func (e *Entries) Update(all []entity.Name, read func(entity.Name) (catalog.Entry, error)) (current, removed []catalog.Change, failed error) {
+func (e *Entries) Update(all []entity.Name, read func(entity.Name) (catalog.Entry, error)) (current []catalog.Change, failed error) {
 	next := map[entity.Name]known{}
 	for _, name := range inTurns(all) {
 		if _, done := next[name]; done {
@@ -51,9 +51,7 @@ func (e *Entries) Update(all []entity.Name, read func(entity.Name) (catalog.Entr
 				failed = err
 			} else {
 				last, exists = known{catalog.Set(entry), now}, true
-				if e.Receive != nil {
-					e.Receive(last.change)
-				}
+				e.Receive([]catalog.Change{last.change})
 			}
 		}
 		if exists {
@@ -61,13 +59,17 @@ func (e *Entries) Update(all []entity.Name, read func(entity.Name) (catalog.Entr
 			current = append(current, last.change)
 		}
 	}
+	var removed []catalog.Change
 	for name, last := range e.known {
 		if _, used := next[name]; !used {
 			removed = append(removed, catalog.Change{Ref: last.change.Ref})
 		}
 	}
+	if len(removed) > 0 {
+		e.Receive(removed)
+	}
 	e.known = next
-	return current, removed, failed
+	return current, failed
 }
 
 // Forget lets the next Update read a name, however short the time is since the last reading.

@@ -23,7 +23,7 @@ func TestOneNamespaceDelaysNoOther(t *testing.T) {
 	names = append(names, named("shop", 0), named("shop", 1))
 	var read []entity.Name
 	received := map[entity.Name]int{}
-	entries := Entries{Now: time.Now, Receive: func(c catalog.Change) { received[c.Ref.Name] = len(read) }}
+	entries := Entries{Now: time.Now, Receive: func(c []catalog.Change) { received[c[0].Ref.Name] = len(read) }}
 	entries.Update(names, func(name entity.Name) (catalog.Entry, error) {
 		read = append(read, name)
 		return &catalog.GatewayCertificate{Name: name}, nil
@@ -41,14 +41,15 @@ func TestOneNamespaceDelaysNoOther(t *testing.T) {
 // TestUnreadableSecretKeepsItsContent checks that a Secret that cannot be read now stays, and one without a name is removed.
 func TestUnreadableSecretKeepsItsContent(t *testing.T) {
 	now := time.Now()
-	entries := Entries{Now: func() time.Time { return now }}
+	var received []catalog.Change
+	entries := Entries{Now: func() time.Time { return now }, Receive: func(changes []catalog.Change) { received = changes }}
 	read := func(name entity.Name) (catalog.Entry, error) { return &catalog.GatewayCertificate{Name: name}, nil }
 	entries.Update([]entity.Name{named("a", 0), named("a", 1)}, read)
 	now = now.Add(ReadInterval)
 	broken := errors.New("the API server does not answer")
-	current, removed, err := entries.Update([]entity.Name{named("a", 0), named("b", 0)}, func(entity.Name) (catalog.Entry, error) { return nil, broken })
-	if !errors.Is(err, broken) || len(current) != 1 || current[0].Ref.Name != named("a", 0) || len(removed) != 1 || removed[0].Ref.Name != named("a", 1) {
-		t.Errorf("current %v, removed %v, error %v", current, removed, err)
+	current, err := entries.Update([]entity.Name{named("a", 0), named("b", 0)}, func(entity.Name) (catalog.Entry, error) { return nil, broken })
+	if !errors.Is(err, broken) || len(current) != 1 || current[0].Ref.Name != named("a", 0) || len(received) != 1 || received[0].Entry != nil || received[0].Ref.Name != named("a", 1) {
+		t.Errorf("current %v, received %v, error %v", current, received, err)
 	}
 }
 
@@ -56,11 +57,11 @@ func TestUnreadableSecretKeepsItsContent(t *testing.T) {
 // was. A new name is read at once, and so is one that was removed meanwhile.
 func TestEventsReadNothingTwice(t *testing.T) {
 	now := time.Now()
-	entries := Entries{Now: func() time.Time { return now }}
+	entries := Entries{Now: func() time.Time { return now }, Receive: func([]catalog.Change) {}}
 	reads := map[entity.Name]int{}
 	content := "first"
 	update := func(names ...entity.Name) []catalog.Change {
-		current, _, _ := entries.Update(names, func(name entity.Name) (catalog.Entry, error) {
+		current, _ := entries.Update(names, func(name entity.Name) (catalog.Entry, error) {
 			reads[name]++
 			return &catalog.GatewayCertificate{Name: name, Problem: content}, nil
 		})
@@ -99,7 +100,7 @@ func TestEventsReadNothingTwice(t *testing.T) {
 // TestDueIsBounded checks that a pass that takes longer than the interval does not begin again at once.
 func TestDueIsBounded(t *testing.T) {
 	now := time.Now()
-	entries := Entries{Now: func() time.Time { return now }}
+	entries := Entries{Now: func() time.Time { return now }, Receive: func([]catalog.Change) {}}
 	if due := entries.Due(); due != ReadInterval {
 		t.Errorf("without a name, the next reading is due in %s", due)
 	}
