@@ -7,7 +7,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/utils/ptr"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/gatewayapi"
@@ -63,7 +62,9 @@ func (r *Reconciler) write(ctx context.Context, object *unstructured.Unstructure
 		if len(after.Ancestors) == maxAncestors {
 			break
 		}
-		entry := gatewayv1.PolicyAncestorStatus{ControllerName: controller, AncestorRef: ancestor(before.Namespace, target.Target)}
+		server := entity.Name{Namespace: before.Namespace, Name: target.Target.Name}
+		reference := gatewayapi.Reference(target.Target.Group, target.Target.Kind, server, target.Target.Section)
+		entry := gatewayv1.PolicyAncestorStatus{ControllerName: controller, AncestorRef: reference}
 		for i := range earlier {
 			if earlier[i].ControllerName == controller && equality.Semantic.DeepEqual(earlier[i].AncestorRef, entry.AncestorRef) {
 				entry.Conditions = earlier[i].Conditions
@@ -81,15 +82,4 @@ func (r *Reconciler) write(ctx context.Context, object *unstructured.Unstructure
 		after.Ancestors = []gatewayv1.PolicyAncestorStatus{} // the API requires the list
 	}
 	return gatewayapi.Patch(ctx, r.Client, object, before.Status, after)
-}
-
-func ancestor(namespace string, target catalog.PolicyTarget) gatewayv1.ParentReference {
-	reference := gatewayv1.ParentReference{
-		Group: ptr.To(gatewayv1.Group(target.Group)), Kind: ptr.To(gatewayv1.Kind(target.Kind)),
-		Namespace: ptr.To(gatewayv1.Namespace(namespace)), Name: gatewayv1.ObjectName(target.Name),
-	}
-	if target.Section != "" {
-		reference.SectionName = ptr.To(gatewayv1.SectionName(target.Section))
-	}
-	return reference
 }

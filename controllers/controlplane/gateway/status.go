@@ -12,7 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/utils/ptr"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -56,8 +55,8 @@ func (r *Reconciler) writeStatus(ctx context.Context, s *state) error {
 }
 
 func (r *Reconciler) writeClass(ctx context.Context, object *unstructured.Unstructured) error {
-	var class gatewayv1.GatewayClass
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &class); err != nil {
+	class, err := gatewayapi.ReadStatus[gatewayv1.GatewayClass](object)
+	if err != nil {
 		return err
 	}
 	status := class.Status.DeepCopy()
@@ -69,8 +68,8 @@ func (r *Reconciler) writeClass(ctx context.Context, object *unstructured.Unstru
 
 func (r *Reconciler) writeGateway(ctx context.Context, s *state, g gateway.GatewayStatus) error {
 	object := s.gateways[g.Gateway.Name]
-	var before gatewayv1.Gateway
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &before); err != nil {
+	before, err := gatewayapi.ReadStatus[gatewayv1.Gateway](object)
+	if err != nil {
 		return err
 	}
 	status := before.Status.DeepCopy()
@@ -136,20 +135,16 @@ func (r *Reconciler) setClaim(list *[]metav1.Condition, generation int64, claim 
 	})
 }
 
-// routes writes the entries of Gateways. Those of Services have another writer.
-func (r *Reconciler) routes() gatewayapi.RouteWriter {
-	return gatewayapi.RouteWriter{
-		Client: r.Client, Controller: gatewayv1.GatewayController(names.GatewayController(r.Mesh)),
-		Replaces: func(ref gatewayv1.ParentReference) bool { return !gatewayapi.IsService(ref) },
-	}
-}
-
 // writeRoute writes the status of a route for its Gateways. Envoy's rejection of the route overrides Accepted.
 func (r *Reconciler) writeRoute(ctx context.Context, object *unstructured.Unstructured, parents []gateway.ParentStatus) error {
 	if rejections, _ := r.Rejected(string(kinds.EntryKind(object.GroupVersionKind())), object.GetNamespace(), object.GetName()); len(rejections) > 0 {
 		parents = gatewayapi.NotAccepted(parents, kinds.ReasonRejectedByProxy, status.RejectionMessage(rejections))
 	}
-	return r.routes().Write(ctx, object, parents)
+	return gatewayapi.RouteWriter{
+		Client: r.Client, Controller: gatewayv1.GatewayController(names.GatewayController(r.Mesh)),
+		// The entries of Services have another writer.
+		Replaces: func(ref gatewayv1.ParentReference) bool { return !gatewayapi.IsService(ref) },
+	}.Write(ctx, object, parents)
 }
 
 // addressesOf are the addresses by which clients reach the Service: those of its load balancer, or, for a Service of type ClusterIP, its own. An

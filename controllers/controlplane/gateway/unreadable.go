@@ -10,7 +10,6 @@ import (
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/gatewayapi"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
-	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 )
@@ -28,7 +27,7 @@ func (r *Reconciler) writeUnreadable(ctx context.Context, s *state, u unreadable
 	case u.kind == kinds.Gateway:
 		return r.writeUnreadableGateway(ctx, s, u)
 	case isRoute(u.kind):
-		return r.writeRoute(ctx, u.object, unreadableParents(s, u))
+		return r.writeRoute(ctx, u.object, gatewayapi.UnreadableParents(u.object, u.problem, s.hasGateway))
 	}
 	return nil
 }
@@ -52,21 +51,7 @@ func (r *Reconciler) writeUnreadableGateway(ctx context.Context, s *state, u unr
 	return nil
 }
 
-// unreadableParents returns the Gateways of this mesh that a route refers to, as far as they can be read.
-func unreadableParents(s *state, u unreadable) []gateway.ParentStatus {
-	var parents []gateway.ParentStatus
-	for _, parent := range gatewayapi.ReadableParents(u.object) {
-		if !s.hasGateway(parent.Gateway) {
-			continue
-		}
-		parents = append(parents, gateway.ParentStatus{
-			Parent: parent, Accepted: gateway.Verdict{Reason: string(gatewayv1.RouteReasonUnsupportedValue), Message: u.problem},
-		})
-	}
-	return parents
-}
-
-// hasGateway reports whether a Gateway is one of this mesh.
-func (s *state) hasGateway(name entity.Name) bool {
-	return slices.ContainsFunc(s.catalog.View().Gateways(), func(g *catalog.Gateway) bool { return g.Name == name })
+// hasGateway reports whether a parent is a Gateway of this mesh.
+func (s *state) hasGateway(parent catalog.RouteParent) bool {
+	return slices.ContainsFunc(s.catalog.View().Gateways(), func(g *catalog.Gateway) bool { return g.Name == parent.Gateway })
 }

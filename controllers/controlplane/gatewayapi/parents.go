@@ -81,32 +81,41 @@ func parentReference(p catalog.RouteParent) gatewayv1.ParentReference {
 	if p.Service != (entity.Name{}) {
 		group, kind, name = "", "Service", p.Service
 	}
-	reference := gatewayv1.ParentReference{
-		Group: ptr.To(gatewayv1.Group(group)), Kind: ptr.To(gatewayv1.Kind(kind)),
-		Namespace: ptr.To(gatewayv1.Namespace(name.Namespace)), Name: gatewayv1.ObjectName(name.Name),
-	}
-	if p.Section != "" {
-		reference.SectionName = ptr.To(gatewayv1.SectionName(p.Section))
-	}
+	reference := Reference(group, kind, name, p.Section)
 	if p.Port != 0 {
 		reference.Port = ptr.To(gatewayv1.PortNumber(p.Port))
 	}
 	return reference
 }
 
-// ReadableParents returns the parents of a route whose spec cannot be read, as far as they can.
-func ReadableParents(object *unstructured.Unstructured) []catalog.RouteParent {
+// Reference returns a reference to an object, or to a section of it.
+func Reference(group, kind string, name entity.Name, section string) gatewayv1.ParentReference {
+	reference := gatewayv1.ParentReference{
+		Group: ptr.To(gatewayv1.Group(group)), Kind: ptr.To(gatewayv1.Kind(kind)),
+		Namespace: ptr.To(gatewayv1.Namespace(name.Namespace)), Name: gatewayv1.ObjectName(name.Name),
+	}
+	if section != "" {
+		reference.SectionName = ptr.To(gatewayv1.SectionName(section))
+	}
+	return reference
+}
+
+// UnreadableParents returns the parents of a route whose spec cannot be read for a problem, as far as they can be read and a predicate is true for them. None
+// of them accepts the route.
+func UnreadableParents(object *unstructured.Unstructured, problem string, is func(catalog.RouteParent) bool) []gateway.ParentStatus {
 	found, _, _ := unstructured.NestedFieldNoCopy(object.Object, "spec", "parentRefs")
 	refs, _ := found.([]any)
-	var parents []catalog.RouteParent
+	var parents []gateway.ParentStatus
 	for _, ref := range refs {
 		content, _ := ref.(map[string]any)
 		var typed gatewayv1.ParentReference
 		if runtime.DefaultUnstructuredConverter.FromUnstructured(content, &typed) != nil {
 			continue
 		}
-		if parent, ok := ingest.RouteParent(object.GetNamespace(), typed); ok {
-			parents = append(parents, parent)
+		if parent, ok := ingest.RouteParent(object.GetNamespace(), typed); ok && is(parent) {
+			parents = append(parents, gateway.ParentStatus{
+				Parent: parent, Accepted: gateway.Verdict{Reason: string(gatewayv1.RouteReasonUnsupportedValue), Message: problem},
+			})
 		}
 	}
 	return parents

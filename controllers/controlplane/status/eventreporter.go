@@ -47,7 +47,7 @@ func NewEventReporter(reader client.Reader, recorder events.EventRecorder, leade
 		recorder: recorder, leading: leader.Leading, inMesh: inMesh(reader, mesh), log: log,
 		wake: make(chan struct{}, 1), reports: map[entity.Ref]problemReport{},
 	}
-	leader.Notify(t.wake)
+	leader.Notify(func() { signal(t.wake, struct{}{}) })
 	return t
 }
 
@@ -64,10 +64,7 @@ func (t *EventReporter) Record(kind entity.Kind, object client.Object, problems 
 		// A namespace that joins the mesh can have unreported problems.
 		return
 	}
-	select {
-	case t.wake <- struct{}{}:
-	default:
-	}
+	signal(t.wake, struct{}{})
 }
 
 // store stores the problems of an object and reports whether they are new.

@@ -62,12 +62,7 @@ func NewRejections(own func() report.Rejections, others func(context.Context) ([
 }
 
 // Changed triggers an update, after this replica's rejections changed or it acquired the Lease. It does not block.
-func (r *Rejections) Changed() {
-	select {
-	case r.wake <- struct{}{}:
-	default:
-	}
-}
+func (r *Rejections) Changed() { signal(r.wake, struct{}{}) }
 
 // Watch returns a channel of objects of a kind whose rejections changed from now on. Rejections wait until the channel is read, so a
 // controller must start to read it soon.
@@ -148,7 +143,7 @@ func (r *Rejections) watchersOf(kind string) []chan event.GenericEvent {
 }
 
 // update replaces what replicas report. It returns the policies whose rejections changed, and the servers whose failures changed.
-func (r *Rejections) update(own report.Rejections, answers []client.Answer[report.Rejections], complete bool) ([]policyKey, []report.ServerFailure) {
+func (r *Rejections) update(own report.Rejections, answers []client.Answer[report.Rejections], complete bool) ([]policyKey, []failureKey) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	before, limitedBefore := r.byPolicy, r.limited
@@ -171,9 +166,9 @@ func (r *Rejections) update(own report.Rejections, answers []client.Answer[repor
 	return slices.Collect(maps.Keys(changed)), r.servers.update(current)
 }
 
-// addChanges adds the policies whose values differ.
-func addChanges[V any](changed map[policyKey]struct{}, before, after map[policyKey]V, equal func(a, b V) bool) {
-	for _, m := range []map[policyKey]V{before, after} {
+// addChanges adds the keys whose values differ.
+func addChanges[K comparable, V any](changed map[K]struct{}, before, after map[K]V, equal func(a, b V) bool) {
+	for _, m := range []map[K]V{before, after} {
 		for p := range m {
 			if !equal(before[p], after[p]) {
 				changed[p] = struct{}{}

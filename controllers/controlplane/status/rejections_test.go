@@ -12,7 +12,9 @@ import (
 	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	crclient "sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/recorder"
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
@@ -168,7 +170,9 @@ func TestRejectedCondition(t *testing.T) {
 // undefined is a manager in a cluster that defines no policy kinds.
 type undefined struct{ manager.Manager }
 
-func (undefined) Add(manager.Runnable) error { return nil }
+func (undefined) Add(manager.Runnable) error                     { return nil }
+func (undefined) GetClient() crclient.Client                     { return nil }
+func (undefined) GetEventRecorder(string) recorder.EventRecorder { return nil }
 
 // TestRejections_KindsWithoutControllerBlockNothing rejects objects of kinds whose controllers wait for a definition, such as HTTPRoutes without
 // ReferenceGrants. Nothing reads their events. The controllers find the rejections when they start.

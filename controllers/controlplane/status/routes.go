@@ -9,10 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/event"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
-	"sigs.k8s.io/controller-runtime/pkg/source"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/gatewayapi"
@@ -21,7 +18,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/gateway"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
-	"github.com/openservicemesh/osm-operator/internal/platform/backoff"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -63,11 +60,8 @@ func (r *routeReconciler) Reconcile(ctx context.Context, request ctrl.Request) (
 	if len(rejected) > 0 {
 		parents = gatewayapi.NotAccepted(parents, kinds.ReasonRejectedByProxy, RejectionMessage(rejected))
 	}
-	return ctrl.Result{}, r.writer().Write(ctx, object, parents)
-}
-
-func (r *routeReconciler) writer() gatewayapi.RouteWriter {
-	return gatewayapi.RouteWriter{Client: r.client, Controller: gatewayv1.GatewayController(names.GatewayController(r.mesh)), Replaces: gatewayapi.IsService}
+	controller := gatewayv1.GatewayController(names.GatewayController(r.mesh))
+	return ctrl.Result{}, gatewayapi.RouteWriter{Client: r.client, Controller: controller, Replaces: gatewayapi.IsService}.Write(ctx, object, parents)
 }
 
 // evaluate returns the status for the Services among the parents; none for a route outside the mesh, which another mesh may apply.
@@ -77,7 +71,8 @@ func (r *routeReconciler) evaluate(ctx context.Context, object *unstructured.Uns
 	}
 	entry, problems := r.source.Ingest(object)
 	if len(problems) > 0 {
-		return unreadableParents(object, problems[0].StatusMessage()), nil
+		isService := func(parent catalog.RouteParent) bool { return parent.Service != (entity.Name{}) }
+		return gatewayapi.UnreadableParents(object, problems[0].StatusMessage(), isService), nil
 	}
 	route, ok := entry.(*catalog.HTTPRoute)
 	if !ok {
@@ -91,56 +86,18 @@ func (r *routeReconciler) evaluate(ctx context.Context, object *unstructured.Uns
 	return gatewayapi.Validated(route, parents), nil
 }
 
-// unreadableParents returns the Services that a route refers to whose other fields cannot be read.
-func unreadableParents(object *unstructured.Unstructured, problem string) []gateway.ParentStatus {
-	var parents []gateway.ParentStatus
-	for _, parent := range gatewayapi.ReadableParents(object) {
-		if parent.Service != (entity.Name{}) {
-			parents = append(parents, gateway.ParentStatus{
-				Parent:   parent,
-				Accepted: gateway.Verdict{Reason: string(gatewayv1.RouteReasonUnsupportedValue), Message: problem},
-			})
-		}
-	}
-	return parents
-}
-
 // routeSources returns the kinds of routes that can have Services as parents.
 func routeSources(mesh string) []kinds.Source {
-	var sources []kinds.Source
-	for _, s := range kinds.GatewayAPI(mesh) {
-		if slices.Contains(entity.RouteKinds(), s.Kind) {
-			sources = append(sources, s)
-		}
-	}
-	return sources
+	return lists.Filter(kinds.GatewayAPI(mesh), func(s kinds.Source) bool { return slices.Contains(entity.RouteKinds(), s.Kind) })
 }
 
 // addRoutes adds a controller for each kind of routes, once the cluster defines the kind. It needs no other kind of the Gateway API.
 func (w Writers) addRoutes(mgr manager.Manager) error {
 	for _, s := range routeSources(w.Mesh) {
-		acquired := make(chan struct{}, 1)
-		w.Leader.Notify(acquired)
-		kind := s.Object.GetObjectKind().GroupVersionKind()
-		if err := w.Definitions.Start(mgr, func() error { return w.addRoute(mgr, s, acquired) }, kind); err != nil {
+		r := &routeReconciler{client: mgr.GetClient(), leader: w.Leader, rejections: w.Rejections, mirror: w.Mirror, mesh: w.Mesh, source: s}
+		if err := w.add(mgr, s.Object.GetObjectKind().GroupVersionKind(), r, false); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func (w Writers) addRoute(mgr manager.Manager, s kinds.Source, acquired <-chan struct{}) error {
-	reader, kind := mgr.GetClient(), s.Object.GetObjectKind().GroupVersionKind()
-	r := &routeReconciler{client: reader, leader: w.Leader, rejections: w.Rejections, mirror: w.Mirror, mesh: w.Mesh, source: s}
-	resync := make(chan event.GenericEvent)
-	err := ctrl.NewControllerManagedBy(mgr).Named("status-" + string(s.Kind)).For(kinds.Object(kind)).
-		WithOptions(backoff.Options(1)).
-		WatchesRawSource(source.Channel(resync, enqueueAll(reader, kind))).
-		WatchesRawSource(source.Channel(w.Rejections.Watch(kind), &handler.EnqueueRequestForObject{})).
-		WatchesRawSource(source.Channel(watchMirror(w.Mirror, kind), &handler.EnqueueRequestForObject{})).
-		Complete(r)
-	if err != nil {
-		return err
-	}
-	return mgr.Add(manager.RunnableFunc(func(ctx context.Context) error { return forward(ctx, acquired, resync) }))
 }

@@ -1,7 +1,6 @@
 package status
 
 import (
-	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -26,7 +25,8 @@ type serverFailures struct {
 	mu sync.Mutex
 	// first and updated are the times of the first and of the latest update.
 	first, updated time.Time
-	list           []report.ServerFailure
+	// failures is replaced by each update, and never changed.
+	failures map[failureKey]report.ServerFailure
 }
 
 type failureKey struct{ cluster, policy, serviceAccount string }
@@ -41,36 +41,34 @@ func (f *serverFailures) watch(kind schema.GroupVersionKind) <-chan event.Generi
 	return c
 }
 
-// current returns the failures, sorted. They are complete if every sidecar had time to report since the first update.
-func (f *serverFailures) current() (list []report.ServerFailure, complete bool) {
+// current returns the failures. They are complete if every sidecar had time to report since the first update.
+func (f *serverFailures) current() (failures map[failureKey]report.ServerFailure, complete bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.list, !f.first.IsZero() && f.updated.Sub(f.first) >= 2*failureInterval
+	return f.failures, !f.first.IsZero() && f.updated.Sub(f.first) >= 2*failureInterval
 }
 
 // update adds the failures of all replicas and returns those that changed or ended. It does nothing until failureInterval has passed.
-func (f *serverFailures) update(byReplica map[string]report.Rejections) []report.ServerFailure {
+func (f *serverFailures) update(byReplica map[string]report.Rejections) []failureKey {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	now := f.now()
 	if now.Sub(f.updated) < failureInterval {
 		return nil
 	}
-	before := byKey(f.list)
 	sums := map[failureKey]report.ServerFailure{}
 	for _, replica := range byReplica {
 		for _, one := range replica.Failures {
 			addFailure(sums, one)
 		}
 	}
+	changed := map[failureKey]struct{}{}
+	addChanges(changed, f.failures, sums, func(a, b report.ServerFailure) bool { return a == b })
 	if f.first.IsZero() {
 		f.first = now
 	}
-	f.updated = now
-	f.list = slices.SortedFunc(maps.Values(sums), func(a, b report.ServerFailure) int {
-		return cmp.Or(cmp.Compare(a.Cluster, b.Cluster), cmp.Compare(a.Policy, b.Policy), cmp.Compare(a.ServiceAccount, b.ServiceAccount))
-	})
-	return changedFailures(before, sums)
+	f.updated, f.failures = now, sums
+	return slices.Collect(maps.Keys(changed))
 }
 
 func addFailure(sums map[failureKey]report.ServerFailure, one report.ServerFailure) {
@@ -84,31 +82,8 @@ func addFailure(sums map[failureKey]report.ServerFailure, one report.ServerFailu
 	sums[key] = one
 }
 
-func byKey(list []report.ServerFailure) map[failureKey]report.ServerFailure {
-	result := map[failureKey]report.ServerFailure{}
-	for _, one := range list {
-		addFailure(result, one)
-	}
-	return result
-}
-
-func changedFailures(before, after map[failureKey]report.ServerFailure) []report.ServerFailure {
-	var changed []report.ServerFailure
-	for key, one := range after {
-		if earlier, known := before[key]; !known || earlier != one {
-			changed = append(changed, one)
-		}
-	}
-	for key, one := range before {
-		if _, still := after[key]; !still {
-			changed = append(changed, one)
-		}
-	}
-	return changed
-}
-
 // notify sends the namespaces of changed failures to the watchers of the kind that they concern.
-func (f *serverFailures) notify(ctx context.Context, changed []report.ServerFailure) {
+func (f *serverFailures) notify(ctx context.Context, changed []failureKey) {
 	type target struct{ kind, namespace string }
 	sent := map[target]bool{}
 	for _, one := range changed {

@@ -17,7 +17,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/source"
@@ -112,20 +111,20 @@ func (s decisionServer) concerns(f report.ServerFailure) bool {
 }
 
 // concernedPolicies returns the kind and the namespace of the policies that a failure concerns.
-func concernedPolicies(f report.ServerFailure) (kind, namespace string) {
-	if f.Policy != "" {
-		namespace, _, _ = strings.Cut(f.Policy, "/")
+func concernedPolicies(f failureKey) (kind, namespace string) {
+	if f.policy != "" {
+		namespace, _, _ = strings.Cut(f.policy, "/")
 		return kinds.ExternalAuthorization.Kind, namespace
 	}
-	if f.Cluster == envoy.ConfiguredAuthorizationCluster {
+	if f.cluster == envoy.ConfiguredAuthorizationCluster {
 		return meshConfigKind.Kind, ""
 	}
-	namespace, _, _ = strings.Cut(f.ServiceAccount, "/")
+	namespace, _, _ = strings.Cut(f.serviceAccount, "/")
 	return kinds.UpstreamTrafficSetting.Kind, namespace
 }
 
 // problem returns why sidecars get no answer.
-func (s decisionServer) problem(ctx context.Context, failures []report.ServerFailure, lookup HostLookup) (ingest.Problem, bool) {
+func (s decisionServer) problem(ctx context.Context, failures map[failureKey]report.ServerFailure, lookup HostLookup) (ingest.Problem, bool) {
 	sidecars, since, clients := 0, time.Time{}, []string(nil)
 	for _, f := range failures {
 		if !s.concerns(f) {
@@ -164,10 +163,10 @@ func (s decisionServer) hasAddress(ctx context.Context, lookup HostLookup) bool 
 // answersCondition returns the condition ServiceAnswers for the servers of a policy. An earlier failure stays until every sidecar had time to
 // report to this replica or another one.
 func answersCondition(ctx context.Context, servers []decisionServer, failures *serverFailures, lookup HostLookup, before []metav1.Condition) metav1.Condition {
-	list, complete := failures.current()
+	current, complete := failures.current()
 	var problems []ingest.Problem
 	for _, server := range servers {
-		if p, found := server.problem(ctx, list, lookup); found {
+		if p, found := server.problem(ctx, current, lookup); found {
 			problems = append(problems, p)
 		}
 	}
@@ -210,7 +209,10 @@ type MeshConfigReconciler struct {
 func configuredServers(settings *catalog.Settings) []decisionServer {
 	var servers []decisionServer
 	if server := settings.ExternalAuthorization; server != nil && server.Address != "" {
-		servers = append(servers, configuredServer(server))
+		servers = append(servers, decisionServer{
+			cluster: envoy.ConfiguredAuthorizationCluster, kind: "authorization server", host: server.Address, port: server.Port, timeout: server.Timeout,
+			effect: authorizationEffect(server.FailureModeAllow),
+		})
 	}
 	if tracing := settings.Tracing; tracing != nil && tracing.Address != "" {
 		servers = append(servers, decisionServer{
@@ -227,19 +229,13 @@ const tracingServer = "tracing"
 // addMeshConfig adds the controller of the MeshConfig.
 func (w Writers) addMeshConfig(mgr manager.Manager) error {
 	r := &MeshConfigReconciler{Client: mgr.GetClient(), Leader: w.Leader, Rejections: w.Rejections, Namespace: w.Namespace, LookupHost: w.LookupHost}
-	acquired, resync := make(chan struct{}, 1), make(chan event.GenericEvent)
-	w.Leader.Notify(acquired)
 	only := handler.EnqueueRequestsFromMapFunc(func(context.Context, client.Object) []ctrl.Request {
 		return []ctrl.Request{{NamespacedName: client.ObjectKey{Namespace: w.Namespace, Name: names.MeshConfig}}}
 	})
-	err := ctrl.NewControllerManagedBy(mgr).Named("status-MeshConfig").WithOptions(backoff.Options(1)).For(&configv1alpha2.MeshConfig{}).
-		WatchesRawSource(source.Channel(resync, only)).
+	return ctrl.NewControllerManagedBy(mgr).Named("status-MeshConfig").WithOptions(backoff.Options(1)).For(&configv1alpha2.MeshConfig{}).
+		WatchesRawSource(source.Channel(w.Leader.acquisitions(), only)).
 		WatchesRawSource(source.Channel(w.Rejections.servers.watch(meshConfigKind), only)).
 		Complete(r)
-	if err != nil {
-		return err
-	}
-	return mgr.Add(manager.RunnableFunc(func(ctx context.Context) error { return forward(ctx, acquired, resync) }))
 }
 
 // Reconcile writes the condition if it has changed, and removes it while all servers answer. A replica without the Lease writes nothing.
@@ -282,14 +278,6 @@ func (r *MeshConfigReconciler) clear(ctx context.Context, config *configv1alpha2
 		return nil
 	}
 	return r.apply(ctx, map[string]any{})
-}
-
-// configuredServer is the authorization server of the MeshConfig.
-func configuredServer(server *catalog.ExternalAuthorization) decisionServer {
-	return decisionServer{
-		cluster: envoy.ConfiguredAuthorizationCluster, kind: "authorization server", host: server.Address, port: server.Port, timeout: server.Timeout,
-		effect: authorizationEffect(server.FailureModeAllow),
-	}
 }
 
 // apply replaces the part of the status that belongs to the control plane.

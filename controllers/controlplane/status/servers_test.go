@@ -99,7 +99,10 @@ func TestServersOfPolicies(t *testing.T) {
 				}
 				return
 			}
-			failures := &serverFailures{first: noon, updated: noon, list: test.failures}
+			failures := &serverFailures{first: noon, updated: noon, failures: map[failureKey]report.ServerFailure{}}
+			for _, one := range test.failures {
+				addFailure(failures.failures, one)
+			}
 			c := answersCondition(t.Context(), servers, failures, test.lookup, nil)
 			if got := string(c.Status) + " " + c.Reason; got != test.want || !strings.Contains(c.Message, test.message) {
 				t.Errorf("%s: %s\nwant %s with %q", got, c.Message, test.want, test.message)

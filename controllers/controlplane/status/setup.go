@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
@@ -55,49 +56,42 @@ func (w Writers) Setup(mgr manager.Manager) error {
 	if err := w.addRoutes(mgr); err != nil {
 		return err
 	}
-	w.Leader.Notify(w.Rejections.wake)
+	w.Leader.Notify(w.Rejections.Changed)
 	return w.addMeshConfig(mgr)
 }
 
 // addPolicies adds a controller for each policy kind, once the cluster defines the kind.
 func (w Writers) addPolicies(mgr manager.Manager) error {
+	reader := mgr.GetClient()
+	evaluator := Evaluator{Mirror: w.Mirror, Namespace: w.Namespace, LookupHost: w.LookupHost}
 	for _, k := range policyKinds() {
-		acquired := make(chan struct{}, 1)
-		w.Leader.Notify(acquired)
-		if w.Definitions.IsDefined(k.kind) {
-			if err := w.add(mgr, k, acquired); err != nil {
-				return err
-			}
-			continue
+		r := &Reconciler{
+			Client: reader, Recorder: mgr.GetEventRecorder(names.Controller), Leader: w.Leader, OSMSummary: k.osmSummary, Quiet: kinds.HasQuietStatus(k.kind.Kind),
+			Kind: kinds.Object(k.kind), Rejections: w.Rejections, InMesh: w.concerned(reader, k), Recheck: k.recheck,
+			Evaluate: evaluator.evaluate, Forget: w.Mirror.Forget, LookupHost: w.LookupHost,
 		}
-		if err := w.Definitions.Start(mgr, func() error { return w.add(mgr, k, acquired) }, k.kind); err != nil {
+		if err := w.add(mgr, k.kind, r, k.decided); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (w Writers) add(mgr manager.Manager, k policyKind, acquired <-chan struct{}) error {
-	reader := mgr.GetClient()
-	evaluator := Evaluator{Mirror: w.Mirror, Namespace: w.Namespace, LookupHost: w.LookupHost}
-	r := &Reconciler{
-		Client: reader, Recorder: mgr.GetEventRecorder(names.Controller), Leader: w.Leader, OSMSummary: k.osmSummary, Quiet: kinds.HasQuietStatus(k.kind.Kind),
-		Kind: kinds.Object(k.kind), Rejections: w.Rejections, InMesh: w.concerned(reader, k), Recheck: k.recheck,
-		Evaluate: evaluator.evaluate, Forget: w.Mirror.Forget, LookupHost: w.LookupHost,
-	}
-	resync := make(chan event.GenericEvent)
-	b := ctrl.NewControllerManagedBy(mgr).Named("status-" + k.kind.Kind).For(kinds.Object(k.kind)).
-		WithOptions(backoff.Options(1)).
-		WatchesRawSource(source.Channel(resync, enqueueAll(reader, k.kind))).
-		WatchesRawSource(source.Channel(w.Rejections.Watch(k.kind), &handler.EnqueueRequestForObject{})).
-		WatchesRawSource(source.Channel(watchMirror(w.Mirror, k.kind), &handler.EnqueueRequestForObject{}))
-	if k.decided {
-		b = b.WatchesRawSource(source.Channel(w.Rejections.servers.watch(k.kind), enqueueSameNamespace(reader, k.kind)))
-	}
-	if err := b.Complete(r); err != nil {
-		return err
-	}
-	return mgr.Add(manager.RunnableFunc(func(ctx context.Context) error { return forward(ctx, acquired, resync) }))
+// add adds the controller of a kind, once the cluster defines the kind. It reconciles all objects each time this replica acquires the Lease. decided is that
+// of a policyKind.
+func (w Writers) add(mgr manager.Manager, kind schema.GroupVersionKind, r reconcile.Reconciler, decided bool) error {
+	acquired, listed := w.Leader.acquisitions(), enqueueNamespace(mgr.GetClient(), kind)
+	return w.Definitions.Start(mgr, func() error {
+		b := ctrl.NewControllerManagedBy(mgr).Named("status-" + string(kinds.EntryKind(kind))).For(kinds.Object(kind)).
+			WithOptions(backoff.Options(1)).
+			WatchesRawSource(source.Channel(acquired, listed)).
+			WatchesRawSource(source.Channel(w.Rejections.Watch(kind), &handler.EnqueueRequestForObject{})).
+			WatchesRawSource(source.Channel(watchMirror(w.Mirror, kind), &handler.EnqueueRequestForObject{}))
+		if decided {
+			b = b.WatchesRawSource(source.Channel(w.Rejections.servers.watch(kind), listed))
+		}
+		return b.Complete(r)
+	}, kind)
 }
 
 // watchMirror returns a channel of the objects of a kind that were evaluated, and would be evaluated otherwise now. A controller must start to read it soon.
@@ -118,48 +112,21 @@ func send(ctx context.Context, to chan<- event.GenericEvent, kind schema.GroupVe
 	}
 }
 
-// forward sends an event each time this replica acquires the Lease.
-func forward(ctx context.Context, acquired <-chan struct{}, resync chan<- event.GenericEvent) error {
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-acquired:
-			select {
-			case resync <- event.GenericEvent{Object: &unstructured.Unstructured{}}:
-			case <-ctx.Done():
-				return nil
-			}
-		}
-	}
-}
-
-// enqueueSameNamespace enqueues the objects of the kind in the namespace of the changed object.
-func enqueueSameNamespace(reader client.Reader, kind schema.GroupVersionKind) handler.EventHandler {
+// enqueueNamespace enqueues the objects of the kind in the namespace of the changed object. An empty namespace means all.
+func enqueueNamespace(reader client.Reader, kind schema.GroupVersionKind) handler.EventHandler {
 	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, object client.Object) []ctrl.Request {
-		return listRequests(ctx, reader, kind, object.GetNamespace())
+		list := &unstructured.UnstructuredList{}
+		list.SetGroupVersionKind(kind)
+		if err := reader.List(ctx, list, client.InNamespace(object.GetNamespace()), client.UnsafeDisableDeepCopy); err != nil {
+			ctrl.LoggerFrom(ctx).Error(err, "cannot list", "kind", kind.Kind)
+			return nil
+		}
+		result := make([]ctrl.Request, len(list.Items))
+		for i := range list.Items {
+			result[i] = ctrl.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])}
+		}
+		return result
 	})
-}
-
-// enqueueAll enqueues the objects of the kind in all namespaces.
-func enqueueAll(reader client.Reader, kind schema.GroupVersionKind) handler.EventHandler {
-	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, _ client.Object) []ctrl.Request {
-		return listRequests(ctx, reader, kind, "")
-	})
-}
-
-func listRequests(ctx context.Context, reader client.Reader, kind schema.GroupVersionKind, namespace string) []ctrl.Request {
-	list := &unstructured.UnstructuredList{}
-	list.SetGroupVersionKind(kind)
-	if err := reader.List(ctx, list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
-		ctrl.LoggerFrom(ctx).Error(err, "cannot list", "kind", kind.Kind)
-		return nil
-	}
-	result := make([]ctrl.Request, len(list.Items))
-	for i := range list.Items {
-		result[i] = ctrl.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])}
-	}
-	return result
 }
 
 // concerned returns a function that reports whether the mesh writes the status of an object of the kind. The object is evaluated again once its namespace
@@ -203,15 +170,30 @@ func inMesh(reader client.Reader, mesh string) func(context.Context, string) (bo
 // Leader holds the Lease for writing status, which one replica of the control plane has at a time. xDS does not depend on it.
 type Leader struct {
 	leading atomic.Bool
-	// acquired receives a value each time the Lease is acquired, after which all objects are reconciled again.
-	acquired []chan<- struct{}
+	// acquired are called each time the Lease is acquired, after which all objects are reconciled again.
+	acquired []func()
 }
 
 // Leading reports whether this replica holds the Lease.
 func (l *Leader) Leading() bool { return l.leading.Load() }
 
-// Notify sends a value to c each time this replica acquires the Lease. It must be called before Run.
-func (l *Leader) Notify(c chan<- struct{}) { l.acquired = append(l.acquired, c) }
+// Notify calls a function each time this replica acquires the Lease. The function must not block, and Notify must be called before Run.
+func (l *Leader) Notify(call func()) { l.acquired = append(l.acquired, call) }
+
+// acquisitions returns a channel of events without a namespace, one each time this replica acquires the Lease. It must be called before Run.
+func (l *Leader) acquisitions() <-chan event.GenericEvent {
+	c := make(chan event.GenericEvent, 1)
+	l.Notify(func() { signal(c, event.GenericEvent{Object: &unstructured.Unstructured{}}) })
+	return c
+}
+
+// signal sends a value to a channel with room for one, unless the channel has one that nobody has received yet. It does not block.
+func signal[T any](to chan<- T, value T) {
+	select {
+	case to <- value:
+	default:
+	}
+}
 
 // Run competes for the Lease until ctx ends.
 func (l *Leader) Run(ctx context.Context, clients kubernetes.Interface, namespace, replica string, log logr.Logger) error {
@@ -230,11 +212,8 @@ func (l *Leader) Run(ctx context.Context, clients kubernetes.Interface, namespac
 			OnStartedLeading: func(context.Context) {
 				log.Info("acquired the Lease for policy status")
 				l.leading.Store(true)
-				for _, c := range l.acquired {
-					select {
-					case c <- struct{}{}:
-					default:
-					}
+				for _, call := range l.acquired {
+					call()
 				}
 			},
 			OnStoppedLeading: func() { l.leading.Store(false) },
