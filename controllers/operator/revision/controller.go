@@ -89,7 +89,12 @@ func (r *Reconciler) Reconcile(ctx context.Context, revision *v1alpha1.MeshRevis
 func (r *Reconciler) reconcileDeployed(ctx context.Context, revision *v1alpha1.MeshRevision) (reconcile.Result, error) {
 	session := r.Applier.For(revision)
 	applied := r.deploy(ctx, session, revision)
-	status, err := r.computeStatus(ctx, revision, applied, session.IgnoredObjects())
+	return r.observe(ctx, revision, applied, session.IgnoredObjects())
+}
+
+// observe writes the status of a revision. applied and ignored are those of computeStatus.
+func (r *Reconciler) observe(ctx context.Context, revision *v1alpha1.MeshRevision, applied error, ignored string) (reconcile.Result, error) {
+	status, err := r.computeStatus(ctx, revision, applied, ignored)
 	if err == nil {
 		err = r.writeStatus(ctx, revision, status)
 	}
@@ -115,17 +120,7 @@ func (r *Reconciler) observeDeployed(ctx context.Context, revision *v1alpha1.Mes
 	if !isApplied {
 		return reconcile.Result{}, nil
 	}
-	status, err := r.computeStatus(ctx, revision, nil, "")
-	if err != nil {
-		return reconcile.Result{}, err
-	}
-	if err := r.writeStatus(ctx, revision, status); err != nil {
-		return reconcile.Result{}, err
-	}
-	if !meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionReady) {
-		return reconcile.Result{RequeueAfter: pollInterval}, nil
-	}
-	return reconcile.Result{}, nil
+	return r.observe(ctx, revision, nil, "")
 }
 
 // reconcileStandby deletes what the revision ran as a canary, unless the mesh is paused, and writes the status. Its other objects belong

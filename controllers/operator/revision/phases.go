@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
@@ -143,14 +144,12 @@ func setAccounts(deployments, others []*unstructured.Unstructured) error {
 // suffixes are the name suffixes of the control planes that a revision runs: that of the canary, and the empty one of the active control
 // plane. The status counts the pods of the first.
 func suffixes(revision *v1alpha1.MeshRevision) []string {
-	canary := names.CanarySuffix(revision.Spec.Mesh, revision.Name)
-	switch revision.Spec.Role {
-	case v1alpha1.RoleCanary:
-		return []string{canary}
-	case v1alpha1.RolePromoting:
-		return []string{canary, ""}
+	suffixes := observe.CanarySuffixes(revision)
+	if len(suffixes) == 0 {
+		return []string{""}
 	}
-	return []string{""}
+	slices.Reverse(suffixes)
+	return suffixes
 }
 
 // deleteCanary deletes the canary control plane of a revision whose role does not include it. It finds the objects by their names, which

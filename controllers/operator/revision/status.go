@@ -24,34 +24,34 @@ import (
 func (r *Reconciler) computeStatus(
 	ctx context.Context, revision *v1alpha1.MeshRevision, applied error, ignored string,
 ) (v1alpha1.MeshRevisionStatus, error) {
-	status := *revision.Status.DeepCopy()
 	var workloads []workload
 	for _, suffix := range suffixes(revision) {
 		for _, name := range []string{names.Controller, names.Injector} {
 			observed, err := r.workload(ctx, revision, names.WithSuffix(name, suffix))
 			if err != nil {
-				return status, err
+				return v1alpha1.MeshRevisionStatus{}, err
 			}
 			workloads = append(workloads, observed)
 		}
 	}
-	status.ObservedGeneration = revision.Generation
-	status.Controller, status.Injector = workloads[0].count(), workloads[1].count()
-	r.setRole(revision, &status)
-	editor := conditions.NewEditor(&status.Conditions, revision.Generation, r.Now())
-	editor.SetSummary(assess(applied, workloads, ignored))
-	return status, nil
+	return r.statusOf(revision, workloads[0].count(), workloads[1].count(), assess(applied, workloads, ignored)), nil
 }
 
 // standbyStatus is the status of a revision that runs nothing.
 func (r *Reconciler) standbyStatus(revision *v1alpha1.MeshRevision) v1alpha1.MeshRevisionStatus {
-	status := *revision.Status.DeepCopy()
-	status.ObservedGeneration = revision.Generation
-	status.Controller, status.Injector = v1alpha1.WorkloadStatus{}, v1alpha1.WorkloadStatus{}
-	r.setRole(revision, &status)
-	conditions.NewEditor(&status.Conditions, revision.Generation, r.Now()).SetSummary(conditions.Assessment{
+	return r.statusOf(revision, v1alpha1.WorkloadStatus{}, v1alpha1.WorkloadStatus{}, conditions.Assessment{
 		State: conditions.Ready, Reason: v1alpha1.ReasonStandby, Message: "on standby: another revision runs the mesh",
 	})
+}
+
+// statusOf is the status of a revision with these pods.
+func (r *Reconciler) statusOf(
+	revision *v1alpha1.MeshRevision, controller, injector v1alpha1.WorkloadStatus, assessment conditions.Assessment,
+) v1alpha1.MeshRevisionStatus {
+	status := *revision.Status.DeepCopy()
+	status.ObservedGeneration, status.Controller, status.Injector = revision.Generation, controller, injector
+	r.setRole(revision, &status)
+	conditions.NewEditor(&status.Conditions, revision.Generation, r.Now()).SetSummary(assessment)
 	return status
 }
 

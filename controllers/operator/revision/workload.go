@@ -185,10 +185,8 @@ func (w workload) containerFailure(status corev1.ContainerStatus) string {
 		return fmt.Sprintf("%s: %q is not a valid image name: correct it in spec.controlPlane.images of the Mesh, or in the RELATED_IMAGE variables of the operator", w.name, status.Image)
 	case waiting.Reason == "CreateContainerConfigError", waiting.Reason == "CreateContainerError", waiting.Reason == "RunContainerError":
 		return fmt.Sprintf("%s: the container cannot be started: %s", w.name, waiting.Message)
-	case waiting.Reason == "CrashLoopBackOff":
-		return fmt.Sprintf("%s: the container crashes repeatedly%s: run %s", w.name, exitCode(status), logs)
 	}
-	if status.State.Terminated != nil {
+	if status.State.Terminated != nil || status.State.Waiting != nil && status.State.Waiting.Reason == "CrashLoopBackOff" {
 		return fmt.Sprintf("%s: the container crashes repeatedly%s: run %s", w.name, exitCode(status), logs)
 	}
 	return ""
