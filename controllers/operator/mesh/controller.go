@@ -99,16 +99,14 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if err := r.writeStatus(ctx, p, failed); err != nil {
 		return reconcile.Result{}, errors.Join(failed, err)
 	}
-	switch {
-	case isWaiting(failed):
-		// What it waits for comes as an event.
-		return reconcile.Result{RequeueAfter: p.Requeue}, nil
-	case observe.IsStalledError(failed) && p.Requeue == 0:
+	switch isStalled := observe.IsStalledError(failed); {
+	case isStalled && p.Requeue == 0:
 		// The next change of the Mesh, or of what it collides with, comes as an event.
 		return reconcile.Result{}, reconcile.TerminalError(failed)
-	case failed != nil && !observe.IsStalledError(failed):
+	case failed != nil && !isStalled && !isWaiting(failed):
 		return reconcile.Result{}, failed
 	}
+	// What a waiting mesh waits for comes as an event.
 	return reconcile.Result{RequeueAfter: p.Requeue}, nil
 }
 

@@ -38,7 +38,7 @@ func (r *Reconciler) writeStatus(ctx context.Context, p *pass, failed error) err
 	view := p.mesh.DeepCopy()
 	view.Status = *p.status
 	p.status.Phase, _ = metrics.PhaseOf(view)
-	summarise(view, p.desired.Namespace, r.Now()).write(p.status)
+	writeSummary(p.status, view, p.desired.Namespace, r.Now())
 	written, err := r.Status.Write(ctx, status.Mesh, p.mesh, p.status)
 	if err != nil || written == nil {
 		return err
@@ -135,41 +135,28 @@ func (r *Reconciler) recordTransition(before, after *v1alpha1.Mesh) {
 	r.Recorder.Eventf(after, nil, kind, is.Reason, "Observe", "%s", is.Message)
 }
 
-// summary is what Ready, Reconciling and Stalled say about a mesh.
-type summary struct {
-	conditions.Assessment
-	// notReconciling is true for a mesh whose state is not known, and which nothing brings to another one.
-	notReconciling bool
-	generation     int64
-	now            time.Time
-}
-
-// write writes a summary into a status.
-func (s summary) write(status *v1alpha1.MeshStatus) {
-	editor := conditions.NewEditor(&status.Conditions, s.generation, s.now)
-	if !s.notReconciling {
-		editor.SetSummary(s.Assessment)
-		return
+// writeSummary writes into a status what Ready, Reconciling and Stalled say about a mesh.
+func writeSummary(status *v1alpha1.MeshStatus, mesh *v1alpha1.Mesh, namespace string, now time.Time) {
+	ready, notReconciling := summarise(mesh, namespace)
+	editor := conditions.NewEditor(&status.Conditions, mesh.Generation, now)
+	editor.SetSummary(ready)
+	if notReconciling {
+		editor.SetOrRemove(false, v1alpha1.ConditionReconciling, "", "")
 	}
-	editor.Set(v1alpha1.ConditionReady, s.Assessment)
-	editor.SetOrRemove(false, v1alpha1.ConditionReconciling, "", "")
-	editor.SetOrRemove(false, v1alpha1.ConditionStalled, "", "")
 }
 
-// summarise sums up the conditions of a Mesh, which the controllers of its parts have written.
-func summarise(mesh *v1alpha1.Mesh, namespace string, now time.Time) summary {
-	s := summary{generation: mesh.Generation, now: now}
+// summarise sums up the conditions of a Mesh, which the controllers of its parts have written. notReconciling is true for a mesh whose state is not known, and
+// which nothing brings to another one.
+func summarise(mesh *v1alpha1.Mesh, namespace string) (ready conditions.Assessment, notReconciling bool) {
 	switch mode := observe.ModeOf(mesh); {
 	case mode == observe.Remove:
-		s.Assessment = summariseRemoval(mesh)
+		return summariseRemoval(mesh), false
 	case mode == observe.Maintain && observe.IsPlanOnly(mesh):
-		s.Assessment, s.notReconciling = summarisePlan(mesh)
+		return summarisePlan(mesh)
 	case mode == observe.Maintain:
-		s.Assessment = summarisePaused(mesh)
-	default:
-		s.Assessment = summariseParts(mesh, namespace)
+		return summarisePaused(mesh), false
 	}
-	return s
+	return summariseParts(mesh, namespace), false
 }
 
 // summariseParts is the worst of the parts that decide whether a mesh is ready. Of parts that are equally bad the first is reported:

@@ -64,7 +64,7 @@ func TestSummaryKeepsTheRules(t *testing.T) {
 						mesh.DeletionTimestamp = &metav1.Time{Time: noon()}
 					}
 					mesh.Status.Conditions = append(mesh.Status.Conditions, earlier...)
-					summarise(mesh, "osm-system", noon()).write(&mesh.Status)
+					writeSummary(&mesh.Status, mesh, "osm-system", noon())
 					if broken := conditionlint.Lint(generation, generation, mesh.Status.Conditions); len(broken) > 0 {
 						t.Errorf("%s %v %s, mode %d: %v", kind, state, reason, mode, broken)
 					}
@@ -103,7 +103,7 @@ func TestSummaryReportsTheWorstPart(t *testing.T) {
 				parts[kind] = assessment
 			}
 			mesh := withConditions(parts)
-			summarise(mesh, "osm-system", noon()).write(&mesh.Status)
+			writeSummary(&mesh.Status, mesh, "osm-system", noon())
 			ready := meta.FindStatusCondition(mesh.Status.Conditions, v1alpha1.ConditionReady)
 			if ready.Status != test.status || !strings.Contains(ready.Message, test.want) {
 				t.Errorf("Ready is %s: %q, want %s: %q", ready.Status, ready.Message, test.status, test.want)
@@ -137,7 +137,7 @@ func TestGatewaysDecideWhetherTheMeshIsReady(t *testing.T) {
 			if !test.disabled {
 				mesh.Spec.IngressGateway = &v1alpha1.IngressGatewaySpec{Mode: ptr.To(v1alpha1.IngressGatewayManaged)}
 			}
-			summarise(mesh, "osm-system", noon()).write(&mesh.Status)
+			writeSummary(&mesh.Status, mesh, "osm-system", noon())
 			ready := meta.FindStatusCondition(mesh.Status.Conditions, v1alpha1.ConditionReady)
 			if ready.Status != test.status || !strings.Contains(ready.Message, test.want) {
 				t.Errorf("Ready is %s: %q, want %s: %q", ready.Status, ready.Message, test.status, test.want)
@@ -155,7 +155,7 @@ func TestSummaryWaitsForEveryPart(t *testing.T) {
 				mesh.Status.Conditions[i].ObservedGeneration--
 			}
 		}
-		if s := summarise(mesh, "osm-system", noon()); s.State != conditions.Progressing || !strings.Contains(s.Message, kind) {
+		if s, _ := summarise(mesh, "osm-system"); s.State != conditions.Progressing || !strings.Contains(s.Message, kind) {
 			t.Errorf("with an old %s the summary is %+v", kind, s)
 		}
 	}
