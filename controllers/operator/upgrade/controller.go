@@ -24,6 +24,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/operator/enqueue"
+	"github.com/openservicemesh/osm-operator/internal/operator/health"
 	"github.com/openservicemesh/osm-operator/internal/operator/metrics"
 	"github.com/openservicemesh/osm-operator/internal/operator/observe"
 	"github.com/openservicemesh/osm-operator/internal/operator/operand"
@@ -194,7 +195,7 @@ func (r *Reconciler) decide(ctx context.Context, p *pass) error {
 			return err
 		}
 	} else if p.current != nil {
-		p.situation.Verdicts = rollout.Evaluate(observation(p, noHealth), desired.Bounds(p.mesh))
+		p.situation.Verdicts = rollout.Evaluate(observation(p, health.Observation{}), desired.Bounds(p.mesh))
 	}
 	p.plan = rollout.NextPlan(p.situation)
 	measured, err := r.measureBaseline(ctx, p)

@@ -2,13 +2,11 @@ package upgrade
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/desired"
@@ -26,9 +24,6 @@ const baselineTimeout = time.Minute
 
 // maxBaselineNames bounds the workloads and the pods that a baseline lists.
 const maxBaselineNames = 256
-
-// noHealth is the observation of a control plane that is not observed.
-var noHealth = health.Observation{}
 
 // isUpgrading is true when there is a version to come from and one to go to that has not been verified.
 func (p *pass) isUpgrading() bool {
@@ -139,9 +134,9 @@ func (r *Reconciler) measureBaseline(ctx context.Context, p *pass) (bool, error)
 	case p.situation.Rejected(), p.current.Status.Baseline != nil && p.current.Status.Rejected == nil:
 		return true, nil
 	}
-	active := &v1alpha1.MeshRevision{}
-	if err := r.Client.Get(ctx, client.ObjectKey{Name: p.situation.Active}, active); err != nil {
-		return false, fmt.Errorf("the MeshRevision %s, which runs the mesh, cannot be read: %w", p.situation.Active, err)
+	active, err := r.readActive(ctx, p.situation.Active)
+	if err != nil {
+		return false, err
 	}
 	reading, err := r.Health.Read(ctx, r.healthTarget(ctx, active))
 	if err != nil {

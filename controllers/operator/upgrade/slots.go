@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -31,13 +30,9 @@ func (r *Reconciler) observeSlots(ctx context.Context, p *pass) error {
 	if active == p.situation.Desired && p.isUpgrading() {
 		return nil // the gates read it
 	}
-	revision := &v1alpha1.MeshRevision{}
-	err := r.Client.Get(ctx, client.ObjectKey{Name: active}, revision)
-	if apierrors.IsNotFound(err) {
-		return nil
-	}
+	revision, err := r.readActive(ctx, active)
 	if err != nil {
-		return fmt.Errorf("the MeshRevision %s, which runs the mesh, cannot be read: %w", active, err)
+		return client.IgnoreNotFound(err)
 	}
 	reading, err := r.Health.Read(ctx, r.healthTarget(ctx, revision))
 	if err != nil {

@@ -24,12 +24,20 @@ func (r *Reconciler) findActive(ctx context.Context, p *pass) error {
 	if p.plan.Active == "" || p.plan.Active == p.situation.Desired {
 		return nil
 	}
-	active := &v1alpha1.MeshRevision{}
-	if err := r.Client.Get(ctx, client.ObjectKey{Name: p.plan.Active}, active); err != nil {
-		return fmt.Errorf("the MeshRevision %s, which runs the mesh, cannot be read: %w", p.plan.Active, err)
+	active, err := r.readActive(ctx, p.plan.Active)
+	if err == nil {
+		p.active = active
 	}
-	p.active = active
-	return nil
+	return err
+}
+
+// readActive reads the revision that runs the mesh, by its name.
+func (r *Reconciler) readActive(ctx context.Context, name string) (*v1alpha1.MeshRevision, error) {
+	active := &v1alpha1.MeshRevision{}
+	if err := r.Client.Get(ctx, client.ObjectKey{Name: name}, active); err != nil {
+		return nil, fmt.Errorf("the MeshRevision %s, which runs the mesh, cannot be read: %w", name, err)
+	}
+	return active, nil
 }
 
 // renderWebhooks renders the webhook configurations; none before the first revision exists.
