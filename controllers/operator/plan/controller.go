@@ -23,9 +23,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/dryrun"
 	"github.com/openservicemesh/osm-operator/internal/operator/enqueue"
 	"github.com/openservicemesh/osm-operator/internal/operator/observe"
-	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
 	"github.com/openservicemesh/osm-operator/internal/operator/status"
-	"github.com/openservicemesh/osm-operator/internal/operator/takeover"
 )
 
 // repeatInterval is how often a plan is computed without an event: budgets, policies and pods without sidecars send none.
@@ -33,11 +31,7 @@ const repeatInterval = time.Minute
 
 // DataPlane observes the workloads with sidecars.
 type DataPlane interface {
-	// Workloads are all that carry sidecars of a mesh.
-	Workloads(ctx context.Context, mesh string) ([]rollout.Workload, error)
-	takeover.Calls
-	// OldKubelets are the nodes for new pods whose kubelets do not restart a sidecar with another image, sorted.
-	OldKubelets(ctx context.Context) ([]string, error)
+	dryrun.Workloads
 	// Sources are watches of them, as requests for a mesh.
 	Sources() []source.Source
 }
