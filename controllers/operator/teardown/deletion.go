@@ -83,11 +83,7 @@ func describeDeletion(what string, held []string) string {
 	if len(held) == 0 {
 		return text
 	}
-	text += ": waiting for " + strings.Join(held[:min(len(held), maxHeld)], "; ")
-	if more := len(held) - maxHeld; more > 0 {
-		text += fmt.Sprintf("; and %d more", more)
-	}
-	return message.ForCondition(text)
+	return message.ForCondition(text + ": waiting for " + strings.Join(message.First(held, maxHeld), "; "))
 }
 
 // deleteWebhooksWithoutServers deletes the webhooks of a mesh whose namespace is gone or being deleted, so that no pod waits for their
