@@ -258,8 +258,8 @@ func (r *Reconciler) assess(ctx context.Context, c *rendering, status *v1alpha1.
 		if slices.Contains(c.rejected, referenceOf(object)) {
 			continue
 		}
-		read := objectOf(object.GroupVersionKind())
-		if err := r.Objects.Get(ctx, client.ObjectKeyFromObject(object), read); err != nil {
+		read, err := r.get(ctx, referenceOf(object))
+		if err != nil {
 			// An object that was created just now is not in the cache yet.
 			status.Reason, status.Message = v1alpha1.ReasonProgressing, fmt.Sprintf("%s %s: %v", object.GetKind(), object.GetName(), err)
 			return

@@ -34,16 +34,12 @@ func inventoryOf(mesh *v1alpha1.Mesh, name string) []v1alpha1.ObjectReference {
 // status does not grow with the mesh.
 func referencesOf(mesh *v1alpha1.Mesh, objects []*unstructured.Unstructured) []v1alpha1.ObjectReference {
 	var references []v1alpha1.ObjectReference
-	seen := map[v1alpha1.ObjectReference]bool{}
 	for _, object := range objects {
 		reference := referenceOf(object)
 		if reference.Namespace != "" && reference.Namespace != component.Namespace(mesh) {
 			reference.Namespace = v1alpha1.EveryNamespace
 		}
-		if !seen[reference] {
-			seen[reference] = true
-			references = append(references, reference)
-		}
+		references = union(references, []v1alpha1.ObjectReference{reference})
 	}
 	return references
 }
@@ -77,13 +73,9 @@ func (r *Reconciler) recordInventory(ctx context.Context, mesh *v1alpha1.Mesh, r
 			})
 			i = len(statuses) - 1
 		}
-		statuses[i].Objects = slices.Clone(statuses[i].Objects)
-		for _, reference := range referencesOf(mesh, c.all()) {
-			if !slices.Contains(statuses[i].Objects, reference) {
-				statuses[i].Objects = append(statuses[i].Objects, reference)
-				changed = true
-			}
-		}
+		known := len(statuses[i].Objects)
+		statuses[i].Objects = union(statuses[i].Objects, referencesOf(mesh, c.all()))
+		changed = changed || len(statuses[i].Objects) > known
 	}
 	if !changed {
 		return nil
@@ -97,11 +89,8 @@ func (r *Reconciler) describeRemoval(ctx context.Context, mesh *v1alpha1.Mesh, r
 	for _, recorded := range remaining {
 		references, _ := r.expand(ctx, mesh, recorded)
 		for _, reference := range references {
-			live := objectOf(schema.FromAPIVersionAndKind(reference.APIVersion, reference.Kind))
-			if r.Objects.Get(ctx, client.ObjectKey{Namespace: reference.Namespace, Name: reference.Name}, live) != nil {
-				continue
-			}
-			if text := apply.Held(reference.Kind, live); text != "" {
+			live, err := r.get(ctx, reference)
+			if text := apply.Held(reference.Kind, live); err == nil && text != "" {
 				held = append(held, text)
 			}
 		}
@@ -175,10 +164,15 @@ func (r *Reconciler) expand(ctx context.Context, mesh *v1alpha1.Mesh, recorded v
 	return references, nil
 }
 
+// get reads the object of a reference.
+func (r *Reconciler) get(ctx context.Context, reference v1alpha1.ObjectReference) (*unstructured.Unstructured, error) {
+	object := objectOf(schema.FromAPIVersionAndKind(reference.APIVersion, reference.Kind))
+	return object, r.Objects.Get(ctx, client.ObjectKey{Namespace: reference.Namespace, Name: reference.Name}, object)
+}
+
 // deleteObject deletes an object that was made for the mesh, and reports whether it existed. Objects of users and of other meshes are not deleted.
 func (r *Reconciler) deleteObject(ctx context.Context, mesh *v1alpha1.Mesh, reference v1alpha1.ObjectReference) (exists bool, err error) {
-	live := objectOf(schema.FromAPIVersionAndKind(reference.APIVersion, reference.Kind))
-	err = r.Objects.Get(ctx, client.ObjectKey{Namespace: reference.Namespace, Name: reference.Name}, live)
+	live, err := r.get(ctx, reference)
 	var unreadable *unreadableError
 	if errors.As(err, &unreadable) {
 		return true, fmt.Errorf("%w; or delete it by hand", err)

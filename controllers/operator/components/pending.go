@@ -9,8 +9,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/component"
@@ -54,13 +52,7 @@ func (r *Reconciler) awaitRollout(ctx context.Context, mesh *v1alpha1.Mesh, c *r
 	if err != nil || len(waiting) == 0 {
 		return err
 	}
-	references := inventoryOf(mesh, c.Name())
-	for _, reference := range waiting {
-		if !slices.Contains(references, reference) {
-			references = append(references, reference)
-		}
-	}
-	for _, reference := range references {
+	for _, reference := range union(inventoryOf(mesh, c.Name()), waiting) {
 		object, err := r.readLive(ctx, reference)
 		if err != nil {
 			return err
@@ -106,8 +98,7 @@ func isDeployment(object *unstructured.Unstructured) bool {
 
 // readLive reads an object from the cache. It returns nil if the object does not exist.
 func (r *Reconciler) readLive(ctx context.Context, reference v1alpha1.ObjectReference) (*unstructured.Unstructured, error) {
-	live := objectOf(schema.FromAPIVersionAndKind(reference.APIVersion, reference.Kind))
-	err := r.Objects.Get(ctx, client.ObjectKey{Namespace: reference.Namespace, Name: reference.Name}, live)
+	live, err := r.get(ctx, reference)
 	if apierrors.IsNotFound(err) {
 		return nil, nil
 	}

@@ -79,7 +79,7 @@ func newWatches(mgr ctrl.Manager, objects cache.Cache) (*Watches, error) {
 // Ensure implements Kinds.
 func (w *Watches) Ensure(ctx context.Context, kind component.Kind) (bool, error) {
 	object := objectOf(kind.GroupVersionKind)
-	return w.ensure(ctx, kind, w.cache, source.Kind(w.cache, object, byLabel[*unstructured.Unstructured](names.MeshLabel)))
+	return w.ensure(ctx, kind, w.cache, source.Kind(w.cache, object, enqueue.ByLabel[*unstructured.Unstructured](names.MeshLabel)))
 }
 
 // ensure reports whether a kind is served, and starts or stops its watch, which informers of a cache feed.
@@ -222,21 +222,11 @@ type Controller struct {
 func (c Controller) SetupWithManager(mgr ctrl.Manager) (err error) {
 	c.Watches.controller, err = enqueue.NewController(mgr, "components").
 		Watches(&v1alpha1.MeshRevision{}, enqueue.ByMeshLabel()).
-		Watches(&corev1.Namespace{}, byLabel[client.Object](names.MonitoredByLabel)).
+		Watches(&corev1.Namespace{}, enqueue.ByLabel[client.Object](names.MonitoredByLabel)).
 		Watches(&configv1alpha2.MeshConfig{}, enqueue.Mapper{Cluster: c.Cluster}.BySiblings(), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		WatchesRawSource(source.Kind(c.Watches.cache, definitions(), c.onDefinition(c.Watches))).
 		Build(enqueue.RetryConflicts(reconcile.AsReconciler(c.Client, c.Reconciler)))
 	return err
-}
-
-// byLabel maps an object to the mesh that a label names. After a change of the label both meshes are reconciled.
-func byLabel[T client.Object](label string) handler.TypedEventHandler[T, reconcile.Request] {
-	return handler.TypedEnqueueRequestsFromMapFunc(func(_ context.Context, object T) []reconcile.Request {
-		if mesh := object.GetLabels()[label]; mesh != "" {
-			return []reconcile.Request{{NamespacedName: client.ObjectKey{Name: mesh}}}
-		}
-		return nil
-	})
 }
 
 // onDefinition reconciles all meshes when a definition that a component requires appears, changes or disappears.
@@ -255,12 +245,7 @@ func (r *Reconciler) onDefinition(kinds *Watches) handler.TypedEventHandler[*met
 			return
 		}
 		kinds.forget()
-		var meshes v1alpha1.MeshList
-		if err := r.Client.List(ctx, &meshes); err != nil {
-			return
-		}
-		for i := range meshes.Items {
-			request := reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&meshes.Items[i])}
+		for _, request := range (enqueue.Mapper{Cluster: r.Cluster}).Filter(ctx, func(*v1alpha1.Mesh) bool { return true }) {
 			queue.Add(request)
 			// AddAfter would have no effect: the queue merges it with the request that it has.
 			time.AfterFunc(definitionDelay, func() { queue.Add(request) })

@@ -66,14 +66,8 @@ func (r *Reconciler) completeKind(ctx context.Context, p *pass, h takeover.Trans
 		return err
 	}
 	if !h.IsRegistered(live) {
-		steps, err := h.Steps(live)
-		if err != nil {
+		if err := r.takeSteps(ctx, p, h, live); err != nil {
 			return err
-		}
-		for _, step := range steps {
-			if err := r.take(ctx, p, h, step); err != nil {
-				return err
-			}
 		}
 		if p.step != v1alpha1.AdoptionComplete {
 			p.step = v1alpha1.AdoptionRestarting // the rollout does not register them in the first step

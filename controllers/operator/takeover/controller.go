@@ -90,18 +90,10 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 
 // meshesOf lists the Meshes that run in a namespace or take over from it.
 func (r *Reconciler) meshesOf(ctx context.Context, namespace string) []reconcile.Request {
-	var meshes v1alpha1.MeshList
-	if err := r.Client.List(ctx, &meshes); err != nil {
-		return nil // the cache is empty before its first sync, which reconciles all
-	}
-	var requests []reconcile.Request
-	for i := range meshes.Items {
-		mesh := &meshes.Items[i]
-		if t := takeover.Of(mesh); t != nil && (t.From == namespace || r.Desired(mesh).Namespace == namespace) {
-			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKey{Name: mesh.Name}})
-		}
-	}
-	return requests
+	return enqueue.Mapper{Cluster: r.Cluster}.Filter(ctx, func(mesh *v1alpha1.Mesh) bool {
+		t := takeover.Of(mesh)
+		return t != nil && (t.From == namespace || r.Desired(mesh).Namespace == namespace)
+	})
 }
 
 // Reconcile takes one takeover one step further or back, and writes the condition Adopting.

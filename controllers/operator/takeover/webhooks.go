@@ -102,6 +102,11 @@ func (r *Reconciler) transferKind(ctx context.Context, p *pass, h takeover.Trans
 	if err != nil {
 		return err
 	}
+	return r.takeSteps(ctx, p, h, live)
+}
+
+// takeSteps takes the next step of each webhook configuration of one kind.
+func (r *Reconciler) takeSteps(ctx context.Context, p *pass, h takeover.Transfer, live []*unstructured.Unstructured) error {
 	steps, err := h.Steps(live)
 	if err != nil {
 		return err

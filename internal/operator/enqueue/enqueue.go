@@ -77,9 +77,12 @@ type Mapper struct {
 }
 
 // ByMeshLabel maps an object to the mesh that its label names.
-func ByMeshLabel() handler.EventHandler {
-	return handler.EnqueueRequestsFromMapFunc(func(_ context.Context, object client.Object) []reconcile.Request {
-		return named(object.GetLabels()[names.MeshLabel])
+func ByMeshLabel() handler.EventHandler { return ByLabel[client.Object](names.MeshLabel) }
+
+// ByLabel maps an object to the mesh that a label names. After a change of the label both meshes are reconciled.
+func ByLabel[T client.Object](label string) handler.TypedEventHandler[T, reconcile.Request] {
+	return handler.TypedEnqueueRequestsFromMapFunc(func(_ context.Context, object T) []reconcile.Request {
+		return named(object.GetLabels()[label])
 	})
 }
 
@@ -106,17 +109,17 @@ func (m Mapper) BySecret(ctx context.Context, secret *corev1.Secret) []reconcile
 // All maps an object to every mesh.
 func (m Mapper) All() handler.EventHandler {
 	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, _ client.Object) []reconcile.Request {
-		return m.filter(ctx, func(*v1alpha1.Mesh) bool { return true })
+		return m.Filter(ctx, func(*v1alpha1.Mesh) bool { return true })
 	})
 }
 
 // runningIn lists the meshes whose control plane runs in a namespace.
 func (m Mapper) runningIn(ctx context.Context, namespace string) []reconcile.Request {
-	return m.filter(ctx, func(mesh *v1alpha1.Mesh) bool { return m.Cluster.Desired(mesh).Namespace == namespace })
+	return m.Filter(ctx, func(mesh *v1alpha1.Mesh) bool { return m.Cluster.Desired(mesh).Namespace == namespace })
 }
 
-// filter lists some meshes. An error can be ignored: the cache is empty only before its first sync, which reconciles all.
-func (m Mapper) filter(ctx context.Context, choose func(*v1alpha1.Mesh) bool) []reconcile.Request {
+// Filter lists some meshes. An error can be ignored: the cache is empty only before its first sync, which reconciles all.
+func (m Mapper) Filter(ctx context.Context, choose func(*v1alpha1.Mesh) bool) []reconcile.Request {
 	var meshes v1alpha1.MeshList
 	if err := m.Cluster.Client.List(ctx, &meshes); err != nil {
 		return nil
