@@ -71,7 +71,12 @@ func (r *Reconciler) reconcileGateway(ctx context.Context, p *pass) error {
 	}
 	p.gateway.problem = err
 	if errors.As(err, &memberNameError{}) && earlier != nil {
-		r.withdrawGateway(ctx, p, *earlier)
+		// The namespace in the name of the certificate joined the mesh. The certificate would prove the identity of a workload there.
+		if failed := r.deleteGateway(ctx, p, *earlier); failed != nil {
+			p.gateway.problem = errors.Join(err, failed)
+			return nil
+		}
+		p.gateway.summary = nil
 	}
 	return nil
 }
@@ -183,16 +188,6 @@ func (p *pass) verifyGateway(live *corev1.Secret, request gatewayRequest, now ti
 	}
 	kept := map[string][]byte{corev1.TLSCertKey: live.Data[corev1.TLSCertKey], corev1.TLSPrivateKeyKey: live.Data[corev1.TLSPrivateKeyKey]}
 	return kept, pair.Leaf.NotAfter, nil
-}
-
-// withdrawGateway deletes the Secret after the namespace in the name of the certificate joined the mesh. The certificate would prove the identity of a
-// workload there.
-func (r *Reconciler) withdrawGateway(ctx context.Context, p *pass, earlier v1alpha1.GatewayCertificate) {
-	if err := r.deleteGateway(ctx, p, earlier); err != nil {
-		p.gateway.problem = errors.Join(p.gateway.problem, err)
-		return
-	}
-	p.gateway.summary = nil
 }
 
 // deleteGateway deletes the Secret of an earlier declaration.
