@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"slices"
 	"strings"
 	"time"
 
@@ -31,6 +30,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	"github.com/openservicemesh/osm-operator/internal/platform/backoff"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/platform/report"
 )
@@ -139,7 +139,7 @@ func (s decisionServer) problem(ctx context.Context, failures map[failureKey]rep
 	if sidecars > 0 {
 		return ingest.Problem{Reason: kinds.ReasonServiceNotAnswering, Message: fmt.Sprintf(
 			"%d sidecars (service accounts %s) get no answer from the %s %s:%d since %s, so %s. Check that it runs, accepts connections from them, and answers within %s.",
-			sidecars, abbreviate(clients), s.kind, s.host, s.port, since.UTC().Format(time.RFC3339), s.effect, s.timeout)}, true
+			sidecars, lists.Join(lists.Unique(clients), maxClients), s.kind, s.host, s.port, since.UTC().Format(time.RFC3339), s.effect, s.timeout)}, true
 	}
 	if s.hasAddress(ctx, lookup) {
 		return ingest.Problem{}, false
@@ -179,17 +179,6 @@ func answersCondition(ctx context.Context, servers []decisionServer, failures *s
 		result.Message = "no sidecar reports a missing answer"
 	}
 	return result
-}
-
-// abbreviate lists the first of some texts.
-func abbreviate(list []string) string {
-	slices.Sort(list)
-	list = slices.Compact(list)
-	text := strings.Join(list[:min(len(list), maxClients)], ", ")
-	if more := len(list) - maxClients; more > 0 {
-		text += fmt.Sprintf(" and %d more", more)
-	}
-	return text
 }
 
 var meshConfigKind = configv1alpha2.GroupVersion.WithKind("MeshConfig")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -17,6 +16,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/pull"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
 	"github.com/openservicemesh/osm-operator/internal/platform/compatibility"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -105,7 +105,7 @@ func (r *Reconciler) noteKubelets(ctx context.Context, p *pass) error {
 		if err != nil {
 			return err
 		}
-		p.oldKubelets = nameNodes(old)
+		p.oldKubelets = lists.Join(old, maxNamedNodes)
 	}
 	live := &configv1alpha2.MeshConfig{}
 	if err := r.Client.Get(ctx, client.ObjectKey{Namespace: p.desired.Namespace, Name: names.MeshConfig}, live); err != nil {
@@ -123,15 +123,6 @@ func (r *Reconciler) noteKubelets(ctx context.Context, p *pass) error {
 		return fmt.Errorf("the MeshConfig cannot be annotated with the nodes whose kubelets are too old for upgrades in place: %w", client.IgnoreNotFound(err))
 	}
 	return nil
-}
-
-// nameNodes lists the first nodes; empty without any.
-func nameNodes(nodes []string) string {
-	text := strings.Join(nodes[:min(len(nodes), maxNamedNodes)], ", ")
-	if more := len(nodes) - maxNamedNodes; more > 0 {
-		text += fmt.Sprintf(" and %d more", more)
-	}
-	return text
 }
 
 // kubeletsNote is why new pods have one slot although the Mesh asks for upgrades in place; empty if they have two.

@@ -104,10 +104,7 @@ func enabled(annotation string) bool {
 // firstThree joins up to three names.
 func firstThree(all []string) string {
 	slices.Sort(all)
-	if len(all) > 3 {
-		return fmt.Sprintf("%s and %d more", strings.Join(all[:3], ", "), len(all)-3)
-	}
-	return strings.Join(all, ", ")
+	return lists.Join(all, 3)
 }
 
 // expiryWarning is the remaining validity below which a root certificate causes a warning.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -57,20 +57,12 @@ func EndpointSlice(slice *discoveryv1.EndpointSlice) (*inventory.EndpointSlice, 
 	}
 	slices.SortStableFunc(entry.Endpoints, func(a, b inventory.Endpoint) int { return a.Address.Compare(b.Address) })
 	if len(rejected) > 0 {
-		found.Reject(ReasonRejectedAddress, "The EndpointSlice of Service %s has addresses that no pod can have, and they get no traffic: %s.", service, joinFirst(rejected))
+		found.Reject(ReasonRejectedAddress, "The EndpointSlice of Service %s has addresses that no pod can have, and they get no traffic: %s.", service, lists.Join(rejected, maxListed))
 	}
 	if len(unknown) > 0 {
-		found.Reject(ReasonRejectedAddress, "The EndpointSlice of Service %s has addresses whose targetRef is not a pod of its namespace, and they get no traffic, because nothing can prove who answers there: %s.", service, joinFirst(unknown))
+		found.Reject(ReasonRejectedAddress, "The EndpointSlice of Service %s has addresses whose targetRef is not a pod of its namespace, and they get no traffic, because nothing can prove who answers there: %s.", service, lists.Join(unknown, maxListed))
 	}
 	return entry, found
-}
-
-// joinFirst joins the first texts of a list and counts the others.
-func joinFirst(texts []string) string {
-	if len(texts) > maxListed {
-		return fmt.Sprintf("%s and %d more", strings.Join(texts[:maxListed], ", "), len(texts)-maxListed)
-	}
-	return strings.Join(texts, ", ")
 }
 
 // podOf returns the pod that an endpoint names, which is empty if it names nothing. It is false for something else than a pod of the namespace.

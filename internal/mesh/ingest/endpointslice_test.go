@@ -41,9 +41,3 @@ endpoints:
 		{Address: netip.MustParseAddr("10.0.0.4"), Ready: true},
 	}, got.Endpoints, []string{"RejectedAddress: addresses whose targetRef is not a pod of its namespace, and they get no traffic, because nothing can prove who answers there: 10.0.0.3"}, problems)
 }
-
-func TestFewRejectedAddressesAreListed(t *testing.T) {
-	if got, want := joinFirst([]string{"1", "2", "3", "4", "5"}), "1, 2, 3, 4, 5"; got != want {
-		t.Errorf("the list is %q, want %q", got, want)
-	}
-}

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -35,7 +36,7 @@ func (s *Session) IgnoredObjects() string {
 		return ""
 	}
 	objects := slices.Sorted(maps.Keys(s.current.ignored))
-	return fmt.Sprintf("not updated because of the annotation %s=%s: %s", names.DriftAnnotation, names.DriftIgnore, abbreviate(objects))
+	return fmt.Sprintf("not updated because of the annotation %s=%s: %s", names.DriftAnnotation, names.DriftIgnore, lists.Join(objects, maxListed))
 }
 
 // RecordIgnored records an Event when an object begins or ceases to ignore drift. Apply calls it.
@@ -75,7 +76,7 @@ func (s *Session) recordChange(object *unstructured.Unstructured, outcome Outcom
 		s.applier.countRepair(object)
 		// The recorder adds up Events with the same action, and keeps the text of the first.
 		s.applier.recorder.Eventf(s.owner, object, corev1.EventTypeWarning, string(outcome), actionOf("Revert", fields),
-			"reverted changes of %s that were made outside the operator: %s", name, abbreviate(fields))
+			"reverted changes of %s that were made outside the operator: %s", name, lists.Join(fields, maxListed))
 	}
 }
 
@@ -96,14 +97,6 @@ func actionOf(verb string, fields []string) string {
 
 // maxListed keeps Events and conditions short: an Event holds at most 1024 characters.
 const maxListed = 5
-
-// abbreviate lists the first items and counts the rest.
-func abbreviate(items []string) string {
-	if len(items) > maxListed {
-		return fmt.Sprintf("%s and %d more", strings.Join(items[:maxListed], ", "), len(items)-maxListed)
-	}
-	return strings.Join(items, ", ")
-}
 
 // ObjectError is the failure of one object.
 type ObjectError struct {

@@ -2,7 +2,9 @@ package lists
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
+	"strings"
 )
 
 // Map returns what a function makes of each element. It is nil for an empty list.
@@ -47,4 +49,12 @@ func Unique[S ~[]E, E cmp.Ordered](list S) S {
 func UniqueFunc[S ~[]E, E comparable](list S, compare func(a, b E) int) S {
 	slices.SortFunc(list, compare)
 	return slices.Compact(list)
+}
+
+// Join joins the first texts of a list, and counts the others.
+func Join(list []string, most int) string {
+	if len(list) <= most {
+		return strings.Join(list, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(list[:most], ", "), len(list)-most)
 }

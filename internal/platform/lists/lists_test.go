@@ -20,6 +20,9 @@ func TestListsOfLists(t *testing.T) {
 		"flat nothing":   {lists.FlatMap([]int{0}, upTo), []int(nil)},
 		"filter":         {lists.Filter(numbers, isOdd), []int{3, 1, 1}},
 		"filter nothing": {lists.Filter([]int{2}, isOdd), []int(nil)},
+		"join all":       {lists.Join([]string{"b", "a"}, 2), "b, a"},
+		"join some":      {lists.Join([]string{"c", "b", "a", "d"}, 2), "c, b and 2 more"},
+		"join nothing":   {lists.Join(nil, 2), ""},
 		"unique":         {lists.Unique([]string{"b", "a", "b"}), []string{"a", "b"}},
 		"unique func":    {lists.UniqueFunc([]string{"b", "a", "b"}, strings.Compare), []string{"a", "b"}},
 	} {
