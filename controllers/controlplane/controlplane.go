@@ -169,10 +169,10 @@ func (c *ControlPlane) Run(ctx context.Context) error {
 		c.settings.debug.Run,
 		c.serveReport,
 		c.newHandovers(mgr.GetClient()).run,
-		func(running context.Context) error { return writer.lead(ctx, running) },
+		func(running context.Context) error { return c.lead(writer.leader, ctx, running) },
 		writer.events.Run,
 		func(ctx context.Context) error {
-			return writer.rejections.Run(ctx, writer.leader.Leading, writer.log.WithName("status"))
+			return writer.rejections.Run(ctx, writer.leader.Leading, c.log.WithName("status"))
 		},
 	)
 }

@@ -5,7 +5,6 @@ import (
 	"net"
 	"time"
 
-	"k8s.io/client-go/kubernetes"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/backendtls"
@@ -14,16 +13,12 @@ import (
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/status"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/report/server"
-	"github.com/openservicemesh/osm-operator/internal/platform/logging"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/platform/report"
 )
 
 // statusWriter writes the status and Events of policies while this replica holds the Lease.
 type statusWriter struct {
-	config     Config
-	clients    kubernetes.Interface
-	log        *logging.Logger
 	leader     *status.Leader
 	rejections *status.Rejections
 	events     *status.EventReporter
@@ -44,7 +39,7 @@ func (c *ControlPlane) newStatusWriter(mgr manager.Manager, definitions *traffic
 		Leader: leader, Rejections: rejections, Mesh: c.config.Mesh, Namespace: c.config.Namespace, LookupHost: net.DefaultResolver.LookupHost,
 		Mirror: c.mirror, Definitions: definitions,
 	}.Setup(mgr)
-	return &statusWriter{config: c.config, clients: c.api.clients, log: c.log, leader: leader, rejections: rejections, events: events}, err
+	return &statusWriter{leader, rejections, events}, err
 }
 
 // addGateways adds the controllers of gateways and of BackendTLSPolicies, which read Secrets and ConfigMaps for the store too.
@@ -71,13 +66,13 @@ func (c *ControlPlane) addGateways(mgr manager.Manager, definitions *traffic.Def
 
 // lead competes for the Lease until stopping or running ends. It does not wait for the delay between the two, so that another
 // replica acquires the Lease at once. A canary control plane never competes, and writes no status or Events without the Lease.
-func (w *statusWriter) lead(stopping, running context.Context) error {
-	if !w.config.WriteStatus {
-		w.log.Info("policy status is written by the active control plane")
+func (c *ControlPlane) lead(leader *status.Leader, stopping, running context.Context) error {
+	if !c.config.WriteStatus {
+		c.log.Info("policy status is written by the active control plane")
 		return nil
 	}
 	leading, stop := context.WithCancel(running)
 	defer stop()
 	defer context.AfterFunc(stopping, stop)()
-	return w.leader.Run(leading, w.clients, w.config.Namespace, w.config.PodName, w.log.WithName("status"))
+	return leader.Run(leading, c.api.clients, c.config.Namespace, c.config.PodName, c.log.WithName("status"))
 }

@@ -24,14 +24,14 @@ func TestWriteStatus_OnlyActiveControlPlaneCompetes(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			clients := fake.NewClientset()
-			w := &statusWriter{
-				config:  Config{Namespace: "osm-system", PodName: "osm-controller-0", WriteStatus: c.contending},
-				clients: clients, log: logging.New("error"), leader: &status.Leader{},
+			plane := &ControlPlane{
+				config: Config{Namespace: "osm-system", PodName: "osm-controller-0", WriteStatus: c.contending},
+				api:    apiServer{clients: clients}, log: logging.New("error"),
 			}
 			ctx, stop := context.WithCancel(t.Context())
 			defer stop()
 			ended := make(chan error, 1)
-			go func() { ended <- w.lead(ctx, ctx) }()
+			go func() { ended <- plane.lead(&status.Leader{}, ctx, ctx) }()
 			if c.contending {
 				for getLease(t, clients) == nil {
 					select {
