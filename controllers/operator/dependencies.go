@@ -113,9 +113,13 @@ func newDependencies(mgr ctrl.Manager, o Options, server discovery.ServerVersion
 	if o.Compatibility == nil {
 		o.Compatibility = compatibility.Recorded()
 	}
-	cluster, err := newCluster(mgr, o)
+	store, err := secrets.New(mgr)
 	if err != nil {
 		return Dependencies{}, err
+	}
+	cluster := &observe.Cluster{
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Secrets: store, Catalogue: o.Catalogue, Compatibility: o.Compatibility,
+		OperatorNamespace: o.Namespace, Now: o.Now,
 	}
 	kubernetes, err := mesh.ReadKubernetes(server)
 	if err != nil {
@@ -140,15 +144,6 @@ func newDependencies(mgr ctrl.Manager, o Options, server discovery.ServerVersion
 		Components: append(builtin.All(), o.Components...), Images: o.ComponentImages,
 		Parallel: trust.Parallel, Definitions: definitions, Kubernetes: kubernetes,
 	}, nil
-}
-
-// newCluster returns what reads the state of meshes.
-func newCluster(mgr ctrl.Manager, o Options) (*observe.Cluster, error) {
-	store, err := secrets.New(mgr)
-	return &observe.Cluster{
-		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Secrets: store, Catalogue: o.Catalogue, Compatibility: o.Compatibility,
-		OperatorNamespace: o.Namespace, Now: o.Now,
-	}, err
 }
 
 // controllers are the reconcilers that install and upgrade meshes. A plan simulates them.

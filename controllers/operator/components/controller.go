@@ -66,11 +66,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, mesh *v1alpha1.Mesh) (reconc
 	if err != nil || len(inputs.ControlPlanes) == 0 {
 		return reconcile.Result{}, err
 	}
-	rollout, err := r.pendingRollout(ctx, mesh)
+	revisions, err := r.Revisions(ctx, mesh.Name)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	session := r.Applier.For(mesh)
+	session, rollout := r.Applier.For(mesh), describeRollout(mesh, revisions, r.Desired(mesh).Version)
 	statuses, retry := r.reconcileAll(ctx, session, mesh, inputs, rollout)
 	if err := r.writeStatus(ctx, session, mesh, statuses); err != nil {
 		return reconcile.Result{}, err
@@ -81,7 +81,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, mesh *v1alpha1.Mesh) (reconc
 	return reconcile.Result{}, nil
 }
 
-// reconcileAll reconciles each enabled component and prunes the others. rollout is that of pendingRollout. retry asks for a requeue.
+// reconcileAll reconciles each enabled component and prunes the others. rollout is that of describeRollout. retry asks for a requeue.
 func (r *Reconciler) reconcileAll(
 	ctx context.Context, session *apply.Session, mesh *v1alpha1.Mesh, inputs component.Inputs, rollout string,
 ) (statuses []v1alpha1.ComponentStatus, retry bool) {

@@ -17,6 +17,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/operator/observe"
 	"github.com/openservicemesh/osm-operator/internal/operator/operand"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -46,8 +47,8 @@ func (r *Reconciler) inputs(ctx context.Context, mesh *v1alpha1.Mesh) (component
 	}
 	for _, c := range []struct {
 		revision *v1alpha1.MeshRevision
-		suffix   string
-	}{{active, ""}, {canary, suffixOf(canary)}} {
+		isCanary bool
+	}{{active, false}, {canary, true}} {
 		if c.revision == nil {
 			continue
 		}
@@ -61,20 +62,14 @@ func (r *Reconciler) inputs(ctx context.Context, mesh *v1alpha1.Mesh) (component
 			return inputs, err
 		}
 		parameters := desired.Parameters(c.revision, r.OperatorNamespace)
-		parameters.CanarySuffix = c.suffix
+		if c.isCanary {
+			parameters.CanarySuffix = names.CanarySuffix(c.revision.Spec.Mesh, c.revision.Name)
+		}
 		inputs.ControlPlanes = append(inputs.ControlPlanes, component.ControlPlane{Release: release, Parameters: parameters})
 	}
 	next := desired.RevisionName(mesh.Name, r.Desired(mesh).Version)
 	inputs.Aliases = aliases(mesh, revisions, next, canary)
 	return inputs, r.addPodImages(ctx, &inputs)
-}
-
-// suffixOf returns the name suffix of a canary.
-func suffixOf(canary *v1alpha1.MeshRevision) string {
-	if canary == nil {
-		return ""
-	}
-	return names.CanarySuffix(canary.Spec.Mesh, canary.Name)
 }
 
 // aliases returns the suffixes of earlier canaries that a sidecar may still connect to, sorted: that of the desired revision, whose sidecars
@@ -98,11 +93,7 @@ func aliases(mesh *v1alpha1.Mesh, revisions []v1alpha1.MeshRevision, next string
 		delete(earlier, canary.Name)
 	}
 	maps.DeleteFunc(earlier, func(revision string, _ bool) bool { return revision != next && sidecarsOf(mesh, revision) == 0 })
-	var suffixes []string
-	for _, revision := range slices.Sorted(maps.Keys(earlier)) {
-		suffixes = append(suffixes, names.CanarySuffix(mesh.Name, revision))
-	}
-	return suffixes
+	return lists.Map(slices.Sorted(maps.Keys(earlier)), func(revision string) string { return names.CanarySuffix(mesh.Name, revision) })
 }
 
 // sidecarsOf returns the number of sidecars of a revision. Without observed sidecars every revision may have some.

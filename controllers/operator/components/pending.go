@@ -16,16 +16,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/observe"
 )
 
-// pendingRollout describes the rollout of the control plane that has not succeeded. It is empty if there is none.
-func (r *Reconciler) pendingRollout(ctx context.Context, mesh *v1alpha1.Mesh) (string, error) {
-	revisions, err := r.Revisions(ctx, mesh.Name)
-	if err != nil {
-		return "", err
-	}
-	return describeRollout(mesh, revisions, r.Desired(mesh).Version), nil
-}
-
-// describeRollout describes the rollout of the desired version, unless that version is verified and the only one that runs.
+// describeRollout describes the rollout of the desired version. It is empty if that version is verified and the only one that runs.
 func describeRollout(mesh *v1alpha1.Mesh, revisions []v1alpha1.MeshRevision, version string) string {
 	desired, done := desired.RevisionName(mesh.Name, version), false
 	canary := false

@@ -52,13 +52,13 @@ func (r *Reconciler) removeSidecars(ctx context.Context, p *pass, remaining []ro
 	p.workloads = workloads
 	for _, step := range []struct {
 		phase v1alpha1.RemovalPhase
-		run   func(context.Context, *pass) (string, error)
+		run   func(context.Context, *pass, v1alpha1.RemovalPhase) (string, error)
 	}{
-		{v1alpha1.RemovalOpening, r.acceptAllCallers},
-		{v1alpha1.RemovalTransparent, r.passThrough},
+		{v1alpha1.RemovalOpening, r.setTeardownMode},
+		{v1alpha1.RemovalTransparent, r.setTeardownMode},
 		{v1alpha1.RemovalInjectionOff, r.stopInjection},
 	} {
-		waiting, err := step.run(ctx, p)
+		waiting, err := step.run(ctx, p, step.phase)
 		if err != nil {
 			return conditions.Assessment{}, err
 		}
@@ -85,18 +85,8 @@ func (r *Reconciler) setRestarting(p *pass, wave rollout.Wave, remaining []rollo
 	return r.setPhase(p, v1alpha1.RemovalRestarting, reason, len(remaining), message)
 }
 
-// acceptAllCallers makes all sidecars accept every caller.
-func (r *Reconciler) acceptAllCallers(ctx context.Context, p *pass) (string, error) {
-	return r.setTeardownMode(ctx, p, v1alpha1.RemovalOpening, names.TeardownOpen)
-}
-
-// passThrough makes all sidecars pass all traffic through unchanged.
-func (r *Reconciler) passThrough(ctx context.Context, p *pass) (string, error) {
-	return r.setTeardownMode(ctx, p, v1alpha1.RemovalTransparent, names.TeardownPassthrough)
-}
-
 // stopInjection deletes the injector's webhook, and waits until every API server has noticed.
-func (r *Reconciler) stopInjection(ctx context.Context, p *pass) (string, error) {
+func (r *Reconciler) stopInjection(ctx context.Context, p *pass, phase v1alpha1.RemovalPhase) (string, error) {
 	left, err := apply.DeleteLabelled(ctx, r.Client, p.mesh.Name, &admissionv1.MutatingWebhookConfigurationList{})
 	if err != nil {
 		return "", err
@@ -104,7 +94,7 @@ func (r *Reconciler) stopInjection(ctx context.Context, p *pass) (string, error)
 	if p.mesh.Status.Removal != nil && p.mesh.Status.Removal.Phase == v1alpha1.RemovalRestarting {
 		return "", nil
 	}
-	if left.Count > 0 || r.Now().Sub(r.phaseStart(p, v1alpha1.RemovalInjectionOff)) < propagationDelay {
+	if left.Count > 0 || r.Now().Sub(r.phaseStart(p, phase)) < propagationDelay {
 		return "turning injection off", nil
 	}
 	return "", nil
@@ -140,9 +130,10 @@ func (r *Reconciler) isPassingThrough(ctx context.Context, p *pass, said string)
 // teardownModes are the modes of a teardown, in their order.
 var teardownModes = []string{names.TeardownOpen, names.TeardownPassthrough}
 
-// setTeardownMode sets the mode for the control planes of the mesh, by an annotation of the MeshConfig, and waits until all sidecars act on
+// setTeardownMode sets the mode of a phase for the control planes of the mesh, by an annotation of the MeshConfig, and waits until all sidecars act on
 // it. It returns what it waits for: nothing when they do, when there is no control plane, or after the timeout.
-func (r *Reconciler) setTeardownMode(ctx context.Context, p *pass, phase v1alpha1.RemovalPhase, mode string) (string, error) {
+func (r *Reconciler) setTeardownMode(ctx context.Context, p *pass, phase v1alpha1.RemovalPhase) (string, error) {
+	mode := map[v1alpha1.RemovalPhase]string{v1alpha1.RemovalOpening: names.TeardownOpen, v1alpha1.RemovalTransparent: names.TeardownPassthrough}[phase]
 	config, err := r.liveMeshConfig(ctx, p)
 	if err != nil || config == nil {
 		return "", err

@@ -197,7 +197,9 @@ func (r *Reconciler) restoreEarlier(ctx context.Context, p *pass) (bool, error) 
 	case live.DeletionTimestamp != nil:
 		return false, nil // its finalizer is removed first
 	}
-	return false, r.verifyEarlier(ctx, live)
+	// It has run the mesh.
+	now := metav1.NewTime(r.Now().Truncate(time.Second))
+	return false, r.recordOnRevision(ctx, live, func(status *v1alpha1.MeshRevisionStatus) { status.VerificationTime = &now })
 }
 
 // lostVersion returns the version before the upgrade to a desired revision if no revision remains to which the mesh could be rolled back.
@@ -241,10 +243,4 @@ func (r *Reconciler) createEarlier(ctx context.Context, p *pass, version string,
 	r.Recorder.Eventf(p.mesh, nil, corev1.EventTypeWarning, "RevisionRestored", "Restore "+revision.Name,
 		"made the MeshRevision %s again, which was deleted during the upgrade to %s: the mesh needs it to roll back", revision.Name, p.desired.Version)
 	return nil
-}
-
-// verifyEarlier records that a restored revision has run the mesh.
-func (r *Reconciler) verifyEarlier(ctx context.Context, revision *v1alpha1.MeshRevision) error {
-	now := metav1.NewTime(r.Now().Truncate(time.Second))
-	return r.recordOnRevision(ctx, revision, func(status *v1alpha1.MeshRevisionStatus) { status.VerificationTime = &now })
 }
