@@ -13,6 +13,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -110,11 +111,7 @@ func inTurns(names []entity.Name) []entity.Name {
 		turns[name.Namespace]++
 	}
 	slices.SortStableFunc(list, func(a, b turn) int { return cmp.Compare(a.number, b.number) })
-	ordered := make([]entity.Name, 0, len(list))
-	for _, t := range list {
-		ordered = append(ordered, t.name)
-	}
-	return ordered
+	return lists.Map(list, func(t turn) entity.Name { return t.name })
 }
 
 // Read returns the content of a Secret, or why there is none as a sentence. An error means that the answer is not known. The namespace is that

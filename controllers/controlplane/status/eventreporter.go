@@ -4,7 +4,6 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/go-logr/logr"
@@ -75,11 +74,7 @@ func (t *EventReporter) store(ref entity.Ref, object client.Object, version stri
 		delete(t.reports, ref)
 		return false
 	}
-	messages := make([]string, len(problems))
-	for i, problem := range problems {
-		messages[i] = problem.StatusMessage()
-	}
-	text := message.ForEvent(strings.Join(messages, " "))
+	text := message.ForEvent(messagesOf(problems))
 	if before, ok := t.reports[ref]; ok && before.object.UID == object.GetUID() && before.text == text {
 		return false
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,6 +21,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/message"
 )
 
@@ -194,16 +196,15 @@ func condition(conditionType, okReason string, problems []ingest.Problem) metav1
 	if len(problems) == 0 {
 		return metav1.Condition{Type: conditionType, Status: metav1.ConditionTrue, Reason: okReason, Message: "in force"}
 	}
-	result := metav1.Condition{Type: conditionType, Status: metav1.ConditionTrue, Reason: problems[0].Reason}
-	messages := make([]string, len(problems))
-	for i, problem := range problems {
-		messages[i] = problem.StatusMessage()
-		if !problem.InForce() && result.Status == metav1.ConditionTrue {
-			result.Status, result.Reason = metav1.ConditionFalse, problem.Reason
-		}
+	result := metav1.Condition{Type: conditionType, Status: metav1.ConditionTrue, Reason: problems[0].Reason, Message: messagesOf(problems)}
+	if i := slices.IndexFunc(problems, func(p ingest.Problem) bool { return !p.InForce() }); i >= 0 {
+		result.Status, result.Reason = metav1.ConditionFalse, problems[i].Reason
 	}
-	result.Message = strings.Join(messages, " ")
 	return result
+}
+
+func messagesOf(problems []ingest.Problem) string {
+	return strings.Join(lists.Map(problems, ingest.Problem.StatusMessage), " ")
 }
 
 // summarize returns the condition Ready for the other conditions of an object.

@@ -19,6 +19,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/operator/conditions"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -138,9 +139,7 @@ func (p *pass) summarize() *v1alpha1.CertificatesStatus {
 	if accepted := p.root.TrustDomains(); len(accepted.Clients) > 1 || len(accepted.Servers) > 1 {
 		summary.AcceptedTrustDomains = identity.MergeTrustDomains(accepted.Clients, accepted.Servers)
 	}
-	for _, trusted := range p.root.DescribeTrusted() {
-		summary.Roots = append(summary.Roots, summaryOf(trusted))
-	}
+	summary.Roots = lists.Map(p.root.DescribeTrusted(), summaryOf)
 	if issuer := p.root.ExternalIssuer(); issuer != nil {
 		summary.WorkloadIssuer = issuer.Kind + " " + issuer.Name
 	}

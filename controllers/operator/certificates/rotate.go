@@ -18,6 +18,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/certificate/rotation"
 	"github.com/openservicemesh/osm-operator/internal/operator/health"
 	"github.com/openservicemesh/osm-operator/internal/operator/observe"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 const (
@@ -112,10 +113,7 @@ func chooseIssuer(next rotation.Authority, active, desired *certificate.Root) *c
 	}
 	known := append(active.Trusted(), desired.Trusted()...)
 	fingerprints := append(active.Anchors(), desired.Anchors()...)
-	var trusted []*x509.Certificate
-	for _, fingerprint := range next.Trusted {
-		trusted = append(trusted, known[slices.Index(fingerprints, fingerprint)])
-	}
+	trusted := lists.Map(next.Trusted, func(fingerprint string) *x509.Certificate { return known[slices.Index(fingerprints, fingerprint)] })
 	return issuer.Trusting(trusted).In(next.Domains)
 }
 
@@ -132,9 +130,7 @@ func (r *Reconciler) observeTrust(ctx context.Context, p *pass, o *rotation.Obse
 	if err != nil {
 		return err
 	}
-	for _, sidecar := range sidecars {
-		o.Sidecars = append(o.Sidecars, sidecar.Name)
-	}
+	o.Sidecars = lists.Map(sidecars, func(sidecar preflight.Sidecar) string { return sidecar.Name })
 	o.Replicas, err = r.replicas(ctx, p)
 	return err
 }

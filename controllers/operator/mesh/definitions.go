@@ -102,17 +102,13 @@ func (r *Reconciler) unmanagedDefinition(ctx context.Context, definition *unstru
 
 // missingVersions returns what an unmanaged definition lacks.
 func missingVersions(ours *unstructured.Unstructured, unmanaged *apiextensionsv1.CustomResourceDefinition) []string {
-	var served []string
-	for _, v := range unmanaged.Spec.Versions {
-		if v.Served {
-			served = append(served, v.Name)
-		}
-	}
 	// Ours lists first the version that is stored, which is the one that control planes read.
 	versions, _, _ := unstructured.NestedSlice(ours.Object, "spec", "versions")
 	for _, entry := range versions {
 		v, _ := entry.(map[string]any)
-		if name, _ := v["name"].(string); v["storage"] == true && !slices.Contains(served, name) {
+		name, _ := v["name"].(string)
+		isServed := func(v apiextensionsv1.CustomResourceDefinitionVersion) bool { return v.Served && v.Name == name }
+		if v["storage"] == true && !slices.ContainsFunc(unmanaged.Spec.Versions, isServed) {
 			return []string{fmt.Sprintf(
 				"objects of %s have no effect, because its definition was installed by somebody else and does not serve version %s; to let the operator replace the definition, run kubectl label crd %s %s=%s",
 				unmanaged.Name, name, unmanaged.Name, ManagedByLabel, ManagedByOperator)}

@@ -20,6 +20,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/status"
 	"github.com/openservicemesh/osm-operator/internal/operator/takeover"
 	"github.com/openservicemesh/osm-operator/internal/operator/webhooks"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // writeStatus writes the mesh controller's part of the status, whatever the phases achieved, and the summary of all parts. failed is why
@@ -104,10 +105,7 @@ func (r *Reconciler) assessInstalled(ctx context.Context, p *pass, failed error)
 	if err != nil {
 		return conditions.Assessment{}, err
 	}
-	var notes []string
-	for _, webhook := range missing {
-		notes = append(notes, webhook+" is registered as soon as its pods are ready")
-	}
+	notes := lists.Map(missing, func(webhook string) string { return webhook + " is registered as soon as its pods are ready" })
 	notes = append(notes, p.notes...)
 	if ignored := p.session.IgnoredObjects(); ignored != "" {
 		notes = append(notes, ignored)

@@ -13,6 +13,7 @@ import (
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/dryrun"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/message"
 )
 
@@ -56,9 +57,8 @@ func plannedObjects(changes []dryrun.Change, unchanged int) v1alpha1.PlannedObje
 func plannedObject(change dryrun.Change) v1alpha1.PlannedObject {
 	name := change.Kind.Kind + " " + strings.TrimPrefix(change.String(), "/")
 	planned := v1alpha1.PlannedObject{Verb: v1alpha1.PlanVerb(change.Verb), Object: message.Limit(name, v1alpha1.MaxPlannedText)}
-	for _, field := range change.Fields[:min(len(change.Fields), v1alpha1.MaxPlannedFields)] {
-		planned.Fields = append(planned.Fields, message.Limit(field, v1alpha1.MaxPlannedText/2))
-	}
+	fields := change.Fields[:min(len(change.Fields), v1alpha1.MaxPlannedFields)]
+	planned.Fields = lists.Map(fields, func(field string) string { return message.Limit(field, v1alpha1.MaxPlannedText/2) })
 	planned.MoreFields = int32(len(change.Fields) - len(planned.Fields))
 	return planned
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/clusterload"
 	"github.com/openservicemesh/osm-operator/internal/operator/dataplane"
 	"github.com/openservicemesh/osm-operator/internal/operator/dryrun"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/message"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -109,11 +110,7 @@ func plannedProxies(p *v1alpha1.PlannedProxies, changes *compare.Changes) {
 
 // sentences are the first ones of a list, each clipped.
 func sentences(list []string) []string {
-	var some []string
-	for _, sentence := range list[:min(len(list), v1alpha1.MaxPlanned)] {
-		some = append(some, message.Limit(sentence, v1alpha1.MaxPlannedText))
-	}
-	return some
+	return lists.Map(list[:min(len(list), v1alpha1.MaxPlanned)], func(text string) string { return message.Limit(text, v1alpha1.MaxPlannedText) })
 }
 
 // counted lists numbers of resources by type; empty for none.

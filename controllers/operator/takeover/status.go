@@ -10,6 +10,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/observe"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
 	"github.com/openservicemesh/osm-operator/internal/operator/status"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/message"
 )
 
@@ -108,9 +109,5 @@ const maxRefs = 5
 
 // refs lists the first workloads.
 func refs(all []rollout.Ref) string {
-	var words []string
-	for _, ref := range all {
-		words = append(words, ref.String())
-	}
-	return strings.Join(message.First(words, maxRefs), ", ")
+	return strings.Join(message.First(lists.Map(all, rollout.Ref.String), maxRefs), ", ")
 }

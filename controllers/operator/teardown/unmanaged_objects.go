@@ -13,6 +13,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/message"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -138,14 +139,11 @@ func workloadsOf(left []rollout.Ref) string {
 	for _, ref := range left {
 		pods[ref]++
 	}
-	var words []string
-	refs := slices.Compact(slices.Clone(left))
-	for _, ref := range refs {
-		word := ref.String()
+	words := lists.Map(slices.Compact(slices.Clone(left)), func(ref rollout.Ref) string {
 		if pods[ref] > 1 {
-			word = fmt.Sprintf("%s (%d pods)", word, pods[ref])
+			return fmt.Sprintf("%s (%d pods)", ref, pods[ref])
 		}
-		words = append(words, word)
-	}
+		return ref.String()
+	})
 	return strings.Join(message.First(words, most), ", ")
 }

@@ -25,6 +25,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/observe"
 	"github.com/openservicemesh/osm-operator/internal/operator/operand"
 	"github.com/openservicemesh/osm-operator/internal/operator/status"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/message"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -122,7 +123,7 @@ func (r *Reconciler) distribute(ctx context.Context, mesh *v1alpha1.Mesh) (*cond
 // namespaces are those that get the trust of a mesh, sorted. Nothing can be created in a namespace that is being deleted.
 func (r *Reconciler) namespaces(ctx context.Context, mesh *v1alpha1.Mesh, meshNamespace string) ([]string, error) {
 	members, err := r.MemberNames(ctx, mesh.Name)
-	return slices.Compact(slices.Sorted(slices.Values(append(members, meshNamespace)))), err
+	return lists.Unique(append(members, meshNamespace)), err
 }
 
 // distributeTo keeps the trust of one namespace, and records an Event on the namespace when that namespace rejects it.
@@ -184,10 +185,7 @@ func assess(namespaces int, rejections []rejection, ignored string) conditions.A
 	}
 	const most = 5
 	slices.SortStableFunc(rejections, func(a, b rejection) int { return strings.Compare(a.namespace, b.namespace) })
-	var answers []string
-	for _, one := range rejections {
-		answers = append(answers, one.namespace+": "+one.err.Error())
-	}
+	answers := lists.Map(rejections, func(one rejection) string { return one.namespace + ": " + one.err.Error() })
 	return conditions.Assessment{State: conditions.Failing, Reason: v1alpha1.ReasonNamespacesRejected, Message: fmt.Sprintf(
 		"%d of %d namespaces reject the root certificate, and new pods of theirs cannot join the mesh: %s", len(rejections), namespaces, strings.Join(message.First(answers, most), "; "))}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
 	"github.com/openservicemesh/osm-operator/internal/operator/status"
 	"github.com/openservicemesh/osm-operator/internal/operator/takeover"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // writeStatus writes the rollout's part of the status, whatever the steps achieved. failed is why they ended early.
@@ -181,13 +182,8 @@ func (p *pass) from() string {
 
 // progress is what an upgrade waits for, and what it does about workloads.
 func (p *pass) progress() string {
-	var sentences []string
-	for _, sentence := range []string{p.plan.Waiting, restart.Describe(p.plan.Wave)} {
-		if sentence != "" {
-			sentences = append(sentences, sentence)
-		}
-	}
-	return strings.Join(sentences, "; ")
+	sentences := []string{p.plan.Waiting, restart.Describe(p.plan.Wave)}
+	return strings.Join(lists.Filter(sentences, func(sentence string) bool { return sentence != "" }), "; ")
 }
 
 // countProxies counts the sidecars of the mesh. Only those of workloads without a rollout in progress are certainly ready.
