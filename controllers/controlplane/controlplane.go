@@ -169,7 +169,7 @@ func (c *ControlPlane) Run(ctx context.Context) error {
 		c.settings.debug.Run,
 		c.serveReport,
 		c.newHandovers(mgr.GetClient()).run,
-		func(running context.Context) error { return c.lead(writer.leader, ctx, running) },
+		func(running context.Context) error { return c.lead(ctx, running, writer.leader) },
 		writer.events.Run,
 		func(ctx context.Context) error {
 			return writer.rejections.Run(ctx, writer.leader.Leading, c.log.WithName("status"))

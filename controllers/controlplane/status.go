@@ -66,7 +66,7 @@ func (c *ControlPlane) addGateways(mgr manager.Manager, definitions *traffic.Def
 
 // lead competes for the Lease until stopping or running ends. It does not wait for the delay between the two, so that another
 // replica acquires the Lease at once. A canary control plane never competes, and writes no status or Events without the Lease.
-func (c *ControlPlane) lead(leader *status.Leader, stopping, running context.Context) error {
+func (c *ControlPlane) lead(stopping, running context.Context, leader *status.Leader) error {
 	if !c.config.WriteStatus {
 		c.log.Info("policy status is written by the active control plane")
 		return nil

@@ -31,7 +31,7 @@ func TestWriteStatus_OnlyActiveControlPlaneCompetes(t *testing.T) {
 			ctx, stop := context.WithCancel(t.Context())
 			defer stop()
 			ended := make(chan error, 1)
-			go func() { ended <- plane.lead(&status.Leader{}, ctx, ctx) }()
+			go func() { ended <- plane.lead(ctx, ctx, &status.Leader{}) }()
 			if c.contending {
 				for getLease(t, clients) == nil {
 					select {

@@ -89,13 +89,6 @@ func (r *Rejections) limitedIn(kind, namespace, name string) string {
 	return r.limited[policyKey{kind, namespace, name}]
 }
 
-// isKnown reports whether every replica has been polled once.
-func (r *Rejections) isKnown() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.known
-}
-
 // Run updates the rejections while this replica leads, until ctx ends.
 func (r *Rejections) Run(ctx context.Context, leading func() bool, log logr.Logger) error {
 	ticker := time.NewTicker(pollInterval)

@@ -232,7 +232,7 @@ func (r *MeshConfigReconciler) Reconcile(ctx context.Context, request ctrl.Reque
 	if !r.Leader.Leading() || request.Namespace != r.Namespace || request.Name != names.MeshConfig {
 		return ctrl.Result{}, nil
 	}
-	if !r.Rejections.isKnown() {
+	if _, known := r.Rejections.Of(meshConfigKind.Kind, "", ""); !known {
 		return ctrl.Result{RequeueAfter: time.Second}, nil
 	}
 	config := &configv1alpha2.MeshConfig{}

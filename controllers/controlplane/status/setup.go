@@ -66,9 +66,9 @@ func (w Writers) addPolicies(mgr manager.Manager) error {
 	evaluator := Evaluator{Mirror: w.Mirror, Namespace: w.Namespace, LookupHost: w.LookupHost}
 	for _, k := range policyKinds() {
 		r := &Reconciler{
-			Client: reader, Recorder: mgr.GetEventRecorder(names.Controller), Leader: w.Leader, OSMSummary: k.osmSummary, Quiet: kinds.HasQuietStatus(k.kind.Kind),
+			Client: reader, Recorder: mgr.GetEventRecorder(names.Controller), Leader: w.Leader, OSMSummary: k.osmSummary,
 			Kind: kinds.Object(k.kind), Rejections: w.Rejections, InMesh: w.concerned(reader, k), Recheck: k.recheck,
-			Evaluate: evaluator.evaluate, Forget: w.Mirror.Forget, LookupHost: w.LookupHost,
+			Evaluate: evaluator.evaluate, Forget: w.Mirror.Forget, LookupHost: w.LookupHost, Quiet: kinds.HasQuietStatus(k.kind.Kind),
 		}
 		if err := w.add(mgr, k.kind, r, k.decided); err != nil {
 			return err
