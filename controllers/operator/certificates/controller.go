@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
@@ -174,13 +175,9 @@ func (r *Reconciler) writeCondition(ctx context.Context, p *pass, maintained boo
 			Reason: v1alpha1.ReasonCertificatesFailed, Message: failed.Error(),
 		})
 	case maintained:
-		message := "all certificates exist and are valid"
-		for _, note := range p.notes {
-			message += "; " + note
-		}
 		editor.Set(v1alpha1.ConditionCertificatesReady, conditions.Assessment{
 			State:  conditions.Ready,
-			Reason: v1alpha1.ReasonCertificatesValid, Message: message,
+			Reason: v1alpha1.ReasonCertificatesValid, Message: strings.Join(append([]string{"all certificates exist and are valid"}, p.notes...), "; "),
 		})
 	case observe.ModeOf(p.mesh) == observe.Apply:
 		editor.Set(v1alpha1.ConditionCertificatesReady, observe.Waiting(fmt.Sprintf("waiting until the Mesh is accepted and the namespace %s is ready", p.desired.Namespace)))

@@ -55,8 +55,10 @@ func (r *Reconciler) renewServing(ctx context.Context, p *pass, name, host strin
 		return err
 	}
 	p.serving[name] = issued.NotAfter
-	p.bundles[name] = trustBoth(p.root, live)
+	p.bundles[name] = p.root.CertPEM()
 	if live != nil {
+		// Pods still serve the old certificate.
+		p.bundles[name] = p.root.Merge(live.Data[names.CABundleCert])
 		// The API server must trust the new certificate before the pods serve it.
 		if err := r.widenTrust(ctx, p); err != nil {
 			return err
@@ -98,15 +100,6 @@ func verifyServing(secret *corev1.Secret, root *certificate.Root, host string, n
 		return time.Time{}, fmt.Errorf("it ends at %s", pair.Leaf.NotAfter.UTC().Format(time.RFC3339))
 	}
 	return pair.Leaf.NotAfter, nil
-}
-
-// trustBoth is the trust for a certificate that is replaced: the root, and what was trusted before for as long as pods still serve
-// the old certificate.
-func trustBoth(root *certificate.Root, live *corev1.Secret) []byte {
-	if live == nil {
-		return root.CertPEM()
-	}
-	return root.Merge(live.Data[names.CABundleCert])
 }
 
 // servingTrust is the trust for a good certificate. It leaves out other roots than the mesh's if the certificate was issued before
