@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // maxCommonName is the limit of X.509 (ub-common-name). Longer names appear in the DNS SAN only.
@@ -197,11 +198,9 @@ func decodeKey(text []byte) (crypto.Signer, error) {
 
 // encodeCertificates encodes certificates as PEM.
 func encodeCertificates(certificates ...*x509.Certificate) []byte {
-	var text []byte
-	for _, c := range certificates {
-		text = append(text, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})...)
-	}
-	return text
+	return lists.FlatMap(certificates, func(c *x509.Certificate) []byte {
+		return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})
+	})
 }
 
 // DecodeCertificates decodes all certificates of a PEM text. It returns an error if there are none.

@@ -125,25 +125,24 @@ func (m *Manager) issue(issuer *Issuer, sa identity.ServiceAccount, lifetime tim
 
 // Server issues a certificate for a server of the control plane from the current root. The Manager does not keep or renew it.
 func (m *Manager) Server(dnsNames []string, lifetime time.Duration) (Certificate, error) {
+	return m.current().Server(dnsNames, lifetime)
+}
+
+// current returns the issuer of the current root.
+func (m *Manager) current() *Issuer {
 	m.mu.Lock()
-	issuer := m.issuer
-	m.mu.Unlock()
-	return issuer.Server(dnsNames, lifetime)
+	defer m.mu.Unlock()
+	return m.issuer
 }
 
 // Generation returns the generation of the current root.
 func (m *Manager) Generation() string {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.issuer.root.Generation()
+	return m.current().root.Generation()
 }
 
 // TrustDomains returns the trust domains of the mesh.
 func (m *Manager) TrustDomains() identity.TrustDomains {
-	m.mu.Lock()
-	root := m.issuer.root
-	m.mu.Unlock()
-	return m.trustDomainsOf(root)
+	return m.trustDomainsOf(m.current().root)
 }
 
 func (m *Manager) trustDomainsOf(root *Root) identity.TrustDomains {

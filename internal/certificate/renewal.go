@@ -86,9 +86,7 @@ func (m *Manager) retryTime() time.Time {
 
 // UsesExternalIssuer reports whether an external issuer issues the certificates of workloads.
 func (m *Manager) UsesExternalIssuer() bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.issuer.root.external != nil
+	return m.current().root.external != nil
 }
 
 // due returns the workloads whose certificates must be renewed now, and removes unused entries. Those that have failed come last, the one that

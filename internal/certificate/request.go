@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // NewRequest generates a key and a certificate signing request for an authority, both as PEM.
@@ -93,11 +94,7 @@ func (r *Root) DescribeIssuer() Description { return describe(r.issuing) }
 
 // DescribeTrusted describes the trusted certificates, in their order.
 func (r *Root) DescribeTrusted() []Description {
-	list := make([]Description, 0, len(r.trusted))
-	for _, c := range r.trusted {
-		list = append(list, describe(c))
-	}
-	return list
+	return lists.Map(r.trusted, describe)
 }
 
 func describe(c *x509.Certificate) Description {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 const (
@@ -152,7 +153,7 @@ func (r *Root) RenewalTime() time.Time {
 func (r *Root) Generation() string { return fingerprint(r.issuing) }
 
 // Anchors returns the fingerprints of the trusted certificates, in their order.
-func (r *Root) Anchors() []string { return fingerprints(r.trusted) }
+func (r *Root) Anchors() []string { return lists.Map(r.trusted, fingerprint) }
 
 // Fingerprints returns the fingerprints of the certificates in a PEM text, in their order.
 func Fingerprints(text []byte) ([]string, error) {
@@ -160,15 +161,7 @@ func Fingerprints(text []byte) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return fingerprints(certificates), nil
-}
-
-func fingerprints(certificates []*x509.Certificate) []string {
-	list := make([]string, 0, len(certificates))
-	for _, c := range certificates {
-		list = append(list, fingerprint(c))
-	}
-	return list
+	return lists.Map(certificates, fingerprint), nil
 }
 
 // fingerprint returns a short hash of a certificate.

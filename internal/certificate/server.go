@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // serverLifetime is the lifetime of the control plane's own server certificate.
@@ -53,11 +54,7 @@ func NewRenamedServerCertificate(issuer ServerIssuer, now func() time.Time, dnsN
 // expect.
 func (m *Manager) ServerNames(name func(trustDomain string) string) func() []string {
 	return func() []string {
-		var list []string
-		for _, domain := range identity.MergeTrustDomains(m.TrustDomains().Known, []string{m.options.TrustDomain}) {
-			list = append(list, name(domain))
-		}
-		return list
+		return lists.Map(identity.MergeTrustDomains(m.TrustDomains().Known, []string{m.options.TrustDomain}), name)
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -136,8 +137,7 @@ func NamespacesWithout(ctx context.Context, c client.Reader, mesh string, namesp
 			without = append(without, namespace)
 		}
 	}
-	slices.Sort(without)
-	return slices.Compact(without), nil
+	return lists.Unique(without), nil
 }
 
 // WebhooksWithout has a sentence for each registered webhook configuration of a mesh that lacks one of some trusted certificates.
@@ -148,12 +148,9 @@ func WebhooksWithout(ctx context.Context, c client.Reader, mesh string, trusted 
 			return nil, fmt.Errorf("the webhook configuration %s cannot be read: %w", name, err)
 		}
 	}
-	var bundles [2][][]byte
-	for i := range mutating.Webhooks {
-		bundles[0] = append(bundles[0], mutating.Webhooks[i].ClientConfig.CABundle)
-	}
-	for i := range validating.Webhooks {
-		bundles[1] = append(bundles[1], validating.Webhooks[i].ClientConfig.CABundle)
+	bundles := [2][][]byte{
+		lists.Map(mutating.Webhooks, func(w admissionv1.MutatingWebhook) []byte { return w.ClientConfig.CABundle }),
+		lists.Map(validating.Webhooks, func(w admissionv1.ValidatingWebhook) []byte { return w.ClientConfig.CABundle }),
 	}
 	var without []string
 	for i, object := range []client.Object{mutating, validating} {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/platform/compatibility"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // virtualNodeTaint is on nodes of a virtual kubelet, which run pods without init containers that keep running, so no pod of a mesh.
@@ -63,11 +64,7 @@ func watchKubelets(p *Plane) source.Source {
 			if p.namespaces.List(ctx, &meshes) != nil {
 				return nil // the next reconciliation of a mesh reads the nodes
 			}
-			var all []reconcile.Request
-			for i := range meshes.Items {
-				all = append(all, requests(meshes.Items[i].Name)...)
-			}
-			return all
+			return lists.FlatMap(meshes.Items, func(mesh v1alpha1.Mesh) []reconcile.Request { return requests(mesh.Name) })
 		}),
 		predicate.TypedFuncs[*corev1.Node]{
 			CreateFunc: func(e event.TypedCreateEvent[*corev1.Node]) bool { return isOld(e.Object) },
@@ -80,12 +77,7 @@ func watchKubelets(p *Plane) source.Source {
 func stripNode(node *corev1.Node) {
 	stripMeta(&node.ObjectMeta)
 	node.Labels = nil
-	var taints []corev1.Taint
-	for _, taint := range node.Spec.Taints {
-		if taint.Key == virtualNodeTaint {
-			taints = append(taints, taint)
-		}
-	}
+	taints := lists.Filter(node.Spec.Taints, func(t corev1.Taint) bool { return t.Key == virtualNodeTaint })
 	node.Spec = corev1.NodeSpec{Unschedulable: node.Spec.Unschedulable, Taints: taints}
 	info := node.Status.NodeInfo
 	node.Status = corev1.NodeStatus{

@@ -8,7 +8,9 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/internal/certificate/preflight"
@@ -146,22 +148,16 @@ func (p *Plane) restarted(ctx context.Context, matches func(revision string) boo
 			states[rollout.Ref{Kind: kind, Namespace: object.GetNamespace(), Name: object.GetName()}] = s
 		}
 	}
-	var deployments appsv1.DeploymentList
-	var statefulSets appsv1.StatefulSetList
-	var daemonSets appsv1.DaemonSetList
-	for _, list := range []client.ObjectList{&deployments, &statefulSets, &daemonSets} {
+	for kind, list := range map[string]client.ObjectList{
+		"Deployment": &appsv1.DeploymentList{}, "StatefulSet": &appsv1.StatefulSetList{}, "DaemonSet": &appsv1.DaemonSetList{},
+	} {
 		if err := p.cache.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
 			return nil, fmt.Errorf("the restarted workloads cannot be listed: %w", err)
 		}
-	}
-	for i := range deployments.Items {
-		add("Deployment", &deployments.Items[i])
-	}
-	for i := range statefulSets.Items {
-		add("StatefulSet", &statefulSets.Items[i])
-	}
-	for i := range daemonSets.Items {
-		add("DaemonSet", &daemonSets.Items[i])
+		_ = meta.EachListItem(list, func(workload runtime.Object) error {
+			add(kind, workload.(client.Object))
+			return nil
+		})
 	}
 	for _, kind := range thirdPartyKinds {
 		list, err := p.thirdParty.list(ctx, kind)
@@ -200,9 +196,4 @@ func (p *Plane) readLastReady(ctx context.Context, workloads []rollout.Workload,
 		}
 	}
 	return nil
-}
-
-// restartAnnotationOf is the value of the operator's annotation on a pod template.
-func restartAnnotationOf(template *corev1.PodTemplateSpec) string {
-	return template.Annotations[names.RestartAnnotation]
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/workload"
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -44,12 +45,8 @@ func slottedPod(pod *corev1.Pod) (rollout.SlottedPod, bool) {
 
 // pullSecrets are the names of the pull secrets of a pod, sorted.
 func pullSecrets(pod *corev1.Pod) string {
-	var list []string
-	for _, secret := range pod.Spec.ImagePullSecrets {
-		list = append(list, secret.Name)
-	}
-	slices.Sort(list)
-	return strings.Join(slices.Compact(list), ",")
+	secrets := lists.Map(pod.Spec.ImagePullSecrets, func(secret corev1.LocalObjectReference) string { return secret.Name })
+	return strings.Join(lists.Unique(secrets), ",")
 }
 
 // startStates are the reasons of a container that waits as long as nothing is wrong. Runtimes and later versions of the kubelet have further reasons

@@ -203,9 +203,6 @@ func numberIn(o *unstructured.Unstructured, path ...string) int64 {
 
 // timeIn returns the time at a path; zero without one.
 func timeIn(o *unstructured.Unstructured, path ...string) time.Time {
-	at, err := time.Parse(time.RFC3339, textIn(o, path...))
-	if err != nil {
-		return time.Time{}
-	}
+	at, _ := time.Parse(time.RFC3339, textIn(o, path...))
 	return at
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/operator/enqueue"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -165,10 +166,5 @@ func startOnly(pod corev1.PodStatus) []corev1.ContainerStatus {
 }
 
 func readyOnly(conditions []corev1.PodCondition) []corev1.PodCondition {
-	for _, c := range conditions {
-		if c.Type == corev1.PodReady {
-			return []corev1.PodCondition{c}
-		}
-	}
-	return nil
+	return lists.Filter(conditions, func(c corev1.PodCondition) bool { return c.Type == corev1.PodReady })
 }

@@ -211,18 +211,18 @@ func stateOf(object client.Object) state {
 			o.Status.Replicas == desired && o.Status.AvailableReplicas == desired
 		s.onDelete = o.Spec.Paused
 		s.rolledOut = rolloutTime(o.Status.Conditions)
-		s.restart, s.podLabels = restartAnnotationOf(&o.Spec.Template), o.Spec.Template.Labels
+		s.restart, s.podLabels = o.Spec.Template.Annotations[names.RestartAnnotation], o.Spec.Template.Labels
 	case *appsv1.StatefulSet:
 		desired := ptr.Deref(o.Spec.Replicas, 1)
 		s.complete = isObserved(o.ObjectMeta, o.Status.ObservedGeneration) && o.Status.ReadyReplicas == desired && o.Status.Replicas == desired &&
 			(o.Status.UpdatedReplicas == desired || o.Status.UpdateRevision == o.Status.CurrentRevision)
 		s.onDelete = o.Spec.UpdateStrategy.Type == appsv1.OnDeleteStatefulSetStrategyType || partition(o) > 0
-		s.restart, s.podLabels = restartAnnotationOf(&o.Spec.Template), o.Spec.Template.Labels
+		s.restart, s.podLabels = o.Spec.Template.Annotations[names.RestartAnnotation], o.Spec.Template.Labels
 	case *appsv1.DaemonSet:
 		desired := o.Status.DesiredNumberScheduled
 		s.complete = isObserved(o.ObjectMeta, o.Status.ObservedGeneration) && o.Status.UpdatedNumberScheduled == desired && o.Status.NumberAvailable == desired
 		s.onDelete = o.Spec.UpdateStrategy.Type == appsv1.OnDeleteDaemonSetStrategyType
-		s.restart, s.podLabels = restartAnnotationOf(&o.Spec.Template), o.Spec.Template.Labels
+		s.restart, s.podLabels = o.Spec.Template.Annotations[names.RestartAnnotation], o.Spec.Template.Labels
 	case *unstructured.Unstructured:
 		return stateOfThirdParty(o)
 	}
@@ -262,10 +262,7 @@ func isObserved(meta metav1.ObjectMeta, observed int64) bool { return observed >
 
 // partition is the ordinal below which a StatefulSet does not update pods.
 func partition(s *appsv1.StatefulSet) int32 {
-	if s.Spec.UpdateStrategy.RollingUpdate == nil {
-		return 0
-	}
-	return ptr.Deref(s.Spec.UpdateStrategy.RollingUpdate.Partition, 0)
+	return ptr.Deref(ptr.Deref(s.Spec.UpdateStrategy.RollingUpdate, appsv1.RollingUpdateStatefulSetStrategy{}).Partition, 0)
 }
 
 // RestartError is a restart that the API server rejected. It concerns one workload only.

@@ -3,6 +3,7 @@ package enqueue
 import (
 	"context"
 	"maps"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -172,12 +173,7 @@ func MeshChanges(conditions ...string) predicate.Predicate {
 		}; isNew(before) != isNew(after) {
 			return true
 		}
-		for _, kind := range conditions {
-			if hasChanged(before, after, kind) {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(conditions, func(kind string) bool { return hasChanged(before, after, kind) })
 	}}
 }
 

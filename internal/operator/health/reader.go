@@ -15,6 +15,7 @@ import (
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/observe"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/platform/report"
 	"github.com/openservicemesh/osm-operator/internal/platform/report/client"
@@ -157,13 +158,9 @@ func (s Target) apps(components ...string) []string {
 	if len(suffixes) == 0 {
 		suffixes = []string{""}
 	}
-	var apps []string
-	for _, suffix := range suffixes {
-		for _, component := range components {
-			apps = append(apps, names.WithSuffix(component, suffix))
-		}
-	}
-	return apps
+	return lists.FlatMap(suffixes, func(suffix string) []string {
+		return lists.Map(components, func(component string) string { return names.WithSuffix(component, suffix) })
+	})
 }
 
 // replicasOf returns the running controllers, sorted by name.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/certificate/rotation"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/platform/report"
 	"github.com/openservicemesh/osm-operator/internal/platform/report/client"
@@ -105,11 +106,7 @@ func firstEnd(pod []report.Proxy) (first *time.Time) {
 
 // RejectingWorkloads returns the names of the workloads most of whose sidecars reject configuration, sorted, without duplicates.
 func (p Proxies) RejectingWorkloads() []string {
-	var list []string
-	for _, r := range p.Rejections {
-		list = append(list, r.Workload)
-	}
-	return slices.Compact(list)
+	return slices.Compact(lists.Map(p.Rejections, func(r Rejection) string { return r.Workload }))
 }
 
 // RejectingExcept returns how many sidecars of other workloads than the given ones reject configuration, and an example.
@@ -140,11 +137,7 @@ func (r *Reader) Replicas(ctx context.Context, s Target) ([]rotation.Replica, er
 	if err != nil {
 		return nil, err
 	}
-	replicas := make([]rotation.Replica, 0, len(answers))
-	for _, answer := range answers {
-		replicas = append(replicas, ReplicaOf(answer))
-	}
-	return replicas, nil
+	return lists.Map(answers, ReplicaOf), nil
 }
 
 // ReplicaOf converts what one replica reports.

@@ -16,6 +16,7 @@ import (
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -133,11 +134,8 @@ func fieldsOf(declared []declaration, paths []string) []string {
 	var fields []string
 	for _, d := range declared {
 		prefix := "spec." + strings.Join(d.path, ".")
-		for _, path := range paths {
-			if path == prefix || strings.HasPrefix(path, prefix+".") {
-				fields = append(fields, d.field)
-				break
-			}
+		if slices.ContainsFunc(paths, func(path string) bool { return path == prefix || strings.HasPrefix(path, prefix+".") }) {
+			fields = append(fields, d.field)
 		}
 	}
 	return fields
@@ -161,8 +159,7 @@ func appliedFields(entries []metav1.ManagedFieldsEntry, manager string) ([]strin
 			}
 		})
 	}
-	slices.Sort(paths)
-	return slices.Compact(paths), nil
+	return lists.Unique(paths), nil
 }
 
 // fieldNames returns the names of the fields in a path, up to the first item of a list.

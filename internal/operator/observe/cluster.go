@@ -23,6 +23,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/operand"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
 	"github.com/openservicemesh/osm-operator/internal/platform/compatibility"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -87,13 +88,10 @@ func (c *Cluster) Members(ctx context.Context, mesh string) ([]corev1.Namespace,
 	if err := c.Client.List(ctx, &list, client.MatchingLabels{names.MonitoredByLabel: mesh}); err != nil {
 		return nil, fmt.Errorf("the namespaces of the mesh cannot be listed: %w", err)
 	}
-	var members []corev1.Namespace
-	for i := range list.Items {
-		if _, ignored := list.Items[i].Labels[names.IgnoreLabel]; !ignored {
-			members = append(members, list.Items[i])
-		}
-	}
-	return members, nil
+	return lists.Filter(list.Items, func(namespace corev1.Namespace) bool {
+		_, ignored := namespace.Labels[names.IgnoreLabel]
+		return !ignored
+	}), nil
 }
 
 // MemberNames returns the names of the namespaces of a mesh, sorted, without those that are being deleted: they accept no objects.

@@ -25,28 +25,23 @@ func RunsCanary(role v1alpha1.Role) bool {
 
 // ActiveRevision is the revision that runs the mesh's own Deployments; nil for none.
 func ActiveRevision(revisions []v1alpha1.MeshRevision) *v1alpha1.MeshRevision {
-	for i := range revisions {
-		if revisions[i].DeletionTimestamp == nil && RunsActive(revisions[i].Spec.Role) {
-			return &revisions[i]
-		}
-	}
-	return nil
+	return find(revisions, func(r *v1alpha1.MeshRevision) bool { return r.DeletionTimestamp == nil && RunsActive(r.Spec.Role) })
 }
 
 // CanaryRevision is the revision that runs the canary's Deployments; nil for none.
 func CanaryRevision(revisions []v1alpha1.MeshRevision) *v1alpha1.MeshRevision {
-	for i := range revisions {
-		if revisions[i].DeletionTimestamp == nil && RunsCanary(revisions[i].Spec.Role) {
-			return &revisions[i]
-		}
-	}
-	return nil
+	return find(revisions, func(r *v1alpha1.MeshRevision) bool { return r.DeletionTimestamp == nil && RunsCanary(r.Spec.Role) })
 }
 
 // FindRevision is the revision of that name; nil for none.
 func FindRevision(revisions []v1alpha1.MeshRevision, name string) *v1alpha1.MeshRevision {
+	return find(revisions, func(r *v1alpha1.MeshRevision) bool { return r.Name == name })
+}
+
+// find returns the first revision that matches, in its list; nil for none.
+func find(revisions []v1alpha1.MeshRevision, matches func(*v1alpha1.MeshRevision) bool) *v1alpha1.MeshRevision {
 	for i := range revisions {
-		if revisions[i].Name == name {
+		if matches(&revisions[i]) {
 			return &revisions[i]
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -142,10 +143,7 @@ func restrictNamespaces(webhook map[string]any, operator metav1.LabelSelectorOpe
 	if err != nil {
 		return err
 	}
-	values := []any{}
-	for _, name := range slices.Compact(slices.Sorted(slices.Values(namespaces))) {
-		values = append(values, name)
-	}
+	values := lists.Map(lists.Unique(slices.Clone(namespaces)), func(name string) any { return name })
 	expressions = append(expressions, map[string]any{"key": corev1.LabelMetadataName, "operator": string(operator), "values": values})
 	return unstructured.SetNestedSlice(webhook, expressions, "namespaceSelector", "matchExpressions")
 }

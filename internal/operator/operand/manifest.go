@@ -13,6 +13,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/yaml"
+
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // Release is one version of the control plane that can be rendered for any mesh.
@@ -108,9 +110,7 @@ func (r *Release) copies(files ...string) ([]*unstructured.Unstructured, error) 
 		if _, ok := r.objects[file]; !ok {
 			return nil, fmt.Errorf("version %s has no manifest %s", r.Version, file)
 		}
-		for _, object := range r.objects[file] {
-			all = append(all, object.DeepCopy())
-		}
+		all = append(all, lists.Map(r.objects[file], (*unstructured.Unstructured).DeepCopy)...)
 	}
 	return all, nil
 }

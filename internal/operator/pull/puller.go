@@ -22,6 +22,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/component"
 	"github.com/openservicemesh/osm-operator/internal/operator/operand"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -75,7 +76,9 @@ func (p *Puller) Nodes(ctx context.Context, mesh *v1alpha1.Mesh, image Image) (r
 	if o := p.observation(mesh); o.image == image && o.Overdue != "" && p.now().Sub(o.at) < poll {
 		return o.Pulled, nil
 	}
-	p.setEnded(mesh, false)
+	p.mu.Lock()
+	p.ended[mesh.UID] = false
+	p.mu.Unlock()
 	pulled, err := p.observe(ctx, mesh, image)
 	if err != nil {
 		pulled = rollout.Pulled{Nodes: rollout.Nodes{}, Overdue: err.Error()}
@@ -144,7 +147,9 @@ func (p *Puller) tryOut(image Image, pods []corev1.Pod) rollout.Nodes {
 	if len(nodes) > 0 {
 		reason = "" // the cause is the other node
 	}
-	p.setTrial(image.Reference, trial{reason: reason, at: p.now()})
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.trials[image.Reference] = trial{reason: reason, at: p.now()}
 	return nodes
 }
 
@@ -160,22 +165,12 @@ func endOf(pod *corev1.Pod) *corev1.ContainerStateTerminated {
 
 // Unusable returns why the Envoy of an image does not run; empty if it does on any node, before one has tried, and a while after.
 func (p *Puller) Unusable(reference string) string {
-	if t := p.trial(reference); p.now().Sub(t.at) < Memory {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if t := p.trials[reference]; p.now().Sub(t.at) < Memory {
 		return t.reason
 	}
 	return ""
-}
-
-func (p *Puller) trial(reference string) trial {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.trials[reference]
-}
-
-func (p *Puller) setTrial(reference string, t trial) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.trials[reference] = t
 }
 
 // End deletes the DaemonSets of a mesh.
@@ -189,9 +184,9 @@ func (p *Puller) End(ctx context.Context, mesh *v1alpha1.Mesh, namespace string)
 	if err := p.deleteOthers(ctx, mesh, namespace, ""); err != nil {
 		return err
 	}
-	p.setEnded(mesh, true)
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.ended[mesh.UID] = true
 	delete(p.pulled, mesh.UID)
 	return nil
 }
@@ -212,12 +207,6 @@ func (p *Puller) deleteOthers(ctx context.Context, mesh *v1alpha1.Mesh, namespac
 		}
 	}
 	return nil
-}
-
-func (p *Puller) setEnded(mesh *v1alpha1.Mesh, ended bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.ended[mesh.UID] = ended
 }
 
 const (
@@ -262,16 +251,14 @@ func (i Image) pod(mesh *v1alpha1.Mesh) corev1.PodSpec {
 			Resources: corev1.ResourceRequirements{Requests: least, Limits: most},
 		}
 	}
-	pod := corev1.PodSpec{
+	secrets := component.Scheduling(mesh, v1alpha1.SchedulingSpec{}).PullSecrets
+	return corev1.PodSpec{
 		InitContainers:               []corev1.Container{container(pullContainer, i.Reference, envoyProgram, "--version")},
 		Containers:                   []corev1.Container{container(holdContainer, i.Init, "/"+names.LauncherFile, names.LauncherHold)},
 		SecurityContext:              component.PodSecurity(userID),
 		AutomountServiceAccountToken: ptr.To(false), EnableServiceLinks: ptr.To(false), TerminationGracePeriodSeconds: ptr.To[int64](1),
 		// Sidecars run wherever their applications do.
-		Tolerations: []corev1.Toleration{{Operator: corev1.TolerationOpExists}},
+		Tolerations:      []corev1.Toleration{{Operator: corev1.TolerationOpExists}},
+		ImagePullSecrets: lists.Map(secrets, func(name string) corev1.LocalObjectReference { return corev1.LocalObjectReference{Name: name} }),
 	}
-	for _, secret := range component.Scheduling(mesh, v1alpha1.SchedulingSpec{}).PullSecrets {
-		pod.ImagePullSecrets = append(pod.ImagePullSecrets, corev1.LocalObjectReference{Name: secret})
-	}
-	return pod
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/metrics"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/message"
 )
 
@@ -218,12 +219,13 @@ func isUnavailable(err error) bool {
 
 // Describe describes what a wave does, and about which workloads nothing can be done; at most some workloads of each sort.
 func Describe(w rollout.Wave) string {
+	restarting := lists.Map(slices.Concat(w.Restart, w.InProgress), func(ref rollout.Ref) rollout.Note { return rollout.Note{Ref: ref} })
 	var sentences []string
 	for _, part := range []struct {
 		what  string
 		notes []rollout.Note
 	}{
-		{"restarting", notes(w.Restart, w.InProgress)},
+		{"restarting", restarting},
 		{"upgrading in place", w.Upgrading},
 		{"waiting", w.Waiting},
 		{"cannot be upgraded now", w.Blocked},
@@ -237,17 +239,6 @@ func Describe(w rollout.Wave) string {
 		sentences = append(sentences, w.Unordered)
 	}
 	return strings.Join(sentences, "; ")
-}
-
-// notes are workloads without reasons.
-func notes(lists ...[]rollout.Ref) []rollout.Note {
-	var all []rollout.Note
-	for _, refs := range lists {
-		for _, ref := range refs {
-			all = append(all, rollout.Note{Ref: ref})
-		}
-	}
-	return all
 }
 
 // list names the first workloads, with the reason when there is one.

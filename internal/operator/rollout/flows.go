@@ -91,8 +91,8 @@ type comparison struct {
 	flows []Flow
 	// expected is the share of failed requests of a flow that is not the fault of the version.
 	expected func(Flow) float64
-	// known holds the destinations whose share of failures without the version is known.
-	known map[string]bool
+	// known has the share of failures without the version, by the destinations for which it is known.
+	known map[string]float64
 	// tolerated is the increase that the Mesh tolerates.
 	tolerated float64
 	// evidence is the number of namespaces whose requests must show that the version works, for another to be excused.
@@ -131,7 +131,7 @@ func (c comparison) worstNamespaces() []string {
 
 // suspect is the namespace of the destination of a flow, unless the destination is known not to fail by itself.
 func (c comparison) suspect(f Flow) string {
-	if c.known[f.Destination] {
+	if _, isKnown := c.known[f.Destination]; isKnown {
 		return namespaceOf(f.Client)
 	}
 	return namespaceOf(f.Destination)
@@ -185,7 +185,7 @@ func CompareFlows(flows []Flow, desired string, baseline *float64, tolerated flo
 	if baseline != nil {
 		result.Expected = *baseline
 	}
-	tests := []comparison{{touched, reference.rate, reference.known(), tolerated, 1}}
+	tests := []comparison{{touched, reference.rate, reference.destinations, tolerated, 1}}
 	if baseline != nil {
 		tests = append(tests, comparison{others, func(Flow) float64 { return *baseline }, nil, tolerated, otherNamespaces})
 	}
@@ -257,15 +257,6 @@ func referenceOf(flows []Flow, baseline *float64) reference {
 		}
 	}
 	return r
-}
-
-// known are the destinations with an error rate of their own.
-func (r reference) known() map[string]bool {
-	known := map[string]bool{}
-	for destination := range r.destinations {
-		known[destination] = true
-	}
-	return known
 }
 
 // rate is the share of the requests of a flow that is expected to fail.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // account is a node of the graph of calls.
@@ -57,8 +58,7 @@ func NewOrder(workloads []Workload, calls []Call, reason string) *Order {
 		}
 	}
 	for a, before := range o.before {
-		slices.SortFunc(before, account.Compare)
-		o.before[a] = slices.Compact(before)
+		o.before[a] = lists.UniqueFunc(before, account.Compare)
 	}
 	return o
 }

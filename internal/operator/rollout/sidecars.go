@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // Sidecar is a pod whose sidecar should be connected to its control plane.
@@ -68,9 +70,7 @@ func (c Connection) Proxies() Proxies {
 		proxies.Live -= len(missing)
 		proxies.Excused, missing = missing[0].Namespace, nil
 	}
-	for _, s := range missing {
-		proxies.Missing = append(proxies.Missing, s.describe())
-	}
+	proxies.Missing = lists.Map(missing, Sidecar.describe)
 	return proxies
 }
 
@@ -82,8 +82,7 @@ func (c Connection) Disconnected() []string {
 			list = append(list, s.Name())
 		}
 	}
-	slices.Sort(list)
-	return slices.Compact(list)
+	return lists.Unique(list)
 }
 
 // describe is the name of a pod, with the reason why its sidecar has not started.

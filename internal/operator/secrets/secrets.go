@@ -3,7 +3,6 @@ package secrets
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -17,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/openservicemesh/osm-operator/internal/platform/backoff"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -68,11 +68,9 @@ func New(mgr manager.Manager) (*Store, error) {
 
 // Sources returns watches of all Secrets for a controller. requests maps a Secret to reconcile requests.
 func (s *Store) Sources(requests func(context.Context, *corev1.Secret) []reconcile.Request) []source.Source {
-	var sources []source.Source
-	for _, name := range slices.Sorted(slices.Values(Names())) {
-		sources = append(sources, source.Kind(s.caches[name], &corev1.Secret{}, handler.TypedEnqueueRequestsFromMapFunc(requests)))
-	}
-	return sources
+	return lists.Map(lists.Unique(Names()), func(name string) source.Source {
+		return source.Kind(s.caches[name], &corev1.Secret{}, handler.TypedEnqueueRequestsFromMapFunc(requests))
+	})
 }
 
 // Get reads a Secret, or returns nil when it does not exist. A Secret that is not cached is read from the API server, because the caller

@@ -45,7 +45,11 @@ func TestMerge_ReplacesThePartOfItsOwner(t *testing.T) {
 		DesiredVersion: "not of this owner", Version: "v2",
 		Conditions: []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: metav1.ConditionFalse}, {Type: v1alpha1.ConditionUpgrading, Status: metav1.ConditionFalse}},
 	}
-	got, err := merge(Rollout, before, desired)
+	part, err := Rollout.part(desired)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := merge(Rollout, before, desired, part)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -62,7 +62,7 @@ func (w Writer) Write(ctx context.Context, owner Owner, mesh *v1alpha1.Mesh, des
 	if equality.Semantic.DeepEqual(before, after) {
 		return nil, nil
 	}
-	merged, err := merge(owner, &mesh.Status, desired)
+	merged, err := merge(owner, &mesh.Status, desired, after)
 	if err != nil {
 		return nil, err
 	}
@@ -107,12 +107,8 @@ func (w Writer) send(ctx context.Context, owner Owner, mesh *v1alpha1.Mesh, part
 }
 
 // merge is a status with the owner's part of another one.
-func merge(owner Owner, status, desired *v1alpha1.MeshStatus) (*v1alpha1.MeshStatus, error) {
+func merge(owner Owner, status, desired *v1alpha1.MeshStatus, part map[string]any) (*v1alpha1.MeshStatus, error) {
 	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(status)
-	if err != nil {
-		return nil, err
-	}
-	part, err := owner.part(desired)
 	if err != nil {
 		return nil, err
 	}

@@ -8,9 +8,12 @@ import (
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -65,19 +68,15 @@ func IsFromOSM(definition client.Object) bool {
 // in the namespaces of the mesh, or policies from being written.
 func DeadWebhooks(ctx context.Context, live client.Reader, mesh string) ([]client.Object, error) {
 	fromOSM := client.MatchingLabels{names.NameLabel: names.AppName, names.InstanceLabel: mesh}
-	var mutating admissionv1.MutatingWebhookConfigurationList
-	var validating admissionv1.ValidatingWebhookConfigurationList
-	for _, list := range []client.ObjectList{&mutating, &validating} {
+	var all []client.Object
+	for _, list := range []client.ObjectList{&admissionv1.MutatingWebhookConfigurationList{}, &admissionv1.ValidatingWebhookConfigurationList{}} {
 		if err := live.List(ctx, list, fromOSM); err != nil {
 			return nil, fmt.Errorf("the webhooks of an earlier Open Service Mesh cannot be listed: %w", err)
 		}
-	}
-	var all []client.Object
-	for i := range mutating.Items {
-		all = append(all, &mutating.Items[i])
-	}
-	for i := range validating.Items {
-		all = append(all, &validating.Items[i])
+		_ = meta.EachListItem(list, func(webhook runtime.Object) error {
+			all = append(all, webhook.(client.Object))
+			return nil
+		})
 	}
 	var dead []client.Object
 	for _, object := range all {
@@ -115,16 +114,11 @@ func IsServed(ctx context.Context, live client.Reader, object client.Object, exc
 
 // clientConfigs returns the addresses of the webhooks of a configuration.
 func clientConfigs(object client.Object) []admissionv1.WebhookClientConfig {
-	var all []admissionv1.WebhookClientConfig
 	switch configuration := object.(type) {
 	case *admissionv1.MutatingWebhookConfiguration:
-		for i := range configuration.Webhooks {
-			all = append(all, configuration.Webhooks[i].ClientConfig)
-		}
+		return lists.Map(configuration.Webhooks, func(w admissionv1.MutatingWebhook) admissionv1.WebhookClientConfig { return w.ClientConfig })
 	case *admissionv1.ValidatingWebhookConfiguration:
-		for i := range configuration.Webhooks {
-			all = append(all, configuration.Webhooks[i].ClientConfig)
-		}
+		return lists.Map(configuration.Webhooks, func(w admissionv1.ValidatingWebhook) admissionv1.WebhookClientConfig { return w.ClientConfig })
 	}
-	return all
+	return nil
 }

@@ -9,6 +9,7 @@ import (
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -71,10 +72,7 @@ func callersFirst(workloads []rollout.Workload, calls []rollout.Call) *rollout.O
 
 // calleesFirst lets each of the workloads restart after those that it may call.
 func calleesFirst(workloads []rollout.Workload, calls []rollout.Call) *rollout.Order {
-	reversed := make([]rollout.Call, 0, len(calls))
-	for _, call := range calls {
-		reversed = append(reversed, rollout.Call{Source: call.Destination, Destination: call.Source})
-	}
+	reversed := lists.Map(calls, func(c rollout.Call) rollout.Call { return rollout.Call{Source: c.Destination, Destination: c.Source} })
 	return rollout.NewOrder(workloads, reversed, "waits for what it calls, %s: its next sidecar, of the Open Service Mesh, loses requests while that restarts")
 }
 

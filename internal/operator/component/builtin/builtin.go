@@ -10,6 +10,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/component/prometheus"
 	"github.com/openservicemesh/osm-operator/internal/operator/component/trafficmetrics"
 	"github.com/openservicemesh/osm-operator/internal/operator/dashboards"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // All returns every component, in the order in which status.components lists them.
@@ -48,8 +49,5 @@ func Images() []component.Image {
 		{Variable: InitVariable, HelmKey: "init", Field: "spec.controlPlane.images.init"},
 		{Variable: EnvoyVariable, HelmKey: "envoy", Field: "spec.sidecar.image"},
 	}
-	for _, c := range All() {
-		images = append(images, c.Images()...)
-	}
-	return images
+	return append(images, lists.FlatMap(All(), component.Component.Images)...)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/component"
 	"github.com/openservicemesh/osm-operator/internal/operator/component/prometheus"
 	"github.com/openservicemesh/osm-operator/internal/operator/dashboards"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 const (
@@ -43,7 +44,7 @@ func deployment(inputs component.Inputs, mounts []mount) (*appsv1.Deployment, er
 			Containers:      []corev1.Container{container(inputs, mounts)},
 			Volumes:         volumes(mounts),
 		},
-	}.Deployment(inputs.Mesh, configsOf(mounts)...)
+	}.Deployment(inputs.Mesh, lists.Map(mounts, func(m mount) *corev1.ConfigMap { return m.config })...)
 }
 
 func container(inputs component.Inputs, mounts []mount) corev1.Container {
@@ -84,10 +85,7 @@ func volumes(mounts []mount) []corev1.Volume {
 		{Name: "data", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}},
 		{Name: "tmp", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}},
 	}
-	for _, m := range mounts {
-		list = append(list, component.ConfigMapVolume(m.config.Name, m.config.Name))
-	}
-	return list
+	return append(list, lists.Map(mounts, func(m mount) corev1.Volume { return component.ConfigMapVolume(m.config.Name, m.config.Name) })...)
 }
 
 // ini has no users and no login: everybody who reaches the server reads its dashboards, and nobody can change them. Grafana calls
@@ -161,14 +159,6 @@ func configuration(inputs component.Inputs, pages []Page) ([]mount, error) {
 
 func configMap(inputs component.Inputs, name string, data map[string]string) *corev1.ConfigMap {
 	return component.ConfigMap(inputs.Mesh, Name+"-"+name, data)
-}
-
-func configsOf(mounts []mount) []*corev1.ConfigMap {
-	var configs []*corev1.ConfigMap
-	for _, m := range mounts {
-		configs = append(configs, m.config)
-	}
-	return configs
 }
 
 // datasources is the Prometheus of the mesh, as the default data source.

@@ -15,6 +15,7 @@ import (
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/component"
 	"github.com/openservicemesh/osm-operator/internal/operator/dashboards"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // Managed runs a Grafana server in the namespace of the mesh.
@@ -50,10 +51,7 @@ func (m Managed) Render(inputs component.Inputs) ([]*unstructured.Unstructured, 
 	if err != nil {
 		return nil, err
 	}
-	var objects []client.Object
-	for _, config := range configsOf(files) {
-		objects = append(objects, config)
-	}
+	objects := lists.Map(files, func(m mount) client.Object { return m.config })
 	service := component.Service(inputs.Mesh, Name, selector, component.NamedPort(portName, Port))
 	server, err := deployment(inputs, files)
 	if err != nil {

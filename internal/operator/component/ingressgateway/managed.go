@@ -17,6 +17,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/component"
 	"github.com/openservicemesh/osm-operator/internal/operator/component/gatewaypods"
 	"github.com/openservicemesh/osm-operator/internal/operator/operand"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -70,10 +71,7 @@ func (Managed) Health(live []*unstructured.Unstructured) component.Health {
 const drainDelay = 30 * time.Second
 
 func podSettings(mesh *v1alpha1.Mesh) gatewaypods.Settings {
-	var listeners []string
-	for _, port := range ports(mesh) {
-		listeners = append(listeners, names.GatewayListener(uint16(port))) //nolint:gosec // the schema limits it
-	}
+	listeners := lists.Map(ports(mesh), func(port int32) string { return names.GatewayListener(uint16(port)) }) //nolint:gosec // the schema limits it
 	return gatewaypods.Settings{
 		Name: names.IngressGateway, ServiceAccount: names.IngressGateway, Listeners: listeners, Pods: settings(mesh).GatewayPodsSpec, DrainDelay: drainDelay,
 	}
@@ -96,7 +94,8 @@ func gatewayClass(inputs component.Inputs) *unstructured.Unstructured {
 	if isPerGateway(inputs.Mesh) {
 		annotations[names.GatewayDeploymentAnnotation] = names.GatewayDeploymentPerGateway
 		if len(settings(inputs.Mesh).Ports) > 0 {
-			annotations[names.AllowedPortsAnnotation] = joinPorts(ports(inputs.Mesh))
+			allowed := lists.Map(ports(inputs.Mesh), func(port int32) string { return strconv.Itoa(int(port)) })
+			annotations[names.AllowedPortsAnnotation] = strings.Join(allowed, ",")
 		}
 	}
 	if len(annotations) > 0 {
@@ -130,14 +129,6 @@ func ports(mesh *v1alpha1.Mesh) []int32 {
 		list = DefaultPorts()
 	}
 	return slices.Sorted(slices.Values(list))
-}
-
-func joinPorts(ports []int32) string {
-	texts := make([]string, len(ports))
-	for i, port := range ports {
-		texts[i] = strconv.Itoa(int(port))
-	}
-	return strings.Join(texts, ",")
 }
 
 // service has the ports that listeners may use. The control plane reads them.

@@ -2,7 +2,6 @@ package prometheus
 
 import (
 	"fmt"
-	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -17,6 +16,7 @@ import (
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/component"
 	"github.com/openservicemesh/osm-operator/internal/operator/component/prometheus/rules"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -126,13 +126,10 @@ func volumeClaim(inputs component.Inputs) *corev1.PersistentVolumeClaim {
 
 // access allows the server to discover the pods of the mesh, in its namespaces and in no others.
 func access(inputs component.Inputs) []client.Object {
-	list := append([]string{component.Namespace(inputs.Mesh)}, inputs.Members...)
-	slices.Sort(list)
-	var objects []client.Object
-	for _, namespace := range slices.Compact(list) {
-		objects = append(objects, component.Role(namespace, Name, readPods()), component.Bind(inputs.Mesh, Name, namespace, Name, "Role", Name))
-	}
-	return objects
+	namespaces := lists.Unique(append([]string{component.Namespace(inputs.Mesh)}, inputs.Members...))
+	return lists.FlatMap(namespaces, func(namespace string) []client.Object {
+		return []client.Object{component.Role(namespace, Name, readPods()), component.Bind(inputs.Mesh, Name, namespace, Name, "Role", Name)}
+	})
 }
 
 func readPods() rbacv1.PolicyRule {

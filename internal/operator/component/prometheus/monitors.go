@@ -16,6 +16,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/component"
 	"github.com/openservicemesh/osm-operator/internal/operator/component/prometheus/rules"
 	"github.com/openservicemesh/osm-operator/internal/operator/metricsserver/servingcert"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -116,15 +117,10 @@ func prometheusRule(inputs component.Inputs) (*monitoringv1.PrometheusRule, erro
 
 // converted writes relabelings in the format of prometheus-operator.
 func converted(list []relabeling) []monitoringv1.RelabelConfig {
-	var all []monitoringv1.RelabelConfig
-	for _, r := range list {
-		config := monitoringv1.RelabelConfig{Regex: r.Regex, Replacement: r.Replacement, TargetLabel: r.TargetLabel, Action: r.Action}
-		for _, source := range r.SourceLabels {
-			config.SourceLabels = append(config.SourceLabels, monitoringv1.LabelName(source))
-		}
-		all = append(all, config)
-	}
-	return all
+	return lists.Map(list, func(r relabeling) monitoringv1.RelabelConfig {
+		sources := lists.Map(r.SourceLabels, func(source string) monitoringv1.LabelName { return monitoringv1.LabelName(source) })
+		return monitoringv1.RelabelConfig{SourceLabels: sources, Regex: r.Regex, Replacement: r.Replacement, TargetLabel: r.TargetLabel, Action: r.Action}
+	})
 }
 
 const (

@@ -9,6 +9,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/openservicemesh/osm-operator/internal/operator/component"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -113,9 +114,6 @@ var sidecarSamples = slices.Concat(
 
 // withoutSource removes the labels of a source from the statistics that a server counts.
 func withoutSource() []relabeling {
-	var list []relabeling
-	for _, target := range []string{"source_namespace", "source_pod_name", "source_service", "source_workload_kind", "source_workload_name"} {
-		list = append(list, label(target, inboundMetrics, "", nameLabel))
-	}
-	return list
+	ofSource := []string{"source_namespace", "source_pod_name", "source_service", "source_workload_kind", "source_workload_name"}
+	return lists.Map(ofSource, func(target string) relabeling { return label(target, inboundMetrics, "", nameLabel) })
 }
