@@ -14,6 +14,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
 	"github.com/openservicemesh/osm-operator/internal/operator/clusterload"
 	"github.com/openservicemesh/osm-operator/internal/operator/desired"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -136,11 +137,10 @@ func (a *app) analyzeCluster(ctx context.Context, o *analyzeOptions) (*analyze.R
 // reportAnalysis prints a report in the selected output format.
 func (a *app) reportAnalysis(report *analyze.Report, form *output.Flag) error {
 	if !form.ForPeople() {
-		result := output.Result{Data: report}
-		for _, f := range report.Findings {
-			result.Names = append(result.Names, strings.ReplaceAll(strings.ToLower(f.Kind)+"/"+f.Namespace+"/"+f.Name, "//", "/"))
-		}
-		if err := form.Print(a.Out, result); err != nil {
+		named := lists.Map(report.Findings, func(f diagnosis.Finding) string {
+			return strings.ReplaceAll(strings.ToLower(f.Kind)+"/"+f.Namespace+"/"+f.Name, "//", "/")
+		})
+		if err := form.Print(a.Out, output.Result{Data: report, Names: named}); err != nil {
 			return err
 		}
 	} else {

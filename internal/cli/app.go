@@ -13,6 +13,7 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	"k8s.io/klog/v2"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
@@ -59,6 +60,28 @@ func (a *app) run(do func(ctx context.Context, args []string) error) func(*cobra
 		defer a.progress().live()()
 		return a.kube.Sentence(do(cmd.Context(), args))
 	}
+}
+
+// runInNamespace is run for a function that needs the namespace of -n, or that of the kubeconfig.
+func (a *app) runInNamespace(do func(ctx context.Context, namespace string, args []string) error) func(*cobra.Command, []string) error {
+	return a.run(func(ctx context.Context, args []string) error {
+		namespace, err := a.kube.Namespace()
+		if err != nil {
+			return err
+		}
+		return do(ctx, namespace, args)
+	})
+}
+
+// runWithClient is run for a function that needs a client.
+func (a *app) runWithClient(do func(ctx context.Context, c client.Client, args []string) error) func(*cobra.Command, []string) error {
+	return a.run(func(ctx context.Context, args []string) error {
+		c, err := a.kube.Client()
+		if err != nil {
+			return err
+		}
+		return do(ctx, c, args)
+	})
 }
 
 // New returns the osm command. now is the clock, and env reads an environment variable.

@@ -163,10 +163,8 @@ func (a *app) observeRotation(ctx context.Context, c client.Client, m mesh, live
 	o := rotation.Observed{Now: a.now(), Active: rotation.Authority{
 		Issuer: status.Issuer.Fingerprint, Anchor: status.Root,
 		Domains: identity.OneTrustDomain(domain),
+		Trusted: lists.Map(status.Roots, func(root v1alpha1.CertificateSummary) string { return root.Fingerprint }),
 	}}
-	for _, root := range status.Roots {
-		o.Active.Trusted = append(o.Active.Trusted, root.Fingerprint)
-	}
 	o.Sidecars = lists.Map(sidecars, func(sidecar preflight.Sidecar) string { return sidecar.Name })
 	var err error
 	if o.Namespaces, err = preflight.NamespacesWithout(ctx, c, m.Name, append([]string{m.Namespace}, m.Members...), o.Active.Trusted); err != nil {

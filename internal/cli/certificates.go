@@ -14,12 +14,11 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/report"
 )
 
 func (a *app) certificatesCommand() *cobra.Command {
-	var meshName string
-	var form output.Flag
 	cmd := &cobra.Command{
 		Use:   "certificates",
 		Short: "Show the certificates of a mesh, from the roots to the workloads",
@@ -29,18 +28,12 @@ and what it waits for.
 The exit code is 1 if a rotation waits for something, or if a replica of the control plane does not respond.`,
 		Example: `  osm certificates
   osm certificates -o json`,
-		RunE: a.run(func(ctx context.Context, _ []string) error { return a.certificates(ctx, meshName, &form) }),
 	}
-	a.addMeshAndOutput(cmd, &meshName, &form)
 	cmd.AddCommand(a.certificatesCheckCommand())
-	return cmd
+	return a.forMesh(cmd, a.certificates)
 }
 
-func (a *app) certificates(ctx context.Context, meshName string, form *output.Flag) error {
-	c, m, err := a.open(ctx, meshName)
-	if err != nil {
-		return err
-	}
+func (a *app) certificates(ctx context.Context, c client.Client, m mesh, form *output.Flag, _ []string) error {
 	live, err := declaredMesh(ctx, c, m)
 	if err != nil {
 		return err
@@ -158,11 +151,9 @@ type rotationState struct {
 // newCertificateTree builds the tree from the status of a Mesh and the connected sidecars.
 func newCertificateTree(mesh string, status v1alpha1.CertificatesStatus, sidecars []report.Proxy) *certificateTree {
 	tree := &certificateTree{Mesh: mesh}
-	for _, root := range status.Roots {
-		tree.Roots = append(tree.Roots, certificateRoot{
-			Fingerprint: root.Fingerprint, Subject: root.Subject, NotAfter: &root.NotAfter.Time, Issuers: []certificateIssuer{},
-		})
-	}
+	tree.Roots = lists.Map(status.Roots, func(root v1alpha1.CertificateSummary) certificateRoot {
+		return certificateRoot{Fingerprint: root.Fingerprint, Subject: root.Subject, NotAfter: &root.NotAfter.Time, Issuers: []certificateIssuer{}}
+	})
 	active := tree.issuer(status.Issuer.Fingerprint, status.Root)
 	active.Active, active.Subject, active.NotAfter = true, status.Issuer.Subject, &status.Issuer.NotAfter.Time
 	for _, webhook := range status.Webhooks {

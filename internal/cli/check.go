@@ -99,16 +99,12 @@ func (a *app) subject(ctx context.Context, meshName string, existing bool) (chec
 	}
 	all, err := a.meshes(ctx, c)
 	if err == nil {
-		if meshName != "" && existing && len(all) > 0 && !hasMesh(all, meshName) {
-			return checks.Subject{}, noSuchMesh(meshName, all)
-		}
-		for _, m := range all {
-			if m.Name == meshName || meshName == "" && len(all) == 1 {
-				subject.Mesh, subject.Namespace, subject.CanarySuffix = m.Name, m.Namespace, m.canarySuffix
-			}
-		}
-		if subject.Mesh == "" && len(all) > 1 {
-			return checks.Subject{}, noSuchMesh("", all)
+		m, err := selectMesh(meshName, all)
+		switch {
+		case err == nil:
+			subject.Mesh, subject.Namespace, subject.CanarySuffix = m.Name, m.Namespace, m.canarySuffix
+		case len(all) > 0 && (existing || meshName == ""):
+			return checks.Subject{}, err
 		}
 	}
 	subject.Mesh = cmp.Or(subject.Mesh, names.DefaultMesh)
@@ -126,7 +122,6 @@ func (a *app) kubernetesVersion() (*version.Info, error) {
 
 // ingressOptions are the flags of the verify ingress command.
 type ingressOptions struct {
-	mesh             string
 	fromService      string
 	toPod, toService string
 	ingressBackend   string
@@ -136,7 +131,6 @@ type ingressOptions struct {
 
 func (a *app) verifyIngressCommand() *cobra.Command {
 	var o ingressOptions
-	var form output.Flag
 	cmd := &cobra.Command{
 		Use:   "ingress --ingress-backend NAME",
 		Short: "Verify that traffic from an ingress reaches a pod",
@@ -146,27 +140,23 @@ and HTTPRoutes instead. They also check whether policies allow it to call the Se
 the default namespace is the one of -n.`,
 		Example: `  osm verify ingress --from-service ingress/gateway --to-pod shop/web-0 --to-service web --ingress-backend web --to-port 8080
   osm verify ingress --from-service osm-system/osm-ingress-gateway --to-service shop/web`,
-		RunE: a.run(func(ctx context.Context, _ []string) error { return a.verifyIngress(ctx, o, &form) }),
 	}
 	f := cmd.Flags()
-	a.addMeshAndOutput(cmd, &o.mesh, &form)
 	f.StringVar(&o.fromService, "from-service", "", "Service of the ingress")
 	f.StringVar(&o.toPod, "to-pod", "", "destination pod")
 	f.StringVar(&o.toService, "to-service", "", "Service of the destination pod; the default namespace is the pod's")
 	f.StringVar(&o.ingressBackend, "ingress-backend", "", "IngressBackend that allows the ingress; the default namespace is the pod's")
 	f.Uint16Var(&o.port, "to-port", 0, "port of the pod")
 	f.StringVar(&o.protocol, "app-protocol", "http", "application protocol: http or https")
-	return cmd
+	return a.forMesh(cmd, func(ctx context.Context, c client.Client, m mesh, form *output.Flag, _ []string) error {
+		return a.verifyIngress(ctx, c, m, o, form)
+	})
 }
 
 // ingressBackendKind is the OSM kind that allows ingress traffic.
 var ingressBackendKind = schema.GroupVersionKind{Group: "policy.openservicemesh.io", Version: "v1alpha1", Kind: "IngressBackend"}
 
-func (a *app) verifyIngress(ctx context.Context, o ingressOptions, form *output.Flag) error {
-	c, found, err := a.open(ctx, o.mesh)
-	if err != nil {
-		return err
-	}
+func (a *app) verifyIngress(ctx context.Context, c client.Client, found mesh, o ingressOptions, form *output.Flag) error {
 	namespace, err := a.kube.Namespace()
 	if err != nil {
 		return err

@@ -62,10 +62,8 @@ func (a *app) completeParties(cmd *cobra.Command, args []string, prefix string) 
 	if len(args) > 2 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	var all []string
-	for _, list := range []client.ObjectList{&appsv1.DeploymentList{}, &appsv1.StatefulSetList{}, &corev1.ServiceList{}} {
-		all = append(all, a.listNames(cmd.Context(), list)...)
-	}
+	parties := []client.ObjectList{&appsv1.DeploymentList{}, &appsv1.StatefulSetList{}, &corev1.ServiceList{}}
+	all := lists.FlatMap(parties, func(list client.ObjectList) []string { return a.listNames(cmd.Context(), list) })
 	return completed(lists.Unique(all), prefix)
 }
 

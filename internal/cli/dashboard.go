@@ -182,16 +182,15 @@ func browse(ctx context.Context, page string) error {
 }
 
 func (a *app) dashboardExportCommand() *cobra.Command {
-	cmd := &cobra.Command{
+	return &cobra.Command{
 		Use:   "export FOLDER",
 		Short: "Write the dashboards into files, for Grafana",
 		Long: `Write the dashboards of this version as JSON files into a folder, which is created if it does not exist. Import them into Grafana.
 No cluster is needed.`,
 		Example: `  osm dashboard export dashboards`,
 		Args:    exactly(1, "FOLDER"),
+		RunE:    a.run(func(_ context.Context, args []string) error { return a.exportDashboards(args[0]) }),
 	}
-	cmd.RunE = a.run(func(_ context.Context, args []string) error { return a.exportDashboards(args[0]) })
-	return cmd
 }
 
 func (a *app) exportDashboards(folder string) error {

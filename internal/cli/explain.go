@@ -59,11 +59,7 @@ The exit code is 0 if the call is allowed and 2 if it is denied.`,
   # Evaluate files instead of a cluster.
   osm explain shop/till to shop/web -f manifests/`,
 		Args: atLeast(1, "A and B"),
-		RunE: a.run(func(ctx context.Context, args []string) error {
-			namespace, err := a.kube.Namespace()
-			if err != nil {
-				return err
-			}
+		RunE: a.runInNamespace(func(ctx context.Context, namespace string, args []string) error {
 			question, err := explain.ParseQuestion(args, headers, namespace)
 			if err != nil {
 				return err
@@ -119,24 +115,13 @@ func policyNames(answer *explain.Answer) []string {
 
 // answer evaluates the mesh in files or in the cluster. With live, it adds the acknowledgements of the sidecars.
 func (a *app) answer(ctx context.Context, q explain.Question, meshName string, files []string, live bool) (*explain.Answer, error) {
-	if len(files) > 0 {
-		m, err := fromFiles(meshName, files)
-		if err != nil {
-			return nil, err
-		}
-		return explain.Evaluate(ctx, m, q)
-	}
-	c, found, err := a.open(ctx, meshName)
-	if err != nil {
-		return nil, err
-	}
-	m, err := a.fromCluster(ctx, c, found)
+	m, inCluster, err := a.readMesh(ctx, meshName, files)
 	if err != nil {
 		return nil, err
 	}
 	answer, err := explain.Evaluate(ctx, m, q)
-	if err == nil && live && !answer.FromOutside {
-		answer.Live = a.live(ctx, c, found, answer)
+	if err == nil && inCluster != nil && live && !answer.FromOutside {
+		answer.Live = a.live(ctx, inCluster.client, inCluster.mesh, answer)
 	}
 	return answer, err
 }
@@ -197,15 +182,6 @@ func meshOf(name string, loaded *load.Loaded) explain.Mesh {
 	return m
 }
 
-// fromFiles loads a mesh from manifests.
-func fromFiles(meshName string, paths []string) (explain.Mesh, error) {
-	objects, err := readAll(paths...)
-	if err != nil {
-		return explain.Mesh{}, err
-	}
-	return meshOfObjects(meshName, objects)
-}
-
 // loadManifests loads a mesh from objects in files, completed with what a cluster would add.
 func loadManifests(meshName string, objects []*unstructured.Unstructured) (*manifests.Completed, *load.Loaded, error) {
 	complete, err := manifests.Complete(meshName, objects)
@@ -257,12 +233,8 @@ For one call, with the reason and what is missing, use "osm explain".`,
 		Args: exactly(1, "POD"),
 
 		ValidArgsFunction: a.completeMeshedPods,
-		RunE: a.run(func(ctx context.Context, args []string) error {
-			namespace, err := a.kube.Namespace()
-			if err != nil {
-				return err
-			}
-			m, err := a.readMesh(ctx, meshName, files)
+		RunE: a.runInNamespace(func(ctx context.Context, namespace string, args []string) error {
+			m, _, err := a.readMesh(ctx, meshName, files)
 			if err != nil {
 				return err
 			}
@@ -309,14 +281,26 @@ func (a *app) withWhyNoPod(ctx context.Context, cause error, namespace, text str
 	return cause
 }
 
-// readMesh loads the mesh from files, or from the cluster without any.
-func (a *app) readMesh(ctx context.Context, meshName string, files []string) (explain.Mesh, error) {
+// liveMesh is a mesh that was read from its cluster.
+type liveMesh struct {
+	mesh
+	client client.Client
+}
+
+// readMesh loads the mesh from files, or from the cluster without any. The second result is nil for files.
+func (a *app) readMesh(ctx context.Context, meshName string, files []string) (explain.Mesh, *liveMesh, error) {
 	if len(files) > 0 {
-		return fromFiles(meshName, files)
+		objects, err := readAll(files...)
+		if err != nil {
+			return explain.Mesh{}, nil, err
+		}
+		m, err := meshOfObjects(meshName, objects)
+		return m, nil, err
 	}
 	c, found, err := a.open(ctx, meshName)
 	if err != nil {
-		return explain.Mesh{}, err
+		return explain.Mesh{}, nil, err
 	}
-	return a.fromCluster(ctx, c, found)
+	m, err := a.fromCluster(ctx, c, found)
+	return m, &liveMesh{found, c}, err
 }

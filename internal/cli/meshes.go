@@ -71,10 +71,7 @@ func (a *app) meshes(ctx context.Context, c client.Client) ([]mesh, error) {
 	if err := c.List(ctx, &declared); err != nil && !kube.IsUndefined(err) {
 		return nil, err
 	}
-	var found []mesh
-	for i := range declared.Items {
-		found = append(found, fromDeclared(&declared.Items[i]))
-	}
+	found := lists.Map(declared.Items, func(m v1alpha1.Mesh) mesh { return fromDeclared(&m) })
 	var controllers appsv1.DeploymentList
 	err := c.List(ctx, &controllers, client.MatchingLabels{names.AppLabel: names.Controller}, client.HasLabels{names.MeshNameLabel})
 	if err != nil && (!apierrors.IsForbidden(err) || len(found) == 0) {
@@ -171,6 +168,24 @@ func (a *app) open(ctx context.Context, name string) (client.WithWatch, mesh, er
 	}
 	m, err := selectMesh(name, all)
 	return c, m, err
+}
+
+// meshAction is what a command does with a mesh.
+type meshAction func(ctx context.Context, c client.Client, m mesh, form *output.Flag, args []string) error
+
+// forMesh makes a command act on a mesh, and adds the flags that select the mesh and the output format.
+func (a *app) forMesh(cmd *cobra.Command, do meshAction) *cobra.Command {
+	var name string
+	var form output.Flag
+	a.addMeshAndOutput(cmd, &name, &form)
+	cmd.RunE = a.run(func(ctx context.Context, args []string) error {
+		c, m, err := a.open(ctx, name)
+		if err != nil {
+			return err
+		}
+		return do(ctx, c, m, &form, args)
+	})
+	return cmd
 }
 
 // connect connects to the cluster and lists its meshes.

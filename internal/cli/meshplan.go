@@ -14,9 +14,7 @@ import (
 )
 
 func (a *app) meshPlanCommand() *cobra.Command {
-	var name string
-	var form output.Flag
-	cmd := &cobra.Command{
+	return a.forMesh(&cobra.Command{
 		Use:   "plan",
 		Short: "Show the plan of a Mesh in mode Plan",
 		Long: `Show the plan in the status of a Mesh with spec.mode Plan. It has the objects that the operator would create, update, repair and
@@ -27,17 +25,10 @@ The exit code is 0 if nothing would change, 2 if something would change, and 1 o
 		Example: `  kubectl patch mesh osm --type merge -p '{"spec":{"mode":"Plan","version":"v0.4.0"}}'
   kubectl wait mesh osm --for=condition=Planned
   osm mesh plan`,
-		RunE: a.run(func(ctx context.Context, _ []string) error { return a.meshPlan(ctx, name, &form) }),
-	}
-	a.addMeshAndOutput(cmd, &name, &form)
-	return cmd
+	}, a.meshPlan)
 }
 
-func (a *app) meshPlan(ctx context.Context, name string, form *output.Flag) error {
-	c, m, err := a.open(ctx, name)
-	if err != nil {
-		return err
-	}
+func (a *app) meshPlan(ctx context.Context, c client.Client, m mesh, form *output.Flag, _ []string) error {
 	plan, err := planIn(ctx, c, m)
 	if err != nil {
 		return err

@@ -45,18 +45,14 @@ each object, which workloads restart and in about which time, and what behaves d
 The exit code is 0 if the takeover can begin, and 1 if something is in the way or the cluster cannot be read.`,
 		Example: `  osm migrate plan
   osm migrate plan --from kube-system --into osm-mesh -o yaml`,
-		RunE: a.run(func(ctx context.Context, _ []string) error { return a.migratePlan(ctx, m, &form) }),
+		RunE: a.runWithClient(func(ctx context.Context, c client.Client, _ []string) error { return a.migratePlan(ctx, c, m, &form) }),
 	}
 	addMigration(cmd, &m)
 	form.AddTo(cmd.Flags())
 	return cmd
 }
 
-func (a *app) migratePlan(ctx context.Context, m migration, form *output.Flag) error {
-	c, err := a.kube.Client()
-	if err != nil {
-		return err
-	}
+func (a *app) migratePlan(ctx context.Context, c client.Client, m migration, form *output.Flag) error {
 	report, err := a.survey(ctx, c, m)
 	if err != nil {
 		return err

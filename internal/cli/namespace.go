@@ -176,11 +176,7 @@ func (a *app) namespaceRemoveCommand() *cobra.Command {
 sidecars run until their pods are restarted, without further updates of their configuration and certificate. The command prints how many
 there are, and the command that restarts them.`,
 		Args: exactly(1, "NAMESPACE"),
-		RunE: a.run(func(ctx context.Context, args []string) error {
-			c, err := a.kube.Client()
-			if err != nil {
-				return err
-			}
+		RunE: a.runWithClient(func(ctx context.Context, c client.Client, args []string) error {
 			return a.removeNamespace(ctx, c, meshName, args[0])
 		}),
 		ValidArgsFunction: a.completeNamespaces,
@@ -235,11 +231,7 @@ func (a *app) namespaceIgnoreCommand() *cobra.Command {
 		Short: "Exclude namespaces from all meshes",
 		Long:  `Exclude namespaces from all meshes. Their pods never get a sidecar, and the namespaces cannot be added to a mesh.`,
 		Args:  atLeast(1, "NAMESPACE"),
-		RunE: a.run(func(ctx context.Context, args []string) error {
-			c, err := a.kube.Client()
-			if err != nil {
-				return err
-			}
+		RunE: a.runWithClient(func(ctx context.Context, c client.Client, args []string) error {
 			for _, name := range args {
 				ns, err := getNamespace(ctx, c, name)
 				if err != nil {

@@ -26,11 +26,7 @@ func (a *app) namespaceListCommand() *cobra.Command {
 		Use:   "list",
 		Short: "List the namespaces of meshes",
 		Long:  `List the namespaces that belong to a mesh, with their sidecar injection setting.`,
-		RunE: a.run(func(ctx context.Context, _ []string) error {
-			c, err := a.kube.Client()
-			if err != nil {
-				return err
-			}
+		RunE: a.runWithClient(func(ctx context.Context, c client.Client, _ []string) error {
 			return a.namespaceList(ctx, c, meshName, &form)
 		}),
 	}

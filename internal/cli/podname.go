@@ -14,6 +14,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // parseName parses "[NAMESPACE/][KIND/]NAME" and drops the kind, such as pod.
@@ -41,10 +42,7 @@ func parseKindName(namespace, text string) (kind string, name entity.Name) {
 
 // podIn returns the pod of a reference in a mesh. Of a workload or service account it is the first pod that runs.
 func podIn(c *catalog.Catalog, namespace, text string) (entity.Name, error) {
-	var pods []*inventory.Instance
-	for _, entry := range c.Entries(entity.KindPod) {
-		pods = append(pods, entry.(*inventory.Instance))
-	}
+	pods := lists.Map(c.Entries(entity.KindPod), func(entry catalog.Entry) *inventory.Instance { return entry.(*inventory.Instance) })
 	return podAmong(pods, namespace, text)
 }
 

@@ -56,11 +56,7 @@ func (a *app) proxyAdminCommand(name, method, short, example string) *cobra.Comm
 		Args:    exactly(2, "QUERY or POD"),
 
 		ValidArgsFunction: a.completeAdmin,
-		RunE: a.run(func(ctx context.Context, args []string) error {
-			namespace, err := a.kube.Namespace()
-			if err != nil {
-				return err
-			}
+		RunE: a.runInNamespace(func(ctx context.Context, namespace string, args []string) error {
 			show := func(answer io.Reader) error {
 				if file == "" {
 					_, err := io.Copy(a.Out, answer)
@@ -164,11 +160,7 @@ func (a *app) queryAdmin(ctx context.Context, method, query, namespace, name str
 }
 
 // proxyDetail prints the status of one sidecar.
-func (a *app) proxyDetail(ctx context.Context, meshName, namespace, pod string, form *output.Flag) error {
-	c, m, err := a.open(ctx, meshName)
-	if err != nil {
-		return err
-	}
+func (a *app) proxyDetail(ctx context.Context, c client.Client, m mesh, namespace, pod string, form *output.Flag) error {
 	parsed, err := runningPod(ctx, c, namespace, pod)
 	if err != nil {
 		return err

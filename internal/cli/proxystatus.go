@@ -33,9 +33,7 @@ type connected struct {
 }
 
 func (a *app) proxyStatusCommand() *cobra.Command {
-	var meshName string
 	var everywhere bool
-	var form output.Flag
 	cmd := &cobra.Command{
 		Use:   "status [POD]",
 		Short: "Show the configuration status of sidecars",
@@ -56,29 +54,23 @@ The exit code is 1 if a sidecar is rejecting, not served or not connected, or if
 		Example: `  osm proxy status
   osm proxy status -n bookstore -o wide
   osm proxy status bookbuyer-5c797ff5f4-tck47 -n bookbuyer`,
-		Args: atMostOne,
-		RunE: a.run(func(ctx context.Context, args []string) error {
-			namespace := a.kube.OnlyNamespace()
-			if everywhere {
-				namespace = ""
-			}
-			if len(args) == 1 {
-				return a.proxyDetail(ctx, meshName, namespace, args[0], &form)
-			}
-			return a.proxyStatus(ctx, meshName, namespace, &form)
-		}),
+		Args:              atMostOne,
 		ValidArgsFunction: a.completePods,
 	}
-	a.addMeshAndOutput(cmd, &meshName, &form)
 	cmd.Flags().BoolVarP(&everywhere, "all-namespaces", "A", false, "show all namespaces of the mesh; this is the default")
-	return cmd
+	return a.forMesh(cmd, func(ctx context.Context, c client.Client, m mesh, form *output.Flag, args []string) error {
+		namespace := a.kube.OnlyNamespace()
+		if everywhere {
+			namespace = ""
+		}
+		if len(args) == 1 {
+			return a.proxyDetail(ctx, c, m, namespace, args[0], form)
+		}
+		return a.proxyStatus(ctx, c, m, namespace, form)
+	})
 }
 
-func (a *app) proxyStatus(ctx context.Context, meshName, namespace string, form *output.Flag) error {
-	c, m, err := a.open(ctx, meshName)
-	if err != nil {
-		return err
-	}
+func (a *app) proxyStatus(ctx context.Context, c client.Client, m mesh, namespace string, form *output.Flag) error {
 	if err := m.checkMember(namespace); err != nil {
 		return err
 	}

@@ -55,24 +55,15 @@ type podCounts struct {
 }
 
 func (a *app) statusCommand() *cobra.Command {
-	var meshName string
-	var form output.Flag
-	cmd := &cobra.Command{
+	return a.forMesh(&cobra.Command{
 		Use:   "status",
 		Short: "Show the status of a mesh",
 		Long: `Show the status of a mesh: its readiness, control plane, traffic policy mode, namespaces, pods, and policies with problems. The
 exit code is 1 if the mesh is not ready.`,
-		RunE: a.run(func(ctx context.Context, _ []string) error { return a.status(ctx, meshName, &form) }),
-	}
-	a.addMeshAndOutput(cmd, &meshName, &form)
-	return cmd
+	}, a.status)
 }
 
-func (a *app) status(ctx context.Context, meshName string, form *output.Flag) error {
-	c, m, err := a.open(ctx, meshName)
-	if err != nil {
-		return err
-	}
+func (a *app) status(ctx context.Context, c client.Client, m mesh, form *output.Flag, _ []string) error {
 	found, err := a.summarize(ctx, c, m)
 	if err != nil {
 		return err
@@ -105,11 +96,7 @@ func (a *app) summarize(ctx context.Context, c client.Client, m mesh) (*summary,
 	subject := checks.Subject{Client: c, Mesh: m.Name, Namespace: m.Namespace, Meshes: m.siblings, Now: a.now()}
 	found.Uncreated, found.Remaining = subject.Uncreated(ctx, m.Members), subject.Remaining(ctx)
 	for _, group := range subject.Policies(ctx) {
-		for _, f := range group.Parts {
-			if f.Severity != diagnosis.OK {
-				found.Problems = append(found.Problems, f)
-			}
-		}
+		found.Problems = append(found.Problems, lists.Filter(group.Parts, func(f diagnosis.Finding) bool { return f.Severity != diagnosis.OK })...)
 	}
 	return found, nil
 }
@@ -213,10 +200,9 @@ func (p *podCounts) revisions() string {
 	if len(p.ByRevision) < 2 {
 		return ""
 	}
-	var parts []string
-	for _, revision := range slices.Sorted(maps.Keys(p.ByRevision)) {
-		parts = append(parts, fmt.Sprintf("%d of %s", p.ByRevision[revision], revision))
-	}
+	parts := lists.Map(slices.Sorted(maps.Keys(p.ByRevision)), func(revision string) string {
+		return fmt.Sprintf("%d of %s", p.ByRevision[revision], revision)
+	})
 	return " (" + strings.Join(parts, ", ") + ")"
 }
 

@@ -95,10 +95,8 @@ func (a *app) uninstall(ctx context.Context, o uninstallOptions) error {
 			return err
 		}
 	}
-	if o.mesh != "" {
-		if err := noSuchMesh(o.mesh, all); !hasMesh(all, o.mesh) {
-			return err
-		}
+	if o.mesh != "" && !hasMesh(all, o.mesh) {
+		return noSuchMesh(o.mesh, all)
 	}
 	return a.removeSharedResources(ctx, c, o)
 }

@@ -55,11 +55,7 @@ sidecar rejects its configuration.`,
   osm wait mesh/osm --timeout 5m
   osm wait -n bookstore deployment/bookstore-v1`,
 		Args: atLeast(1, "KIND/NAME"),
-		RunE: a.run(func(ctx context.Context, args []string) error {
-			namespace, err := a.kube.Namespace()
-			if err != nil {
-				return err
-			}
+		RunE: a.runInNamespace(func(ctx context.Context, namespace string, args []string) error {
 			return a.waitForAll(ctx, waitOptions{mesh: meshName, namespace: namespace, timeout: timeout}, args)
 		}),
 	}
