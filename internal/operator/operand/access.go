@@ -1,8 +1,6 @@
 package operand
 
 import (
-	"slices"
-
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -71,28 +69,4 @@ func editRules(object *unstructured.Unstructured, edit func(*rbacv1.PolicyRule))
 		}
 	}
 	return unstructured.SetNestedSlice(object.Object, rules, "rules")
-}
-
-// GrantedRules lists all rules of the roles of all known versions. The operator must hold them itself to apply the roles.
-func (c *Catalogue) GrantedRules() ([]rbacv1.PolicyRule, error) {
-	var granted []rbacv1.PolicyRule
-	for _, known := range c.Known() {
-		release, err := c.Release(known)
-		if err != nil {
-			return nil, err
-		}
-		objects, err := release.copies(controllerFile, injectorFile)
-		if err != nil {
-			return nil, err
-		}
-		for _, object := range objects {
-			if !slices.Contains([]string{"ClusterRole", "Role"}, object.GetKind()) {
-				continue
-			}
-			if err := editRules(object, func(rule *rbacv1.PolicyRule) { granted = append(granted, *rule.DeepCopy()) }); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return granted, nil
 }

@@ -151,25 +151,3 @@ func TestFrozenCopyOfCurrentVersion_IsIgnored(t *testing.T) {
 		t.Errorf("known versions (-want +got):\n%s", diff)
 	}
 }
-
-func TestGrantedRules_ListsRolesOfEveryVersion(t *testing.T) {
-	catalogue, err := OpenCatalogue(withFrozen(t, "v0.9.0"), "v0.10.0", testImages())
-	if err != nil {
-		t.Fatal(err)
-	}
-	both, err := catalogue.GrantedRules()
-	if err != nil {
-		t.Fatal(err)
-	}
-	alone, err := OpenCatalogue(withFrozen(t), "v0.10.0", testImages())
-	if err != nil {
-		t.Fatal(err)
-	}
-	one, err := alone.GrantedRules()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(one) == 0 || len(both) != 2*len(one) {
-		t.Errorf("%d rules for one version and %d for two copies of it", len(one), len(both))
-	}
-}
