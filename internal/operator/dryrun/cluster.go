@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // Cluster is a simulated cluster: the changes to a real one, kept in memory, and a clock.
@@ -221,8 +222,7 @@ func changedFields(before, now map[string]any) []string {
 			fields[i] = ownerReferences
 		}
 	}
-	slices.Sort(fields)
-	return slices.Compact(fields)
+	return lists.Unique(fields)
 }
 
 // configuration is an object without the fields that an API server or the Applier writes.

@@ -165,11 +165,9 @@ func Trusts(live client.Object, bundles Bundles) bool {
 			}
 		}
 	case *admissionv1.ValidatingWebhookConfiguration:
-		for _, webhook := range configuration.Webhooks {
-			if !trusts(webhook.ClientConfig.CABundle, bundles[secrets.ValidatorCert]) {
-				return false
-			}
-		}
+		return !slices.ContainsFunc(configuration.Webhooks, func(webhook admissionv1.ValidatingWebhook) bool {
+			return !trusts(webhook.ClientConfig.CABundle, bundles[secrets.ValidatorCert])
+		})
 	}
 	return true
 }

@@ -10,7 +10,6 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -127,13 +126,6 @@ func (s Settings) autoscaler(mesh *v1alpha1.Mesh) *autoscalingv2.HorizontalPodAu
 	}
 }
 
-func defaultResources() corev1.ResourceRequirements {
-	return corev1.ResourceRequirements{
-		Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("100m"), corev1.ResourceMemory: resource.MustParse("128Mi")},
-		Limits:   corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("512Mi")},
-	}
-}
-
 // graceMargin is for what follows after a drain.
 const graceMargin = 15 * time.Second
 
@@ -176,7 +168,7 @@ func (s Settings) pod(inputs component.Inputs) (corev1.PodSpec, error) {
 		Mesh: inputs.Mesh.Name, Namespace: parameters.Namespace, TrustDomain: parameters.TrustDomain, Name: s.Name,
 		ServiceAccount: s.ServiceAccount, Listeners: s.Listeners,
 		DrainDelay: s.drainDelay(),
-		Resources:  ptr.Deref(s.Pods.Resources, defaultResources()),
+		Resources:  ptr.Deref(s.Pods.Resources, component.Resources("100m", "128Mi", "512Mi")),
 		EnvoyImage: cmp.Or(inputs.EnvoyImage, parameters.Images.Sidecar), InitImage: cmp.Or(inputs.InitImage, parameters.Images.Init),
 	})
 	if err != nil {

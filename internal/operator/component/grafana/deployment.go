@@ -5,7 +5,6 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/yaml"
 
@@ -63,7 +62,7 @@ func container(inputs component.Inputs, mounts []mount) corev1.Container {
 			{Name: "GF_PATHS_PLUGINS", Value: dataDir + "/plugins"},
 		},
 		Ports:          []corev1.ContainerPort{{Name: portName, ContainerPort: Port, Protocol: corev1.ProtocolTCP}},
-		Resources:      ptr.Deref(managed.Resources, defaultResources()),
+		Resources:      ptr.Deref(managed.Resources, component.Resources("50m", "128Mi", "")),
 		ReadinessProbe: probe, LivenessProbe: delayed,
 		SecurityContext: component.ContainerSecurity(),
 		VolumeMounts:    []corev1.VolumeMount{{Name: "data", MountPath: dataDir}, {Name: "tmp", MountPath: "/tmp"}},
@@ -72,12 +71,6 @@ func container(inputs component.Inputs, mounts []mount) corev1.Container {
 		c.VolumeMounts = append(c.VolumeMounts, corev1.VolumeMount{Name: m.config.Name, MountPath: m.path, ReadOnly: true})
 	}
 	return c
-}
-
-func defaultResources() corev1.ResourceRequirements {
-	return corev1.ResourceRequirements{Requests: corev1.ResourceList{
-		corev1.ResourceCPU: resource.MustParse("50m"), corev1.ResourceMemory: resource.MustParse("128Mi"),
-	}}
 }
 
 func volumes(mounts []mount) []corev1.Volume {

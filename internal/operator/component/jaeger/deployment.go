@@ -5,7 +5,6 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/yaml"
 
@@ -60,17 +59,10 @@ func container(settings v1alpha1.ManagedJaeger, image string, mounts []corev1.Vo
 		Name: "jaeger", Image: image, ImagePullPolicy: corev1.PullIfNotPresent,
 		Args:           []string{"--config=" + configDir + "/" + configFile},
 		Ports:          ports,
-		Resources:      ptr.Deref(settings.Resources, defaultResources()),
+		Resources:      ptr.Deref(settings.Resources, component.Resources("50m", "128Mi", "512Mi")),
 		ReadinessProbe: health, LivenessProbe: health,
 		SecurityContext: component.ContainerSecurity(),
 		VolumeMounts:    mounts,
-	}
-}
-
-func defaultResources() corev1.ResourceRequirements {
-	return corev1.ResourceRequirements{
-		Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("50m"), corev1.ResourceMemory: resource.MustParse("128Mi")},
-		Limits:   corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("512Mi")},
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/utils/ptr"
@@ -75,8 +74,9 @@ func container(settings v1alpha1.ManagedPrometheus, image string) corev1.Contain
 			fmt.Sprintf("--storage.tsdb.retention.time=%dms", retention.Milliseconds()),
 			fmt.Sprintf("--web.listen-address=:%d", Port),
 		},
-		Ports:           []corev1.ContainerPort{{Name: portName, ContainerPort: Port, Protocol: corev1.ProtocolTCP}},
-		Resources:       ptr.Deref(settings.Resources, defaultResources()),
+		Ports: []corev1.ContainerPort{{Name: portName, ContainerPort: Port, Protocol: corev1.ProtocolTCP}},
+		// There is a limit, because the pods of tenants decide how many series exist. Without it, the node would pay for them.
+		Resources:       ptr.Deref(settings.Resources, component.Resources("100m", "512Mi", "4Gi")),
 		ReadinessProbe:  component.HTTPProbe(corev1.URISchemeHTTP, portName, "/-/ready"),
 		LivenessProbe:   component.HTTPProbe(corev1.URISchemeHTTP, portName, "/-/healthy"),
 		SecurityContext: component.ContainerSecurity(),
@@ -85,14 +85,6 @@ func container(settings v1alpha1.ManagedPrometheus, image string) corev1.Contain
 			{Name: "data", MountPath: dataDir},
 			{Name: "operator-token", MountPath: operatorTokenDir, ReadOnly: true},
 		},
-	}
-}
-
-// defaultResources has a limit, because the pods of tenants decide how many series exist. Without it, the node would pay for them.
-func defaultResources() corev1.ResourceRequirements {
-	return corev1.ResourceRequirements{
-		Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("100m"), corev1.ResourceMemory: resource.MustParse("512Mi")},
-		Limits:   corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("4Gi")},
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -214,7 +213,7 @@ func container(mesh *v1alpha1.Mesh, image string) corev1.Container {
 			"--prometheus-token=" + tokenDir + "/token",
 		},
 		Ports:        []corev1.ContainerPort{{Name: portName, ContainerPort: port, Protocol: corev1.ProtocolTCP}},
-		Resources:    ptr.Deref(settings.Resources, defaultResources()),
+		Resources:    ptr.Deref(settings.Resources, component.Resources("10m", "64Mi", "256Mi")),
 		StartupProbe: started, ReadinessProbe: health, LivenessProbe: health,
 		SecurityContext: component.ContainerSecurity(),
 		VolumeMounts:    []corev1.VolumeMount{{Name: "ca", MountPath: caDir, ReadOnly: true}, {Name: "token", MountPath: tokenDir, ReadOnly: true}},
@@ -248,12 +247,5 @@ func image() component.Image {
 	return component.Image{
 		Variable: "RELATED_IMAGE_TRAFFIC_METRICS", HelmKey: "trafficMetrics", Field: "spec.observability.trafficMetrics.managed.image",
 		Reference: imageName + ":" + version.Version,
-	}
-}
-
-func defaultResources() corev1.ResourceRequirements {
-	return corev1.ResourceRequirements{
-		Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("10m"), corev1.ResourceMemory: resource.MustParse("64Mi")},
-		Limits:   corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("256Mi")},
 	}
 }
