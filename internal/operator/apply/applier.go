@@ -75,11 +75,8 @@ func (a *Applier) ApplyWithoutEvents(ctx context.Context, object *unstructured.U
 	annotations[HashAnnotation] = hash
 	desired.SetAnnotations(annotations)
 
-	live, err := a.live(ctx, desired)
+	live, err := a.claim(ctx, desired)
 	if err != nil {
-		return Unchanged, nil, err
-	}
-	if live, err = a.claim(ctx, desired, live); err != nil {
 		return Unchanged, nil, err
 	}
 	keepClaimSize(desired, live)
@@ -101,11 +98,8 @@ func (a *Applier) ApplyWithoutEvents(ctx context.Context, object *unstructured.U
 
 // ApplyUnconditionally applies an object without a comparison, without HashAnnotation and without Events.
 func (a *Applier) ApplyUnconditionally(ctx context.Context, desired *unstructured.Unstructured) error {
-	live, err := a.live(ctx, desired)
+	live, err := a.claim(ctx, desired)
 	if err != nil {
-		return err
-	}
-	if live, err = a.claim(ctx, desired, live); err != nil {
 		return err
 	}
 	return a.apply(ctx, desired, live)

@@ -125,8 +125,5 @@ func describe(object client.Object) string {
 }
 
 func describeKey(kind string, key client.ObjectKey) string {
-	if key.Namespace == "" {
-		return kind + " " + key.Name
-	}
-	return kind + " " + key.Namespace + "/" + key.Name
+	return kind + " " + strings.TrimPrefix(key.String(), "/")
 }

@@ -27,10 +27,7 @@ func ReleaseOwners(ctx context.Context, c client.Client, object client.Object) e
 	if len(kept) == len(object.GetOwnerReferences()) {
 		return nil
 	}
-	before, ok := object.DeepCopyObject().(client.Object)
-	if !ok {
-		return fmt.Errorf("%T is not an API object", object)
-	}
+	before := object.DeepCopyObject().(client.Object)
 	object.SetOwnerReferences(kept)
 	labels := object.GetLabels()
 	if mesh := labels[names.MeshLabel]; mesh != "" && labels[names.InstanceLabel] == mesh {
@@ -59,20 +56,19 @@ func ReleaseLabelled(ctx context.Context, c client.Client, mesh string, lists ..
 			continue
 		}
 		failed = append(failed, meta.EachListItem(list, func(item runtime.Object) error {
-			if object, ok := item.(client.Object); ok {
-				failed = append(failed, ReleaseOwners(ctx, c, object))
-			}
+			failed = append(failed, ReleaseOwners(ctx, c, item.(client.Object)))
 			return nil
 		}))
 	}
 	return errors.Join(failed...)
 }
 
-// claim removes the owner references to Meshes and MeshRevisions from the live object, and returns its content afterwards. It fails if the object
-// was made for another mesh, from which the apply would take it away.
-func (a *Applier) claim(ctx context.Context, desired *unstructured.Unstructured, live map[string]any) (map[string]any, error) {
-	if live == nil {
-		return nil, nil
+// claim removes the owner references to Meshes and MeshRevisions from the live object, and returns its content afterwards; nil when it does not
+// exist. It fails if the object was made for another mesh, from which the apply would take it away.
+func (a *Applier) claim(ctx context.Context, desired *unstructured.Unstructured) (map[string]any, error) {
+	live, err := a.live(ctx, desired)
+	if err != nil || live == nil {
+		return nil, err
 	}
 	object := &unstructured.Unstructured{Object: live}
 	if err := a.checkMesh(ctx, desired.GetLabels()[names.MeshLabel], object.GetLabels()[names.MeshLabel]); err != nil {
@@ -107,7 +103,7 @@ func Delete(ctx context.Context, c client.Client, object client.Object) error {
 	uid := object.GetUID()
 	err := c.Delete(ctx, object, client.PropagationPolicy(metav1.DeletePropagationBackground), client.Preconditions{UID: &uid})
 	if client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("%s %s cannot be deleted: %w", kindOf(c, object), strings.TrimPrefix(object.GetNamespace()+"/"+object.GetName(), "/"), err)
+		return fmt.Errorf("%s cannot be deleted: %w", describeKey(kindOf(c, object), client.ObjectKeyFromObject(object)), err)
 	}
 	return nil
 }
@@ -117,8 +113,7 @@ func Held(kind string, object client.Object) string {
 	if object.GetDeletionTimestamp() == nil || len(object.GetFinalizers()) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%s %s (finalizer %s)", kind, strings.TrimPrefix(object.GetNamespace()+"/"+object.GetName(), "/"),
-		strings.Join(object.GetFinalizers(), ", "))
+	return fmt.Sprintf("%s (finalizer %s)", describeKey(kind, client.ObjectKeyFromObject(object)), strings.Join(object.GetFinalizers(), ", "))
 }
 
 // Remains are objects that a deletion found.
@@ -143,10 +138,7 @@ func DeleteLabelled(ctx context.Context, c client.Client, mesh string, lists ...
 			return left, err
 		}
 		for _, item := range items {
-			object, ok := item.(client.Object)
-			if !ok {
-				continue
-			}
+			object := item.(client.Object)
 			left.Count++
 			if held := Held(kindOf(c, object), object); held != "" {
 				left.Held = append(left.Held, held)

@@ -87,10 +87,7 @@ func (c *Client) List(ctx context.Context, list client.ObjectList, opts ...clien
 		if k.GroupKind != gvk.GroupKind() || !isSelected(c.objects[k].now, options) {
 			continue
 		}
-		item, err := newItem(list)
-		if err != nil {
-			return err
-		}
+		item := newItem(list)
 		if err := fill(item, c.objects[k].now); err != nil {
 			return err
 		}
@@ -112,19 +109,11 @@ func isSelected(content map[string]any, options *client.ListOptions) bool {
 }
 
 // newItem returns an empty item of a list.
-func newItem(list client.ObjectList) (runtime.Object, error) {
+func newItem(list client.ObjectList) runtime.Object {
 	if _, ok := list.(*unstructured.UnstructuredList); ok {
-		return &unstructured.Unstructured{}, nil
+		return &unstructured.Unstructured{}
 	}
-	items := reflect.ValueOf(list).Elem().FieldByName("Items")
-	if !items.IsValid() {
-		return nil, fmt.Errorf("%T has no items", list)
-	}
-	item, ok := reflect.New(items.Type().Elem()).Interface().(runtime.Object)
-	if !ok {
-		return nil, fmt.Errorf("the items of %T are not objects", list)
-	}
-	return item, nil
+	return reflect.New(reflect.ValueOf(list).Elem().FieldByName("Items").Type().Elem()).Interface().(runtime.Object)
 }
 
 // current is the content of an object in the simulated cluster, or nil. An unchanged object is read live, because a cache may lack an object that
