@@ -34,9 +34,11 @@ type Limits struct {
 // connKey is the key of a connection in the context of its requests.
 type connKey struct{}
 
-// Apply makes a server respect the limits, and returns the listener to serve. It calls onClosed for each connection that is
+// Apply makes a server respect the profile, and returns the listener to serve. It calls onClosed for each connection that is
 // rejected or closed because of a limit.
-func Apply(server *http.Server, listener net.Listener, limits Limits, onClosed func()) net.Listener {
+func (p Profile) Apply(server *http.Server, listener net.Listener, onClosed func()) net.Listener {
+	server.ReadHeaderTimeout, server.ReadTimeout = p.HeaderTimeout, p.ReadTimeout
+	server.WriteTimeout, server.IdleTimeout, server.MaxHeaderBytes = p.WriteTimeout, p.IdleTimeout, p.MaxHeader
 	server.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
 		if secure, ok := conn.(*tls.Conn); ok {
 			conn = secure.NetConn()
@@ -47,11 +49,11 @@ func Apply(server *http.Server, listener net.Listener, limits Limits, onClosed f
 	server.Protocols = &http.Protocols{}
 	server.Protocols.SetHTTP1(true)
 	h := &handler{
-		next: server.Handler, limits: limits,
-		requests: newSlots(limits.Requests, limits.RequestsPerAddress), large: make(chan struct{}, limits.LargeBodies),
+		next: server.Handler, limits: p.Limits,
+		requests: newSlots(p.Requests, p.RequestsPerAddress), large: make(chan struct{}, p.LargeBodies),
 	}
 	server.Handler = h
-	connections := connlimit.Limits{Total: limits.Connections, PerAddress: limits.ConnectionsPerAddress}
+	connections := connlimit.Limits{Total: p.Connections, PerAddress: p.ConnectionsPerAddress}
 	return connlimit.NewListener(listener, connlimit.New(connections, onClosed))
 }
 

@@ -54,8 +54,8 @@ func start(t *testing.T, limits Limits) *server {
 		t.Fatal(err)
 	}
 	s.address = listener.Addr().String()
-	web := &http.Server{Handler: handler, ReadHeaderTimeout: timeout, ReadTimeout: timeout}
-	limited := Apply(web, listener, limits, func() { s.closed.Add(1) })
+	web := &http.Server{Handler: handler} //nolint:gosec // the profile has the timeouts
+	limited := Profile{Limits: limits, HeaderTimeout: timeout, ReadTimeout: timeout}.Apply(web, listener, func() { s.closed.Add(1) })
 	go func() { _ = web.Serve(limited) }()
 	t.Cleanup(func() { _ = web.Close() })
 	return s

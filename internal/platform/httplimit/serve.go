@@ -47,11 +47,3 @@ type Profile struct {
 	// MaxHeader limits the headers of a request in bytes.
 	MaxHeader int
 }
-
-// Apply makes a server respect the profile, and returns the listener to serve. It calls onClosed for each connection that is rejected or
-// closed because of a limit.
-func (p Profile) Apply(server *http.Server, listener net.Listener, onClosed func()) net.Listener {
-	server.ReadHeaderTimeout, server.ReadTimeout = p.HeaderTimeout, p.ReadTimeout
-	server.WriteTimeout, server.IdleTimeout, server.MaxHeaderBytes = p.WriteTimeout, p.IdleTimeout, p.MaxHeader
-	return Apply(server, listener, p.Limits, onClosed)
-}
