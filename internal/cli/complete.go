@@ -34,10 +34,7 @@ func (a *app) completeMeshes(cmd *cobra.Command, _ []string, prefix string) ([]s
 // completePods completes pods with a sidecar in the current namespace.
 func (a *app) completePods(cmd *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
 	all := a.listNames(cmd.Context(), &corev1.PodList{}, client.InNamespace(a.kube.OnlyNamespace()), client.HasLabels{names.ProxyUUIDLabel})
-	for i := range all {
-		all[i] = path.Base(all[i])
-	}
-	return completed(all, prefix)
+	return completed(lists.Map(all, path.Base), prefix)
 }
 
 // completed returns the words that complete a prefix. Files do not complete it.

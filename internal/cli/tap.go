@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -35,12 +34,8 @@ type tapOptions struct {
 }
 
 func (o *tapOptions) addTo(a *app, cmd *cobra.Command) {
-	a.addMeshName(cmd, &o.meshName, "")
-	o.addFilter(cmd.Flags())
-	o.form.AddTo(cmd.Flags())
-}
-
-func (o *tapOptions) addFilter(flags *pflag.FlagSet) {
+	a.addMeshAndOutput(cmd, &o.meshName, &o.form)
+	flags := cmd.Flags()
 	flags.StringVar(&o.filter.Direction, "direction", "", "only inbound or outbound requests of the selected pods")
 	flags.StringVar(&o.filter.Method, "method", "", "only requests with this method")
 	flags.StringVar(&o.filter.Path, "path", "", "only requests whose path begins so")

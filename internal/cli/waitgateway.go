@@ -30,9 +30,7 @@ type gatewayWait struct {
 	sidecars *policyWait
 	reports  objectReports
 
-	last string
-	// failed counts the consecutive polls with the same failure.
-	failed int
+	failures
 }
 
 // poll returns true when the object is in force. It returns an error if a condition remains False, or if another controller serves the object.
@@ -73,13 +71,7 @@ func (w *gatewayWait) poll(ctx context.Context) (bool, error) {
 		w.last = w.sidecars.last
 		return done, err
 	}
-	if failure != w.last {
-		w.failed = 0
-	}
-	if w.last, w.failed = failure, w.failed+1; w.failed >= failedPolls {
-		return false, fmt.Errorf("%s is not in force: %s", w, failure)
-	}
-	return false, nil
+	return false, w.add(w, failure)
 }
 
 // unserved returns why nothing writes the status of the object: its Gateway does not exist, or the mesh has no ingress gateway; empty if something does.

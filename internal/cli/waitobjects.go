@@ -164,6 +164,25 @@ const waitInterval = 200 * time.Millisecond
 // together become True one after another.
 const failedPolls = 10
 
+// failures counts how long a failure of an object lasts.
+type failures struct {
+	// last describes what the object waits for, or its failure.
+	last string
+	// failed counts the consecutive polls with the same failure.
+	failed int
+}
+
+// add records the failure of a poll. It returns an error if the failure is final.
+func (f *failures) add(object fmt.Stringer, failure string) error {
+	if failure != f.last {
+		f.failed = 0
+	}
+	if f.last, f.failed = failure, f.failed+1; f.failed >= failedPolls {
+		return fmt.Errorf("%s is not in force: %s", object, failure)
+	}
+	return nil
+}
+
 // quietPolls is the number of consecutive polls without a problem after which an object without conditions is in force.
 const quietPolls = 5
 
@@ -179,14 +198,10 @@ type policyWait struct {
 	reader  client.Reader
 	reports objectReports
 
-	// last describes what the policy waits for.
-	last string
+	failures
 	// warnings are messages of conditions that are True with a restriction.
 	warnings []string
 	sum      reportclient.ObjectSum
-	// failed counts the consecutive polls with the condition failure.
-	failed  int
-	failure string
 	// quiet counts the consecutive polls without conditions, of a kind whose objects have conditions only with problems.
 	quiet int
 }
@@ -245,16 +260,8 @@ func (w *policyWait) pollConditions(object *unstructured.Unstructured) (bool, er
 		w.quiet = 0
 		return evaluated, nil
 	}
-	w.failed++
 	w.quiet = 0
-	if failure != w.failure {
-		w.failed = 1
-	}
-	w.failure, w.last = failure, failure
-	if w.failed >= failedPolls {
-		return false, fmt.Errorf("%s is not in force: %s", w, failure)
-	}
-	return false, nil
+	return false, w.add(w, failure)
 }
 
 // pollReports returns true if all affected sidecars have acknowledged a generation.
