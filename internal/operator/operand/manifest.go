@@ -8,10 +8,12 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	"sigs.k8s.io/yaml"
 
 	"github.com/openservicemesh/osm-operator/internal/platform/lists"
@@ -33,23 +35,29 @@ const slotsLevelFlag = "slots-level"
 // SlotsLevel returns the level of the pods with two slots of the version. It is empty for a version that does not know such pods.
 func (r *Release) SlotsLevel() string {
 	level := ""
-	for _, object := range r.objects[injectorFile] {
+	for _, container := range containersOf(r.objects[injectorFile]) {
+		for _, argument := range container.Args {
+			if flagName(argument) == slotsLevelFlag {
+				_, level, _ = strings.Cut(argument, "=")
+			}
+		}
+	}
+	return level
+}
+
+// containersOf returns the containers of the Deployments among objects. A Deployment that cannot be read has none, which rendering reports.
+func containersOf(objects []*unstructured.Unstructured) []corev1ac.ContainerApplyConfiguration {
+	var containers []corev1ac.ContainerApplyConfiguration
+	for _, object := range objects {
 		if object.GetKind() != "Deployment" {
 			continue
 		}
-		// A Deployment that cannot be read has no flag, which rendering reports.
 		_ = editDeployment(object.DeepCopy(), func(d *deployment) error {
-			for i := range d.Spec.Template.Spec.Containers {
-				for _, argument := range d.Spec.Template.Spec.Containers[i].Args {
-					if flagName(argument) == slotsLevelFlag {
-						_, level, _ = strings.Cut(argument, "=")
-					}
-				}
-			}
+			containers = append(containers, d.Spec.Template.Spec.Containers...)
 			return nil
 		})
 	}
-	return level
+	return containers
 }
 
 // readFolder decodes the manifests of one version, by file name.
@@ -118,18 +126,11 @@ func (r *Release) copies(files ...string) ([]*unstructured.Unstructured, error) 
 // imagesOf reads the images in the manifests of a frozen version.
 func imagesOf(objects map[string][]*unstructured.Unstructured) Images {
 	var images Images
-	for _, file := range []string{controllerFile, injectorFile} {
-		for _, object := range objects[file] {
-			if object.GetKind() != "Deployment" {
-				continue
+	for _, container := range containersOf(slices.Concat(objects[controllerFile], objects[injectorFile])) {
+		for field, image := range imageFields(&container, &images) {
+			if *field != nil {
+				*image = **field
 			}
-			// A Deployment that cannot be read leaves its images empty, which rendering reports.
-			_ = editDeployment(object, func(d *deployment) error {
-				for i := range d.Spec.Template.Spec.Containers {
-					readImages(&d.Spec.Template.Spec.Containers[i], &images)
-				}
-				return nil
-			})
 		}
 	}
 	return images

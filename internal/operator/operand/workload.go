@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/json"
 	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
@@ -70,7 +69,8 @@ func fillDeployment(d *deployment, version string, p Parameters) error {
 		fillFlags(container, p)
 		fillImages(container, p.Images)
 		if w.Resources != nil {
-			if err := fillResources(container, w.Resources); err != nil {
+			container.Resources = corev1ac.ResourceRequirements()
+			if err := roundTrip(w.Resources, container.Resources); err != nil {
 				return err
 			}
 		}
@@ -156,19 +156,4 @@ func fillImages(container *corev1ac.ContainerApplyConfiguration, images Images) 
 	for field, image := range imageFields(container, &images) {
 		*field = image
 	}
-}
-
-// readImages reads the images of a container.
-func readImages(container *corev1ac.ContainerApplyConfiguration, images *Images) {
-	for field, image := range imageFields(container, images) {
-		if *field != nil {
-			*image = **field
-		}
-	}
-}
-
-// fillResources replaces the compute resources of a container.
-func fillResources(container *corev1ac.ContainerApplyConfiguration, resources *corev1.ResourceRequirements) error {
-	container.Resources = corev1ac.ResourceRequirements()
-	return roundTrip(resources, container.Resources)
 }
