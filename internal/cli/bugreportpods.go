@@ -196,8 +196,7 @@ func (r *bugReport) sidecar(ctx context.Context, p *corev1.Pod) (slot string, er
 	}
 	for _, page := range adminPages {
 		text, err := readAdmin(ctx, address, page)
-		var statusErr adminStatusError
-		if errors.As(err, &statusErr) {
+		if _, isStatus := errors.AsType[adminStatusError](err); isStatus {
 			r.gaps = append(r.gaps, fmt.Sprintf("%s of the sidecar of pod %s/%s: %v", page, p.Namespace, p.Name, err))
 			continue
 		}

@@ -28,14 +28,14 @@ func meshAndEnvoyDetails() Dashboard {
 			lines("Memory (RSS)", Bytes, "process_resident_memory_bytes"+processes, "{{instance}}"),
 		}}, {Title: "Injector", Panels: []Panel{
 			buckets("Sidecar injector timings", Seconds, "osm_http_response_duration", injection),
-			quantiles("Sidecar injector timings by quantile", "", Seconds, "osm_http_response_duration", injection, ""),
+			quantiles("Sidecar injector timings by quantile", "", "osm_http_response_duration", injection, ""),
 			lines("Injector webhooks", PerSecond, "sum by (success) (rate(osm_admission_webhook_response_total"+
 				injectors[:len(injectors)-1]+`, kind="Pod"}[$__rate_interval]))`, "success={{success}}"),
 		}}, {Title: "Certificates", Panels: []Panel{
 			buckets("Certificate issue timings", Seconds, "osm_cert_issued_time", controllers),
-			quantiles("Certificate issue timings by quantile", "", Seconds, "osm_cert_issued_time", controllers, ""),
+			quantiles("Certificate issue timings by quantile", "", "osm_cert_issued_time", controllers, ""),
 		}}, {Title: "xDS", Panels: []Panel{
-			quantiles("xDS path timings", "From a change to the acknowledgement of a sidecar.", Seconds, "osm_proxy_config_update_time", xds, "resource_type"),
+			quantiles("xDS path timings", "From a change to the acknowledgement of a sidecar.", "osm_proxy_config_update_time", xds, "resource_type"),
 			lines("xDS updates", PerSecond, "sum by (type) (rate(osm_proxy_response_send_success_count"+controllers+"[$__rate_interval]))", "{{type}}"),
 		}}, {Title: "Errors", Panels: []Panel{
 			{Title: "Increase of errors", Unit: PerSecond, Exceptional: true, Queries: errorQueries(`{instance=~"$osm_controller_instance|$osm_injector_instance"`)},
@@ -70,9 +70,9 @@ func pushPath() Dashboard {
 		Description: "The way of a change from the API server to the last acknowledgement of a sidecar.",
 		Variables:   []Variable{meshVariable},
 		Rows: []Row{{Title: "Latency", Panels: []Panel{
-			quantiles("Change to last acknowledgement", "", Seconds, "osm_change_seconds", m, ""),
-			quantiles("Stages of a change", "", Seconds, "osm_change_stage_seconds", m, "stage"),
-			quantiles("Change to acknowledgement of each sidecar", "", Seconds, "osm_proxy_config_update_time", m, "resource_type"),
+			quantiles("Change to last acknowledgement", "", "osm_change_seconds", m, ""),
+			quantiles("Stages of a change", "", "osm_change_stage_seconds", m, "stage"),
+			quantiles("Change to acknowledgement of each sidecar", "", "osm_proxy_config_update_time", m, "resource_type"),
 			buckets("Changes", Seconds, "osm_change_seconds", m),
 		}}, {Title: "Load", Panels: []Panel{
 			lines("Watch events", PerSecond, rate("osm_k8s_api_event_count", "type"), "{{type}}"),
@@ -143,7 +143,7 @@ func certificates() Dashboard {
 			lines("Blockers of a rotation", Count, "max(osm_operator_rotation_blockers"+m+")", "blockers"),
 		}}, {Title: "Issuance", Panels: []Panel{
 			lines("Issued certificates", PerSecond, "sum by (pod) (rate(osm_cert_issued_count"+m+"[$__rate_interval]))", "{{pod}}"),
-			quantiles("Time to issue", "", Seconds, "osm_cert_issued_time", m, ""),
+			quantiles("Time to issue", "", "osm_cert_issued_time", m, ""),
 			failures("Failed attempts", "While the issuer is away, workloads keep their certificates until they expire.", PerSecond,
 				"sum by (pod) (rate(osm_cert_issue_error_count"+m+"[$__rate_interval]))", "{{pod}}"),
 		}}},

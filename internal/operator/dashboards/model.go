@@ -121,9 +121,9 @@ func number(title string, unit Unit, expr string) Panel {
 	return Panel{Title: title, Kind: Number, Unit: unit, Queries: []Query{{Expr: expr}}}
 }
 
-// quantiles is a panel with quantiles of a histogram. The selector has the name without _bucket.
-func quantiles(title, description string, unit Unit, metric, matchers, by string) Panel {
-	p := Panel{Title: title, Description: description, Unit: unit}
+// quantiles is a panel with quantiles of a histogram of seconds. The selector has the name without _bucket.
+func quantiles(title, description, metric, matchers, by string) Panel {
+	p := Panel{Title: title, Description: description, Unit: Seconds}
 	for _, q := range []struct{ value, name string }{{"0.5", "p50"}, {"0.9", "p90"}, {"0.99", "p99"}} {
 		group, legend := "le", q.name
 		if by != "" {

@@ -104,9 +104,7 @@ func serviceToService() Dashboard {
 
 func controlPlaneTraffic() Dashboard {
 	const matchers = `{source_namespace=~"$source_namespace", source_service=~"$source_service", envoy_cluster_name="osm-controller"`
-	rate := func(metric, more string) string {
-		return "sum(rate(" + metric + matchers + more + "}[$__rate_interval]))"
-	}
+	rate := func(metric string) string { return "sum(rate(" + metric + matchers + "}[$__rate_interval]))" }
 	return Dashboard{
 		File: "osm-control-plane", UID: "OSMControlPlaneMetrics", Title: "OSM Control Plane Metrics", Folder: ControlPlane,
 		Description: "Connections of sidecars to the control plane, as the sidecars count them.",
@@ -122,14 +120,14 @@ func controlPlaneTraffic() Dashboard {
 			lines("Connected sidecars", Count, `sum(envoy_control_plane_connected_state{source_namespace=~"$source_namespace", source_service=~"$source_service"})`, "sidecars"),
 		}}, {Title: "Traffic", Panels: []Panel{
 			{Title: "Traffic to the control plane", Unit: BytesPerSecond, Queries: []Query{
-				{Expr: rate("envoy_cluster_upstream_cx_tx_bytes_total", ""), Legend: "sent"},
-				{Expr: rate("envoy_cluster_upstream_cx_rx_bytes_total", ""), Legend: "received"},
+				{Expr: rate("envoy_cluster_upstream_cx_tx_bytes_total"), Legend: "sent"},
+				{Expr: rate("envoy_cluster_upstream_cx_rx_bytes_total"), Legend: "received"},
 			}},
 			{Title: "Connection and request errors", Unit: PerSecond, Queries: []Query{
-				{Expr: rate("envoy_cluster_upstream_cx_connect_timeout", ""), Legend: "connection timeouts"},
-				{Expr: rate("envoy_cluster_upstream_cx_connect_fail", ""), Legend: "failed connections"},
-				{Expr: rate("envoy_cluster_upstream_cx_destroy_remote_with_active_rq", ""), Legend: "closed by the control plane"},
-				{Expr: rate("envoy_cluster_upstream_rq_rx_reset", ""), Legend: "reset by the control plane"},
+				{Expr: rate("envoy_cluster_upstream_cx_connect_timeout"), Legend: "connection timeouts"},
+				{Expr: rate("envoy_cluster_upstream_cx_connect_fail"), Legend: "failed connections"},
+				{Expr: rate("envoy_cluster_upstream_cx_destroy_remote_with_active_rq"), Legend: "closed by the control plane"},
+				{Expr: rate("envoy_cluster_upstream_rq_rx_reset"), Legend: "reset by the control plane"},
 			}},
 		}}},
 	}

@@ -11,8 +11,8 @@ func overview() Dashboard {
 	const m = `{mesh="$mesh"}`
 	const by = "destination_namespace, destination_service"
 	const service = "{{destination_namespace}}/{{destination_service}}"
-	rate := func(metric, matchers, by string) string {
-		return "sum by (" + by + ") (rate(" + metric + matchers + "[$__rate_interval]))"
+	rate := func(metric, by string) string {
+		return "sum by (" + by + ") (rate(" + metric + m + "[$__rate_interval]))"
 	}
 	return Dashboard{
 		File: "osm-mesh-overview", UID: "OSMMeshOverview", Title: "OSM Mesh Overview", Folder: DataPlane,
@@ -25,23 +25,23 @@ func overview() Dashboard {
 			number("Success", Ratio, "sum("+prometheus.Succeeded(requestRate)+") / sum(rate(osm_request_total"+m+"[$__rate_interval]))"),
 			number("Quarantined policies", Count, "max(osm_policy_quarantined_count"+m+")"),
 		}}, {Title: "Services", Panels: []Panel{
-			lines("Requests", PerSecond, rate("osm_request_total", m, by), service),
+			lines("Requests", PerSecond, rate("osm_request_total", by), service),
 			failures("Failed requests", "Status 500 and more, no response, or a failure of gRPC.", PerSecond,
 				"sum by ("+by+") ("+prometheus.Failed(requestRate)+")", service),
-			lines("Latency (p99)", Milliseconds, "histogram_quantile(0.99, "+rate("osm_request_duration_ms_bucket", m, "le, "+by)+")", service),
+			lines("Latency (p99)", Milliseconds, "histogram_quantile(0.99, "+rate("osm_request_duration_ms_bucket", "le, "+by)+")", service),
 			{Title: "Data", Description: "Of HTTP and TCP.", Unit: BytesPerSecond, Queries: []Query{
 				{Expr: `sum(rate(envoy_cluster_upstream_cx_tx_bytes_total{mesh="$mesh", ` + destinations + "}[$__rate_interval]))", Legend: "requests"},
 				{Expr: `sum(rate(envoy_cluster_upstream_cx_rx_bytes_total{mesh="$mesh", ` + destinations + "}[$__rate_interval]))", Legend: "responses"},
 			}},
 		}}, {Title: "TCP", Panels: []Panel{
-			lines("Opened connections", PerSecond, rate("osm_tcp_connections_opened_total", m, by), service),
+			lines("Opened connections", PerSecond, rate("osm_tcp_connections_opened_total", by), service),
 			{Title: "Data of closed connections", Unit: BytesPerSecond, Exceptional: true, Queries: []Query{
 				{Expr: "sum(rate(osm_tcp_request_bytes_total" + m + "[$__rate_interval]))", Legend: "requests"},
 				{Expr: "sum(rate(osm_tcp_response_bytes_total" + m + "[$__rate_interval]))", Legend: "responses"},
 			}},
 		}}, {Title: "Edges", Panels: []Panel{{
 			Title: "Who calls whom", Kind: Table, Unit: PerSecond,
-			Queries: []Query{{Expr: rate("osm_request_total", m, "source_namespace, source_name, "+by+", response_code, grpc_status") + " > 0"}},
+			Queries: []Query{{Expr: rate("osm_request_total", "source_namespace, source_name, "+by+", response_code, grpc_status") + " > 0"}},
 		}}}},
 	}
 }
