@@ -19,6 +19,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/cli/remaining"
+	"github.com/openservicemesh/osm-operator/internal/mesh/load"
+	"github.com/openservicemesh/osm-operator/internal/operator/clusterload"
 	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -168,6 +170,16 @@ func (a *app) open(ctx context.Context, name string) (client.WithWatch, mesh, er
 	}
 	m, err := selectMesh(name, all)
 	return c, m, err
+}
+
+// load connects to the cluster, finds a mesh and reads its objects.
+func (a *app) load(ctx context.Context, name string) (mesh, *load.Loaded, error) {
+	c, m, err := a.open(ctx, name)
+	if err != nil {
+		return m, nil, err
+	}
+	loaded, err := clusterload.Load(ctx, c, m.Name, m.Namespace)
+	return m, loaded, err
 }
 
 // meshAction is what a command does with a mesh.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -70,12 +71,8 @@ func (a *app) survey(ctx context.Context, c client.Client, m migration) (*takeov
 	if err != nil {
 		return nil, err
 	}
-	into := m.into
-	if into == "" {
-		into = source.Mesh + "-mesh"
-	}
 	subject := checks.Subject{Client: c, Now: a.now(), Kubernetes: a.kubernetesVersion}
-	return takeover.Survey(ctx, subject, source.Namespace, into)
+	return takeover.Survey(ctx, subject, source.Namespace, cmp.Or(m.into, source.Mesh+"-mesh"))
 }
 
 func (a *app) migrateRunCommand() *cobra.Command {

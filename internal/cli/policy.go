@@ -15,7 +15,6 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
-	"github.com/openservicemesh/osm-operator/internal/operator/clusterload"
 	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
@@ -36,11 +35,7 @@ func (a *app) checkPodsCommand() *cobra.Command {
 }
 
 func (a *app) checkPods(ctx context.Context, meshName, source, destination string) error {
-	c, found, err := a.open(ctx, meshName)
-	if err != nil {
-		return err
-	}
-	loaded, err := clusterload.Load(ctx, c, found.Name, found.Namespace)
+	found, loaded, err := a.load(ctx, meshName)
 	if err != nil {
 		return err
 	}
@@ -158,11 +153,7 @@ func (a *app) checkConflicts(ctx context.Context, meshName, kind string) error {
 	if conflicting == nil {
 		return fmt.Errorf("unsupported kind %q: must be %s", kind, enumerated(conflictKinds(), "or"))
 	}
-	c, found, err := a.open(ctx, meshName)
-	if err != nil {
-		return err
-	}
-	loaded, err := clusterload.Load(ctx, c, found.Name, found.Namespace)
+	found, loaded, err := a.load(ctx, meshName)
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,6 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
-	"github.com/openservicemesh/osm-operator/internal/operator/clusterload"
 )
 
 // Targets and output formats of the translate command.
@@ -130,9 +129,6 @@ func (a *app) loadToTranslate(ctx context.Context, o *translateOptions, options 
 		_, loaded, err := loadManifests(o.mesh, written)
 		return loaded, err
 	}
-	c, m, err := a.open(ctx, o.mesh)
-	if err != nil {
-		return nil, err
-	}
-	return clusterload.Load(ctx, c, m.Name, m.Namespace)
+	_, loaded, err := a.load(ctx, o.mesh)
+	return loaded, err
 }

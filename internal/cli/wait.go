@@ -70,10 +70,9 @@ type waited interface {
 	fmt.Stringer
 	// poll returns true when the wait is over, and an error if it will not end without a change.
 	poll(ctx context.Context) (bool, error)
-	// pending describes what the wait lacks, summary the result, and restricted a restriction of it, which may be empty.
+	// pending describes what the wait lacks, and summary the result.
 	pending() string
 	summary() string
-	restricted() string
 }
 
 // Kinds that the command waits for besides policies.
@@ -148,8 +147,8 @@ func (a *app) waitForObjects(ctx context.Context, meshName string, objects []pol
 		if err != nil {
 			return err
 		}
-		if text := w.restricted(); text != "" {
-			a.note("Warning: %s: %s", w, text)
+		if p, isPolicy := w.(*policyWait); isPolicy && p.restricted() != "" {
+			a.note("Warning: %s: %s", p, p.restricted())
 		}
 		a.line("%s (%s)", w.summary(), a.progress().elapsed())
 	}
@@ -229,6 +228,5 @@ func (w *meshWait) pollComponents(m *v1alpha1.Mesh) bool {
 	return false
 }
 
-func (w *meshWait) pending() string    { return "is not ready: " + w.last }
-func (w *meshWait) summary() string    { return w.String() + " is ready" }
-func (w *meshWait) restricted() string { return "" }
+func (w *meshWait) pending() string { return "is not ready: " + w.last }
+func (w *meshWait) summary() string { return w.String() + " is ready" }

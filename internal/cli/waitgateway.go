@@ -146,8 +146,6 @@ func (w *gatewayWait) summary() string {
 	return w.String() + " is in force"
 }
 
-func (w *gatewayWait) restricted() string { return "" }
-
 // routeKinds returns the kinds of routes that can have Services as parents, by their names in this program.
 func routeKinds() map[string]schema.GroupVersionKind {
 	all := map[string]schema.GroupVersionKind{}

@@ -147,9 +147,7 @@ func (w *deploymentWait) pollSidecars(ctx context.Context, pods map[string]bool)
 	return len(current) == len(pods), nil
 }
 
-func (w *deploymentWait) pending() string    { return "is not in the mesh yet: " + w.last }
-func (w *deploymentWait) restricted() string { return "" }
-
+func (w *deploymentWait) pending() string { return "is not in the mesh yet: " + w.last }
 func (w *deploymentWait) summary() string {
 	if w.pods == 0 {
 		return w.String() + " has no pods"
@@ -299,7 +297,9 @@ func (w *policyWait) summary() string {
 	return fmt.Sprintf("%s is in force: %s", w, w.last)
 }
 
-func (w *policyWait) pending() string    { return "is not in force: " + w.last }
+func (w *policyWait) pending() string { return "is not in force: " + w.last }
+
+// restricted describes a restriction of a policy that is in force; empty without one.
 func (w *policyWait) restricted() string { return strings.Join(w.warnings, " ") }
 
 // readPolicy returns a policy.
