@@ -82,7 +82,9 @@ func ContainerSecurity() *corev1.SecurityContext {
 
 // Resources are requests of CPU and memory, and a limit of memory; empty for none.
 func Resources(cpu, memory, memoryLimit string) corev1.ResourceRequirements {
-	r := corev1.ResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse(cpu), corev1.ResourceMemory: resource.MustParse(memory)}}
+	r := corev1.ResourceRequirements{
+		Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse(cpu), corev1.ResourceMemory: resource.MustParse(memory)},
+	}
 	if memoryLimit != "" {
 		r.Limits = corev1.ResourceList{corev1.ResourceMemory: resource.MustParse(memoryLimit)}
 	}

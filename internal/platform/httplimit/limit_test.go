@@ -54,7 +54,7 @@ func start(t *testing.T, limits Limits) *server {
 		t.Fatal(err)
 	}
 	s.address = listener.Addr().String()
-	web := &http.Server{Handler: handler} //nolint:gosec // the profile has the timeouts
+	web := &http.Server{Handler: handler}
 	limited := Profile{Limits: limits, HeaderTimeout: timeout, ReadTimeout: timeout}.Apply(web, listener, func() { s.closed.Add(1) })
 	go func() { _ = web.Serve(limited) }()
 	t.Cleanup(func() { _ = web.Close() })
