@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
-	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // account is a node of the graph of calls.
@@ -58,7 +57,8 @@ func NewOrder(workloads []Workload, calls []Call, reason string) *Order {
 		}
 	}
 	for a, before := range o.before {
-		o.before[a] = lists.UniqueFunc(before, account.Compare)
+		slices.SortFunc(before, account.Compare)
+		o.before[a] = slices.Compact(before)
 	}
 	return o
 }
