@@ -55,10 +55,11 @@ func ReleaseLabelled(ctx context.Context, c client.Client, mesh string, lists ..
 			failed = append(failed, fmt.Errorf("the objects of the mesh %s cannot be listed: %w", mesh, err))
 			continue
 		}
-		failed = append(failed, meta.EachListItem(list, func(item runtime.Object) error {
+		err := meta.EachListItem(list, func(item runtime.Object) error {
 			failed = append(failed, ReleaseOwners(ctx, c, item.(client.Object)))
 			return nil
-		}))
+		})
+		failed = append(failed, err)
 	}
 	return errors.Join(failed...)
 }
