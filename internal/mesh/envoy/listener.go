@@ -102,6 +102,7 @@ func inboundHTTP(s *translation, routeConfig string, in inboundPort) *listenerv3
 		globalRequestLimit(in.Limits),
 		[]*hcmv3.HttpFilter{router},
 	)
+	hcm.LocalReplyConfig = notProcessed
 	decodeSlashes(hcm, in.DecodeSlashes)
 	return message.NetworkFilter(hcmFilter, hcm)
 }

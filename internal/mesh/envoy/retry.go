@@ -3,9 +3,13 @@ package envoy
 import (
 	"net/http"
 
+	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 )
 
@@ -31,3 +35,12 @@ var localRetryPolicy = &routev3.RetryPolicy{
 		safeMethods,
 	},
 }
+
+// notProcessed marks the response to a request for which there was no connection to the application: it has stopped, or does not listen yet. Clients repeat such a
+// request at another pod, with any method.
+var notProcessed = &hcmv3.LocalReplyConfig{Mappers: []*hcmv3.ResponseMapper{{
+	Filter: &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_ResponseFlagFilter{
+		ResponseFlagFilter: &accesslogv3.ResponseFlagFilter{Flags: []string{"UF"}},
+	}},
+	HeadersToAdd: []*corev3.HeaderValueOption{message.SetHeader(retry.NotProcessed, "1")},
+}}}

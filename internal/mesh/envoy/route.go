@@ -17,6 +17,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -102,6 +103,7 @@ func serverRoutes(s *translation, name string, host *routev3.VirtualHost, routes
 		config.RequestHeadersToRemove = []string{pathHeader}
 	}
 	config.RequestHeadersToAdd = forwardedForHeader
+	config.ResponseHeadersToRemove = []string{retry.NotProcessed}
 	return config
 }
 
@@ -164,7 +166,7 @@ func virtualHost(direction string, service entity.Name, ports ...uint16) *routev
 }
 
 // forward sends requests to clusters by weight. A timeout of 0 means none.
-func forward(to []weightedCluster, timeout time.Duration, retry *routev3.RetryPolicy) *routev3.Route_Route {
+func forward(to []weightedCluster, timeout time.Duration, repeat *routev3.RetryPolicy) *routev3.Route_Route {
 	split := &routev3.WeightedCluster{}
 	for _, b := range to {
 		weighted := &routev3.WeightedCluster_ClusterWeight{Name: b.cluster, Weight: wrapperspb.UInt32(b.weight)}
@@ -177,7 +179,7 @@ func forward(to []weightedCluster, timeout time.Duration, retry *routev3.RetryPo
 	return &routev3.Route_Route{Route: &routev3.RouteAction{
 		ClusterSpecifier: &routev3.RouteAction_WeightedClusters{WeightedClusters: split},
 		Timeout:          durationpb.New(timeout),
-		RetryPolicy:      retry,
+		RetryPolicy:      repeat,
 	}}
 }
 
