@@ -23,9 +23,6 @@ import (
 	"github.com/openservicemesh/osm-operator/e2e/report"
 )
 
-// gracePeriod is how long the server keeps serving after SIGTERM, for clients that still use its endpoint.
-const gracePeriod = 5 * time.Second
-
 // response is the HTTP server's description of a request.
 type response struct {
 	Name    string              `json:"name"`
@@ -47,6 +44,7 @@ type addresses struct{ http, echo, greet, agent string }
 func serveCommand() *cobra.Command {
 	var where addresses
 	var name string
+	var grace time.Duration
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "serve HTTP with echoes over WebSockets and gRPC, a TCP echo, a TCP echo that sends a greeting first, and an agent",
@@ -55,18 +53,19 @@ func serveCommand() *cobra.Command {
 			if name == "" {
 				name, _ = os.Hostname()
 			}
-			return serve(cmd.Context(), name, where)
+			return serve(cmd.Context(), name, where, grace)
 		},
 	}
 	cmd.Flags().StringVar(&where.http, "http", ":8080", "address of the HTTP server")
 	cmd.Flags().StringVar(&where.echo, "echo", "", "address of the TCP echo server")
 	cmd.Flags().StringVar(&where.greet, "greet", "", "address of the TCP echo server that sends a greeting first")
 	cmd.Flags().StringVar(&where.agent, "agent", "", "address of the agent")
+	cmd.Flags().DurationVar(&grace, "grace", 5*time.Second, "how long to serve after SIGTERM, for clients that still use the endpoint")
 	cmd.Flags().StringVar(&name, "name", "", "name in responses (default: the host name)")
 	return cmd
 }
 
-func serve(ctx context.Context, name string, where addresses) error {
+func serve(ctx context.Context, name string, where addresses, grace time.Duration) error {
 	for greeting, address := range map[string]string{"": where.echo, "hello from " + name + "\n": where.greet} {
 		if address == "" {
 			continue
@@ -85,7 +84,7 @@ func serve(ctx context.Context, name string, where addresses) error {
 	server := newServer(where.http, name, health)
 	go func() {
 		<-ctx.Done()
-		time.Sleep(gracePeriod)
+		time.Sleep(grace)
 		_ = server.Shutdown(context.Background())
 	}()
 	go func() { failed <- server.ListenAndServe() }()
