@@ -73,38 +73,6 @@ func TestServiceIdentitiesCountsPods(t *testing.T) {
 	}
 }
 
-// Only the first pod with a sidecar of Open Service Mesh, and the end of the last one, affect what depends on a Service.
-func TestOSMSidecarsOfAService(t *testing.T) {
-	web := Service("shop", "web", "web", "10.96.0.1", 80, inventory.ProtocolHTTP)
-	earlier := func(name string) *inventory.Instance {
-		pod := Pod("shop", name, "web", "web", "10.0.0."+name)
-		pod.Injected, pod.OSMSidecar = false, true
-		return pod
-	}
-	ended := earlier("2")
-	ended.Finished = true
-	c := Apply(&catalog.Namespace{Name: "shop", Monitored: true}, web, Pod("shop", "9", "web", "web", "10.0.0.9"))
-	identities := entity.DepServiceIdentities.Of(web.Name)
-	for _, step := range []struct {
-		name           string
-		change         catalog.Change
-		affected, want bool
-	}{
-		{"a pod with a sidecar of the mesh", catalog.Set(Pod("shop", "8", "web", "web", "10.0.0.8")), false, false},
-		{"the first", catalog.Set(earlier("1")), true, true},
-		{"the second", catalog.Set(earlier("2")), false, true},
-		{"the first leaves", catalog.Change{Ref: earlier("1").Ref()}, false, true},
-		{"the second ends", catalog.Set(ended), true, false},
-		{"its pod is deleted", catalog.Change{Ref: ended.Ref()}, false, false},
-	} {
-		affected := slices.Contains(c.Apply([]catalog.Change{step.change}), identities)
-		view := c.View()
-		if got := view.HasOSMSidecars(web.Name); affected != step.affected || got != step.want || !slices.Contains(view.Deps(), identities) {
-			t.Errorf("%s: affected %t, has %t; want %t, %t", step.name, affected, got, step.affected, step.want)
-		}
-	}
-}
-
 // An endpoint in two EndpointSlices is one backend, which is ready if one of them has it as ready.
 func TestEndpointInTwoSlices(t *testing.T) {
 	service, pod := Service("a", "web", "web", "10.96.0.1", 80, inventory.ProtocolHTTP), Pod("a", "web", "web", "web", "10.0.0.1")

@@ -203,7 +203,6 @@ func answersOf(c *catalog.Catalog) map[string]answer {
 			})
 			ask("the endpoints of "+name.String(), func(v *catalog.View) string { return endpointsOf(v, name) })
 			ask("the identities of "+name.String(), func(v *catalog.View) string { return fmt.Sprint(v.ServiceIdentities(name)) })
-			ask("the sidecars of OSM behind "+name.String(), func(v *catalog.View) string { return fmt.Sprint(v.HasOSMSidecars(name)) })
 			ask("the number of pods of "+name.String(), func(v *catalog.View) string { return fmt.Sprint(v.PodsUpTo(name)) })
 			ask("the Services with pods of "+name.String(), func(v *catalog.View) string { return fmt.Sprint(v.Sharing(name)) })
 		}

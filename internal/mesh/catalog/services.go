@@ -91,11 +91,6 @@ func (v *View) ServiceIdentities(service entity.Name) []identity.ServiceAccount 
 	return v.inventory(entity.DepServiceIdentities.Of(service)).Identities(service)
 }
 
-// HasOSMSidecars reports whether a pod behind a Service has a sidecar of Open Service Mesh.
-func (v *View) HasOSMSidecars(service entity.Name) bool {
-	return v.inventory(entity.DepServiceIdentities.Of(service)).HasOSMSidecars(service)
-}
-
 // OSMPodAt returns the running pod at an address in the mesh that has a sidecar of Open Service Mesh with a UUID and runs as a service account, or nil.
 func (v *View) OSMPodAt(address netip.Addr, account identity.ServiceAccount, uuid string) *inventory.Instance {
 	for _, name := range v.catalog.inventory.RunningAt(address) {

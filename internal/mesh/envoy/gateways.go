@@ -103,7 +103,7 @@ func gatewayHTTP(s *translation, routeConfig string) *listenerv3.Filter {
 	hcm.UseRemoteAddress = wrapperspb.Bool(true)
 	limitClients(hcm, gatewayIdleTimeout, gatewayStreamIdleTimeout)
 	// Gateways have the filter for sessions always: an HTTPRoute that begins to need it must not replace the listener of others.
-	hcm.HttpFilters = slices.Concat([]*hcmv3.HttpFilter{keepSessions}, removeSpellings(s), []*hcmv3.HttpFilter{router})
+	hcm.HttpFilters = slices.Concat([]*hcmv3.HttpFilter{keepSessions}, removeSpellings(s), []*hcmv3.HttpFilter{repeatSafe, router})
 	return message.NetworkFilter(hcmFilter, hcm)
 }
 

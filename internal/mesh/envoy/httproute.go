@@ -37,6 +37,9 @@ func routeOf(port uint16, r *scope.HTTPRoute, own *retrySettings) *routev3.Route
 		rewriteRequest(action.Route, r)
 		action.Route.RequestMirrorPolicies = mirrorPolicies(r.Mirrors)
 		out.Action = action
+		if r.Repeat != nil && r.Repeat.Never {
+			repeatNever(out)
+		}
 		if r.Session != nil {
 			keepSession(out, r.Session)
 		}

@@ -113,7 +113,10 @@ func demandsOfRequests(config *hcmv3.HttpConnectionManager) *hcmv3.HttpConnectio
 	if options := config.GetCommonHttpProtocolOptions(); options != nil {
 		options.IdleTimeout = nil
 	}
-	config.HttpFilters = slices.DeleteFunc(config.GetHttpFilters(), func(f *hcmv3.HttpFilter) bool { return f.GetName() == message.SessionFilter })
+	config.LocalReplyConfig = nil
+	config.HttpFilters = slices.DeleteFunc(config.GetHttpFilters(), func(f *hcmv3.HttpFilter) bool {
+		return f.GetName() == message.SessionFilter || f.GetName() == message.RepeatSafeFilter
+	})
 	return config
 }
 

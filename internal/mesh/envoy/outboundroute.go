@@ -8,7 +8,7 @@ import (
 )
 
 // routedRequests are the routes of the Gateway API for a port. Requests that none of them matches have status 404 (GEP-1426).
-func routedRequests(o scope.Outbound, own *retrySettings) []*routev3.Route {
+func routedRequests(s *translation, o scope.Outbound, own *retrySettings) []*routev3.Route {
 	var routes []*routev3.Route
 	for i := range o.HTTPRoutes {
 		r := &o.HTTPRoutes[i]
@@ -18,7 +18,7 @@ func routedRequests(o scope.Outbound, own *retrySettings) []*routev3.Route {
 		case r.Repeat != nil && r.Repeat.Never:
 			routes = append(routes, route)
 		default:
-			routes = appendRoute(routes, &o, route)
+			routes = appendRoute(s, routes, route)
 		}
 	}
 	return append(routes, &routev3.Route{Match: anyRequest(), Action: directResponse(404, "no route of this service matches this request\n")})

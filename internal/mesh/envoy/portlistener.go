@@ -195,8 +195,8 @@ func clientPortRouteConfigs(s *translation, ports []sharedPort) []*routev3.Route
 	}))
 }
 
-// portRoutes sends the requests to a port number to the cluster of their destination. Only destinations with policies, or with sidecars of
-// Open Service Mesh, have virtual hosts of their own.
+// portRoutes sends the requests to a port number to the cluster of their destination. Only destinations with policies have
+// virtual hosts of their own.
 func portRoutes(s *translation, p sharedPort) *routev3.RouteConfiguration {
 	out := &routev3.RouteConfiguration{
 		Name:                   portRouteName(p.number),
@@ -205,7 +205,7 @@ func portRoutes(s *translation, p sharedPort) *routev3.RouteConfiguration {
 		ValidateClusters:       wrapperspb.Bool(false),
 	}
 	for _, d := range p.services {
-		if s.LoadsOnDemand(&d.Outbound) && !hasClientPolicies(s, d.Service) && requestTimeout(d.Upstream) == 0 && !d.EndsRequests {
+		if s.LoadsOnDemand(&d.Outbound) && !hasClientPolicies(s, d.Service) && requestTimeout(d.Upstream) == 0 {
 			continue
 		}
 		host := outboundVirtualHost(s, d.Outbound)

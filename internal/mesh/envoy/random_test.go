@@ -82,7 +82,6 @@ var anyOutbound = rapid.Custom(func(t *rapid.T) scope.Outbound {
 		o.PodPort = anyPort.Draw(t, "pod port")
 	}
 	o.Backends = anyBackends.Draw(t, "backends")
-	o.EndsRequests = o.Protocol.IsHTTP() && rapid.Bool().Draw(t, "ends requests")
 	if o.Protocol.IsHTTP() && rapid.Bool().Draw(t, "split by request") {
 		o.Routes = rapid.SliceOfN(anyOutboundRoutes, 1, 2).Draw(t, "routes")
 	}

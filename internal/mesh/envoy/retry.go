@@ -22,17 +22,20 @@ const defaultRetryCount = retry.DefaultCount
 // retryPolicy returns the retries of a route. Nobody may change the result.
 func retryPolicy(s *retrySettings) *routev3.RetryPolicy { return retry.Envoy(s) }
 
-// safeMethods matches methods without side effects.
-var safeMethods = methodMatcher([]string{http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace})
+// safeMethods are the methods without side effects, and safeRequest matches them.
+var (
+	safeMethods = []string{http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace}
+	safeRequest = methodMatcher(safeMethods)
+)
 
-// localRetryPolicy repeats a request to the local application whose connection was reset before any response. Servers
-// close idle connections, sometimes just as the next request arrives. It covers only methods without side effects,
-// like HTTP clients that reuse connections.
+// localRetryPolicy repeats a request to the local application once, if the connection was reset before any response. Servers close idle connections, sometimes just
+// as the next request arrives. A request that ends the process which handles it would end another one with each repetition. It covers only methods without side
+// effects, like HTTP clients that reuse connections.
 var localRetryPolicy = &routev3.RetryPolicy{
 	RetryOn:    "reset",
-	NumRetries: wrapperspb.UInt32(defaultRetryCount),
+	NumRetries: wrapperspb.UInt32(1),
 	RetriableRequestHeaders: []*routev3.HeaderMatcher{
-		safeMethods,
+		safeRequest,
 	},
 }
 

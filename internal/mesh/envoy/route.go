@@ -123,15 +123,15 @@ func outboundRoutes(s *translation, o scope.Outbound) *routev3.RouteConfiguratio
 func outboundVirtualHost(s *translation, o scope.Outbound) *routev3.VirtualHost {
 	host, own := virtualHost("outbound", o.Service, o.Port), s.RetryOf(o.Service)
 	if o.Routed {
-		host.Routes = routedRequests(o, own)
+		host.Routes = routedRequests(s, o, own)
 		return host
 	}
 	for _, r := range o.Routes {
 		for _, match := range r.Matches {
-			host.Routes = appendRoute(host.Routes, &o, outboundRoute(o, requestMatch(match), r.Backends, own))
+			host.Routes = appendRoute(s, host.Routes, outboundRoute(o, requestMatch(match), r.Backends, own))
 		}
 	}
-	host.Routes = appendRoute(host.Routes, &o, outboundDestinationRoute(s, o, own))
+	host.Routes = appendRoute(s, host.Routes, outboundDestinationRoute(s, o, own))
 	return host
 }
 

@@ -4,16 +4,71 @@ import (
 	"slices"
 	"strings"
 
+	xdscorev3 "github.com/cncf/xds/go/xds/core/v3"
+	xdsmatcherv3 "github.com/cncf/xds/go/xds/type/matcher/v3"
+	mutationv3 "github.com/envoyproxy/go-control-plane/envoy/config/common/mutation_rules/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	matchingv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/common/matching/v3"
+	actionv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/common/matcher/action/v3"
+	headermutationv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_mutation/v3"
+	httpv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
 
-	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
 )
 
-// appendRoute adds a route of a destination. A sidecar of Open Service Mesh ends as soon as its pod is being deleted, and resets the requests that it has not
-// answered. Those without side effects are repeated then, by a route of their own: Envoy restricts a whole retry policy to some methods, or nothing of it.
-func appendRoute(routes []*routev3.Route, o *scope.Outbound, route *routev3.Route) []*routev3.Route {
-	if o.EndsRequests && forwardsWithoutResets(route) {
+// A server's sidecar that ends resets the requests that it has not answered, and one that drains can close an idle connection just as a request arrives. Requests
+// without side effects are repeated then. Envoy restricts a whole retry policy to some methods, or nothing of it, so a filter adds the condition to such requests.
+
+// repeatSafe is the filter. It sets the header by which Envoy adds conditions to a retry policy, and which clients cannot send.
+var repeatSafe = message.HTTPFilter(message.RepeatSafeFilter, &matchingv3.ExtensionWithMatcher{
+	ExtensionConfig: message.Extension("envoy.filters.http.header_mutation", &headermutationv3.HeaderMutation{
+		Mutations: &headermutationv3.Mutations{RequestMutations: []*mutationv3.HeaderMutation{
+			{Action: &mutationv3.HeaderMutation_Append{Append: message.SetHeader("x-envoy-retry-on", "reset")}},
+		}},
+	}),
+	XdsMatcher: &xdsmatcherv3.Matcher{MatcherType: &xdsmatcherv3.Matcher_MatcherList_{MatcherList: &xdsmatcherv3.Matcher_MatcherList{
+		Matchers: []*xdsmatcherv3.Matcher_MatcherList_FieldMatcher{{
+			Predicate: &xdsmatcherv3.Matcher_MatcherList_Predicate{MatchType: &xdsmatcherv3.Matcher_MatcherList_Predicate_NotMatcher{NotMatcher: hasSafeMethod}},
+			OnMatch: &xdsmatcherv3.Matcher_OnMatch{OnMatch: &xdsmatcherv3.Matcher_OnMatch_Action{Action: &xdscorev3.TypedExtensionConfig{
+				Name: "skip", TypedConfig: message.Any(&actionv3.SkipFilter{}),
+			}}},
+		}},
+	}}},
+})
+
+// hasSafeMethod matches requests without side effects.
+var hasSafeMethod = &xdsmatcherv3.Matcher_MatcherList_Predicate{MatchType: &xdsmatcherv3.Matcher_MatcherList_Predicate_SinglePredicate_{
+	SinglePredicate: &xdsmatcherv3.Matcher_MatcherList_Predicate_SinglePredicate{
+		Input: &xdscorev3.TypedExtensionConfig{
+			Name: "method", TypedConfig: message.Any(&httpv3.HttpRequestHeaderMatchInput{HeaderName: ":method"}),
+		},
+		Matcher: &xdsmatcherv3.Matcher_MatcherList_Predicate_SinglePredicate_ValueMatch{ValueMatch: &xdsmatcherv3.StringMatcher{
+			MatchPattern: &xdsmatcherv3.StringMatcher_SafeRegex{SafeRegex: &xdsmatcherv3.RegexMatcher{
+				EngineType: &xdsmatcherv3.RegexMatcher_GoogleRe2{GoogleRe2: &xdsmatcherv3.RegexMatcher_GoogleRE2{}},
+				Regex:      strings.Join(safeMethods, "|"),
+			}},
+		}},
+	},
+}}
+
+// repeatNever keeps a route from repeating requests that a server may have begun to process.
+func repeatNever(route *routev3.Route) {
+	configureFilter(route, message.RepeatSafeFilter, &routev3.FilterConfig{Disabled: true})
+}
+
+// configureFilter sets the configuration of a filter for the requests of a route.
+func configureFilter(route *routev3.Route, filter string, config proto.Message) {
+	if route.TypedPerFilterConfig == nil {
+		route.TypedPerFilterConfig = map[string]*anypb.Any{}
+	}
+	route.TypedPerFilterConfig[filter] = message.Any(config)
+}
+
+// appendRoute adds a route of a destination. The Envoy of Open Service Mesh does not have the filter: it gets a second route for requests without side effects.
+func appendRoute(s *translation, routes []*routev3.Route, route *routev3.Route) []*routev3.Route {
+	if s.Key.Class.OSM && forwardsWithoutResets(route) {
 		routes = append(routes, safeRoute(route))
 	}
 	return append(routes, route)
@@ -32,7 +87,7 @@ func forwardsWithoutResets(route *routev3.Route) bool {
 // safeRoute is a route for those of its requests that have no side effects. They are repeated after a reset too.
 func safeRoute(route *routev3.Route) *routev3.Route {
 	safe := proto.CloneOf(route)
-	safe.Match.Headers = append(safe.Match.Headers, safeMethods)
+	safe.Match.Headers = append(safe.Match.Headers, safeRequest)
 	safe.GetRoute().RetryPolicy.RetryOn += ",reset"
 	return safe
 }

@@ -9,7 +9,6 @@ import (
 	headerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/http/stateful_session/header/v3"
 	httpv3 "github.com/envoyproxy/go-control-plane/envoy/type/http/v3"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
@@ -39,9 +38,9 @@ func keepSession(route *routev3.Route, session *catalog.SessionPersistence) {
 	if session.Header {
 		name, state = "envoy.http.stateful_session.header", &headerv3.HeaderBasedSessionState{Name: session.Name}
 	}
-	route.TypedPerFilterConfig = map[string]*anypb.Any{message.SessionFilter: message.Any(&sessionv3.StatefulSessionPerRoute{
+	configureFilter(route, message.SessionFilter, &sessionv3.StatefulSessionPerRoute{
 		Override: &sessionv3.StatefulSessionPerRoute_StatefulSession{StatefulSession: &sessionv3.StatefulSession{
 			SessionState: &corev3.TypedExtensionConfig{Name: name, TypedConfig: message.Any(state)},
 		}},
-	})}
+	})
 }

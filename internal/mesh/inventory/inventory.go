@@ -41,9 +41,7 @@ type Inventory struct {
 	servicesOf    counts[identity.ServiceAccount, entity.Name]
 	// podCounts has the number of instances that a Service selects.
 	podCounts map[entity.Name]int
-	// osmSidecars has the number of these that have a sidecar of Open Service Mesh.
-	osmSidecars map[entity.Name]int
-	sharing     sharing
+	sharing   sharing
 	// targetPorts has the numbers of a port name in the instances of a Service.
 	targetPorts counts[portName, uint16]
 }
@@ -64,7 +62,6 @@ func New() *Inventory {
 		identities:      counts[entity.Name, identity.ServiceAccount]{},
 		servicesOf:      counts[identity.ServiceAccount, entity.Name]{},
 		podCounts:       map[entity.Name]int{},
-		osmSidecars:     map[entity.Name]int{},
 		sharing:         newSharing(),
 		targetPorts:     counts[portName, uint16]{},
 	}
@@ -164,9 +161,6 @@ func (inv *Inventory) Sharing(service entity.Name) []entity.Name { return inv.sh
 
 // CountUpTo returns how many instances a Service selects, rounded up to one less than a power of two.
 func (inv *Inventory) CountUpTo(service entity.Name) int { return roundedUp(inv.podCounts[service]) }
-
-// HasOSMSidecars reports whether an instance behind a Service has a sidecar of Open Service Mesh.
-func (inv *Inventory) HasOSMSidecars(service entity.Name) bool { return inv.osmSidecars[service] > 0 }
 
 // slicesOf returns the EndpointSlices of a Service, sorted.
 func (inv *Inventory) slicesOf(service entity.Name) []*EndpointSlice {

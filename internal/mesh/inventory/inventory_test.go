@@ -89,7 +89,7 @@ func answersOf(inv *Inventory) map[entity.Dep]any {
 		account := identity.ServiceAccount(name)
 		answers[entity.DepPod.Of(name)] = inv.Instance(name)
 		answers[entity.DepService.Of(name)] = inv.Service(name)
-		answers[entity.DepServiceIdentities.Of(name)] = []any{inv.Identities(name), inv.HasOSMSidecars(name)}
+		answers[entity.DepServiceIdentities.Of(name)] = inv.Identities(name)
 		answers[entity.DepPodCount.Of(name)] = inv.CountUpTo(name)
 		answers[entity.DepServicesOf.Of(name)] = inv.ServicesOf(account)
 		answers[entity.DepSharing.Of(name)] = inv.Sharing(name)

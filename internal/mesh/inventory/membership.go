@@ -12,9 +12,8 @@ import (
 
 // membership is what handwritten EndpointSlices make of a pod.
 type membership struct {
-	identity   identity.ServiceAccount
-	osmSidecar bool
-	slices     []sliceOfPod
+	identity identity.ServiceAccount
+	slices   []sliceOfPod
 }
 
 // sliceOfPod is the part of an EndpointSlice that concerns the pods behind it.
@@ -29,7 +28,7 @@ func (inv *Inventory) membership(name entity.Name) membership {
 		return membership{}
 	}
 	placed := lists.Map(inv.handwrittenSlices(pod), func(slice *EndpointSlice) sliceOfPod { return sliceOfPod{slice.Service, slice.Ports} })
-	return membership{identity: pod.Identity(), osmSidecar: pod.OSMSidecar, slices: placed}
+	return membership{pod.Identity(), placed}
 }
 
 // services returns the Services of the slices, each once.
@@ -111,7 +110,6 @@ func (inv *Inventory) countMemberships(old, current Entry, before memberships, a
 func (inv *Inventory) countMembership(m membership, delta int, affected entity.DepSet) {
 	for _, service := range m.services() {
 		inv.countIdentity(service, m.identity, delta, affected)
-		inv.countOSMSidecar(service, m.osmSidecar, delta, affected)
 	}
 }
 

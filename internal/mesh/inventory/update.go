@@ -38,7 +38,6 @@ func (inv *Inventory) updateInstance(pod *Instance, delta int, affected entity.D
 	}
 	for _, name := range inv.servicesMatching(pod) {
 		inv.countIdentity(name, pod.Identity(), delta, affected)
-		inv.countOSMSidecar(name, pod.OSMSidecar, delta, affected)
 		if service, ok := inv.services[name]; ok {
 			inv.countTargetPorts(service, pod, delta)
 		}
@@ -100,7 +99,6 @@ func (inv *Inventory) updateService(service *Service, delta int, affected entity
 		pod, ok := inv.instances[name]
 		if ok && service.Selects(pod) {
 			inv.countIdentity(service.Name, pod.Identity(), delta, affected)
-			inv.countOSMSidecar(service.Name, pod.OSMSidecar, delta, affected)
 			inv.countTargetPorts(service, pod, delta)
 			selected = append(selected, pod)
 		}
@@ -115,20 +113,6 @@ func (inv *Inventory) countIdentity(service entity.Name, sa identity.ServiceAcco
 	}
 	if inv.servicesOf.add(sa, service, delta) {
 		affected.Add(entity.DepServicesOf.Of(entity.Name(sa)))
-	}
-}
-
-// countOSMSidecar counts the sidecar of a pod that a Service begins or ceases to select, if it is one of Open Service Mesh. Only the first and the last matter.
-func (inv *Inventory) countOSMSidecar(service entity.Name, isOSM bool, delta int, affected entity.DepSet) {
-	if !isOSM {
-		return
-	}
-	before := inv.osmSidecars[service]
-	if inv.osmSidecars[service] = before + delta; before+delta == 0 {
-		delete(inv.osmSidecars, service)
-	}
-	if before == 0 || before+delta == 0 {
-		affected.Add(entity.DepServiceIdentities.Of(service))
 	}
 }
 

@@ -50,7 +50,6 @@ func (o outboundBuilder) of(service *inventory.Service) []Outbound {
 		if route.Answers || slices.ContainsFunc(rules, authz.RouteRule.IsCallable) {
 			o.addRules(&out, rules)
 			out.Upstream = o.upstream(service.Name)
-			out.EndsRequests = port.Protocol.IsHTTP() && !out.Headless() && slices.ContainsFunc(rules, o.endsRequests)
 			if o.onDemand && out.isDivided() {
 				o.addDivided(authz.ResolvedBackend{Service: service, Port: port})
 			}
@@ -58,11 +57,6 @@ func (o outboundBuilder) of(service *inventory.Service) []Outbound {
 		}
 	}
 	return list
-}
-
-// endsRequests reports whether a rule has backends whose sidecars end with their pods.
-func (o outboundBuilder) endsRequests(rule authz.RouteRule) bool {
-	return slices.ContainsFunc(rule.Backends, func(b authz.WeightedBackend) bool { return o.view.HasOSMSidecars(b.Service.Name) })
 }
 
 // admit reports whether the routes of a rule are within the limit.

@@ -167,9 +167,6 @@ type Outbound struct {
 	PodPort uint16
 	// NamesClient is true if the sidecars of clients name their account to the server: on TCP ports in namespaces that are not permissive.
 	NamesClient bool
-	// EndsRequests is true if pods behind the port, or behind a backend of its requests, have sidecars of Open Service Mesh. Those end with their pods, and
-	// requests that they have not answered fail.
-	EndsRequests bool
 	// Routed is true if routes of the Gateway API apply: HTTPRoutes, in order, or ConnectionRoutes on ports without HTTP. Routes and Backends are then
 	// empty. Requests that no route matches have status 404, and connections are closed.
 	Routed           bool

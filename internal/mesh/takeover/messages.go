@@ -79,7 +79,9 @@ func reduceConnections(m proto.Message) {
 		m.CloseConnectionOnClientHelloParsingErrors = false
 	case *hcmv3.HttpConnectionManager:
 		m.InternalAddressConfig = nil
-		m.HttpFilters = slices.DeleteFunc(m.GetHttpFilters(), func(f *hcmv3.HttpFilter) bool { return f.GetName() == message.SessionFilter })
+		m.HttpFilters = slices.DeleteFunc(m.GetHttpFilters(), func(f *hcmv3.HttpFilter) bool {
+			return f.GetName() == message.SessionFilter || f.GetName() == message.RepeatSafeFilter
+		})
 	case *tcpv3.TcpProxy:
 		m.AccessLogOptions, m.UpstreamConnectMode, m.MaxEarlyDataBytes = nil, tcpv3.UpstreamConnectMode_IMMEDIATE, nil
 	case *extauthzv3.ExtAuthz:
@@ -113,6 +115,7 @@ func reduceCluster(c *clusterv3.Cluster) {
 
 // reduceRoute changes a route. A prefix that ends at a slash is an expression.
 func reduceRoute(r *routev3.Route) {
+	delete(r.GetTypedPerFilterConfig(), message.RepeatSafeFilter)
 	if action := r.GetRoute(); action != nil {
 		action.ClusterNotFoundResponseCode = routev3.RouteAction_SERVICE_UNAVAILABLE
 	}

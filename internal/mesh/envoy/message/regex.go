@@ -9,6 +9,9 @@ import (
 // SessionFilter is the name of the HTTP filter for session persistence.
 const SessionFilter = "envoy.filters.http.stateful_session"
 
+// RepeatSafeFilter is the name of the HTTP filter that lets requests without side effects be repeated. Routes that ask for no repetitions disable it.
+const RepeatSafeFilter = "repeat-safe-requests"
+
 // Expression is a regular expression, which matches a whole text in most fields.
 func Expression(regex string) *matcherv3.RegexMatcher { return &matcherv3.RegexMatcher{Regex: regex} }
 
