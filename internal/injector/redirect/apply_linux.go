@@ -72,11 +72,12 @@ func kernelChain(table *nftables.Table, ch chain) *nftables.Chain {
 	if !ch.base {
 		return kernel
 	}
-	kernel.Type = nftables.ChainTypeNAT
-	kernel.Priority = nftables.ChainPriorityNATDest
-	kernel.Hooknum = nftables.ChainHookPrerouting
-	if ch.name == chainOutput {
+	kernel.Type, kernel.Priority, kernel.Hooknum = nftables.ChainTypeNAT, nftables.ChainPriorityNATDest, nftables.ChainHookPrerouting
+	switch ch.name {
+	case chainOutput:
 		kernel.Hooknum = nftables.ChainHookOutput
+	case chainInvalid:
+		kernel.Type, kernel.Priority = nftables.ChainTypeFilter, nftables.ChainPriorityMangle
 	}
 	return kernel
 }
@@ -104,7 +105,7 @@ func describeError(err error) error {
 		return fmt.Errorf("the kernel denies the redirection rules: osm-init needs the capability NET_ADMIN and user id 0; "+
 			"if the platform removes them, set enablePrivilegedInitContainer in the MeshConfig: %w", err)
 	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.EOPNOTSUPP), errors.Is(err, syscall.EPROTONOSUPPORT):
-		return fmt.Errorf("the node's kernel cannot redirect traffic: it needs Linux 5.2 or later with nf_tables, nft_nat and nft_redir: %w", err)
+		return fmt.Errorf("the node's kernel cannot redirect traffic: it needs Linux 5.2 or later with nf_tables, nft_ct, nft_nat and nft_redir: %w", err)
 	}
 	return fmt.Errorf("the redirection rules cannot be applied: %w", err)
 }

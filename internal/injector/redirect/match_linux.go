@@ -43,6 +43,18 @@ func isTCP() matcher {
 	return matcher{text: "meta l4proto tcp", exprs: []expr.Any{load(expr.MetaKeyL4PROTO), compare(expr.CmpOpEq, []byte{unix.IPPROTO_TCP})}}
 }
 
+// isInvalid matches packets that connection tracking cannot assign.
+func isInvalid() matcher {
+	return matcher{text: "ct state invalid", exprs: []expr.Any{
+		&expr.Ct{Register: register, Key: expr.CtKeySTATE},
+		&expr.Bitwise{
+			SourceRegister: register, DestRegister: register, Len: 4,
+			Mask: binaryutil.NativeEndian.PutUint32(expr.CtStateBitINVALID), Xor: binaryutil.NativeEndian.PutUint32(0),
+		},
+		compare(expr.CmpOpNeq, binaryutil.NativeEndian.PutUint32(0)),
+	}}
+}
+
 // device matches the incoming or outgoing network interface.
 func device(key expr.MetaKey, name string) matcher {
 	word := "oifname"
@@ -153,6 +165,7 @@ func verdict(kind expr.VerdictKind, text, chain string) matcher {
 	return matcher{text: text, exprs: []expr.Any{&expr.Verdict{Kind: kind, Chain: chain}}}
 }
 
+func drop() matcher             { return verdict(expr.VerdictDrop, "drop", "") }
 func returnVerdict() matcher    { return verdict(expr.VerdictReturn, "return", "") }
 func jump(chain string) matcher { return verdict(expr.VerdictJump, "jump", chain) }
 func goTo(chain string) matcher { return verdict(expr.VerdictGoto, "goto", chain) }

@@ -21,6 +21,8 @@ const (
 	chainInRedirect  = "OSM_PROXY_IN_REDIRECT"
 	chainOutbound    = "OSM_PROXY_OUTBOUND"
 	chainOutRedirect = "OSM_PROXY_OUT_REDIRECT"
+	// chainInvalid has no counterpart in OSM.
+	chainInvalid = "OSM_PROXY_INVALID"
 )
 
 // rule is a sequence of matchers that ends with a verdict.
@@ -71,7 +73,18 @@ func buildChains(c Config) ([]chain, error) {
 		{name: chainOutbound, rules: outbound(c)},
 		{name: chainPrerouting, base: true, rules: []rule{{isTCP(), jump(chainInbound)}}},
 		{name: chainOutput, base: true, rules: []rule{{isTCP(), jump(chainOutbound)}}},
+		{name: chainInvalid, base: true, rules: invalid(c)},
 	}, nil
+}
+
+// invalid drops packets of clients that connection tracking takes for none of their connection, for example after lost packets of a large upload. They are not
+// redirected like the others, so the kernel would find no connection at their port, and reset it.
+func invalid(c Config) []rule {
+	var rules []rule
+	for _, name := range append([]string{"lo"}, sorted(c.ExcludeInterfaces)...) {
+		rules = append(rules, rule{device(expr.MetaKeyIIFNAME, name), returnVerdict()})
+	}
+	return append(rules, rule{isTCP(), isInvalid(), drop()})
 }
 
 // inbound redirects connections of clients to the sidecar, except for the sidecar's own ports and the exclusions.
