@@ -71,7 +71,9 @@ func sequenceNumbers(t *testing.T, conn *net.TCPConn) (sent, received uint32) {
 		t.Fatal(err)
 	}
 	const receiveQueue, sendQueue, leaveWithoutProbe = 1, 2, -1
-	set := func(fd uintptr, option, value int) error { return unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, option, value) }
+	set := func(fd uintptr, option, value int) error {
+		return unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, option, value)
+	}
 	of := func(fd uintptr, queue int) (number uint32) {
 		if err = errors.Join(err, set(fd, unix.TCP_REPAIR_QUEUE, queue)); err == nil {
 			var value int

@@ -16,7 +16,6 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
-	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
@@ -210,7 +209,7 @@ func egressVirtualHost(s *translation, port uint16, h authz.EgressHost) *routev3
 		}
 		cluster = encryptedClusterName(h.Host, port)
 	}
-	forwarded := forward([]weightedCluster{{cluster: cluster, weight: 1}}, requestTimeout(s.EgressUpstreams[h.Setting]), retry.Outside())
+	forwarded := forward([]weightedCluster{{cluster: cluster, weight: 1}}, requestTimeout(s.EgressUpstreams[h.Setting]), outsideRetryPolicy())
 	return outsideHost(s, h.Host, port, h.Restricted, h.Matches, &routev3.Route{Action: forwarded})
 }
 

@@ -23,7 +23,6 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
-	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -201,7 +200,7 @@ func egressGatewayRoute(d *scope.EgressDestination) *routev3.Route {
 	if d.TLS != nil && d.Credential == "" {
 		return &routev3.Route{Action: directResponse(503, "the Secret of the Egress cannot be used: see its status\n")}
 	}
-	action := forward([]weightedCluster{{cluster: gatewayClusterName(d.GatewayDestination), weight: 1}}, requestTimeout(d.Upstream), retry.Outside())
+	action := forward([]weightedCluster{{cluster: gatewayClusterName(d.GatewayDestination), weight: 1}}, requestTimeout(d.Upstream), outsideRetryPolicy())
 	if d.TLS != nil {
 		action.Route.HostRewriteSpecifier = &routev3.RouteAction_HostRewriteLiteral{HostRewriteLiteral: tlsAuthority(d)}
 	}

@@ -18,8 +18,9 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
 )
 
-// A server's sidecar that ends resets the requests that it has not answered, and one that drains can close an idle connection just as a request arrives. Requests
-// without side effects are repeated then. Envoy restricts a whole retry policy to some methods, or nothing of it, so a filter adds the condition to such requests.
+// A server's sidecar that ends resets the requests that it has not answered, and one that drains can close an idle connection just as a request arrives.
+// Requests without side effects are repeated then. Envoy restricts a whole retry policy to some methods, or nothing of it, so a filter adds the condition to
+// such requests.
 
 // repeatSafe is the filter. It sets the header by which Envoy adds conditions to a retry policy, and which clients cannot send.
 var repeatSafe = message.HTTPFilter(message.RepeatSafeFilter, &matchingv3.ExtensionWithMatcher{
@@ -30,7 +31,9 @@ var repeatSafe = message.HTTPFilter(message.RepeatSafeFilter, &matchingv3.Extens
 	}),
 	XdsMatcher: &xdsmatcherv3.Matcher{MatcherType: &xdsmatcherv3.Matcher_MatcherList_{MatcherList: &xdsmatcherv3.Matcher_MatcherList{
 		Matchers: []*xdsmatcherv3.Matcher_MatcherList_FieldMatcher{{
-			Predicate: &xdsmatcherv3.Matcher_MatcherList_Predicate{MatchType: &xdsmatcherv3.Matcher_MatcherList_Predicate_NotMatcher{NotMatcher: hasSafeMethod}},
+			Predicate: &xdsmatcherv3.Matcher_MatcherList_Predicate{
+				MatchType: &xdsmatcherv3.Matcher_MatcherList_Predicate_NotMatcher{NotMatcher: hasSafeMethod},
+			},
 			OnMatch: &xdsmatcherv3.Matcher_OnMatch{OnMatch: &xdsmatcherv3.Matcher_OnMatch_Action{Action: &xdscorev3.TypedExtensionConfig{
 				Name: "skip", TypedConfig: message.Any(&actionv3.SkipFilter{}),
 			}}},
