@@ -18,7 +18,7 @@ import (
 )
 
 // TestApplicationsThatStopAtOnce replaces two pods again and again, whose application accepts no connections after SIGTERM. Half of the requests have a method that
-// may not be repeated once a server has processed it.
+// may not be repeated once a server has processed it: of these, some that arrive as the sidecar itself ends are lost.
 func TestApplicationsThatStopAtOnce(t *testing.T) {
 	rollouts := 2
 	if lab.IsFull() {
@@ -38,20 +38,27 @@ func TestApplicationsThatStopAtOnce(t *testing.T) {
 	server := workload{nil, ns, "server"}
 	source.expect(t, server.url("/"), "200")
 
-	var running []*lab.Running[report.Requests]
+	running := map[string]*lab.Running[report.Requests]{}
 	for _, method := range []string{"GET", "POST"} {
 		load, err := source.StartRequests(t.Context(), server.url("/"), "--method", method, "--rate", "100", "--keep-alive")
 		lab.Must(t, err)
-		running = append(running, load)
+		running[method] = load
 	}
 	for i := range rollouts {
 		rollOut(t, deployment, fmt.Sprint(i))
 	}
-	for _, load := range running {
+	for method, load := range running {
 		result, err := load.Stop(t.Context())
 		lab.Must(t, err)
-		requireNoFailures(t, result, 100*rollouts)
-		t.Logf("%d requests in %d rollouts: %v", result.Requests, rollouts, result.Outcomes)
+		t.Logf("%d %s requests in %d rollouts: %v", result.Requests, method, rollouts, result.Outcomes)
+		if method == "GET" {
+			requireNoFailures(t, result, 100*rollouts)
+			continue
+		}
+		// The sidecar ends with its application, and cannot say any more what that has seen. Without its mark, each rollout would lose more than ten of these.
+		if lost := result.Requests - result.Outcomes["200"]; result.Requests < 100*rollouts || lost > max(2, result.Requests/1000) {
+			t.Errorf("%d of %d %s requests are lost: %v", lost, result.Requests, method, result.Errors)
+		}
 	}
 }
 
