@@ -29,15 +29,15 @@ func (v *View) Without(excluded map[entity.Ref]struct{}) *View {
 	return &View{catalog: v.catalog, deps: entity.DepSet{}, excluded: excluded, tried: v.tried}
 }
 
-// With returns a view of the same entries with other versions of policies or settings, or with policies that do not exist yet. It is for what people are told
-// before they store them.
+// With returns a view of the same entries with other versions of policies or settings, or with policies that do not exist yet. It shows their effect before
+// they are stored.
 func (v *View) With(entries ...Entry) *View {
 	return &View{catalog: v.catalog, deps: entity.DepSet{}, excluded: v.excluded, tried: slices.Concat(v.tried, entries)}
 }
 
 // triedOf returns the entry that replaces a stored version, if there is one.
 func triedOf[E Entry](v *View, ref entity.Ref) (E, bool) {
-	for _, tried := range v.tried {
+	for _, tried := range slices.Backward(v.tried) {
 		if entry, ok := tried.(E); ok && tried.Ref() == ref {
 			return entry, true
 		}

@@ -15,7 +15,7 @@ type View struct {
 	deps    entity.DepSet
 	// excluded are policies that the view does not contain.
 	excluded map[entity.Ref]struct{}
-	// tried are entries that replace their stored versions, or are not stored at all.
+	// tried are entries that replace their stored versions, or are not stored at all. Of two versions, the last one counts.
 	tried []Entry
 	// memo has the results of Memo.
 	memo map[any]any
@@ -25,7 +25,7 @@ type View struct {
 func (c *Catalog) View() *View { return &View{catalog: c, deps: entity.DepSet{}} }
 
 // Part returns a view of the same entries without recorded dependencies, for what is built and kept apart.
-func (v *View) Part() *View { return v.catalog.ViewWithout(v.excluded) }
+func (v *View) Part() *View { return v.Without(v.excluded) }
 
 // Deps returns all recorded dependencies, in no particular order.
 func (v *View) Deps() []entity.Dep { return slices.Collect(maps.Keys(v.deps)) }

@@ -7,12 +7,12 @@ import (
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
-// TestViewWith reads tentative policies and settings beside the stored ones, which other views keep.
+// TestViewWith reads tentative policies and settings next to the stored ones, which other views keep.
 func TestViewWith(t *testing.T) {
 	web, till := SA("shop", "web"), SA("front", "till")
 	c := Apply(&catalog.Settings{}, Group("shop", "paths", "/a"), Target("stored", web, []catalog.TargetRule{HTTP("paths")}, till))
-	view := c.View().With(Group("shop", "paths", "/b", "/c"), &catalog.Settings{IngressBackends: true})
-	view = view.With(Target("tried", web, []catalog.TargetRule{HTTP("paths")}, till)).Without(nil)
+	view := c.View().With(Group("shop", "paths", "/earlier"), &catalog.Settings{IngressBackends: true})
+	view = view.With(Group("shop", "paths", "/b", "/c"), Target("tried", web, []catalog.TargetRule{HTTP("paths")}, till)).Without(nil).Part()
 	for _, tt := range []struct {
 		name     string
 		view     *catalog.View
