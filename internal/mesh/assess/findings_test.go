@@ -41,7 +41,7 @@ func expect(t *testing.T, found []finding.Finding, want []said) {
 	}
 }
 
-// TestSplits checks what is told about a TrafficSplit of Service web.
+// TestFindingsAboutSplits has the findings about a TrafficSplit of Service web.
 func TestFindingsAboutSplits(t *testing.T) {
 	split := func(name, root string, created int64, groups []string, backends ...string) *catalog.TrafficSplit {
 		s := &catalog.TrafficSplit{Name: Name("shop", name), Created: time.Unix(created, 0), Root: Name("shop", root), Matches: groups}

@@ -18,7 +18,7 @@ const (
 	// DepNamespaceServices: the pods that the Services of a namespace select. Those behind Services without a selector are data of DepPod.
 	// Name.Namespace is the namespace.
 	DepNamespaceServices
-	// DepServiceIdentities: the identities of the pods behind a Service, and whether any of these has a sidecar of Open Service Mesh.
+	// DepServiceIdentities: the identities of the pods behind a Service.
 	DepServiceIdentities
 	// DepPodCount: the number of pods that a Service selects, rounded by PodsUpTo.
 	DepPodCount
