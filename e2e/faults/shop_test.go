@@ -7,10 +7,8 @@ import (
 	"testing"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
@@ -93,11 +91,7 @@ func deployShop(t *testing.T) {
 func deployStore(t *testing.T) {
 	t.Helper()
 	account, pod := cluster.TestPod(inside, store)
-	deployment := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: inside, Name: store}, Spec: appsv1.DeploymentSpec{
-		Replicas: ptr.To[int32](2), Selector: &metav1.LabelSelector{MatchLabels: pod.Labels},
-		Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: pod.Labels}, Spec: pod.Spec},
-	}}
-	lab.Must(t, cluster.Create(t.Context(), account, lab.TestService(inside, store), deployment))
+	lab.Must(t, cluster.Create(t.Context(), account, lab.TestService(inside, store), lab.Deployment(pod, 2)))
 }
 
 // enableRetries enables Retry policies for the duration of a test.

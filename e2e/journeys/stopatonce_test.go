@@ -10,7 +10,6 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/e2e/lab"
@@ -29,10 +28,7 @@ func TestApplicationsThatStopAtOnce(t *testing.T) {
 		grant{namespace: ns, name: "server", destination: "server", source: ns + "/client", rules: []string{"any"}}.String())
 	account, pod := cluster.TestPod(ns, "server")
 	pod.Spec.Containers[0].Args = append(pod.Spec.Containers[0].Args, "--grace=0s")
-	deployment := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "server"}, Spec: appsv1.DeploymentSpec{
-		Replicas: ptr.To[int32](2), Selector: &metav1.LabelSelector{MatchLabels: pod.Labels},
-		Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: pod.Labels}, Spec: pod.Spec},
-	}}
+	deployment := lab.Deployment(pod, 2)
 	lab.Must(t, cluster.Create(t.Context(), account, lab.TestService(ns, "server"), deployment))
 	source := createWorkloads(t, ns, "client")["client"]
 	server := workload{nil, ns, "server"}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -184,6 +185,14 @@ func (c *Cluster) TestPod(namespace, name string) (*corev1.ServiceAccount, *core
 	}
 	pod.Spec.Containers[0].Args = append(pod.Spec.Containers[0].Args, fmt.Sprintf("--echo=:%d", EchoPort), fmt.Sprintf("--greet=:%d", GreetPort))
 	return account, pod
+}
+
+// Deployment returns a Deployment of pods like one, with its name and labels.
+func Deployment(pod *corev1.Pod, replicas int32) *appsv1.Deployment {
+	return &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: pod.Namespace, Name: pod.Name}, Spec: appsv1.DeploymentSpec{
+		Replicas: &replicas, Selector: &metav1.LabelSelector{MatchLabels: pod.Labels},
+		Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: pod.Labels}, Spec: pod.Spec},
+	}}
 }
 
 // ToolsContainer returns a container with an HTTP server and an agent. The container's readiness follows its /health.
