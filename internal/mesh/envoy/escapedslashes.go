@@ -67,10 +67,16 @@ func decodeSlashes(hcm *hcmv3.HttpConnectionManager, decoded bool) {
 	if !decoded {
 		return
 	}
+	rds := hcm.GetRds()
+	rds.RouteConfigName = decodedRouteName(rds.GetRouteConfigName())
 	hcm.PathWithEscapedSlashesAction = hcmv3.HttpConnectionManager_KEEP_UNCHANGED
 	hcm.EarlyHeaderMutationExtensions = append(hcm.GetEarlyHeaderMutationExtensions(), copyPath)
 	hcm.HttpFilters = slices.Concat(decodePath, hcm.GetHttpFilters())
 }
+
+// decodedRouteName is the name of a route configuration that matches the header. Routes reach connections that began before a change, whose connection
+// manager does not replace the header, so they need another name than routes that match the path: a client could set it.
+func decodedRouteName(name string) string { return name + "|decoded" }
 
 // decodedMatch is requestMatch for the decoded path, if it is decoded.
 func decodedMatch(m catalog.HTTPMatch, decoded bool) *routev3.RouteMatch {

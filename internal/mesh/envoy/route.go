@@ -100,7 +100,7 @@ func serverRoutes(s *translation, name string, host *routev3.VirtualHost, routes
 	config := routeConfig(name, host)
 	if decoded {
 		host.Routes = append([]*routev3.Route{hiddenDotsAtServer(host.GetTypedPerFilterConfig())}, host.GetRoutes()...)
-		config.RequestHeadersToRemove = []string{pathHeader}
+		config.Name, config.RequestHeadersToRemove = decodedRouteName(name), []string{pathHeader}
 	}
 	config.RequestHeadersToAdd = forwardedForHeader
 	config.ResponseHeadersToRemove = []string{retry.NotProcessed}

@@ -9,15 +9,13 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
-	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
-	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
-// TestFlips_FailNoRequest changes splits, retries, limits and grants under a load of about 200 requests a second. A permanent
-// grant allows each request at every backend, so each must reach an application.
+// TestFlips_FailNoRequest changes policies, loggers and connection managers under a load of about 200 requests a second. A permanent grant allows each
+// request at every backend, so each must reach an application.
 func TestFlips_FailNoRequest(t *testing.T) {
 	// No request may fail because of a timeout.
 	n := newNetwork(t, 2*responseTimeout, len(pods))
@@ -26,7 +24,7 @@ func TestFlips_FailNoRequest(t *testing.T) {
 		webRequest("/a"), webRequest("/a", authz.Header{Name: "x-user", Value: "alice"}), webRequest("/b/c", authz.Header{Name: "x-user", Value: "bob"}),
 		{Pod: 0, To: netip.AddrPortFrom(virtualAddress(1), 81)},
 	}
-	const flips = 300
+	const flips = 400
 	choose := rand.New(rand.NewPCG(1, 2))
 	l := n.startLoad(requests)
 	for range flips {
@@ -61,22 +59,27 @@ func TestFlips_FailNoRequest(t *testing.T) {
 func flippingMesh() State {
 	w := podsOnly()
 	add := func(e catalog.Entry) { w[e.Ref()] = e }
-	for i, target := range []uint16{webPort, otherPort, webPort} {
-		s := Service("a", services[i].name.Name, "x", virtualAddress(services[i].address).String(), 80, inventory.ProtocolHTTP)
-		s.Ports = []inventory.Port{
-			{Name: "web", Number: 80, TargetPort: target, Protocol: inventory.ProtocolHTTP},
-			{Name: "echo", Number: 81, TargetPort: echoPort, Protocol: inventory.ProtocolTCP},
-		}
-		add(s)
+	for i := range 3 {
+		add(flippingService(i))
 	}
+	add(authorizerOfFlips())
 	add(Group("a", "always", "/.*"))
 	add(&catalog.TCPRoute{Name: Name("a", "always")})
 	for _, sa := range accounts[:2] {
 		add(Target("http-"+sa.Name, sa, []catalog.TargetRule{HTTP("always")}, accounts[0]))
 		add(Target("tcp-"+sa.Name, sa, []catalog.TargetRule{TCP("always")}, accounts[0]))
 	}
-	add(&catalog.Settings{RetryPolicies: true})
+	add(&catalog.Settings{RetryPolicies: true, IngressBackends: true})
 	return w
+}
+
+func flippingService(i int) *inventory.Service {
+	s := Service("a", services[i].name.Name, "x", virtualAddress(services[i].address).String(), 80, inventory.ProtocolHTTP)
+	s.Ports = []inventory.Port{
+		{Name: "web", Number: 80, TargetPort: []uint16{webPort, otherPort, webPort}[i], Protocol: inventory.ProtocolHTTP},
+		{Name: "echo", Number: 81, TargetPort: echoPort, Protocol: inventory.ProtocolTCP},
+	}
+	return s
 }
 
 func webRequest(path string, headers ...authz.Header) Request {
@@ -84,24 +87,6 @@ func webRequest(path string, headers ...authz.Header) Request {
 		Pod: 0, To: netip.AddrPortFrom(virtualAddress(1), 80), Method: "GET", Path: path,
 		Headers: append([]authz.Header{{Name: ":authority", Value: "s1"}}, headers...),
 	}
-}
-
-// anyFlip adds, removes or changes an object.
-func anyFlip(choose *rand.Rand) catalog.Change {
-	list := []catalog.Entry{
-		flippingSplit("rest", nil, choose), flippingSplit("alice", []string{"alice"}, choose), flippingSplit("both", []string{"alice", "paths"}, choose),
-		&catalog.HTTPRouteGroup{Name: Name("a", "alice"), Matches: []catalog.HTTPMatch{{Headers: []catalog.HeaderMatch{{Name: "x-user", Regex: pick(choose, "alice", "bob", ".*")}}}}},
-		Group("a", "paths", pick(choose, "/a", "/b/.*", "/c")),
-		&retry.Policy{Name: Name("a", "retry"), Source: accounts[0], Destinations: []entity.Name{services[choose.IntN(3)].name}, Settings: retry.Settings{On: "5xx", Count: 1 + choose.Uint32N(3)}},
-		flippingLimits(choose),
-		Target("more", accounts[0], []catalog.TargetRule{HTTP("paths")}, accounts[pick(choose, 0, 1, 2)]),
-		Target("many", accounts[1], []catalog.TargetRule{HTTP("alice"), TCP("always")}, accounts...),
-	}
-	e := list[choose.IntN(len(list))]
-	if choose.IntN(4) == 0 {
-		return catalog.Change{Ref: e.Ref()}
-	}
-	return catalog.Set(e)
 }
 
 func flippingSplit(name string, groups []string, choose *rand.Rand) *catalog.TrafficSplit {
