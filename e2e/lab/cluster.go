@@ -204,6 +204,8 @@ func (c *Cluster) ToolsContainer(container, name string, httpPort, agentPort int
 		ImagePullPolicy: corev1.PullIfNotPresent,
 		Command:         []string{toolsProgram},
 		Args:            []string{"serve", "--name=" + name, fmt.Sprintf("--http=:%d", httpPort), fmt.Sprintf("--agent=127.0.0.1:%d", agentPort)},
+		// Pods outside the mesh serve for as long as injection lets those in the mesh.
+		Lifecycle: &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{Sleep: &corev1.SleepAction{Seconds: 5}}},
 		ReadinessProbe: &corev1.Probe{
 			ProbeHandler:  corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: "/health", Port: intstr.FromInt32(httpPort)}},
 			PeriodSeconds: 1, FailureThreshold: 2, TimeoutSeconds: 2,

@@ -44,7 +44,6 @@ type addresses struct{ http, echo, greet, agent string }
 func serveCommand() *cobra.Command {
 	var where addresses
 	var name string
-	var grace time.Duration
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "serve HTTP with echoes over WebSockets and gRPC, a TCP echo, a TCP echo that sends a greeting first, and an agent",
@@ -53,19 +52,18 @@ func serveCommand() *cobra.Command {
 			if name == "" {
 				name, _ = os.Hostname()
 			}
-			return serve(cmd.Context(), name, where, grace)
+			return serve(cmd.Context(), name, where)
 		},
 	}
 	cmd.Flags().StringVar(&where.http, "http", ":8080", "address of the HTTP server")
 	cmd.Flags().StringVar(&where.echo, "echo", "", "address of the TCP echo server")
 	cmd.Flags().StringVar(&where.greet, "greet", "", "address of the TCP echo server that sends a greeting first")
 	cmd.Flags().StringVar(&where.agent, "agent", "", "address of the agent")
-	cmd.Flags().DurationVar(&grace, "grace", 5*time.Second, "how long to serve after SIGTERM, for clients that still use the endpoint")
 	cmd.Flags().StringVar(&name, "name", "", "name in responses (default: the host name)")
 	return cmd
 }
 
-func serve(ctx context.Context, name string, where addresses, grace time.Duration) error {
+func serve(ctx context.Context, name string, where addresses) error {
 	for greeting, address := range map[string]string{"": where.echo, "hello from " + name + "\n": where.greet} {
 		if address == "" {
 			continue
@@ -82,15 +80,17 @@ func serve(ctx context.Context, name string, where addresses, grace time.Duratio
 		go func() { failed <- newAgent(health).listen(where.agent) }()
 	}
 	server := newServer(where.http, name, health)
+	answered := make(chan struct{})
 	go func() {
+		defer close(answered)
 		<-ctx.Done()
-		time.Sleep(grace)
 		_ = server.Shutdown(context.Background())
 	}()
 	go func() { failed <- server.ListenAndServe() }()
 	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
+	<-answered // the listener is closed at once, and requests in progress get their responses
 	return nil
 }
 

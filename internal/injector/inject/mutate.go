@@ -39,6 +39,7 @@ func Mutate(pod *corev1.Pod, ns Namespace, c Config, uuid string) (*corev1.Pod, 
 	if err := addContainers(pod, ns, c, document, earlier); err != nil {
 		return nil, err
 	}
+	delayStop(pod)
 	addVolumes(pod, c)
 	if c.InPlace {
 		addSlotVolumes(pod)

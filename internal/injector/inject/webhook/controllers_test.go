@@ -64,7 +64,7 @@ func TestReview_InjectsPodsOfEveryController(t *testing.T) {
 	}
 }
 
-// expectOnlySidecarAdded fails the test if injection changed anything else, because controllers compare pods with their template.
+// expectOnlySidecarAdded fails the test if injection changed anything but the preStop hook else, because controllers compare pods with their template.
 func expectOnlySidecarAdded(t *testing.T, before, after *corev1.Pod) {
 	t.Helper()
 	rest := after.DeepCopy()
@@ -82,6 +82,14 @@ func expectOnlySidecarAdded(t *testing.T, before, after *corev1.Pod) {
 	rest.Spec.Volumes = slices.DeleteFunc(rest.Spec.Volumes, func(v corev1.Volume) bool {
 		return slices.Contains([]string{names.BootstrapVolume, names.TokenVolume, names.TrustVolume}, v.Name)
 	})
+	for i := range rest.Spec.Containers {
+		// A pod that runs to completion has no requests to wait for.
+		completes := before.Spec.RestartPolicy == corev1.RestartPolicyNever || before.Spec.RestartPolicy == corev1.RestartPolicyOnFailure
+		if hooks := rest.Spec.Containers[i].Lifecycle; (hooks == nil) != completes {
+			t.Errorf("container %s has the hooks %+v", rest.Spec.Containers[i].Name, hooks)
+		}
+		rest.Spec.Containers[i].Lifecycle = nil
+	}
 	maps.DeleteFunc(rest.Labels, func(key, _ string) bool { return key == names.ProxyUUIDLabel || key == names.RevisionLabel })
 	if diff := cmp.Diff(normalize(before), normalize(rest)); diff != "" {
 		t.Errorf("injection changed other fields (-before +after):\n%s", diff)
