@@ -16,6 +16,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 )
 
 const (
@@ -174,8 +175,8 @@ func (s *step) check(samples []sample) *failure {
 
 // fitsTransition reports whether an observation is possible while only some sidecars have applied an edit. If the route of the
 // request changes, a server may deny a client that it does not know yet. A change of weights only, among servers that allow the
-// client before and after, must not affect requests, and additional servers make none unavailable. A change of an authorization server aborts its
-// decisions in progress.
+// client before and after, must not affect requests, and additional servers make none unavailable, unless a Retry repeats requests sooner than a new
+// server learns of its Service. A change of an authorization server aborts its decisions in progress.
 func (s *step) fitsTransition(old, next expectation, seen string) bool {
 	isAllowed := old.verdict.Always(authz.Allowed) && next.verdict.Always(authz.Allowed)
 	switch {
@@ -184,9 +185,19 @@ func (s *step) fitsTransition(old, next expectation, seen string) bool {
 	case old.route == next.route || s.divides && isAllowed:
 		return false
 	case isAllowed && addsServers(old, next):
-		return seen == "403" || seen == "404"
+		return seen == "403" || seen == "404" || seen == "503" && s.repeatsSoon()
 	}
 	return slices.Contains([]string{"403", "404", "503", noBackendOfOSM, closed}, seen)
+}
+
+// repeatsSoon reports whether some client has a Retry, which repeats a request after a millisecond.
+func (s *step) repeatsSoon() bool {
+	for ref := range s.after.state {
+		if ref.Kind == retry.Kind {
+			return true
+		}
+	}
+	return false
 }
 
 // addsServers reports whether an edit only adds servers at the end of the path of a request. All servers of before remain,
