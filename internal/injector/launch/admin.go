@@ -128,25 +128,39 @@ func (a admin) connections() (int, error) {
 	return values["server.total_connections"], err
 }
 
-// inUse reports whether Envoy has requests in progress, or connections that are neither HTTP nor to its admin interface. Clients keep idle HTTP
-// connections for as long as they like: only a response of Envoy says that they should close one. After a probe or a request for metrics, Envoy
-// itself keeps one to its admin interface.
-func (a admin) inUse() (bool, error) {
+// use is what clients do with an Envoy.
+type use struct {
+	// open is the number of connections.
+	open int
+	// busy is true while it has requests in progress, or connections that are not HTTP.
+	busy bool
+	// idle is the number of HTTP connections. Clients keep idle ones for as long as they like: only a response of Envoy says that they should close one.
+	idle int
+}
+
+// use returns what clients do with Envoy. Connections to its admin interface do not count: after a probe or a request for metrics, Envoy itself keeps one.
+func (a admin) use() (use, error) {
 	values, err := a.statistics("^" + drainPattern + "$")
 	if err != nil {
-		return true, err
+		return use{}, err
 	}
 	open, err := a.connections()
+	found, other := use{open: open}, open
 	for name, value := range values {
+		isHTTP := strings.HasPrefix(name, "http.")
 		switch {
-		case strings.HasPrefix(name, "http.admin."):
-		case strings.HasSuffix(name, ".downstream_rq_active") && value > 0:
-			return true, err
+		case strings.HasPrefix(name, "http.admin."): // the connections of its listener are those of the admin interface
+		case strings.HasSuffix(name, ".downstream_rq_active"):
+			found.busy = found.busy || value > 0
 		case strings.HasSuffix(name, ".downstream_cx_active"):
-			open -= value
+			other -= value
+			if isHTTP {
+				found.idle += value
+			}
 		}
 	}
-	return open > 0, err
+	found.busy = found.busy || other > 0
+	return found, err
 }
 
 // connected reports whether Envoy has a stream to the control plane.

@@ -67,6 +67,10 @@ func TestRun_UpgradesThereAndBack(t *testing.T) {
 		t.Error("an Envoy has no stream to the control plane")
 	}
 	kept.conn.Close()
+	time.Sleep(time.Until(patched.Add(p.timing.Idle)))
+	if len(p.pids(epoch)) == 0 {
+		t.Error("an Envoy ends before its idle connections have had their time")
+	}
 	p.awaitEnd(epoch)
 
 	// The idle slot follows the serving one, and then goes back.

@@ -72,7 +72,7 @@ func newPod(t *testing.T) *pod {
 		t: t, state: state{t.TempDir()}, log: &logBuffer{}, slots: map[string]func(){}, web: freePort(t), tcp: freePort(t), admin: freePort(t),
 		timing: Timing{
 			Poll: 50 * time.Millisecond, Grace: time.Second, Handover: 10 * time.Second, Stable: 200 * time.Millisecond,
-			Retry: time.Second, MostRetry: time.Second, LeastDrain: 3 * time.Second, Unused: time.Second, MostDrain: time.Minute,
+			Retry: time.Second, MostRetry: time.Second, LeastDrain: 3 * time.Second, Unused: time.Second, Idle: 8 * time.Second, MostDrain: time.Minute,
 		},
 	}
 	// Shared memory has a name of the whole machine.

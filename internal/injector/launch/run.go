@@ -40,8 +40,9 @@ type Timing struct {
 	Retry, MostRetry time.Duration
 	// LeastDrain is how long an Envoy drains at least: its count of connections is a few seconds old. MostDrain is when open connections are cut.
 	LeastDrain, MostDrain time.Duration
-	// Unused is for how long an Envoy that drains has no request before its idle connections are closed.
-	Unused time.Duration
+	// Unused is for how long an Envoy that drains has no request before it ends. Idle is how long its idle connections are kept at least: pools of common HTTP
+	// clients have closed theirs by then.
+	Unused, Idle time.Duration
 }
 
 // DefaultTiming returns the times of a pod.
@@ -49,7 +50,7 @@ func DefaultTiming() Timing {
 	return Timing{
 		Poll: time.Second, Grace: 4 * time.Second, Handover: 2 * time.Minute, Stable: time.Second,
 		Retry: 15 * time.Second, MostRetry: 10 * time.Minute,
-		LeastDrain: 35 * time.Second, MostDrain: time.Hour, Unused: 10 * time.Second,
+		LeastDrain: 35 * time.Second, MostDrain: time.Hour, Unused: 10 * time.Second, Idle: 100 * time.Second,
 	}
 }
 
@@ -303,10 +304,9 @@ func (l *launcher) drainEnvoy(now time.Time) {
 	if lasted < l.Timing.LeastDrain && !l.envoy.ended() {
 		return
 	}
-	open, err := l.envoy.admin.connections()
-	used, useErr := l.envoy.admin.inUse()
+	use, err := l.envoy.admin.use()
 	switch {
-	case used || useErr != nil:
+	case use.busy || err != nil:
 		l.unused = time.Time{}
 	case l.unused.IsZero():
 		l.unused = now
@@ -315,9 +315,9 @@ func (l *launcher) drainEnvoy(now time.Time) {
 	case l.envoy.ended():
 		l.logf("Envoy %d ended while it drained: %v", l.envoy.epoch, l.envoy.err)
 	case lasted >= l.Timing.MostDrain:
-		l.logf("Envoy %d has drained for %s: %d connections are cut (%s)", l.envoy.epoch, l.Timing.MostDrain, open, l.envoy.admin.openListeners())
-	case err == nil && !l.unused.IsZero() && now.Sub(l.unused) >= l.Timing.Unused:
-		l.logf("Envoy %d has drained, with %d idle connections", l.envoy.epoch, open)
+		l.logf("Envoy %d has drained for %s: %d connections are cut (%s)", l.envoy.epoch, l.Timing.MostDrain, use.open, l.envoy.admin.openListeners())
+	case !l.unused.IsZero() && now.Sub(l.unused) >= l.Timing.Unused && (use.idle == 0 || lasted >= l.Timing.Idle):
+		l.logf("Envoy %d has drained, with %d idle connections", l.envoy.epoch, use.idle)
 	default:
 		return
 	}
