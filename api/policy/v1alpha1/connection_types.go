@@ -64,9 +64,10 @@ type HTTPConnectionSettings struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[+]?(0|(([0-9]+([.][0-9]*)?|[.][0-9]+)(ns|us|ms|s|m|h))+)$')",messageExpression="'spec.connectionSettings.http.requestTimeout \"' + self + '\" is not a duration: write a number with a unit, for example 15s'"
 	RequestTimeout string `json:"requestTimeout,omitempty"`
 
-	// idleTimeout is the time without requests after which a connection to an HTTP port is closed. Default: 1h, the default of Envoy.
+	// idleTimeout is the time without requests after which a connection to an HTTP port is closed. Default: 20s between sidecars, which is also
+	// the maximum there; 1h, the default of Envoy, to servers outside the mesh.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[+]?(0|(([0-9]+([.][0-9]*)?|[.][0-9]+)(ns|us|ms|s|m|h))+)$')",messageExpression="'spec.connectionSettings.http.idleTimeout \"' + self + '\" is not a duration: write a number with a unit, for example 1h'"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[+]?(0|(([0-9]+([.][0-9]*)?|[.][0-9]+)(ns|us|ms|s|m|h))+)$')",messageExpression="'spec.connectionSettings.http.idleTimeout \"' + self + '\" is not a duration: write a number with a unit, for example 10s'"
 	IdleTimeout string `json:"idleTimeout,omitempty"`
 }

@@ -80,7 +80,7 @@ func originalPortCluster(s *translation, port authz.EgressPort) *clusterv3.Clust
 
 func withEgressSettings(c *clusterv3.Cluster, http bool, upstream *scope.Upstream) *clusterv3.Cluster {
 	if http {
-		c.TypedExtensionProtocolOptions = withLifetime(downstreamHTTPVersion(nil), upstream)
+		c.TypedExtensionProtocolOptions = withLifetime(downstreamHTTPVersion(nil), 0, upstream)
 	}
 	applyConnectionSettings(c, upstream)
 	if upstream != nil {

@@ -78,7 +78,7 @@ func sidecarHTTP(p inventory.Protocol, version scope.HTTPVersion, up *scope.Upst
 	if version != "" {
 		options = explicitHTTPVersion(version, http2Pings)
 	}
-	return withLifetime(options, up)
+	return withLifetime(options, upstream.MaxIdleTimeout, up)
 }
 
 // applicationIdleTimeout is how long an idle connection to the application is kept. Servers close theirs after 2 to 5 seconds, sometimes just as
@@ -107,12 +107,15 @@ func applicationHTTP(p inventory.Protocol) map[string]*anypb.Any {
 	return map[string]*anypb.Any{message.HTTPProtocolOptions: message.Any(options)}
 }
 
-// withLifetime sets the connection lifetime that the Service sets.
-func withLifetime(options *httpv3.HttpProtocolOptions, up *scope.Upstream) map[string]*anypb.Any {
-	if settings := connectionsOf(up); settings.MaxRequestsPerConnection != nil || settings.HTTPIdleTimeout > 0 {
+// withLifetime sets the connection lifetime that the Service sets, and a bound of its idle timeout; 0 is none.
+func withLifetime(options *httpv3.HttpProtocolOptions, idle time.Duration, up *scope.Upstream) map[string]*anypb.Any {
+	settings := connectionsOf(up)
+	if configured := settings.HTTPIdleTimeout; configured > 0 && (idle == 0 || configured < idle) {
+		idle = configured
+	}
+	if settings.MaxRequestsPerConnection != nil || idle > 0 {
 		options.CommonHttpProtocolOptions = &corev3.HttpProtocolOptions{
-			IdleTimeout:              durationUnlessZero(settings.HTTPIdleTimeout),
-			MaxRequestsPerConnection: optional(settings.MaxRequestsPerConnection),
+			IdleTimeout: durationUnlessZero(idle), MaxRequestsPerConnection: optional(settings.MaxRequestsPerConnection),
 		}
 	}
 	return map[string]*anypb.Any{message.HTTPProtocolOptions: message.Any(options)}

@@ -70,6 +70,11 @@ func policiesOf(service entity.Name) entity.Dep {
 	return entity.DepUpstreamSetting.Of(service)
 }
 
+// MaxIdleTimeout is how long a client's sidecar keeps an HTTP connection without requests to another sidecar, at most. It is shorter than the drain of a
+// server's listener, at whose end the server closes idle connections without notice: by then, each connection has had a response that announces the end, or
+// its client has closed it.
+const MaxIdleTimeout = 20 * time.Second
+
 // ConnectionSettings apply in each client's sidecar. Nil and 0 mean no limit.
 type ConnectionSettings struct {
 	MaxConnections           *uint32
@@ -81,7 +86,8 @@ type ConnectionSettings struct {
 	ConnectTimeout time.Duration
 	// RequestTimeout bounds a request up to the end of its response.
 	RequestTimeout time.Duration
-	// HTTPIdleTimeout closes HTTP connections without requests, TCPIdleTimeout TCP connections without bytes.
+	// HTTPIdleTimeout closes HTTP connections without requests, between sidecars after MaxIdleTimeout at the latest. TCPIdleTimeout closes TCP connections
+	// without bytes.
 	HTTPIdleTimeout time.Duration
 	TCPIdleTimeout  time.Duration
 }

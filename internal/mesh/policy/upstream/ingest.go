@@ -33,6 +33,7 @@ func Read(u *unstructured.Unstructured) (*Policy, []ingest.Problem) {
 	}
 	var usable bool
 	setting.Service, usable = settingHost(spec.Host, u.GetNamespace(), &found)
+	warnIdle(setting, &found)
 	undecoded, _ := ingest.SpecOf(u).(map[string]any)
 	warnUnknownLimits("spec.rateLimit", undecoded["rateLimit"], &found)
 	rateLimits(spec.RateLimit, setting, &found)
@@ -42,6 +43,13 @@ func Read(u *unstructured.Unstructured) (*Policy, []ingest.Problem) {
 		return nil, found
 	}
 	return setting, found
+}
+
+// warnIdle warns about an idle timeout that sidecars do not wait for. Servers outside the mesh have no drain that they wait for.
+func warnIdle(setting *Policy, found *ingest.Problems) {
+	if idle := setting.Connections.HTTPIdleTimeout; setting.Service != (entity.Name{}) && idle > MaxIdleTimeout {
+		found.Warn(ingest.ReasonInvalidDuration, "spec.connectionSettings.http.idleTimeout %s is too long between sidecars and counts as %s: write at most %s, or omit the field.", idle, MaxIdleTimeout, MaxIdleTimeout)
+	}
 }
 
 // settingHost reads the Service that the host names; it is empty for other hosts. Only an Egress uses settings of those.
@@ -93,7 +101,7 @@ func connectionSettings(spec *policyv1alpha1.ConnectionSettingsSpec, found *inge
 		settings.MaxRetries = found.Count(path+"maxRetries", http.MaxRetries, 0)
 		settings.MaxRequestsPerConnection = found.Count(path+"maxRequestsPerConnection", http.MaxRequestsPerConnection, 0)
 		settings.RequestTimeout = found.DurationFrom(path+"requestTimeout", http.RequestTimeout, "15s", ingest.MinTimeout)
-		settings.HTTPIdleTimeout = found.DurationFrom(path+"idleTimeout", http.IdleTimeout, "1h", minPeriod)
+		settings.HTTPIdleTimeout = found.DurationFrom(path+"idleTimeout", http.IdleTimeout, "10s", minPeriod)
 	}
 	return settings
 }

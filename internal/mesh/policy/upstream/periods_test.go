@@ -1,9 +1,12 @@
 package upstream
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/testing/ingesttest"
 )
 
@@ -34,5 +37,21 @@ healthCheck: {interval: 1ns, timeout: 1ns}`))
 	}
 	if len(problems) != 8 {
 		t.Errorf("there are %d problems, want one for each field: %v", len(problems), problems)
+	}
+}
+
+// TestLongIdleTimeouts checks that only authors of settings for sidecars are warned: no server outside the mesh drains a connection that it keeps.
+func TestLongIdleTimeouts(t *testing.T) {
+	for _, test := range []struct {
+		host, idle string
+		warned     bool
+	}{
+		{"web.shop.svc.cluster.local", "21s", true}, {"web.shop.svc.cluster.local", "20s", false}, {"api.example.com", "1h", false},
+	} {
+		_, problems := Read(ingesttest.Object(t, "host: "+test.host+"\nconnectionSettings: {http: {idleTimeout: "+test.idle+"}}"))
+		warned := slices.ContainsFunc(problems, func(p ingest.Problem) bool { return strings.Contains(p.Message, "counts as 20s") })
+		if warned != test.warned {
+			t.Errorf("%s for %s: warned is %t, want %t: %v", test.idle, test.host, warned, test.warned, problems)
+		}
 	}
 }
