@@ -64,7 +64,7 @@ func (s *sender) sendAtRate(ctx context.Context) {
 		case slots <- struct{}{}:
 			s.recordTurn(time.Since(turn), 0)
 			pending.Go(func() {
-				s.sendOne(i)
+				s.sendOne(s.client, i)
 				<-slots
 			})
 		default:
@@ -82,10 +82,10 @@ func (s *sender) recordTurn(late time.Duration, skipped int) {
 }
 
 // sendOne sends and records the request with a number.
-func (s *sender) sendOne(number int) {
+func (s *sender) sendOne(client *http.Client, number int) {
 	id := fmt.Sprintf("%s-%d", s.idPrefix, number)
 	start := time.Now()
-	outcome, response, err := s.send(id)
+	outcome, response, err := s.send(client, id)
 	now := time.Now()
 	failed := report.Failure{ID: id, At: start, Duration: now.Sub(start), Stalled: s.watch.between(start, now)}
 	if outcome == report.Timeout && failed.Stalled > s.options.timeout/2 {
@@ -124,7 +124,7 @@ func (s *sender) sendOne(number int) {
 	}
 }
 
-func (s *sender) send(id string) (outcome string, parsed response, err error) {
+func (s *sender) send(client *http.Client, id string) (outcome string, parsed response, err error) {
 	request, err := http.NewRequest(s.options.method, s.url, nil)
 	if err != nil {
 		return report.Other, parsed, err
@@ -142,7 +142,7 @@ func (s *sender) send(id string) (outcome string, parsed response, err error) {
 	if request.Header.Get(requestID) == "" {
 		request.Header.Set(requestID, id)
 	}
-	response, err := s.client.Do(request)
+	response, err := client.Do(request)
 	if err != nil {
 		return outcomeOf(err), parsed, err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"sync/atomic"
@@ -46,5 +47,36 @@ func TestSendAtRateSkipsTurnsAboveMaxInFlight(t *testing.T) {
 	}
 	if maximum.Load() > most {
 		t.Errorf("%d requests were in flight at a time, want at most %d", maximum.Load(), most)
+	}
+}
+
+// Connections stay open between their requests, except those that were idle for too long.
+func TestHoldConnections(t *testing.T) {
+	for _, test := range []struct {
+		keep   time.Duration
+		reused bool
+	}{{0, true}, {time.Millisecond, false}} {
+		ctx, stop := context.WithCancel(t.Context())
+		var opened, answered atomic.Int32
+		server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+			if answered.Add(1) == 30 {
+				stop()
+			}
+		}))
+		server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+			if state == http.StateNew {
+				opened.Add(1)
+			}
+		}
+		server.Start()
+		options := requestOptions{connections: 3, pause: 50 * time.Millisecond, keep: test.keep, keepAlive: true, timeout: time.Minute, method: http.MethodPost}
+		result, err := options.run(ctx, server.URL)
+		server.Close()
+		if err != nil || result.Failed() > 0 || result.Requests < 30 {
+			t.Errorf("keep %s: the report is %+v, %v", test.keep, result, err)
+		}
+		if (opened.Load() == 3) != test.reused {
+			t.Errorf("keep %s: %d connections were opened for 3 with %d requests", test.keep, opened.Load(), answered.Load())
+		}
 	}
 }

@@ -155,6 +155,9 @@ type requestOptions struct {
 	method      string
 	headers     []string
 	keepAlive   bool
+	connections int
+	pause       time.Duration
+	keep        time.Duration
 }
 
 func requestCommand() *cobra.Command {
@@ -180,6 +183,9 @@ func requestCommand() *cobra.Command {
 	flags.StringVar(&options.method, "method", http.MethodGet, "method")
 	flags.StringArrayVarP(&options.headers, "header", "H", nil, "header, as 'Name: value'")
 	flags.BoolVar(&options.keepAlive, "keep-alive", false, "reuse connections")
+	flags.IntVar(&options.connections, "connections", 0, "hold so many connections with one request at a time each, and --pause between them; 0 means no fixed number")
+	flags.DurationVar(&options.pause, "pause", time.Minute, "the longest pause of a connection between requests, with --connections")
+	flags.DurationVar(&options.keep, "keep", 0, "connections that were idle for longer are closed, with --connections; 0 means never")
 	return cmd
 }
 
@@ -193,28 +199,35 @@ func (o requestOptions) run(ctx context.Context, url string) (*report.Requests, 
 	watchContext, stopWatch := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWatch()
 	watch := startStallWatch(watchContext)
-	client := &http.Client{
-		Timeout: o.timeout,
-		Transport: &http.Transport{
-			DisableKeepAlives: !o.keepAlive,
-			TLSClientConfig:   &tls.Config{InsecureSkipVerify: true},
-		},
-	}
-	s := &sender{options: o, client: client, url: url, watch: watch, idPrefix: strconv.FormatInt(time.Now().UnixNano(), 36)}
+	s := &sender{options: o, client: o.client(), url: url, watch: watch, idPrefix: strconv.FormatInt(time.Now().UnixNano(), 36)}
 	s.result = report.Requests{
 		Outcomes: map[string]int{}, Names: map[string]int{}, Peers: map[string]int{},
 		Clients: map[string]int{}, Errors: map[string]string{},
 	}
 	publish(ctx, func() any { return s.snapshot() })
-	if o.rate > 0 {
+	switch {
+	case o.connections > 0:
+		s.holdConnections(ctx)
+	case o.rate > 0:
 		s.sendAtRate(ctx)
-	} else {
+	default:
 		for i := 0; o.hasNext(ctx, i); i++ {
-			s.sendOne(i)
+			s.sendOne(s.client, i)
 		}
 	}
 	result := s.snapshot()
 	return &result, nil
+}
+
+// client returns a client with a pool of its own.
+func (o requestOptions) client() *http.Client {
+	return &http.Client{
+		Timeout: o.timeout,
+		Transport: &http.Transport{
+			DisableKeepAlives: !o.keepAlive, IdleConnTimeout: o.keep,
+			TLSClientConfig: &tls.Config{InsecureSkipVerify: true},
+		},
+	}
 }
 
 // hasNext reports whether to send the request with the given number.
