@@ -22,7 +22,7 @@ func TestRun_DrainingEnvoyIsConfigured(t *testing.T) {
 	t.Parallel()
 	earlier, current := binaries(t)
 	p := newPod(t)
-	p.timing.MostDrain = 8 * time.Second
+	p.timing.LeastDrain, p.timing.MostDrain = time.Minute, 8*time.Second
 	draining := p.serveFirst(earlier)
 	time.Sleep(2 * p.timing.Poll)
 	kept := p.open()
