@@ -38,7 +38,8 @@ type Timing struct {
 	Stable time.Duration
 	// Retry is the time after a failed attempt to take over. It doubles with each, up to MostRetry: what the new Envoy lacked may come.
 	Retry, MostRetry time.Duration
-	// LeastDrain is how long an Envoy drains at least: its count of connections is a few seconds old. MostDrain is when open connections are cut, also before LeastDrain.
+	// LeastDrain is how long an Envoy drains at least: its count of connections is a few seconds old. MostDrain is when open connections are cut, also
+	// before LeastDrain.
 	LeastDrain, MostDrain time.Duration
 	// Unused is for how long an Envoy that drains has no request before it ends. Idle is how long its idle connections are kept at least: pools of common HTTP
 	// clients have closed theirs by then.

@@ -32,7 +32,7 @@ func BenchmarkHandshake(b *testing.B) {
 		for i, t := range takers {
 			before := usageOf(b, t.pair.sidecars()...)
 			all[i] = append(all[i], send(b, turn, handshakeRate, t.exchanges)...)
-			costs[i] = append(costs[i], float64((usageOf(b, t.pair.sidecars()...).CPU - before.CPU).Microseconds())/turn)
+			costs[i] = append(costs[i], float64((usageOf(b, t.pair.sidecars()...).CPU-before.CPU).Microseconds())/turn)
 		}
 	}
 	b.StopTimer()
