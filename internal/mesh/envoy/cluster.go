@@ -146,12 +146,14 @@ func newOriginalDstCluster(name string) *clusterv3.Cluster {
 
 // newCluster has connections that stay in the pod.
 func newCluster(name string, kind clusterv3.Cluster_DiscoveryType) *clusterv3.Cluster {
-	return &clusterv3.Cluster{
+	out := &clusterv3.Cluster{
 		Name:                 name,
 		ClusterDiscoveryType: &clusterv3.Cluster_Type{Type: kind},
 		ConnectTimeout:       durationpb.New(connectTimeout),
 		CircuitBreakers:      noLimits,
 	}
+	boundServers(out)
+	return out
 }
 
 // locality is the zone of all endpoints, as in OSM: endpoints are not weighted by zone.

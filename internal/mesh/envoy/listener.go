@@ -57,6 +57,7 @@ func newListener(name string, addresses []netip.AddrPort, direction corev3.Traff
 	for _, a := range addresses[1:] {
 		out.AdditionalAddresses = append(out.AdditionalAddresses, &listenerv3.AdditionalAddress{Address: socketAddress(a)})
 	}
+	boundClients(out)
 	return out
 }
 
@@ -129,6 +130,7 @@ func serverConnectionManager(s *translation, routeConfig string, service entity.
 func outboundHTTP(s *translation, routeConfig string, filters ...*hcmv3.HttpFilter) *hcmv3.HttpConnectionManager {
 	hcm := connectionManager(s, routeConfig)
 	hcm.HttpFilters = append(filters, router)
+	hcm.Http2ProtocolOptions = localStreams
 	return hcm
 }
 
@@ -156,7 +158,8 @@ func connectionManager(s *translation, routeConfig string) *hcmv3.HttpConnection
 		// Envoy's default ends a request after five minutes without data: quiet gRPC streams and WebSockets, slow answers.
 		StreamIdleTimeout: durationpb.New(0),
 		// Clients of HTTP/1.0 are served too, such as nginx by default.
-		HttpProtocolOptions: &corev3.Http1ProtocolOptions{AcceptHttp_10: true, EnableTrailers: true},
+		HttpProtocolOptions:  &corev3.Http1ProtocolOptions{AcceptHttp_10: true, EnableTrailers: true},
+		Http2ProtocolOptions: boundedStreams(nil),
 		// The application decides whether the client sends its body.
 		Proxy_100Continue: true,
 		AccessLog:         s.logs().outboundRequests,

@@ -39,6 +39,7 @@ func ListenerGrants(listener *listenerv3.Listener) []Grant {
 	}
 	rest.Address, rest.AdditionalAddresses, rest.FilterChains, rest.DefaultFilterChain = nil, nil, nil, nil
 	rest.AccessLog, rest.StatPrefix, rest.PerConnectionBufferLimitBytes = nil, "", nil
+	rest.BypassOverloadManager, rest.IgnoreGlobalConnLimit = false, false
 	rest.ListenerFilters, rest.ListenerFiltersTimeout, rest.ContinueOnListenerFiltersTimeout = nil, nil, false
 	grants.add("listener", rest)
 	slices.SortFunc(grants.list, func(a, b Grant) int { return slices.Compare(a[:], b[:]) })
@@ -113,7 +114,7 @@ func demandsOfRequests(config *hcmv3.HttpConnectionManager) *hcmv3.HttpConnectio
 	if options := config.GetCommonHttpProtocolOptions(); options != nil {
 		options.IdleTimeout = nil
 	}
-	config.LocalReplyConfig = nil
+	config.LocalReplyConfig, config.Http2ProtocolOptions = nil, nil
 	config.HttpFilters = slices.DeleteFunc(config.GetHttpFilters(), func(f *hcmv3.HttpFilter) bool {
 		return f.GetName() == message.SessionFilter || f.GetName() == message.RepeatSafeFilter
 	})

@@ -37,6 +37,7 @@ const (
 // the rest of the admin interface is not reachable.
 func metricsListener(class scope.Class) *listenerv3.Listener {
 	out := newBoundListener(prometheusListener, names.PrometheusPort, class, corev3.TrafficDirection_INBOUND)
+	out.BypassOverloadManager = true // a sidecar without memory must say so
 	connections := &connectionlimitv3.ConnectionLimit{StatPrefix: prometheusListener, MaxConnections: wrapperspb.UInt64(maxMetricsConnections)}
 	out.FilterChains = []*listenerv3.FilterChain{{Filters: []*listenerv3.Filter{
 		message.NetworkFilter("envoy.filters.network.connection_limit", connections), message.NetworkFilter(hcmFilter, metricsConnections()),

@@ -122,6 +122,7 @@ func outboundRoutes(s *translation, o scope.Outbound) *routev3.RouteConfiguratio
 
 func outboundVirtualHost(s *translation, o scope.Outbound) *routev3.VirtualHost {
 	host, own := virtualHost("outbound", o.Service, o.Port), s.RetryOf(o.Service)
+	host.RequestBodyBufferLimit = repeatedBody
 	if o.Routed {
 		host.Routes = routedRequests(s, o, own)
 		return host

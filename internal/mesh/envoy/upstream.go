@@ -99,6 +99,7 @@ func applicationHTTP(p inventory.Protocol) map[string]*anypb.Any {
 		return nil
 	}
 	options := downstreamHTTPVersion(nil)
+	options.GetUseDownstreamProtocolConfig().Http2ProtocolOptions = localStreams
 	options.CommonHttpProtocolOptions = &corev3.HttpProtocolOptions{
 		IdleTimeout:          durationpb.New(applicationIdleTimeout),
 		MaxHeadersCount:      wrapperspb.UInt32(maxApplicationHeaders),
@@ -130,7 +131,7 @@ func downstreamHTTPVersion(pings *corev3.KeepaliveSettings) *httpv3.HttpProtocol
 		UpstreamProtocolOptions: &httpv3.HttpProtocolOptions_UseDownstreamProtocolConfig{
 			UseDownstreamProtocolConfig: &httpv3.HttpProtocolOptions_UseDownstreamHttpConfig{
 				HttpProtocolOptions:  withTrailers,
-				Http2ProtocolOptions: &corev3.Http2ProtocolOptions{ConnectionKeepalive: pings},
+				Http2ProtocolOptions: boundedStreams(pings),
 			},
 		},
 	}
@@ -140,7 +141,7 @@ func explicitHTTPVersion(version scope.HTTPVersion, pings *corev3.KeepaliveSetti
 	explicit := &httpv3.HttpProtocolOptions_ExplicitHttpConfig{}
 	if version == scope.HTTP2 {
 		explicit.ProtocolConfig = &httpv3.HttpProtocolOptions_ExplicitHttpConfig_Http2ProtocolOptions{
-			Http2ProtocolOptions: &corev3.Http2ProtocolOptions{ConnectionKeepalive: pings},
+			Http2ProtocolOptions: boundedStreams(pings),
 		}
 	} else {
 		explicit.ProtocolConfig = &httpv3.HttpProtocolOptions_ExplicitHttpConfig_HttpProtocolOptions{HttpProtocolOptions: withTrailers}

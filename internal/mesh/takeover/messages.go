@@ -40,6 +40,8 @@ func reduce(m protoreflect.Message) {
 	case *listenerv3.Listener, *tlsinspectorv3.TlsInspector, *hcmv3.HttpConnectionManager, *tcpv3.TcpProxy, *extauthzv3.ExtAuthz,
 		*httpglobalv3.RateLimit, *tracev3.ZipkinConfig:
 		reduceConnections(m)
+	case *routev3.VirtualHost:
+		m.RequestBodyBufferLimit = nil
 	case *routev3.Route:
 		reduceRoute(m)
 	case *corev3.HttpProtocolOptions:
@@ -74,7 +76,7 @@ func reduce(m protoreflect.Message) {
 func reduceConnections(m proto.Message) {
 	switch m := m.(type) {
 	case *listenerv3.Listener:
-		m.TcpKeepalive = nil
+		m.TcpKeepalive, m.BypassOverloadManager = nil, false
 	case *tlsinspectorv3.TlsInspector:
 		m.CloseConnectionOnClientHelloParsingErrors = false
 	case *hcmv3.HttpConnectionManager:
