@@ -53,7 +53,7 @@ func TestRepeatedReviewChangesNothing(t *testing.T) {
 		"environment from":  each(func(c *corev1.Container) { c.EnvFrom = []corev1.EnvFromSource{{Prefix: "x"}} }),
 		"working directory": each(func(c *corev1.Container) { c.WorkingDir = "/" }),
 		"limits": each(func(c *corev1.Container) {
-			c.Resources.Limits = corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("1Gi")}
+			c.Resources.Limits = corev1.ResourceList{corev1.ResourceEphemeralStorage: resource.MustParse("1Gi")}
 		}),
 		"requests": each(func(c *corev1.Container) {
 			c.Resources.Requests = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("3m")}
@@ -82,6 +82,19 @@ func TestRepeatedReviewChangesNothing(t *testing.T) {
 				t.Errorf("%s, in place %t: the second review changes the pod (-before +after):\n%s", name, inPlace, diff)
 			}
 		}
+	}
+}
+
+// TestRepeatedReviewPassesTheMemoryLimit checks that the sidecar knows a memory limit that another admission step has added, which remains.
+func TestRepeatedReviewPassesTheMemoryLimit(t *testing.T) {
+	_, after := reviewTwice(t, ofRequester(onlyApp), testConfig(), func(p *corev1.Pod) {
+		for i := range p.Spec.InitContainers {
+			p.Spec.InitContainers[i].Resources.Limits = corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("1Gi")}
+		}
+	})
+	preparation, sidecar := after.Spec.InitContainers[0], after.Spec.InitContainers[1]
+	if !slices.ContainsFunc(preparation.Env, func(e corev1.EnvVar) bool { return e.Name == names.MemoryLimitEnv }) || sidecar.Resources.Limits.Memory().IsZero() {
+		t.Errorf("osm-init has the variables %v, and the limits of the sidecar are %v", preparation.Env, sidecar.Resources.Limits)
 	}
 }
 

@@ -118,7 +118,9 @@ func addContainers(pod *corev1.Pod, ns Namespace, c Config, document initconfig.
 		logLevel: c.Settings.Sidecar.LogLevel, resources: resources, cpu: cpuLimit(pod, resources),
 	})
 	envoy.Env = append(envoy.Env, destinations...)
-	added := []corev1.Container{initContainer(initImage, args, resources, c.Settings.Sidecar.EnablePrivilegedInitContainer), envoy}
+	preparation := initContainer(initImage, args, resources, c.Settings.Sidecar.EnablePrivilegedInitContainer)
+	preparation.Env = append(preparation.Env, memoryEnv(resources)...)
+	added := []corev1.Container{preparation, envoy}
 	if c.InPlace {
 		added = addSlots(added, initImage, c.DrainBound)
 	}

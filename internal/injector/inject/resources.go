@@ -6,6 +6,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // defaultRequests returns what a sidecar requests of a resource for which neither the MeshConfig nor a LimitRange has a value. A HorizontalPodAutoscaler on
@@ -62,4 +64,15 @@ func cpuLimit(pod *corev1.Pod, r corev1.ResourceRequirements) resource.Quantity 
 		return limit
 	}
 	return pod.Spec.Resources.Limits[corev1.ResourceCPU]
+}
+
+// memoryEnv passes the memory limit of a sidecar to osm-init, if it has one. The kubelet has the value, because other admission steps may change it later.
+// Both slots have the same limit, and one bootstrap.
+func memoryEnv(sidecar corev1.ResourceRequirements) []corev1.EnvVar {
+	if _, limited := sidecar.Limits[corev1.ResourceMemory]; !limited {
+		return nil
+	}
+	return []corev1.EnvVar{{Name: names.MemoryLimitEnv, ValueFrom: &corev1.EnvVarSource{
+		ResourceFieldRef: &corev1.ResourceFieldSelector{ContainerName: names.SidecarContainer, Resource: "limits.memory", Divisor: resource.MustParse("1")},
+	}}}
 }

@@ -158,3 +158,20 @@ func replicas(current int, utilization float64) int {
 	}
 	return int(float64(current)*ratio + 0.999999)
 }
+
+// TestMemoryLimitReachesTheSidecar checks that osm-init gets the memory limit of the container that runs Envoy, and nothing without one.
+func TestMemoryLimitReachesTheSidecar(t *testing.T) {
+	for name, test := range map[string]struct {
+		limits corev1.ResourceList
+		want   bool
+	}{
+		"limited":     {corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("128Mi")}, true},
+		"of the CPU":  {corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1")}, false},
+		"not limited": {nil, false},
+	} {
+		env := memoryEnv(corev1.ResourceRequirements{Limits: test.limits})
+		if (len(env) > 0) != test.want || test.want && env[0].ValueFrom.ResourceFieldRef.ContainerName != "envoy" {
+			t.Errorf("%s: the variables are %+v", name, env)
+		}
+	}
+}

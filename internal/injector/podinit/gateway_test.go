@@ -8,6 +8,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/injector/inject/initconfig"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/bootstrap"
+	"github.com/openservicemesh/osm-operator/internal/testing/nstest"
 )
 
 // TestPrepare_LimitsGateways checks that the limits of the pod reach the bootstrap, and that a pod of an earlier operator, without limits, starts.
@@ -50,6 +51,27 @@ func TestPrepare_LimitsGateways(t *testing.T) {
 		}
 		if test.absent != "" && strings.Contains(string(content), test.absent) {
 			t.Errorf("%s: the bootstrap has %q", name, test.absent)
+		}
+	}
+}
+
+// TestPrepare_LimitsSidecars checks that the memory limit of a sidecar reaches its bootstrap.
+func TestPrepare_LimitsSidecars(t *testing.T) {
+	for limit, limited := range map[string]bool{"134217728": true, "": false} {
+		ns, dirs := nstest.New(t), testDirs(t)
+		var err error
+		ns.Do(func() {
+			err = Prepare(arguments(t), environment(map[string]string{"MEMORY_LIMIT": limit}), dirs, resolverPath(t))
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		content, err := os.ReadFile(filepath.Join(dirs.Config, bootstrap.BootstrapFile))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(content), "max_heap_size_bytes") != limited {
+			t.Errorf("with the memory limit %q the heap is limited: %t", limit, !limited)
 		}
 	}
 }

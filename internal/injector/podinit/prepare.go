@@ -42,6 +42,9 @@ func Prepare(args []string, getenv func(string) string, dirs bootstrap.Dirs, res
 		}
 		return writeBootstrap(config)
 	}
+	if config.Memory, err = memoryLimit(getenv, names.MemoryLimitEnv); err != nil {
+		return err
+	}
 	if err := writeBootstrap(config); err != nil {
 		return err
 	}
@@ -72,16 +75,22 @@ func gatewayLimits(getenv func(string) string) (bootstrap.GatewayLimits, error) 
 	if list := getenv(names.GatewayListenersEnv); list != "" {
 		limits.Listeners = strings.Split(list, ",")
 	}
-	memory := getenv(names.GatewayMemoryEnv)
+	var err error
+	limits.Memory, err = memoryLimit(getenv, names.GatewayMemoryEnv)
+	return limits, err
+}
+
+// memoryLimit reads a number of bytes from an environment variable; 0 if it is empty.
+func memoryLimit(getenv func(string) string, variable string) (uint64, error) {
+	memory := getenv(variable)
 	if memory == "" {
-		return limits, nil
+		return 0, nil
 	}
 	bytes, err := strconv.ParseUint(memory, 10, 64)
 	if err != nil {
-		return limits, fmt.Errorf("the environment variable %s is not a number of bytes: %w", names.GatewayMemoryEnv, err)
+		return 0, fmt.Errorf("the environment variable %s is not a number of bytes: %w", variable, err)
 	}
-	limits.Memory = bytes
-	return limits, nil
+	return bytes, nil
 }
 
 // writeBootstrap writes the files readable for the sidecar's user. They contain no secrets.

@@ -204,8 +204,10 @@ const AllowedNamespacesAnnotation = "openservicemesh.io/allowed-namespaces"
 // EgressGatewayListener is the name of the listener of the egress gateway.
 const EgressGatewayListener = "egress-gateway"
 
-// The limits of a gateway reach osm-init by environment variables: an earlier one ignores them, but rejects unknown fields of its document.
+// Limits reach osm-init by environment variables: an earlier one ignores them, but rejects unknown fields of its document.
 const (
+	// MemoryLimitEnv has the memory limit of a sidecar's container in bytes; empty without one.
+	MemoryLimitEnv = "MEMORY_LIMIT"
 	// GatewayMemoryEnv has the memory limit of Envoy's container in bytes; empty without one.
 	GatewayMemoryEnv = "GATEWAY_MEMORY_LIMIT"
 	// GatewayListenersEnv has the names of the listeners for clients, separated by commas.

@@ -60,8 +60,10 @@ type Config struct {
 	// Region and Zone are the values of the pod's labels topology.kubernetes.io/region and topology.kubernetes.io/zone. Kubernetes
 	// copies them from the node since 1.35. They are empty in earlier clusters, and on nodes without them.
 	Region, Zone string `json:"-"`
-	// Limits are those of a gateway. Sidecars have none.
+	// Limits are those of a gateway.
 	Limits GatewayLimits `json:"-"`
+	// Memory is the memory limit of a sidecar's container in bytes; 0 means that it has none.
+	Memory uint64 `json:"-"`
 	// Dirs are the sidecar's directories.
 	Dirs Dirs `json:"-"`
 }
@@ -195,6 +197,8 @@ func bootstrap(c Config) *bootstrapv3.Bootstrap {
 	}
 	if c.Gateway {
 		LimitGateway(b, c.Limits)
+	} else {
+		LimitSidecar(b, c.Memory)
 	}
 	return b
 }

@@ -55,6 +55,7 @@ func goldenCases() map[string]Config {
 		"probe-https":          with(func(c *Config) { c.Probes = []Probe{http, https} }),
 		"probe-grpc":           with(func(c *Config) { c.Probes = []Probe{grpc} }),
 		"hooks":                with(func(c *Config) { c.Probes = []Probe{http, warm, leave} }),
+		"memory-limit":         with(func(c *Config) { c.Memory = 128 << 20 }),
 		"gateway": with(func(c *Config) {
 			c.Gateway, c.Limits = true, GatewayLimits{Memory: 512 << 20, Listeners: []string{"gateway_443", "gateway_80"}}
 		}),

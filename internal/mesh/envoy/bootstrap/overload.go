@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/structpb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
 )
@@ -32,6 +33,8 @@ const (
 	heapPercent = 90
 	// heapRefresh is how often the heap is measured.
 	heapRefresh = 250 * time.Millisecond
+	// keptFreeBytes is how much memory a shrunk heap keeps for what comes next.
+	keptFreeBytes = 4 << 20
 	// streamAccountBits is the base-2 logarithm of the buffers from which a stream is one of those that are reset first.
 	streamAccountBits = 20
 )
@@ -40,6 +43,9 @@ const (
 const (
 	heapMonitor       = "envoy.resource_monitors.fixed_heap"
 	connectionMonitor = "envoy.resource_monitors.global_downstream_max_connections"
+	resetStreams      = "envoy.overload_actions.reset_high_memory_stream"
+	disableKeepalive  = "envoy.overload_actions.disable_http_keepalive"
+	stopRequests      = "envoy.overload_actions.stop_accepting_requests"
 )
 
 // connections returns how many connections a gateway accepts.
@@ -54,9 +60,7 @@ func (l GatewayLimits) connections() uint64 {
 func LimitGateway(b *bootstrapv3.Bootstrap, l GatewayLimits) {
 	b.OverloadManager = overloadManager(l)
 	b.GetAdmin().IgnoreGlobalConnLimit = true
-	for _, listener := range b.GetStaticResources().GetListeners() {
-		listener.IgnoreGlobalConnLimit, listener.BypassOverloadManager = true, true
-	}
+	exemptProbes(b)
 	fields := b.GetLayeredRuntime().GetLayers()[0].GetStaticLayer().GetFields()
 	for _, name := range l.Listeners {
 		// A flood of one listener leaves a quarter of all connections to the others.
@@ -64,6 +68,13 @@ func LimitGateway(b *bootstrapv3.Bootstrap, l GatewayLimits) {
 	}
 	// A client that resets its requests at once waits for those of others.
 	fields["http.max_requests_per_io_cycle"] = structpb.NewNumberValue(1)
+}
+
+// exemptProbes lets the kubelet through at each limit.
+func exemptProbes(b *bootstrapv3.Bootstrap) {
+	for _, listener := range b.GetStaticResources().GetListeners() {
+		listener.IgnoreGlobalConnLimit, listener.BypassOverloadManager = true, true
+	}
 }
 
 // overloadManager limits connections, and the heap if there is a memory limit: timeouts become shorter, then the largest requests are reset,
@@ -78,17 +89,17 @@ func overloadManager(l GatewayLimits) *overloadv3.OverloadManager {
 	if l.Memory == 0 {
 		return m
 	}
-	m.ResourceMonitors = append(m.ResourceMonitors, monitor(heapMonitor, &heapv3.FixedHeapConfig{MaxHeapSizeBytes: l.Memory / 100 * heapPercent}))
+	m.ResourceMonitors = append(m.ResourceMonitors, heap(l.Memory/100*heapPercent))
 	m.BufferFactoryConfig = &overloadv3.BufferFactoryConfig{MinimumAccountToTrackPowerOfTwo: streamAccountBits}
 	reduce := action("envoy.overload_actions.reduce_timeouts", scaled(0.75, 0.95))
 	reduce.TypedConfig = message.Any(shorterTimeouts())
 	m.Actions = []*overloadv3.OverloadAction{
 		reduce,
-		action("envoy.overload_actions.shrink_heap", threshold(0.85)),
-		action("envoy.overload_actions.reset_high_memory_stream", scaled(0.85, 0.98)),
-		action("envoy.overload_actions.disable_http_keepalive", threshold(0.92)),
+		shrinkHeap(0.85),
+		action(resetStreams, scaled(0.85, 0.98)),
+		action(disableKeepalive, threshold(0.92)),
 		action("envoy.overload_actions.stop_accepting_connections", threshold(0.95)),
-		action("envoy.overload_actions.stop_accepting_requests", threshold(0.98)),
+		action(stopRequests, threshold(0.98)),
 	}
 	return m
 }
@@ -105,6 +116,20 @@ func shorterTimeouts() *overloadv3.ScaleTimersOverloadActionConfig {
 		timer(overloadv3.ScaleTimersOverloadActionConfig_HTTP_DOWNSTREAM_STREAM_IDLE, 10*time.Second),
 		timer(overloadv3.ScaleTimersOverloadActionConfig_TRANSPORT_SOCKET_CONNECT, 2*time.Second),
 	}}
+}
+
+// heap compares the heap with the bytes that it may have.
+func heap(bytes uint64) *overloadv3.ResourceMonitor {
+	return monitor(heapMonitor, &heapv3.FixedHeapConfig{MaxHeapSizeBytes: bytes})
+}
+
+// shrinkHeap returns memory that the heap does not use. Envoy would do so every ten seconds, and keep 100 MiB, which is more than a container may have.
+func shrinkHeap(from float64) *overloadv3.OverloadAction {
+	out := action("envoy.overload_actions.shrink_heap", threshold(from))
+	out.TypedConfig = message.Any(&overloadv3.ShrinkHeapConfig{
+		TimerInterval: durationpb.New(time.Second), MaxUnfreedMemoryBytes: wrapperspb.UInt64(keptFreeBytes),
+	})
+	return out
 }
 
 func monitor(name string, config proto.Message) *overloadv3.ResourceMonitor {

@@ -13,13 +13,34 @@ func TestConnectionsFitIntoTheMemory(t *testing.T) {
 	}
 }
 
-// TestOnlyGatewaysHaveAnOverloadManager checks that sidecars do not close connections of applications, and that probes of gateways get through.
-func TestOnlyGatewaysHaveAnOverloadManager(t *testing.T) {
-	limits := GatewayLimits{Memory: 512 << 20, Listeners: []string{"gateway_80"}}
-	sidecar := bootstrap(with(func(c *Config) { c.Limits = limits }))
-	if sidecar.GetOverloadManager() != nil || sidecar.GetStaticResources().GetListeners()[0].GetBypassOverloadManager() {
-		t.Error("a sidecar has an overload manager")
+// TestHeapsFitIntoTheMemory checks that a sidecar has room for its program.
+func TestHeapsFitIntoTheMemory(t *testing.T) {
+	for memory, want := range map[uint64]uint64{8 << 20: 4 << 20, 64 << 20: 48 << 20, 128 << 20: 112 << 20, 1000 << 20: 900 << 20} {
+		if got := sidecarHeap(memory); got != want {
+			t.Errorf("with %d bytes a sidecar has a heap of %d, want %d", memory, got, want)
+		}
 	}
+}
+
+// TestLimitedContainersHaveAnOverloadManager checks that a sidecar sheds load below its memory limit, and has no overload manager without one.
+func TestLimitedContainersHaveAnOverloadManager(t *testing.T) {
+	if free := bootstrap(with(func(*Config) {})); free.GetOverloadManager() != nil {
+		t.Error("a sidecar without a memory limit has an overload manager")
+	}
+	sidecar := bootstrap(with(func(c *Config) { c.Memory = 128 << 20 }))
+	if len(sidecar.GetOverloadManager().GetActions()) == 0 {
+		t.Error("a sidecar with a memory limit has no overload actions")
+	}
+	for _, listener := range sidecar.GetStaticResources().GetListeners() {
+		if !listener.GetBypassOverloadManager() {
+			t.Errorf("probes at %s fail in a sidecar without memory", listener.GetName())
+		}
+	}
+}
+
+// TestProbesOfGatewaysGetThrough checks that a gateway limits its clients, and not the kubelet.
+func TestProbesOfGatewaysGetThrough(t *testing.T) {
+	limits := GatewayLimits{Memory: 512 << 20, Listeners: []string{"gateway_80"}}
 	gateway := bootstrap(with(func(c *Config) { c.Gateway, c.Limits = true, limits }))
 	if len(gateway.GetOverloadManager().GetActions()) == 0 {
 		t.Error("a gateway has no overload actions")

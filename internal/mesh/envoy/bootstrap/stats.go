@@ -14,7 +14,7 @@ import (
 const AllStatistics = "All"
 
 // essentialPrefixes select statistics whose number does not depend on the size of the mesh, and those with labels.
-var essentialPrefixes = []string{"osm.", "control_plane.", "cluster_manager.", "listener_manager.", "network-rbac."}
+var essentialPrefixes = []string{"osm.", "control_plane.", "cluster_manager.", "listener_manager.", "network-rbac.", "overload."}
 
 // essentialExpressions select the other statistics that dashboards, alerts and the gate of upgrades use. Envoy answers TCP
 // probes from the membership of their clusters.
@@ -22,7 +22,7 @@ var essentialExpressions = []string{
 	`server\.(live|state|uptime|memory_.*|total_connections|concurrency|days_until_first_cert_expiring)`,
 	`cluster\.(` + meshClusters + `)\.(` + clusterStatistics + `)`,
 	`cluster\.(liveness|readiness|startup)_cluster[^.]*\.membership_(healthy|total|degraded|excluded)`,
-	`listener\.0\.0\.0\.0_1500[13]\.(downstream_cx_(active|total|overflow)|no_filter_chain_match|ssl\.(connection_error|handshake|fail_verify_.*))`,
+	`listener\.0\.0\.0\.0_1500[13]\.(downstream_cx_(active|total|overflow|overload_reject)|no_filter_chain_match|ssl\.(connection_error|handshake|fail_verify_.*))`,
 	`.*\.rate_limited`,
 }
 
