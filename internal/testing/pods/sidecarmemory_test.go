@@ -71,7 +71,7 @@ func (s *shop) serves(t *testing.T) {
 func (s *shop) metric(t *testing.T, series string) int {
 	t.Helper()
 	answer := s.stranger.Get(t, "http://"+s.server.IP.String()+":15010/stats/prometheus")
-	for line := range strings.Lines(string(answer.Body)) {
+	for line := range strings.Lines(answer.Body) {
 		if value, found := strings.CutPrefix(line, series+" "); found {
 			count, err := strconv.Atoi(strings.TrimSpace(value))
 			if err != nil {
