@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/testing/pods"
 	"github.com/openservicemesh/osm-operator/internal/testing/procusage"
 )
@@ -145,10 +146,16 @@ func (s *shop) serveDownloads(t testing.TB) {
 			download(c)
 		}
 	})
-	server, client := s.serverScope(), s.clientScope()
-	server.Inbound[0].Rules = authz.Rules{Permissive: true, Routes: []authz.Route{{AnySource: true}}}
-	s.server.Configure(t, server)
+	client := s.clientScope()
+	s.server.Configure(t, s.openServer())
 	s.client.Configure(t, client, s.endpoints(client)...)
+}
+
+// openServer is serverScope with a Service web that any client may call.
+func (s *shop) openServer() *scope.Scope {
+	out := s.serverScope()
+	out.Inbound[0].Rules = authz.Rules{Permissive: true, Routes: []authz.Route{{AnySource: true}}}
+	return out
 }
 
 // download writes until the peer is gone.
