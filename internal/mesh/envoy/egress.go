@@ -219,7 +219,8 @@ func outsideHost(s *translation, name string, port uint16, restricted bool, matc
 	if address, err := netip.ParseAddr(name); err == nil && address.Is6() {
 		domain = "[" + name + "]"
 	}
-	host := &routev3.VirtualHost{Name: "egress_virtual-host|" + name, Domains: []string{domain, fmt.Sprintf("%s:%d", domain, port)}, RequestBodyBufferLimit: repeatedBody}
+	host := &routev3.VirtualHost{Name: "egress_virtual-host|" + name, Domains: []string{domain, fmt.Sprintf("%s:%d", domain, port)}}
+	host.RequestBodyBufferLimit = repeatedBody
 	if !restricted {
 		host.Routes = []*routev3.Route{{Match: anyRequest(), Action: allowed.GetAction()}}
 		return host

@@ -106,7 +106,7 @@ func openStreams(t testing.TB, s *shop, count int) []io.ReadCloser {
 	t.Cleanup(transport.CloseIdleConnections)
 	out := make([]io.ReadCloser, 0, count)
 	for range count {
-		answer, err := (&http.Client{Transport: transport}).Get("http://" + webIP.String() + "/large")
+		answer, err := (&http.Client{Transport: transport}).Get("http://" + webIP.String() + "/large") //nolint:bodyclose // the caller closes it
 		if err != nil {
 			t.Fatal(err)
 		}
