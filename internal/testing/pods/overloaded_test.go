@@ -16,6 +16,8 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/injector/redirect"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/bootstrap"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
+	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 )
 
@@ -34,6 +36,8 @@ func TestRequestsToSidecarsWithoutMemoryAreRepeated(t *testing.T) {
 	full.ServeHTTP(t, 8081, http.HandlerFunc(describe))
 	full.Configure(t, s.serverScope())
 	client := leafClient(s)
+	// By default one of some hundred requests meets the full pod with all of its attempts.
+	client.Retries = []scope.Retry{{Service: leaf, Policy: retry.Settings{On: "connect-failure", Count: 5}}}
 	both := endpointsAt(client, full.IP)
 	both[0].Addresses = append(both[0].Addresses, netip.AddrPortFrom(s.server.IP, 8081))
 	s.client.Configure(t, client, both...)
