@@ -116,8 +116,8 @@ func TestSidecarIsUpgradedInPlace(t *testing.T) {
 	s.awaitSlots("the new Envoy serves", u.second, 1)
 	s.logHandover()
 	time.Sleep(u.held)
-	for _, failed := range s.stopSessions(sessions) {
-		t.Errorf("an upgrade in place closed a session %s", failed)
+	if failed := s.stopSessions(sessions); len(failed) > 0 {
+		t.Errorf("an upgrade in place closed sessions %s\n%s", strings.Join(failed, ", "), s.slotLogs("/lines", "osm-launcher"))
 	}
 	s.awaitSlots("the earlier Envoy has drained, and its slot has the new image", u.second, 2)
 	if u.version != cluster.Version {
@@ -141,6 +141,13 @@ func TestSidecarIsUpgradedInPlace(t *testing.T) {
 // logHandover logs what the launchers say about their handovers.
 func (s shop) logHandover() {
 	s.t.Helper()
+	s.t.Log(s.slotLogs("handed over"))
+}
+
+// slotLogs returns the lines of the logs of slots that contain one of some texts.
+func (s shop) slotLogs(texts ...string) string {
+	s.t.Helper()
+	var out strings.Builder
 	for _, app := range []string{buyer, cart} {
 		pod, err := cluster.Pod(s.t.Context(), s.namespace, lab.AppLabel, app)
 		lab.Must(s.t, err)
@@ -148,12 +155,13 @@ func (s shop) logHandover() {
 			text, err := cluster.Kubectl(s.t.Context(), "logs", "--timestamps", "-n", s.namespace, pod.Name, "-c", slot)
 			lab.Must(s.t, err)
 			for line := range strings.Lines(text) {
-				if strings.Contains(line, "handed over") {
-					s.t.Logf("%s: %s", app, strings.TrimSpace(line))
+				if slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(line, text) }) {
+					fmt.Fprintf(&out, "%s: %s", app, line)
 				}
 			}
 		}
 	}
+	return out.String()
 }
 
 // sessionKinds are the kinds of sessions, with the port of their server.
