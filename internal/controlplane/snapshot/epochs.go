@@ -132,6 +132,10 @@ func (s *Store) removeFromPod(stream *Stream) bool {
 	return len(s.streams[id]) > 0
 }
 
+// maxTakenOver is how many destinations an Envoy gets from the one that it takes over from, at most. All are what the application of the pod has called, or
+// what a pod of its identity used when the pod started.
+const maxTakenOver = 1024
+
 // loadUsedByPod sends to a new Envoy the destinations that an earlier one of its pod uses: those that exist, and of many the first by name. The new Envoy asks
 // for the others at its first connections.
 func (s *Store) loadUsedByPod(stream *Stream) {
@@ -139,7 +143,7 @@ func (s *Store) loadUsedByPod(stream *Stream) {
 	for _, other := range s.streams[stream.peer.InstanceID] {
 		used := slices.DeleteFunc(other.delta.Destinations(), func(name string) bool { return !n.HasEndpoints(name) })
 		slices.Sort(used)
-		stream.delta.Load(used[:min(len(used), maxUsedDestinations)])
+		stream.delta.Load(used[:min(len(used), maxTakenOver)])
 	}
 }
 

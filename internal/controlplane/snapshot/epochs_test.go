@@ -202,7 +202,7 @@ func TestEpochs_NewEnvoyHasTheDestinationsInUse(t *testing.T) {
 	earlier := newEnvoy(t, h, client, 1)
 	earlier.sync(t)
 	earlier.ask(t, serverName)
-	h.store.used = usedDestinations{}
+	h.store.used = newUsedDestinations(h.store.config.Now)
 	later := newEnvoy(t, h, client, 2)
 	isComplete := later.stream.delta.Acknowledgements().IsComplete
 	for range 1000 {

@@ -6,17 +6,18 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/delta"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
-	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
@@ -279,27 +280,6 @@ func TestOnDemand_EagerDestinations(t *testing.T) {
 	}
 }
 
-func TestUsedDestinations_AreBounded(t *testing.T) {
-	var used usedDestinations
-	user := identity.ServiceAccount{Namespace: "a", Name: "client"}
-	for i := range 2 * maxUsedDestinations {
-		used.add(user, fmt.Sprint(i))
-	}
-	if n := len(used.of(user)); n != maxUsedDestinations {
-		t.Errorf("%d destinations are remembered, want %d", n, maxUsedDestinations)
-	}
-	for i := range 2 * maxUsers {
-		used.add(identity.ServiceAccount{Namespace: "b", Name: fmt.Sprint(i)}, "x")
-	}
-	if n := len(used.byUser); n != maxUsers {
-		t.Errorf("%d identities are remembered, want %d", n, maxUsers)
-	}
-	used.forgetDeleted([]catalog.Change{{Ref: entity.Ref{Kind: entity.KindServiceAccount, Name: entity.Name(user)}}})
-	if list := used.of(user); len(list) > 0 {
-		t.Errorf("%d destinations of a deleted identity are remembered", len(list))
-	}
-}
-
 // An application may try any number of addresses: the control plane answers some and stores no more, and what exists is answered all the same.
 func TestOnDemand_ManyAddresses(t *testing.T) {
 	entries, client := onDemandMesh()
@@ -327,5 +307,123 @@ func TestOnDemand_ManyAddresses(t *testing.T) {
 	p.sync(t)
 	if stored := len(p.session.SentVersions(resourcetype.Clusters)); stored > 600 {
 		t.Errorf("after a reconnect, %d names are stored", stored)
+	}
+}
+
+// servicesAt returns Services of the server of twoServices at addresses from 10.96.8.0 on, and their names.
+func servicesAt(entries []catalog.Entry, count int) (added []catalog.Entry, names []string) {
+	_, server := podsOf(entries)
+	added = append(added, &catalog.ServiceCIDR{Name: "more", Ranges: []netip.Prefix{netip.MustParsePrefix("10.96.8.0/21")}})
+	for i := range count {
+		address := netip.AddrFrom4([4]byte{10, 96, byte(8 + i>>8), byte(i)}).String()
+		service := meshtest.Service("a", fmt.Sprintf("service-%d", i), "server", address, 80, inventory.ProtocolHTTP)
+		added, names = append(added, service, meshtest.Slice(service.Name, server)), append(names, destinationName(address))
+	}
+	return added, names
+}
+
+// destinations returns how many destinations the Envoy has.
+func (p *fakeProxy) destinations() int {
+	count := 0
+	for name := range p.envoy.Versions()[resourcetype.Clusters.URL()] {
+		if scope.IsOnDemandName(name) {
+			count++
+		}
+	}
+	return count
+}
+
+// One pod of an account that calls 1,000 Services does not make its later pods load all of them, and nothing of it remains after a day. A pod that is connected
+// all the time has what it has called, and no more.
+func TestOnDemand_SmokeTestDoesNotUndoTheMode(t *testing.T) {
+	entries, client := onDemandMesh()
+	pod := func(name, address string) *inventory.Instance {
+		p := meshtest.Pod("a", name, "client", "client", address)
+		p.OnDemand = true
+		return p
+	}
+	smoke, next, afterADay := pod("smoke", "10.0.0.8"), pod("next", "10.0.0.9"), pod("later", "10.0.0.10")
+	services, names := servicesAt(entries, 1000)
+	h := newSyncedHarness(append(append(entries, services...), smoke, next, afterADay)...)
+	h.now = h.now.Add(time.Hour)
+	running := connectOnDemand(t, h, client)
+	running.ask(t, serverName)
+	test := connectOnDemand(t, h, smoke)
+	for _, name := range names {
+		test.ask(t, name)
+	}
+	if got := test.destinations(); got < len(names) {
+		t.Fatalf("the pod that calls %d Services has %d", len(names), got)
+	}
+	test.close()
+	h.now = h.now.Add(time.Minute)
+	running.stream.UseDestination(serverName)
+	later := connectOnDemand(t, h, next)
+	if got := later.destinations(); got != maxLoaded || later.destination(t, serverName) == nil {
+		t.Errorf("the next pod has %d destinations, want %d with the one that was used last", got, maxLoaded)
+	}
+	for range 50 { // each half hour for more than a day
+		h.now = h.now.Add(30 * time.Minute)
+		running.stream.UseDestination(serverName)
+		for _, p := range []*fakeProxy{running, later} {
+			p.open(t)
+			p.sync(t)
+		}
+	}
+	if got := running.destinations(); got != 1 {
+		t.Errorf("a pod that has called one Service has %d destinations after it has connected again", got)
+	}
+	last := connectOnDemand(t, h, afterADay)
+	if got := last.destinations(); got != 1 || last.destination(t, serverName) == nil {
+		t.Errorf("a pod that starts a day later has %d destinations, want the one that is used", got)
+	}
+}
+
+// fillStubs makes the Envoy ask for one name, and then for so many others that the first is forgotten.
+func (p *fakeProxy) fillStubs(t *testing.T, first string) {
+	t.Helper()
+	p.ask(t, first)
+	for i := range 512 {
+		p.ask(t, destinationName(fmt.Sprintf("10.97.%d.%d", i>>8, i&0xff)))
+	}
+	if p.destination(t, first) != nil || p.destinations() != 512 {
+		t.Fatalf("the Envoy has %d destinations, and the first is %v", p.destinations(), p.destination(t, first))
+	}
+}
+
+// Envoy does not ask for a forgotten name again, so it is sent when it exists: after one change, after so many that they are compared as a whole, after a move to
+// another scope, and after a reconnect.
+func TestOnDemand_ForgottenNameComesToExist(t *testing.T) {
+	for when, reach := range map[string]func(h *harness, p *fakeProxy, service ...catalog.Entry){
+		"a change": func(h *harness, _ *fakeProxy, service ...catalog.Entry) { h.apply(service...) },
+		"many changes": func(h *harness, p *fakeProxy, service ...catalog.Entry) {
+			h.apply(service...)
+			for i := range delta.MaxPendingChanges + 1 {
+				h.apply(meshtest.Group("a", "routes", fmt.Sprintf("/%d", i)))
+			}
+		},
+		"another scope": func(h *harness, p *fakeProxy, service ...catalog.Entry) {
+			moved := *p.pod
+			moved.Labels = map[string]string{"app": "moved"}
+			h.apply(append(service, &moved)...)
+		},
+		"a reconnect": func(h *harness, p *fakeProxy, service ...catalog.Entry) {
+			p.close()
+			h.apply(service...)
+			p.open(t)
+		},
+	} {
+		entries, client := onDemandMesh()
+		h := newSyncedHarness(entries...)
+		p := connectOnDemand(t, h, client)
+		name := destinationName("10.96.0.7")
+		p.fillStubs(t, name)
+		_, server := podsOf(entries)
+		service := meshtest.Service("a", "other", "server", "10.96.0.7", 80, inventory.ProtocolHTTP)
+		reach(h, p, service, meshtest.Slice(service.Name, server))
+		p.sync(t)
+		if c := p.destination(t, name); c.GetType() != clusterv3.Cluster_EDS {
+			t.Errorf("%s: the destination has the cluster %v", when, c)
+		}
 	}
 }

@@ -130,6 +130,25 @@ func (n *scopeNode) HasEndpoints(cluster string) bool {
 	return n.endpointsOf(cluster) != nil
 }
 
+// Destinations implements delta.Snapshot.
+func (n *scopeNode) Destinations() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for name := range n.own.endpoints {
+			if scope.IsOnDemandName(name) && !yield(name) {
+				return
+			}
+		}
+		if n.shared == nil {
+			return
+		}
+		for name := range n.shared.endpoints {
+			if n.own.endpoints[name] == nil && scope.IsOnDemandName(name) && !yield(name) {
+				return
+			}
+		}
+	}
+}
+
 // LoadsOnDemand implements delta.Snapshot.
 func (n *scopeNode) LoadsOnDemand() bool { return n.key.Class.OnDemand }
 

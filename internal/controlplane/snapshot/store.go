@@ -44,7 +44,7 @@ type Store struct {
 	tracer     *status.Tracer
 	quarantine *quarantine.Quarantine
 	limited    limitedPolicies
-	used       usedDestinations
+	used       *usedDestinations
 	// serversChanged wakes those who read the decision servers of proxies.
 	serversChanged broadcast
 	// readinessCluster and drainingCluster are in no scope.
@@ -107,6 +107,7 @@ func NewStore(config Config) *Store {
 		shared:           sharedSets{index: catalog.NewIndex[*sharedDestinations]()},
 		policies:         status.NewPolicies(),
 		same:             sameDestinations{},
+		used:             newUsedDestinations(config.Now),
 		budgets:          newBudgets(),
 		changeShares:     newChangeShares(),
 		lane:             newBuildLane(),
@@ -207,6 +208,7 @@ func (s *Store) dropUnused() {
 	s.trials.dropUnused()
 	s.dropIdleScopes()
 	s.quarantine.Prune()
+	s.used.prune()
 	s.changeShares.prune(s.config.Now())
 	s.lane.shares.Prune(s.config.Now())
 }

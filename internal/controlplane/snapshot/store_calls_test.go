@@ -54,8 +54,8 @@ func TestDeletedAccountsLeaveNoDestinations(t *testing.T) {
 	entries := twoServices()
 	client, _ := podsOf(entries)
 	h := newSyncedHarness(entries...)
-	used := func() int { return len(h.store.used.of(client.Identity())) }
-	h.store.used.add(client.Identity(), serverName)
+	used := func() int { return len(h.store.used.recent(client.Identity(), func(string) bool { return true })) }
+	h.store.used.use(client.Identity(), serverName)
 	account := *accountOf(client)
 	account.UID = "another"
 	h.apply(&account)

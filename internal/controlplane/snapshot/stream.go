@@ -53,7 +53,14 @@ func (s *Stream) Serve(ctx context.Context, requests <-chan *discovery.DeltaDisc
 
 // options remembers what the proxy asks for, for the next one of its identity.
 func (s *Stream) options() delta.Options {
-	return delta.Options{DrainingCluster: s.store.drainingCluster, UseDestination: func(name string) { s.store.used.add(s.peer.ServiceAccount, name) }}
+	record := func(name string, earlier bool) {
+		if earlier {
+			s.store.used.report(s.peer.ServiceAccount, name)
+		} else {
+			s.store.used.use(s.peer.ServiceAccount, name)
+		}
+	}
+	return delta.Options{DrainingCluster: s.store.drainingCluster, UseDestination: record}
 }
 
 // ServeUndivided is Serve for a client that needs all changes of a type in one response. It does not use the readiness cluster,
@@ -98,7 +105,7 @@ func (s *Store) bind(p *pendingStream, view *catalog.View, pod *inventory.Instan
 	stream.scope.Store(n)
 	stream.revision.Store(&pod.Revision)
 	stream.delta.Init(&s.streamConfig, stream, peer.Pod, n)
-	stream.delta.Load(s.used.of(peer.ServiceAccount))
+	stream.delta.LoadAtStart(s.used.recent(peer.ServiceAccount, n.HasEndpoints))
 	stream.delta.Load(n.built.EagerDestinations)
 	s.loadUsedByPod(stream)
 	n.streams[stream] = struct{}{}

@@ -110,7 +110,7 @@ func (s *Server) requestReports(client *loadClient) {
 	}
 	client.servers = servers
 	client.isFirst = client.isFirst || !isRead
-	interval := s.reportInterval(isRead, client.isFirst, servers)
+	interval := s.reportInterval(isRead, client)
 	if interval == client.interval {
 		return
 	}

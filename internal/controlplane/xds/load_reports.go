@@ -2,6 +2,8 @@ package xds
 
 import (
 	"context"
+	"hash/fnv"
+	"slices"
 	"time"
 
 	endpoint "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
@@ -23,7 +25,7 @@ const (
 )
 
 // StreamLoadStats implements loadstatsv3.LoadReportingServiceServer. Reports about all clusters are requested only while somebody reads
-// them, and reports about authorization and rate limit servers always. The stream stays open otherwise, because Envoy retries a rejected
+// them, reports about authorization and rate limit servers always, and one of each connection of a sidecar that loads destinations on demand. The stream stays open otherwise, because Envoy retries a rejected
 // stream forever. Envoy counts the requests to all clusters since the stream began, so that the first report has the average of the pause.
 //
 // Reports are recorded for the identity of the token. A token does not prove that the client is a sidecar, so the stream belongs to the
@@ -118,17 +120,28 @@ func (s *Server) receiveReports(client *loadClient) error {
 }
 
 // reportInterval returns how often a sidecar reports. One with servers reports about all clusters whenever it reports about its servers: Envoy
-// discards what it counted for clusters that were not requested.
-func (s *Server) reportInterval(isRead, isFirst bool, servers []loadstats.Server) time.Duration {
+// discards what it counted for clusters that were not requested. The caller holds the client's mu.
+func (s *Server) reportInterval(isRead bool, client *loadClient) time.Duration {
 	switch {
-	case isRead && isFirst:
+	case isRead && client.isFirst:
 		return s.config.Loads.FirstInterval()
 	case isRead:
 		return loadstats.Interval
-	case len(servers) > 0:
+	case len(client.servers) > 0:
 		return loadstats.ServerInterval
+	case client.ads.LoadsOnDemand():
+		return usageInterval(client.peer)
 	}
 	return idleReportInterval
+}
+
+// usageInterval is the report interval of a sidecar that loads destinations on demand while nobody reads: from 15 to 25 minutes, so that each connection has
+// one report, and those of sidecars that connected together are not. The report shows which destinations the sidecar uses.
+func usageInterval(peer Peer) time.Duration {
+	const least, spread = 15 * 60, 10 * 60 // seconds
+	hash := fnv.New32a()
+	_, _ = hash.Write([]byte(peer.InstanceID))
+	return time.Duration(least+hash.Sum32()%spread) * time.Second
 }
 
 // recordReport records a report. Its interval is the longest of all clusters; they are nearly equal.
@@ -138,10 +151,18 @@ func (s *Server) recordReport(reporter *loadstats.Reporter, ads *snapshot.Stream
 	for _, stats := range report.GetClusterStats() {
 		interval = max(interval, stats.GetLoadReportInterval().AsDuration())
 		load := loadOf(stats)
+		if load.Issued > 0 || hasRequests(stats) {
+			ads.UseDestination(load.Cluster)
+		}
 		load.Cluster = ads.ClusterName(load.Cluster)
 		loads = append(loads, load)
 	}
 	s.metrics.droppedLoads.Add(float64(reporter.Report(loads, interval)))
+}
+
+// hasRequests reports whether requests or connections to a cluster are in progress.
+func hasRequests(stats *endpoint.ClusterStats) bool {
+	return slices.ContainsFunc(stats.GetUpstreamLocalityStats(), func(l *endpoint.UpstreamLocalityStats) bool { return l.GetTotalRequestsInProgress() > 0 })
 }
 
 // loadOf returns the sum over all localities of a cluster.

@@ -21,6 +21,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
 // fakeSnapshot is a Snapshot that a test edits.
@@ -54,6 +55,16 @@ func (s *fakeSnapshot) Base(resourcetype.Type) *Base { return nil }
 
 func (s *fakeSnapshot) HasEndpoints(cluster string) bool {
 	return s.contents[resourcetype.Endpoints][cluster] != nil
+}
+
+func (s *fakeSnapshot) Destinations() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for name := range s.contents[resourcetype.Endpoints] {
+			if scope.IsOnDemandName(name) && !yield(name) {
+				return
+			}
+		}
+	}
 }
 
 func (s *fakeSnapshot) LoadsOnDemand() bool { return !s.isEager }

@@ -17,11 +17,11 @@ import (
 func TestReportedNames(t *testing.T) {
 	c := newConversation(t)
 	initial := map[string]string{envoy.ServiceCertName: "1"}
-	for n := range maxUnknownDestinations + 10 {
+	for n := range maxStubs + 10 {
 		initial[onDemand(n)] = "1"
 	}
 	c.send(&discovery.DeltaDiscoveryRequest{TypeUrl: resourcetype.Clusters.URL(), InitialResourceVersions: initial})
-	if got, want := c.q.types[resourcetype.Clusters].versions.len(), maxUnknownDestinations+1; got != want {
+	if got, want := c.q.types[resourcetype.Clusters].versions.len(), maxStubs+1; got != want {
 		t.Errorf("%d names are recorded, want %d", got, want)
 	}
 	c.send(&discovery.DeltaDiscoveryRequest{

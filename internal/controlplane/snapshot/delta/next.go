@@ -98,6 +98,7 @@ func (q *sequencer) respond(t resourcetype.Type, snap Snapshot, now time.Time) *
 		case action == actionWait:
 		case action == actionNone:
 			delete(st.dirty, name)
+			q.keepExisting(t, name, snap)
 		case action == actionRevoke:
 			size += r.append(name, resource.Versioned{})
 			q.recordRevoked(name)
@@ -114,6 +115,9 @@ func (q *sequencer) respond(t resourcetype.Type, snap Snapshot, now time.Time) *
 			res = q.withMarks(res, now)
 			size += r.append(name, res)
 			q.recordSent(t, name, res, now)
+			if res.Content != nil {
+				q.recordDestination(t, name, snap)
+			}
 		}
 	}
 	updateBlockedSince(&st.addsBlockedSince, addsBlocked || (st.responseDue && !mayAdd), now)
@@ -145,6 +149,7 @@ func (q *sequencer) decide(t resourcetype.Type, name string, snap Snapshot, now 
 		return actionNone, resource.Versioned{}
 	}
 	c, exists := snap.Content(t, name)
+	exists = exists && !q.isWithdrawn(t, name, snap)
 	if exists && t == resourcetype.Listeners {
 		if a, decided := q.decideHandover(version, known, c); decided {
 			return a, resource.Versioned{}
@@ -216,7 +221,7 @@ func (q *sequencer) recordSent(t resourcetype.Type, name string, res resource.Ve
 	switch {
 	case res.Content != nil:
 		st.versions.set(name, res.Version)
-	case st.wildcard && version != stateUnsent:
+	case (st.wildcard && version != stateUnsent) || q.destinations.isLeaving(t, name):
 		q.forgetName(t, name)
 	case version == stateUnsent:
 		st.versions.set(name, stateAbsent)

@@ -160,7 +160,7 @@ func (q *sequencer) handleFirstRequest(t resourcetype.Type, req *discovery.Delta
 		st.responseDue = len(initial) == 0
 	}
 	for name, version := range initial {
-		if _, ok := subscribed[name]; (ok || st.wildcard) && q.admitDestination(t, name, snap, now) {
+		if _, ok := subscribed[name]; (ok || st.wildcard) && q.admitDestination(t, name, originReported, snap, now) {
 			q.setInitialVersion(t, canonicalName(t, name, snap), version, snap, now)
 		}
 	}
@@ -205,7 +205,7 @@ func (q *sequencer) subscribe(t resourcetype.Type, name string, first bool, snap
 		return
 	}
 	name = canonicalName(t, name, snap)
-	if !q.admitDestination(t, name, snap, now) {
+	if !q.admitDestination(t, name, originOf(first), snap, now) {
 		return
 	}
 	if _, known := st.versions.get(name); !known || !first {
@@ -220,6 +220,9 @@ func (q *sequencer) unsubscribe(t resourcetype.Type, name string, now time.Time)
 	st := &q.types[t]
 	if name == "*" {
 		st.wildcard = false
+		return
+	}
+	if _, known := st.versions.get(name); st.wildcard && !known && !st.sendsUnasked(name) {
 		return
 	}
 	if st.wildcard {

@@ -178,6 +178,7 @@ type Metrics struct {
 	sent, sentBytes, sendErrors, requests, rejections *prometheus.CounterVec
 	reconnects, otherCertificates                     prometheus.Counter
 	unknownDestinations, refusedDestinations          prometheus.Counter
+	withdrawnDestinations                             prometheus.Counter
 	latency                                           *prometheus.HistogramVec
 }
 
@@ -190,15 +191,16 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{"type"})
 	}
 	m := &Metrics{
-		sent:                byType("osm_proxy_response_send_success_count", "Responses sent to sidecars."),
-		sentBytes:           byType("osm_proxy_response_bytes_total", "Bytes of resources in responses sent to sidecars."),
-		sendErrors:          byType("osm_proxy_response_send_error_count", "Responses that could not be sent to sidecars."),
-		requests:            byType("osm_proxy_xds_request_count", "Requests of sidecars."),
-		rejections:          byType("osm_proxy_response_rejected_count", "Responses that sidecars rejected."),
-		reconnects:          counter("osm_proxy_reconnect_count", "Streams of sidecars that already had configuration."),
-		otherCertificates:   counter("osm_proxy_foreign_secret_request_count", "Subscriptions of sidecars to certificates of other workloads."),
-		unknownDestinations: counter("osm_proxy_unknown_destination_count", "Destinations that sidecars asked for though they may not call them or none exists."),
-		refusedDestinations: counter("osm_proxy_refused_destination_count", "Unknown destinations that got no answer because a sidecar asked for too many, or for what is no destination."),
+		sent:                  byType("osm_proxy_response_send_success_count", "Responses sent to sidecars."),
+		sentBytes:             byType("osm_proxy_response_bytes_total", "Bytes of resources in responses sent to sidecars."),
+		sendErrors:            byType("osm_proxy_response_send_error_count", "Responses that could not be sent to sidecars."),
+		requests:              byType("osm_proxy_xds_request_count", "Requests of sidecars."),
+		rejections:            byType("osm_proxy_response_rejected_count", "Responses that sidecars rejected."),
+		reconnects:            counter("osm_proxy_reconnect_count", "Streams of sidecars that already had configuration."),
+		otherCertificates:     counter("osm_proxy_foreign_secret_request_count", "Subscriptions of sidecars to certificates of other workloads."),
+		unknownDestinations:   counter("osm_proxy_unknown_destination_count", "Destinations that sidecars asked for though they may not call them or none exists."),
+		refusedDestinations:   counter("osm_proxy_refused_destination_count", "Unknown destinations that got no answer because a sidecar asked for too many at a time, or for what is no destination."),
+		withdrawnDestinations: counter("osm_proxy_withdrawn_destination_count", "Clusters of unknown destinations that were removed from sidecars because they had asked for too many."),
 		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "osm_proxy_config_update_time",
 			Help:    "Seconds from a change to its acknowledgement or rejection by a sidecar.",
@@ -206,7 +208,7 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 		}, []string{"resource_type", "success"}),
 	}
 	registerer.MustRegister(m.sent, m.sentBytes, m.sendErrors, m.requests, m.rejections, m.reconnects, m.otherCertificates, m.unknownDestinations,
-		m.refusedDestinations, m.latency)
+		m.refusedDestinations, m.withdrawnDestinations, m.latency)
 	return m
 }
 
@@ -220,9 +222,10 @@ func (m *Metrics) countResponse(r *Response, err error) {
 }
 
 // countDestinations counts names without a destination.
-func (m *Metrics) countDestinations(refused, unanswerable int) {
-	m.refusedDestinations.Add(float64(refused))
-	m.unknownDestinations.Add(float64(unanswerable))
+func (m *Metrics) countDestinations(counts destinationCounts) {
+	m.refusedDestinations.Add(float64(counts.refused))
+	m.unknownDestinations.Add(float64(counts.unanswerable))
+	m.withdrawnDestinations.Add(float64(counts.withdrawn))
 }
 
 func (m *Metrics) countRequest(result requestResult, otherCertificates int) {

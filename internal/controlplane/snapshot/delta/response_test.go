@@ -104,7 +104,7 @@ func TestMetrics(t *testing.T) {
 	r := &Response{Type: resourcetype.Clusters, Resources: versionedOf(c, resourcetype.Clusters, "c")}
 	m.countResponse(r, nil)
 	m.countResponse(r, errors.New("closed"))
-	m.countDestinations(2, 3)
+	m.countDestinations(destinationCounts{refused: 2, unanswerable: 3, withdrawn: 5})
 	m.countRequest(requestResult{Type: resourcetype.Clusters, IsReconnect: true}, 4)
 	m.countRequest(requestResult{Type: resourcetype.Clusters, IsAnswer: true, Latency: time.Second}, 0)
 	m.countRequest(requestResult{Type: resourcetype.Clusters, IsAnswer: true, Message: "no", Latency: 2 * time.Second}, 0)
@@ -125,6 +125,7 @@ func TestMetrics(t *testing.T) {
 	want := map[string]float64{
 		"response_send_success_count CDS": 1, "response_bytes_total CDS": float64(r.contentSize()), "response_send_error_count CDS": 1, "xds_request_count CDS": 3,
 		"response_rejected_count CDS": 1, "reconnect_count": 1, "foreign_secret_request_count": 4, "refused_destination_count": 2, "unknown_destination_count": 3,
+		"withdrawn_destination_count": 5,
 		"config_update_time CDS true": 1, "config_update_time CDS false": 2,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -43,8 +43,8 @@ type Options struct {
 	DrainingCluster *resource.Content
 	// Extend returns until when an expired token may be used, the zero time if it may not. nil extends nothing.
 	Extend func(context.Context) time.Time
-	// UseDestination receives each destination that the client asks for, or has from an earlier stream. It must not block. nil for nobody.
-	UseDestination func(name string)
+	// UseDestination receives each destination that the client asks for. With earlier, it may have done so on an earlier stream. It must not block. nil for nobody.
+	UseDestination func(name string, earlier bool)
 }
 
 // Session runs the state machine of a Stream. It belongs to the stream's goroutine.
@@ -59,13 +59,14 @@ func (s *Stream) NewSession(options Options) *Session {
 	session := &Session{stream: s, extend: options.Extend}
 	session.sequencer.undivided, session.sequencer.readinessCluster = options.Undivided, options.ReadinessCluster
 	session.sequencer.drainingCluster = options.DrainingCluster
-	session.sequencer.destinations.asked = func(name string, exists bool) {
+	d := &session.sequencer.destinations
+	d.recorded = func(name string, origin origin, exists bool) {
 		s.addDestination(name)
-		if exists && options.UseDestination != nil {
-			options.UseDestination(name)
+		if exists && origin != originReported && options.UseDestination != nil {
+			options.UseDestination(name, origin == originResubscribed)
 		}
 	}
-	session.sequencer.destinations.released = s.removeDestination
+	d.released, d.forgotten = s.removeDestination, s.forgetDestination
 	return session
 }
 

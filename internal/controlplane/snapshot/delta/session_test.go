@@ -2,6 +2,7 @@ package delta
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -135,12 +136,12 @@ func TestUsedDestinationsAreReported(t *testing.T) {
 			s := newServing(t)
 			var used []string
 			if reports {
-				s.options.UseDestination = func(name string) { used = append(used, name) }
+				s.options.UseDestination = func(name string, earlier bool) { used = append(used, fmt.Sprint(name, earlier)) }
 			}
 			s.texts.addDestination(1)
 			s.begin(t)
 			s.subscribe(resourcetype.Clusters, known, unknown)
-			if want := []string{known}; reports && !slices.Equal(used, want) {
+			if want := []string{known + "true"}; reports && !slices.Equal(used, want) {
 				t.Errorf("used destinations are %v, want %v", used, want)
 			}
 			if got := s.stream.Destinations(); len(got) != 2 {

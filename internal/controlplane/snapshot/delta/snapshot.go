@@ -21,6 +21,8 @@ type Snapshot interface {
 	Base(t resourcetype.Type) *Base
 	// HasEndpoints reports whether a cluster gets its endpoints from EDS.
 	HasEndpoints(cluster string) bool
+	// Destinations yields the names of clusters with endpoints that clients ask for.
+	Destinations() iter.Seq[string]
 	// LoadsOnDemand reports whether clients ask for destinations by name.
 	LoadsOnDemand() bool
 }

@@ -66,8 +66,12 @@ type Stream struct {
 	follower            status.Follower
 	// destinations are the names of destinations that the client has; nil for none. Changes of others do not wake the stream.
 	destinations map[string]struct{}
+	// forgotten has names of other destinations that the client may be subscribed to; nil for none.
+	forgotten *nameFilter
 	// loading are the names of destinations that the client is about to be sent though it has not asked for them; nil for none.
 	loading map[string]struct{}
+	// loadingAtStart are added to loading if the client turns out to be new; nil for none.
+	loadingAtStart []string
 	// awaitsHandover is true if the pod of the client may have another Envoy. handover is what is known about that and is not taken yet; nil for nothing.
 	awaitsHandover bool
 	handover       *Handover
@@ -137,7 +141,7 @@ func (s *Stream) Notify(changes *Changes, now time.Time, trace *status.BatchTrac
 func (s *Stream) concerns(changes *Changes) bool {
 	for _, names := range changes {
 		for _, name := range names {
-			if _, has := s.destinations[name]; has || !scope.IsOnDemandName(name) {
+			if _, has := s.destinations[name]; has || !scope.IsOnDemandName(name) || s.forgotten.mayHave(name) {
 				return true
 			}
 		}
@@ -159,6 +163,44 @@ func (s *Stream) removeDestination(name string) {
 	delete(s.destinations, name)
 }
 
+// forgetDestination records a destination that the client may be subscribed to, and that exists for it no more. The caller holds the read lock of the
+// snapshot, so no change is missed.
+func (s *Stream) forgetDestination(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.forgotten == nil {
+		s.forgotten = newNameFilter()
+	}
+	s.forgotten.add(name)
+}
+
+// loadForgotten causes forgotten destinations to be loaded that have changed. It requires mu.
+func (s *Stream) loadForgotten(snapshot Snapshot) {
+	if s.forgotten == nil {
+		return
+	}
+	var changed []string
+	if !s.allSince.IsZero() {
+		changed = slices.Collect(snapshot.Destinations())
+	}
+	for _, p := range s.pending {
+		changed = append(changed, p.changes[resourcetype.Clusters]...)
+	}
+	for _, name := range changed {
+		if _, has := s.destinations[name]; !has && scope.IsOnDemandName(name) && s.forgotten.mayHave(name) {
+			s.addLoading(name)
+		}
+	}
+}
+
+// addLoading requires mu.
+func (s *Stream) addLoading(name string) {
+	if s.loading == nil {
+		s.loading = map[string]struct{}{}
+	}
+	s.loading[name] = struct{}{}
+}
+
 // hasDestination requires mu.
 func (s *Stream) hasDestination(name string) {
 	if s.destinations == nil {
@@ -173,14 +215,31 @@ func (s *Stream) Load(names []string) {
 		return
 	}
 	s.mu.Lock()
-	if s.loading == nil {
-		s.loading = map[string]struct{}{}
-	}
 	for _, name := range names {
-		s.loading[name] = struct{}{}
+		s.addLoading(name)
 	}
 	s.mu.Unlock()
 	s.wakeUp()
+}
+
+// LoadAtStart is Load for a client without configuration from an earlier stream. It must be called before the first request is processed.
+func (s *Stream) LoadAtStart(names []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.loadingAtStart = names
+}
+
+// loadIfNew decides about loadingAtStart as soon as it is known whether the client is new. It requires mu.
+func (s *Stream) loadIfNew(q *sequencer) {
+	if s.loadingAtStart == nil || !q.types[resourcetype.Clusters].requested {
+		return
+	}
+	if !q.resumed {
+		for _, name := range s.loadingAtStart {
+			s.addLoading(name)
+		}
+	}
+	s.loadingAtStart = nil
 }
 
 // AwaitHandover causes listeners to wait until it is known whether another Envoy takes over from the client.
@@ -297,6 +356,8 @@ func (s *Stream) takePending(q *sequencer, snapshot SharedSnapshot) bool {
 		q.setHandover(*s.handover, snapshot, s.config.Now())
 		s.handover = nil
 	}
+	s.loadForgotten(snapshot)
+	s.loadIfNew(q)
 	if len(s.loading) > 0 {
 		for _, name := range q.load(s.loading, snapshot, s.config.Now()) {
 			s.hasDestination(name)
