@@ -26,7 +26,7 @@ const (
 	destinationHeader = "x-osm-destination"
 
 	// loadTimeout is how long the first request to a destination waits for its cluster. Without an answer of the control plane it ends with status 503.
-	loadTimeout = 5 * time.Second
+	loadTimeout = 10 * time.Second
 
 	// UnknownDestination is the cluster, as logs and statistics name it, of destinations that the client may not call, or that do not exist.
 	UnknownDestination = "unknown-destination"

@@ -1,6 +1,7 @@
 package verdict
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -29,6 +30,9 @@ func onDemandNetwork(t *testing.T, addresses ...byte) *Network {
 	return n
 }
 
+// loadLimit is longer than a sidecar waits for a destination: 10 s.
+const loadLimit = 15 * time.Second
+
 func serviceAt(name string, address byte) *inventory.Service {
 	s := Service("a", name, "x", virtualAddress(address).String(), 80, inventory.ProtocolHTTP)
 	s.Ports[0].TargetPort = webPort
@@ -55,7 +59,7 @@ func TestOnDemand_WithoutControlPlane(t *testing.T) {
 	if got := n.send(getFrom(1)); !isAnswer(got) {
 		t.Errorf("without the control plane, a request to a destination that was used sees %q", got)
 	}
-	if got := n.send(getFrom(2)); got != "503" {
+	if got := n.sendWithin(loadLimit, getFrom(2)); got != "503" {
 		t.Errorf("without the control plane, a request to another destination sees %q, want 503", got)
 	}
 	n.control.gate.restore()
@@ -109,4 +113,60 @@ func TestOnDemand_AddressIsReused(t *testing.T) {
 	if got := n.send(getFrom(1)); !strings.HasSuffix(got, ":8081") {
 		t.Errorf("a request to the address sees %q, want the other Service", got)
 	}
+}
+
+// unassigned returns a request to one of 600 addresses without a Service.
+func unassigned(i int) Request {
+	r := getFrom(0)
+	r.To = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 96, byte(1 + i>>8), byte(i)}), 80)
+	return r
+}
+
+// forgetAddresses makes an application try so many addresses that the stubs of the first ones are removed from its sidecar.
+func (n *Network) forgetAddresses(t *testing.T) {
+	t.Helper()
+	n.control.apply([]catalog.Change{catalog.Set(&catalog.ServiceCIDR{Name: "more", Ranges: []netip.Prefix{netip.MustParsePrefix("10.96.0.0/16")}})})
+	eventually.True(t, 10*time.Second, "the sidecar loads all addresses", func() bool { return n.send(unassigned(0)) == "503" })
+	for i := range 600 {
+		if got := n.send(unassigned(i)); got != "503" {
+			t.Fatalf("request %d to nobody sees %q, want 503", i, got)
+		}
+	}
+}
+
+// serveUnassigned adds a Service at the address of unassigned.
+func (n *Network) serveUnassigned(i int) {
+	s := serviceAt(fmt.Sprintf("unassigned-%d", i), 0)
+	s.ClusterIPs = []netip.Addr{unassigned(i).To.Addr()}
+	n.control.apply([]catalog.Change{catalog.Set(s), catalog.Set(Slice(s.Name, newPod(0, "x", ready)))})
+}
+
+// Envoy does not ask for a forgotten address again. It works all the same when a Service comes to have it: for a request that waits, after that, and after a
+// reconnect. Other destinations are not affected.
+func TestOnDemand_ForgottenAddressGetsAService(t *testing.T) {
+	t.Parallel()
+	n := onDemandNetwork(t, 1)
+	n.forgetAddresses(t)
+	begun := time.Now()
+	if got := n.sendWithin(loadLimit, unassigned(0)); got != "503" || time.Since(begun) < 5*time.Second {
+		t.Errorf("a request to a forgotten address sees %q after %s, want 503 after 10 s", got, time.Since(begun))
+	}
+	if got := n.send(getFrom(1)); !isAnswer(got) {
+		t.Errorf("after 600 unknown addresses, the first request to a Service sees %q", got)
+	}
+
+	observed := make(chan string)
+	go func() { observed <- n.sendWithin(loadLimit, unassigned(1)) }()
+	time.Sleep(6 * time.Second)
+	n.serveUnassigned(1)
+	if got := <-observed; !isAnswer(got) {
+		t.Errorf("a request that waits for 6 s until a Service exists sees %q", got)
+	}
+	n.serveUnassigned(0)
+	eventually.True(t, 10*time.Second, "the address that was tried first answers", func() bool { return isAnswer(n.sendWithin(loadLimit, unassigned(0))) })
+
+	n.control.gate.cut()
+	n.control.gate.restore()
+	n.serveUnassigned(2)
+	eventually.True(t, 30*time.Second, "a forgotten address answers after a reconnect", func() bool { return isAnswer(n.sendWithin(loadLimit, unassigned(2))) })
 }

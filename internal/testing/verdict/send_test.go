@@ -41,7 +41,10 @@ const (
 
 // send sends a request and returns the application's observation: "<pod>:<port>" of the application that responds, the status
 // of a sidecar's response, closed, or refused.
-func (n *Network) send(r Request) string {
+func (n *Network) send(r Request) string { return n.sendWithin(responseTimeout, r) }
+
+// sendWithin is send with another time limit for the response.
+func (n *Network) sendWithin(limit time.Duration, r Request) string {
 	conn, err := n.dial(r)
 	if errors.Is(err, syscall.ECONNREFUSED) {
 		return refused
@@ -53,7 +56,7 @@ func (n *Network) send(r Request) string {
 		return err.Error()
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(responseTimeout)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(limit)); err != nil {
 		return err.Error()
 	}
 	switch r.protocol() {
