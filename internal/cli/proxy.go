@@ -17,6 +17,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/cli/sidecartable"
@@ -227,7 +228,7 @@ func (a *app) printDetail(p connected) error {
 	}
 	line("Revision", "%s", orUnknown(p.Revision))
 	if p.OnDemand {
-		line("Destinations", "%s: loaded at the first call", destinations(p))
+		line("Destinations", "%s: loaded at the first call%s", configv1alpha2.DestinationsOnDemand, soFar(p.Destinations))
 	}
 	switch {
 	case p.CertificateEnd == nil:

@@ -280,10 +280,33 @@ func revisionText(p connected) string {
 
 // destinations returns when a sidecar loads the configuration of Services, as sidecar.destinations of the MeshConfig names it.
 func destinations(p connected) string {
+	if p.OnDemand && p.Destinations != nil {
+		return fmt.Sprintf("%s (%s)", configv1alpha2.DestinationsOnDemand, countDestinations(p.Destinations))
+	}
 	if p.OnDemand {
 		return string(configv1alpha2.DestinationsOnDemand)
 	}
 	return string(configv1alpha2.DestinationsEager)
+}
+
+// soFar is the end of a line about what a sidecar has loaded; empty if that is not known.
+func soFar(d *report.Destinations) string {
+	if d == nil {
+		return ""
+	}
+	return "; so far " + countDestinations(d)
+}
+
+// countDestinations describes what a sidecar has loaded.
+func countDestinations(d *report.Destinations) string {
+	text := fmt.Sprintf("%d loaded", d.Loaded)
+	if d.Unknown > 0 {
+		text += fmt.Sprintf(", %d unknown", d.Unknown)
+	}
+	if d.Forgotten > 0 {
+		text += fmt.Sprintf(", %d forgotten", d.Forgotten)
+	}
+	return text
 }
 
 // since returns the time since t, or "-" for the zero time.

@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
@@ -18,6 +19,23 @@ func (n *scopeNode) isUnknownDestination(t resourcetype.Type, name string) bool 
 
 // LoadsOnDemand reports whether the proxy asks for destinations by name.
 func (s *Stream) LoadsOnDemand() bool { return s.scope.Load().LoadsOnDemand() }
+
+// destinationCounts returns what the proxy has of destinations on demand.
+func (s *Stream) destinationCounts() status.Destinations {
+	counts := status.Destinations{Forgotten: s.delta.Forgotten()}
+	names := s.delta.Destinations()
+	n := s.scope.Load()
+	n.RLock()
+	defer n.RUnlock()
+	for _, name := range names {
+		if n.HasEndpoints(name) {
+			counts.Loaded++
+		} else {
+			counts.Unknown++
+		}
+	}
+	return counts
+}
 
 // ClusterName returns OSM's name of a cluster of the proxy, which may be named by a destination.
 func (s *Stream) ClusterName(name string) string {

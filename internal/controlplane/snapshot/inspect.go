@@ -37,6 +37,7 @@ func (s *Store) Proxies() []status.Proxy {
 			ConnectedSince: stream.delta.ConnectedAt(), ScopeVersions: versions[n],
 		}
 		stream.delta.Acknowledgements().WriteTo(&p)
+		p.Destinations = stream.destinationCounts()
 		proxies = append(proxies, p)
 	}
 	slices.SortFunc(proxies, func(a, b status.Proxy) int {

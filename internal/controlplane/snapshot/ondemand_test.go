@@ -14,6 +14,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/delta"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
@@ -388,6 +389,9 @@ func (p *fakeProxy) fillStubs(t *testing.T, first string) {
 	}
 	if p.destination(t, first) != nil || p.destinations() != 512 {
 		t.Fatalf("the Envoy has %d destinations, and the first is %v", p.destinations(), p.destination(t, first))
+	}
+	if got, want := p.stream.destinationCounts(), (status.Destinations{Unknown: 512, Forgotten: 1}); got != want {
+		t.Fatalf("the proxy has %+v, want %+v", got, want)
 	}
 }
 

@@ -80,6 +80,8 @@ type Proxy struct {
 	Revision string `json:"revision,omitempty"`
 	// OnDemand is true if the sidecar loads its destinations at first use.
 	OnDemand bool `json:"onDemand,omitempty"`
+	// Destinations counts what such a sidecar has loaded; nil for nothing, and from replicas before v0.6.
+	Destinations *Destinations `json:"destinations,omitempty"`
 	// OSM is true for a sidecar of Open Service Mesh.
 	OSM bool `json:"osm,omitempty"`
 	// Envoy is the Envoy release and Bootstrap the bootstrap version that the sidecar reports. They are empty if it reports none.
@@ -105,6 +107,15 @@ type Proxy struct {
 	CertificateTrustDomain string `json:"certificateTrustDomain,omitempty"`
 	// Types is the state by discovery service: CDS, EDS, LDS, RDS, SDS and ECDS.
 	Types map[string]Type `json:"types,omitempty"`
+}
+
+// Destinations are numbers of destinations that a sidecar has asked for, or got at its start.
+type Destinations struct {
+	// Loaded is how many exist, and Unknown how many do not, and fail requests at once.
+	Loaded  int `json:"loaded"`
+	Unknown int `json:"unknown,omitempty"`
+	// Forgotten is how many unknown ones the sidecar has lost for others since it connected. Requests to them wait until they fail, or until the destination exists.
+	Forgotten int `json:"forgotten,omitempty"`
 }
 
 // Counts returns the counts of this Envoy only. CountPods counts several.

@@ -57,6 +57,9 @@ func proxy(p status.Proxy) report.Proxy {
 		Envoy: p.Software.Envoy, Bootstrap: p.Software.Bootstrap, Unserved: p.Software.UnservedReason,
 		Slot: p.Software.Slot, Epoch: p.Software.Epoch, Complete: p.IsComplete,
 	}
+	if p.Destinations != (status.Destinations{}) {
+		result.Destinations = &report.Destinations{Loaded: p.Destinations.Loaded, Unknown: p.Destinations.Unknown, Forgotten: p.Destinations.Forgotten}
+	}
 	for t, ts := range p.Types {
 		result.Types[t.String()] = report.Type{
 			Version: p.ScopeVersions[t], Sent: ts.Sent, Accepted: ts.Acknowledged, Rejected: ts.Rejected,

@@ -219,7 +219,8 @@ func TestDocuments(t *testing.T) {
 		}
 		first := report.Proxy{
 			Namespace: "a", Pod: "behind", UID: "uid of behind", ServiceAccount: "sa", Revision: "osm", OnDemand: true, Connected: moment, CertificateEnd: &moment, CertificateIssuer: "g0",
-			Types: map[string]report.Type{"RDS": {Version: "v", Sent: 2, Accepted: 1, Behind: &moment}},
+			Destinations: &report.Destinations{Loaded: 3, Unknown: 2, Forgotten: 1},
+			Types:        map[string]report.Type{"RDS": {Version: "v", Sent: 2, Accepted: 1, Behind: &moment}},
 		}
 		if diff := cmp.Diff(first, got.Proxies[0]); diff != "" {
 			t.Errorf("the first (-want +got):\n%s", diff)
@@ -335,7 +336,8 @@ var key = scope.Key{Identity: identity.ServiceAccount{Namespace: "a", Name: "sa"
 func sidecar(pod string, routes status.TypeStatus) status.Proxy {
 	return status.Proxy{
 		Pod: entity.Name{Namespace: "a", Name: pod}, InstanceID: entity.InstanceID("uid of " + pod), Revision: "osm", Scope: key, ConnectedSince: moment, CertificateExpiry: moment, CertificateIssuer: "g0",
-		Types: map[resourcetype.Type]status.TypeStatus{resourcetype.Routes: routes}, ScopeVersions: map[resourcetype.Type]string{resourcetype.Routes: "v"},
+		Destinations: status.Destinations{Loaded: 3, Unknown: 2, Forgotten: 1},
+		Types:        map[resourcetype.Type]status.TypeStatus{resourcetype.Routes: routes}, ScopeVersions: map[resourcetype.Type]string{resourcetype.Routes: "v"},
 	}
 }
 

@@ -68,6 +68,8 @@ type Stream struct {
 	destinations map[string]struct{}
 	// forgotten has names of other destinations that the client may be subscribed to; nil for none.
 	forgotten *nameFilter
+	// forgottenCount is how often a name was forgotten.
+	forgottenCount int
 	// loading are the names of destinations that the client is about to be sent though it has not asked for them; nil for none.
 	loading map[string]struct{}
 	// loadingAtStart are added to loading if the client turns out to be new; nil for none.
@@ -172,6 +174,7 @@ func (s *Stream) forgetDestination(name string) {
 		s.forgotten = newNameFilter()
 	}
 	s.forgotten.add(name)
+	s.forgottenCount++
 }
 
 // loadForgotten causes forgotten destinations to be loaded that have changed. It requires mu.
@@ -264,6 +267,13 @@ func (s *Stream) Destinations() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Collect(maps.Keys(s.destinations))
+}
+
+// Forgotten returns how many names of destinations were forgotten, see forgetDestination.
+func (s *Stream) Forgotten() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.forgottenCount
 }
 
 // Move replaces the snapshot. The client is sent the differences. The trace may be nil.

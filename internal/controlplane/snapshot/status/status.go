@@ -138,6 +138,16 @@ type Proxy struct {
 	Software               Software
 	// IsComplete is true once the proxy has had its whole configuration, on this stream or an earlier one.
 	IsComplete bool
+	// Destinations counts those of a proxy that loads destinations on demand; zero for others.
+	Destinations Destinations
+}
+
+// Destinations are numbers of names that a proxy has asked for, or got at its start.
+type Destinations struct {
+	// Loaded is how many exist, and Unknown how many have a cluster without endpoints.
+	Loaded, Unknown int
+	// Forgotten is how many names beyond a limit have no cluster since the stream began. They get one when they come to exist.
+	Forgotten int
 }
 
 // Trust is what connections between workloads accept.
