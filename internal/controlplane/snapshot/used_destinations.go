@@ -15,8 +15,8 @@ import (
 const (
 	// usedFor is how long a destination counts as used after a sidecar has asked for it, or has reported requests to it.
 	usedFor = 24 * time.Hour
-	// maxLoaded is how many destinations a new pod gets before it asks for them, at most: those that were used last. Of a Service that is not among them, the first
-	// request waits for some milliseconds.
+	// maxLoaded is how many destinations a new pod gets before it asks for them, at most: those that were used last. They take about 32 MB of its sidecar. Of a
+	// Service that is not among them, the first request waits for some milliseconds.
 	maxLoaded = 256
 	// maxUsedDestinations is how many destinations are remembered for a workload identity, at most. It exceeds maxLoaded, because some may not exist any more.
 	maxUsedDestinations = 512
@@ -26,8 +26,8 @@ const (
 	pruneInterval = 10 * time.Minute
 )
 
-// usedDestinations remembers which destinations the sidecars of each workload identity have used, and when. The next pod of the identity gets them at its start,
-// so that its first requests do not wait. That alone is no use of them. It is safe for concurrent use.
+// usedDestinations remembers which destinations the sidecars of each workload identity have used, and when. The next pod of the identity gets them at its
+// start, so that its first requests do not wait. That alone is no use of them. It is safe for concurrent use.
 //
 // After a restart of the control plane, connected sidecars report what they have asked for. This counts as used when the control plane started: a sidecar that
 // reconnects every half hour must not keep what it called once.

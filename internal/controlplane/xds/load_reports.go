@@ -25,8 +25,9 @@ const (
 )
 
 // StreamLoadStats implements loadstatsv3.LoadReportingServiceServer. Reports about all clusters are requested only while somebody reads
-// them, reports about authorization and rate limit servers always, and one of each connection of a sidecar that loads destinations on demand. The stream stays open otherwise, because Envoy retries a rejected
-// stream forever. Envoy counts the requests to all clusters since the stream began, so that the first report has the average of the pause.
+// them, reports about authorization and rate limit servers always, and one of each connection of a sidecar that loads destinations on demand. The stream
+// stays open otherwise, because Envoy retries a rejected stream forever. Envoy counts the requests to all clusters since the stream began, so that the first
+// report has the average of the pause.
 //
 // Reports are recorded for the identity of the token. A token does not prove that the client is a sidecar, so the stream belongs to the
 // discovery stream of its pod in this replica: it waits for it, and ends with it. Envoy opens both, in any order, and opens an ended stream again

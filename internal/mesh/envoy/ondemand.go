@@ -25,7 +25,8 @@ const (
 	// removes the header before it forwards a request.
 	destinationHeader = "x-osm-destination"
 
-	// loadTimeout is how long the first request to a destination waits for its cluster. Without an answer of the control plane it ends with status 503.
+	// loadTimeout is how long the first request to a destination waits for its cluster. Without an answer of the control plane it ends with status 503, which
+	// the router sends before any retry policy applies. A sidecar without a connection tries again after at most this time, see retryMax of package bootstrap.
 	loadTimeout = 10 * time.Second
 
 	// UnknownDestination is the cluster, as logs and statistics name it, of destinations that the client may not call, or that do not exist.
@@ -84,7 +85,7 @@ func outboundDestinationRoute(s *translation, o scope.Outbound, own *retrySettin
 }
 
 // NoDestination is the cluster of a destination that does not exist, or that the client may not call. It has no endpoints, so requests fail at once. Envoy asks
-// for a name only once, so the cluster is replaced when the destination comes to exist, and no name that a sidecar has asked for is ever removed.
+// for a name only once, so the cluster is replaced when the destination comes to exist.
 func NoDestination(name string) Resource {
 	out := emptyCluster(name)
 	out.AltStatName = UnknownDestination

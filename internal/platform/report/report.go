@@ -114,7 +114,8 @@ type Destinations struct {
 	// Loaded is how many exist, and Unknown how many do not, and fail requests at once.
 	Loaded  int `json:"loaded"`
 	Unknown int `json:"unknown,omitempty"`
-	// Forgotten is how many unknown ones the sidecar has lost for others since it connected. Requests to them wait until they fail, or until the destination exists.
+	// Forgotten is how many unknown ones the sidecar has lost for others since it connected. Requests to them wait until they fail, or until the destination
+	// exists.
 	Forgotten int `json:"forgotten,omitempty"`
 }
 

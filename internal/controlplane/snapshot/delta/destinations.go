@@ -25,8 +25,8 @@ type destinations struct {
 	// withdrawn are the names whose stubs are being removed. There are at most maxStubs.
 	withdrawn map[string]struct{}
 	counts    destinationCounts
-	// recorded receives each name that the client is recorded to have. released receives each of them that the client does not have any more, and forgotten those
-	// names that it may still be subscribed to. nil for nobody.
+	// recorded receives each name that the client is recorded to have. released receives each of them that the client does not have any more, and forgotten
+	// those names that it may still be subscribed to. nil for nobody.
 	recorded            func(name string, origin origin, exists bool)
 	released, forgotten func(name string)
 }

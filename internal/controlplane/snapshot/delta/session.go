@@ -43,7 +43,8 @@ type Options struct {
 	DrainingCluster *resource.Content
 	// Extend returns until when an expired token may be used, the zero time if it may not. nil extends nothing.
 	Extend func(context.Context) time.Time
-	// UseDestination receives each destination that the client asks for. With earlier, it may have done so on an earlier stream. It must not block. nil for nobody.
+	// UseDestination receives each destination that the client asks for. With earlier, it may have done so on an earlier stream. It must not block. nil for
+	// nobody.
 	UseDestination func(name string, earlier bool)
 }
 
