@@ -105,7 +105,7 @@ func (s *Store) bind(p *pendingStream, view *catalog.View, pod *inventory.Instan
 	stream.scope.Store(n)
 	stream.revision.Store(&pod.Revision)
 	stream.delta.Init(&s.streamConfig, stream, peer.Pod, n)
-	stream.delta.LoadAtStart(s.used.recent(peer.ServiceAccount, n.HasEndpoints))
+	stream.delta.LoadAtStart(func(exists func(string) bool) []string { return s.used.recent(peer.ServiceAccount, exists) })
 	stream.delta.Load(n.built.EagerDestinations)
 	s.loadUsedByPod(stream)
 	n.streams[stream] = struct{}{}

@@ -101,7 +101,7 @@ func (u *usage) compare(a, b string) int {
 	return cmp.Or(u.byName[a].Compare(u.byName[b]), cmp.Compare(a, b))
 }
 
-// recent returns the destinations that an identity has used lately and that exist, the latest first.
+// recent returns the destinations that an identity has used lately and that exist, the latest first. It calls exists with a lock.
 func (u *usedDestinations) recent(user identity.ServiceAccount, exists func(name string) bool) []string {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -110,9 +110,8 @@ func (u *usedDestinations) recent(user identity.ServiceAccount, exists func(name
 		return nil
 	}
 	used.prune(u.now())
-	names := slices.Collect(maps.Keys(used.byName))
+	names := slices.DeleteFunc(slices.Collect(maps.Keys(used.byName)), func(name string) bool { return !exists(name) })
 	slices.SortFunc(names, func(a, b string) int { return used.compare(b, a) })
-	names = slices.DeleteFunc(names, func(name string) bool { return !exists(name) })
 	return names[:min(len(names), maxLoaded)]
 }
 

@@ -72,8 +72,8 @@ type Stream struct {
 	forgottenCount int
 	// loading are the names of destinations that the client is about to be sent though it has not asked for them; nil for none.
 	loading map[string]struct{}
-	// loadingAtStart are added to loading if the client turns out to be new; nil for none.
-	loadingAtStart []string
+	// loadingAtStart returns names that are added to loading if the client turns out to be new; nil for none.
+	loadingAtStart NamesFunc
 	// awaitsHandover is true if the pod of the client may have another Envoy. handover is what is known about that and is not taken yet; nil for nothing.
 	awaitsHandover bool
 	handover       *Handover
@@ -225,20 +225,24 @@ func (s *Stream) Load(names []string) {
 	s.wakeUp()
 }
 
-// LoadAtStart is Load for a client without configuration from an earlier stream. It must be called before the first request is processed.
-func (s *Stream) LoadAtStart(names []string) {
+// NamesFunc returns names of destinations of which exists is true. It must not block.
+type NamesFunc func(exists func(name string) bool) []string
+
+// LoadAtStart is Load for a client without configuration from an earlier stream. It must be called before the first request is processed, and calls names on
+// the stream's goroutine if the client is such.
+func (s *Stream) LoadAtStart(names NamesFunc) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.loadingAtStart = names
 }
 
 // loadIfNew decides about loadingAtStart as soon as it is known whether the client is new. It requires mu.
-func (s *Stream) loadIfNew(q *sequencer) {
+func (s *Stream) loadIfNew(q *sequencer, snapshot Snapshot) {
 	if s.loadingAtStart == nil || !q.types[resourcetype.Clusters].requested {
 		return
 	}
 	if !q.resumed {
-		for _, name := range s.loadingAtStart {
+		for _, name := range s.loadingAtStart(snapshot.HasEndpoints) {
 			s.addLoading(name)
 		}
 	}
@@ -367,7 +371,7 @@ func (s *Stream) takePending(q *sequencer, snapshot SharedSnapshot) bool {
 		s.handover = nil
 	}
 	s.loadForgotten(snapshot)
-	s.loadIfNew(q)
+	s.loadIfNew(q, snapshot)
 	if len(s.loading) > 0 {
 		for _, name := range q.load(s.loading, snapshot, s.config.Now()) {
 			s.hasDestination(name)
