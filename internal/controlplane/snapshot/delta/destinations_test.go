@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
@@ -113,7 +114,7 @@ func TestOldestStubsAreRemovedForOthers(t *testing.T) {
 	if diff := cmp.Diff(map[string]bool{onDemand(0): true, onDemand(1): true}, forgotten); diff != "" {
 		t.Errorf("forgotten (-want +got):\n%s", diff)
 	}
-	if _, known := c.q.types[resourcetype.Clusters].versions.get(onDemand(0)); known || len(c.q.destinations.withdrawn) > 0 {
+	if _, known := c.q.types[resourcetype.Clusters].versions.get(onDemand(0)); known || len(c.q.destinations.withdrawn) > 0 || c.q.destinations.stubs.len() > maxStubs {
 		t.Error("something remains of a forgotten name")
 	}
 }
@@ -162,6 +163,9 @@ func TestNamesThatAreAskedForTooFastAreForgotten(t *testing.T) {
 		},
 	} {
 		c := newConversation(t)
+		if name == "asked for" {
+			c.subscribe(resourcetype.Clusters, "*")
+		}
 		forgotten := map[string]bool{}
 		c.q.destinations.forgotten = func(name string) { forgotten[name] = true }
 		r := request(c.addStubs(0, maxStubs+9))
@@ -317,4 +321,41 @@ func TestLoadedDestinations(t *testing.T) {
 	c.ack(resourcetype.Clusters)
 	c.q.load(setOf(onDemand(0), onDemand(9), onDemand(2), onDemand(1)), c.snapshot, c.now)
 	c.expect("CDS " + onDemand(1) + " " + onDemand(2))
+}
+
+// TestOtherTypesAreNoStubs has a client that uses the name of a destination for routes and endpoints.
+func TestOtherTypesAreNoStubs(t *testing.T) {
+	c := newConversation(t)
+	c.subscribe(resourcetype.Clusters, "*")
+	c.subscribe(resourcetype.Listeners)
+	c.subscribe(resourcetype.Routes, onDemand(1), onDemand(2))
+	c.subscribe(resourcetype.Endpoints, onDemand(1))
+	c.subscribe(resourcetype.Clusters, c.addStubs(1, 1)...)
+	c.flush()
+	c.unsubscribe(resourcetype.Endpoints, onDemand(1))
+	c.unsubscribe(resourcetype.Routes, onDemand(1))
+	if got := c.q.destinations.stubs.len(); got != 1 {
+		t.Errorf("%d stubs, want one", got)
+	}
+}
+
+// TestReportedClusterThatIsWithdrawnExistsAgain has a client that reports a cluster whose destination is deleted. Before that is removed, it exists as before.
+func TestReportedClusterThatIsWithdrawnExistsAgain(t *testing.T) {
+	c := newConversation(t)
+	c.addDestination(0)
+	content := c.snapshot.contents[resourcetype.Clusters][onDemand(0)]
+	version := resource.Versioned{Content: content, Version: content.Hash()}.WireVersion()
+	c.remove(resourcetype.Endpoints, onDemand(0))
+	c.send(&discovery.DeltaDiscoveryRequest{
+		TypeUrl: resourcetype.Clusters.URL(), ResourceNamesSubscribe: []string{"*"}, InitialResourceVersions: map[string]string{onDemand(0): version},
+	})
+	c.subscribe(resourcetype.Listeners)
+	c.subscribe(resourcetype.Clusters, c.addStubs(1, maxStubs)...)
+	if _, withdrawn := c.q.destinations.withdrawn[onDemand(0)]; !withdrawn {
+		t.Fatal("the reported cluster is not withdrawn")
+	}
+	c.addDestination(0)
+	if _, sent := c.flush()[onDemand(0)]; sent || len(c.q.destinations.withdrawn) > 0 {
+		t.Errorf("the cluster is sent: %t, and %d names are withdrawn", sent, len(c.q.destinations.withdrawn))
+	}
 }
