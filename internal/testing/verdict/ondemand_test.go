@@ -157,10 +157,10 @@ func TestOnDemand_ForgottenAddressGetsAService(t *testing.T) {
 
 	observed := make(chan string)
 	go func() { observed <- n.sendWithin(loadLimit, unassigned(1)) }()
-	time.Sleep(6 * time.Second)
+	time.Sleep(3 * time.Second)
 	n.serveUnassigned(1)
 	if got := <-observed; !isAnswer(got) {
-		t.Errorf("a request that waits for 6 s until a Service exists sees %q", got)
+		t.Errorf("a request that waits for 3 s until a Service exists sees %q", got)
 	}
 	n.serveUnassigned(0)
 	eventually.True(t, 10*time.Second, "the address that was tried first answers", func() bool { return isAnswer(n.sendWithin(loadLimit, unassigned(0))) })
