@@ -26,7 +26,8 @@ const (
 	destinationHeader = "x-osm-destination"
 
 	// loadTimeout is how long the first request to a destination waits for its cluster. Without an answer of the control plane it ends with status 503, which
-	// the router sends before any retry policy applies. A sidecar without a connection tries again after at most this time, see retryMax of package bootstrap.
+	// the router sends before any retry policy applies. A sidecar without a connection tries again
+	// after about this time, see retryMax of package bootstrap.
 	loadTimeout = 10 * time.Second
 
 	// UnknownDestination is the cluster, as logs and statistics name it, of destinations that the client may not call, or that do not exist.
