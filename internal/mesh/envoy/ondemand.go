@@ -26,9 +26,9 @@ const (
 	destinationHeader = "x-osm-destination"
 
 	// loadTimeout is how long the first request to a destination waits for its cluster. Without an answer of the control plane it ends with status 503, which
-	// the router sends before any retry policy applies. A sidecar without a connection tries again
-	// after about this time, see retryMax of package bootstrap.
-	loadTimeout = 10 * time.Second
+	// the router sends before any retry policy applies. After an outage, most sidecars are connected again by then: they try after ten seconds at most, see
+	// retryMax of package bootstrap. Envoy 1.40 does not wait longer than this, whatever its configuration says.
+	loadTimeout = 15 * time.Second
 
 	// UnknownDestination is the cluster, as logs and statistics name it, of destinations that the client may not call, or that do not exist.
 	UnknownDestination = "unknown-destination"

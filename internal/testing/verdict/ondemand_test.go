@@ -30,8 +30,8 @@ func onDemandNetwork(t *testing.T, addresses ...byte) *Network {
 	return n
 }
 
-// loadLimit is longer than a sidecar waits for a destination: 10 s.
-const loadLimit = 15 * time.Second
+// loadLimit is longer than a sidecar waits for a destination: 15 s.
+const loadLimit = 20 * time.Second
 
 func serviceAt(name string, address byte) *inventory.Service {
 	s := Service("a", name, "x", virtualAddress(address).String(), 80, inventory.ProtocolHTTP)
@@ -149,7 +149,7 @@ func TestOnDemand_ForgottenAddressGetsAService(t *testing.T) {
 	n.forgetAddresses(t)
 	begun := time.Now()
 	if got := n.sendWithin(loadLimit, unassigned(0)); got != "503" || time.Since(begun) < 5*time.Second {
-		t.Errorf("a request to a forgotten address sees %q after %s, want 503 after 10 s", got, time.Since(begun))
+		t.Errorf("a request to a forgotten address sees %q after %s, want 503 after 15 s", got, time.Since(begun))
 	}
 	if got := n.send(getFrom(1)); !isAnswer(got) {
 		t.Errorf("after 600 unknown addresses, the first request to a Service sees %q", got)
