@@ -68,6 +68,6 @@ type HTTPConnectionSettings struct {
 	// the maximum there; 1h, the default of Envoy, to servers outside the mesh.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[+]?(0|(([0-9]+([.][0-9]*)?|[.][0-9]+)(ns|us|ms|s|m|h))+)$')",messageExpression="'spec.connectionSettings.http.idleTimeout \"' + self + '\" is not a duration: write a number with a unit, for example 10s'"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[+]?(0|(([0-9]+([.][0-9]*)?|[.][0-9]+)(ns|us|ms|s|m|h))+)$')",messageExpression="'spec.connectionSettings.http.idleTimeout \"' + self + '\" is not a duration: write a number with a unit, for example 1h'"
 	IdleTimeout string `json:"idleTimeout,omitempty"`
 }

@@ -134,7 +134,7 @@ func runProbed(t *testing.T, p *pods.Pod, host string) (stop func()) {
 	}
 }
 
-// probesOf returns functions that run the probes and hooks of a pod from its node. Exec probes do not use the network.
+// probesOf returns functions that run the probes and hooks of a pod from its node. Exec probes, and hooks that sleep, do not use the network.
 func probesOf(kubelet, p *pods.Pod, pod *corev1.Pod) map[string]func() error {
 	all := map[string]func() error{}
 	for _, list := range [][]corev1.Container{pod.Spec.InitContainers, pod.Spec.Containers} {
@@ -147,9 +147,13 @@ func probesOf(kubelet, p *pods.Pod, pod *corev1.Pod) map[string]func() error {
 					all[kind+" probe of "+c.Name] = func() error { return runProbe(kubelet, p, probe.ProbeHandler) }
 				}
 			}
-			if c.Lifecycle != nil {
-				all["postStart hook of "+c.Name] = func() error { return hook(kubelet, p, c.Lifecycle.PostStart.HTTPGet) }
-				all["preStop hook of "+c.Name] = func() error { return hook(kubelet, p, c.Lifecycle.PreStop.HTTPGet) }
+			if c.Lifecycle == nil {
+				continue
+			}
+			for kind, handler := range map[string]*corev1.LifecycleHandler{"postStart": c.Lifecycle.PostStart, "preStop": c.Lifecycle.PreStop} {
+				if handler != nil && handler.HTTPGet != nil {
+					all[kind+" hook of "+c.Name] = func() error { return hook(kubelet, p, handler.HTTPGet) }
+				}
 			}
 		}
 	}

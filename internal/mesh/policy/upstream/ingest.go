@@ -101,7 +101,7 @@ func connectionSettings(spec *policyv1alpha1.ConnectionSettingsSpec, found *inge
 		settings.MaxRetries = found.Count(path+"maxRetries", http.MaxRetries, 0)
 		settings.MaxRequestsPerConnection = found.Count(path+"maxRequestsPerConnection", http.MaxRequestsPerConnection, 0)
 		settings.RequestTimeout = found.DurationFrom(path+"requestTimeout", http.RequestTimeout, "15s", ingest.MinTimeout)
-		settings.HTTPIdleTimeout = found.DurationFrom(path+"idleTimeout", http.IdleTimeout, "10s", minPeriod)
+		settings.HTTPIdleTimeout = found.DurationFrom(path+"idleTimeout", http.IdleTimeout, "1h", minPeriod)
 	}
 	return settings
 }
