@@ -80,10 +80,10 @@ type Proxy struct {
 	Revision string `json:"revision,omitempty"`
 	// OnDemand is true if the sidecar loads its destinations at first use.
 	OnDemand bool `json:"onDemand,omitempty"`
-	// Destinations counts what such a sidecar has loaded; nil for nothing, and from replicas before v0.6.
-	Destinations *Destinations `json:"destinations,omitempty"`
 	// OSM is true for a sidecar of Open Service Mesh.
 	OSM bool `json:"osm,omitempty"`
+	// Destinations counts what a sidecar on demand has loaded; nil for nothing, and from replicas before v0.6.
+	Destinations *Destinations `json:"destinations,omitempty"`
 	// Envoy is the Envoy release and Bootstrap the bootstrap version that the sidecar reports. They are empty if it reports none.
 	Envoy     string `json:"envoy,omitempty"`
 	Bootstrap string `json:"bootstrap,omitempty"`

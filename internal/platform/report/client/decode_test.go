@@ -13,7 +13,7 @@ import (
 
 // TestCompromisedReplicaUsesLittleMemory decodes documents that need far more memory than their length.
 func TestCompromisedReplicaUsesLittleMemory(t *testing.T) {
-	const maxAllocated, maxHeap = 480 << 20, 120 << 20
+	const maxAllocated, maxHeap = 450 << 20, 120 << 20
 	for name, document := range map[string]string{
 		"empty objects":    `{"proxies":[` + strings.Repeat("{},", maxDocument/3-10) + `{}]}`,
 		"nothing":          `{"proxies":[` + strings.Repeat("null,", maxDocument/5-10) + `null]}`,
