@@ -1,6 +1,10 @@
 package inject
 
-import corev1 "k8s.io/api/core/v1"
+import (
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/workload"
+)
 
 const (
 	// stopDelay is how many seconds an application gets requests after the deletion of its pod begins. By then, clients have the endpoints without it.
@@ -19,7 +23,7 @@ func delayStop(pod *corev1.Pod) {
 	}
 	// The API server rejects a sleep longer than the grace period, and half of that is the application's.
 	seconds := min(stopDelay, grace/2)
-	if policy := pod.Spec.RestartPolicy; seconds < 1 || policy == corev1.RestartPolicyNever || policy == corev1.RestartPolicyOnFailure {
+	if seconds < 1 || workload.HasEnd(pod) {
 		return
 	}
 	for i := range pod.Spec.Containers {
