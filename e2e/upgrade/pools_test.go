@@ -31,8 +31,8 @@ type pool struct{ name, method, keep string }
 // pools have the methods and the idle times of libraries by default. The HTTP clients of Go and Java repeat GET themselves when a connection ends.
 var pools = []pool{{"GET, Go", "GET", "90s"}, {"POST, Go", "POST", "90s"}, {"POST, Java", "POST", "30s"}, {"POST, Node.js", "POST", "0s"}}
 
-// poolPolicies allow buyer and a neighbour to call cart with any method, over HTTP and over TCP.
-const poolPolicies = `apiVersion: specs.smi-spec.io/v1alpha4
+// poolRules have any request and connection to the HTTP port of cart.
+const poolRules = `apiVersion: specs.smi-spec.io/v1alpha4
 kind: HTTPRouteGroup
 metadata: {name: any, namespace: %[1]s}
 spec: {matches: [{name: any, pathRegex: .*, methods: ["*"]}]}
@@ -42,26 +42,21 @@ kind: TCPRoute
 metadata: {name: any, namespace: %[1]s}
 spec: {matches: {ports: [%[2]d]}}
 ---
-apiVersion: access.smi-spec.io/v1alpha3
+`
+
+// poolGrant allows a client to call cart by the rules.
+const poolGrant = `apiVersion: access.smi-spec.io/v1alpha3
 kind: TrafficTarget
-metadata: {name: pools, namespace: %[1]s}
+metadata: {name: pool-of-%[2]s, namespace: %[1]s}
 spec:
   destination: {kind: ServiceAccount, name: cart, namespace: %[1]s}
-  sources: [{kind: ServiceAccount, name: buyer, namespace: %[1]s}]
+  sources: [{kind: ServiceAccount, name: %[2]s, namespace: %[1]s}]
   rules: [{kind: HTTPRouteGroup, name: any}, {kind: TCPRoute, name: any}]
 ---
 `
 
-// neighbour allows another client to call cart.
-const neighbour = `apiVersion: access.smi-spec.io/v1alpha3
-kind: TrafficTarget
-metadata: {name: neighbour, namespace: %[1]s}
-spec:
-  destination: {kind: ServiceAccount, name: cart, namespace: %[1]s}
-  sources: [{kind: ServiceAccount, name: neighbour, namespace: %[1]s}]
-  rules: [{kind: HTTPRouteGroup, name: any}, {kind: TCPRoute, name: any}]
----
-`
+// neighbour is another client that may call cart.
+const neighbour = "neighbour"
 
 const poolTelemetry = `apiVersion: policy.openservicemesh.io/v1alpha1
 kind: Telemetry
@@ -80,7 +75,7 @@ type poolEvent struct {
 
 var poolEvents = []poolEvent{
 	{name: "another client loses its permission", cause: func(s shop, _ string) {
-		lab.Must(s.t, cluster.Remove(s.t.Context(), fmt.Sprintf(neighbour, s.namespace)))
+		lab.Must(s.t, cluster.Remove(s.t.Context(), fmt.Sprintf(poolGrant, s.namespace, neighbour)))
 	}},
 	{name: "a Telemetry is created", cause: func(s shop, _ string) {
 		lab.Must(s.t, cluster.Put(s.t.Context(), fmt.Sprintf(poolTelemetry, s.namespace)))
@@ -106,7 +101,8 @@ func TestIdlePools(t *testing.T) {
 	m.change(`{"upgrade":{"dataPlane":{"restart":"InPlace"}}}`)
 	m.awaitInjector("--in-place=true")
 	s := deployCart(t, m)
-	lab.Must(t, cluster.Put(t.Context(), fmt.Sprintf(poolPolicies, s.namespace, lab.HTTPPort)+fmt.Sprintf(neighbour, s.namespace)))
+	lab.Must(t, cluster.Put(t.Context(), fmt.Sprintf(poolRules, s.namespace, lab.HTTPPort)+fmt.Sprintf(poolGrant, s.namespace, buyer)+
+		fmt.Sprintf(poolGrant, s.namespace, neighbour)))
 	header := []string{"Event", "Requests"}
 	for _, p := range pools {
 		header = append(header, p.name)

@@ -106,8 +106,7 @@ func (s shop) namespaces() []string { return s.mesh.workloads() }
 func (s shop) template(name string) corev1.PodTemplateSpec {
 	account, pod := cluster.TestPod(s.namespace, name)
 	lab.Must(s.t, cluster.Create(s.t.Context(), account, lab.TestService(s.namespace, name)))
-	// The server keeps serving for five seconds after SIGTERM. On a busy machine the removal of the endpoint may take
-	// longer to reach all sidecars.
+	// On a busy machine the end of a pod may take longer than its preStop hook and its application need.
 	pod.Spec.TerminationGracePeriodSeconds = ptr.To[int64](30)
 	// A slow probe must not count as a failure: with both pods of an app unready, the app would have no endpoint.
 	relaxProbe(pod.Spec.Containers[0].ReadinessProbe)

@@ -70,7 +70,7 @@ func BenchmarkSlowReaders(b *testing.B) {
 	}
 }
 
-// downloads begin as many downloads as they are told, and return them unread.
+// downloads has functions that begin a number of downloads and return them unread.
 var downloads = map[string]func(testing.TB, *shop, int) []io.ReadCloser{
 	"HTTP1": func(t testing.TB, s *shop, count int) []io.ReadCloser {
 		return sayTo(t, s, count, webIP.String()+":80", "GET /large HTTP/1.1\r\nHost: web.shop\r\n\r\n")
