@@ -21,8 +21,6 @@ const (
 	defaultLogLevel = "error"
 	// defaultConcurrency is the number of Envoy's worker threads if its CPU is not limited.
 	defaultConcurrency = 2
-	// drainSeconds is how long Envoy drains the connections of a replaced listener.
-	drainSeconds = "30"
 	// startupFailures is one day of probes, because a restart does not help a sidecar that waits for its configuration.
 	// The restart backoff would also delay the pod after the control plane is back.
 	startupFailures = 24 * 60 * 60
@@ -73,7 +71,7 @@ func sidecarContainer(image, cluster string, owner workload.Reference, probes []
 			"--config-path", names.BootstrapDir + "/" + bootstrap.BootstrapFile,
 			"--service-cluster", cluster,
 			"--concurrency", concurrency(settings.cpu),
-			"--drain-time-s", drainSeconds,
+			"--drain-time-s", strconv.Itoa(int(names.DrainTime.Seconds())),
 			"--drain-strategy", "immediate",
 			hotRestartOption,
 			// Envoy writes access logs to files, also to standard output, in this interval. Its default of 10 s delays "osm tap".

@@ -139,10 +139,10 @@ func defaultHost(hcm *hcmv3.HttpConnectionManager, service entity.Name) {
 	hcm.HttpProtocolOptions.DefaultHostForHttp_10 = names.ServiceHost(service.Name, service.Namespace)
 }
 
-// drainTimeout is how long Envoy waits between the two GOAWAY frames that end a connection with HTTP/2. It is more than a third of the drain of 30
-// seconds: with less, Envoy 1.40 closes idle connections and WebSockets at a random time in the last third, also of an Envoy that drains while another one
+// drainTimeout is how long Envoy waits between the two GOAWAY frames that end a connection with HTTP/2. It is more than a third of the drain:
+// with less, Envoy 1.40 closes idle connections and WebSockets at a random time in the last third, also of an Envoy that drains while another one
 // serves, and what a client sends in the second before is lost.
-const drainTimeout = 15 * time.Second
+const drainTimeout = names.DrainTime / 2
 
 // noInternalAddress has a range that no client is in. A configuration without a range makes Envoy trust clients with private addresses, and those
 // that claim one in x-forwarded-for.

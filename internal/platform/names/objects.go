@@ -3,6 +3,7 @@ package names
 import (
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Names of the control plane's objects, as in OSM.
@@ -174,6 +175,9 @@ const (
 	StartupPort   = 15903
 	// ReadyPort answers /ready for the sidecar's own startup probe, once it has accepted its first configuration.
 	ReadyPort = 15905
+
+	// DrainTime is how long Envoy serves the connections of a listener or filter chain that it replaces.
+	DrainTime = 30 * time.Second
 
 	// ProxyUID is the user ID of Envoy. Its traffic is not redirected, so applications must not use it.
 	ProxyUID = 1500

@@ -8,6 +8,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/resource"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // canAdd reports whether additions of a type may be sent now. Routes wait for the clusters and endpoints that they may refer to.
@@ -140,9 +141,8 @@ func (q *sequencer) namesToSend(t resourcetype.Type, snap Snapshot, now time.Tim
 	return names
 }
 
-// removalDelay is how long a client keeps some clusters that nothing refers to any more, see outlivesReferences. It is the drain time of
-// connections.
-const removalDelay = 30 * time.Second
+// removalDelay is how long a client keeps some clusters that nothing refers to any more, see outlivesReferences.
+const removalDelay = names.DrainTime
 
 // outlivesReferences reports whether connections that are drained may use a cluster after its removal. Envoy aborts decisions of authorization
 // servers and rate limit services in progress with their cluster, which fails the requests. The destinations of an earlier Egress remain allowed

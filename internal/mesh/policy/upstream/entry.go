@@ -6,6 +6,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // Kinds of the policies. A Backpressure is the predecessor in early OSM releases.
@@ -73,7 +74,7 @@ func policiesOf(service entity.Name) entity.Dep {
 // MaxIdleTimeout is how long a client's sidecar keeps an HTTP connection without requests to another sidecar, at most. It is shorter than the drain of a
 // server's listener, at whose end the server closes idle connections without notice: by then, each connection has had a response that announces the end, or
 // its client has closed it.
-const MaxIdleTimeout = 20 * time.Second
+const MaxIdleTimeout = names.DrainTime * 2 / 3
 
 // ConnectionSettings apply in each client's sidecar. Nil and 0 mean no limit.
 type ConnectionSettings struct {
