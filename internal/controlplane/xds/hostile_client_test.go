@@ -155,3 +155,6 @@ var unfinished = func() []byte {
 	binary.BigEndian.PutUint32(data[1:], maxRequestBytes)
 	return data
 }()
+
+// firstMessage is the part of a large message that flow control permits before the server reads.
+var firstMessage = unfinished[:65535]

@@ -10,8 +10,9 @@ import (
 const (
 	// smallMessageBytes is the size of messages that need no slot. gRPC buffers as much of each stream that is not read.
 	smallMessageBytes = 64 << 10
-	// maxPendingBytes is how much a client may send while the connection is pending: the first messages of its two streams.
-	maxPendingBytes = 2 * smallMessageBytes
+	// maxPendingBytes is how much a client may send while the connection is pending: the first messages of its two streams fill their windows, because they
+	// name all extensions of Envoy, and have headers.
+	maxPendingBytes = 2*streamWindow + maxHeaderBytes
 	// maxLargeMessages is how many connections may have larger messages at the same time.
 	maxLargeMessages = 8
 	// largeMessageTimeout is how long a connection may wait for a slot, and how long it may keep it.

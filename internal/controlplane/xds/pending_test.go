@@ -3,6 +3,7 @@ package xds
 import (
 	"crypto/tls"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -95,4 +96,21 @@ func TestSilentStreamsEnd(t *testing.T) {
 		t.Error("no silent stream is counted")
 	}
 	eventually.True(t, waitLimit, "no sidecar is connected", func() bool { return len(c.store.Proxies()) == 0 })
+}
+
+// TestBothStreamsOfASidecarMayFillTheirWindows sends large first messages, as a sidecar that reconnects does: its load reports wait for its discovery stream.
+func TestBothStreamsOfASidecarMayFillTheirWindows(t *testing.T) {
+	t.Parallel()
+	m := newMesh()
+	c := start(t, m.entries()...)
+	c.store.MarkSynced()
+	client, token := c.dialHostile(t), c.tokenOf(m.client)+strings.Repeat(" ", maxTokenBytes-1024)
+	loads := client.open(loadMethod, token)
+	client.send(loads, firstMessage, 16<<10)
+	ads := client.open(deltaMethod, token)
+	client.send(ads, firstMessage, 16<<10)
+	eventually.True(t, waitLimit, "the sidecar is connected", func() bool { return len(c.store.Proxies()) == 1 })
+	if !client.isOpen(loads) || !client.isOpen(ads) {
+		t.Error("the server has ended a stream")
+	}
 }
