@@ -159,7 +159,7 @@ func TestRunSweeps(t *testing.T) {
 		requests, ended := make(chan *discovery.DeltaDiscoveryRequest), make(chan error, 1)
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() {
-			ended <- stream.Serve(ctx, requests, func(*delta.Response) error { <-ctx.Done(); return ctx.Err() })
+			ended <- stream.Serve(ctx, clientOf(ctx, requests, func(*delta.Response) error { <-ctx.Done(); return ctx.Err() }))
 		}()
 		requests <- &discovery.DeltaDiscoveryRequest{TypeUrl: resourcetype.Clusters.URL()}
 		time.Sleep(writeTimeout - sweepInterval)

@@ -268,11 +268,11 @@ func TestThreat49BlockedStream(t *testing.T) {
 	requests := make(chan *discovery.DeltaDiscoveryRequest)
 	blocked, ended := make(chan struct{}), make(chan error)
 	go func() {
-		ended <- stream.Serve(ctx, requests, func(*delta.Response) error {
+		ended <- stream.Serve(ctx, clientOf(ctx, requests, func(*delta.Response) error {
 			close(blocked)
 			<-ctx.Done()
 			return ctx.Err()
-		})
+		}))
 	}()
 	requests <- &discovery.DeltaDiscoveryRequest{TypeUrl: resourcetype.Clusters.URL()}
 	<-blocked

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"sync/atomic"
 
-	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
-
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/delta"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/quarantine"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
@@ -43,12 +41,11 @@ func (s *Stream) Removed() <-chan struct{} { return s.removed }
 func (s *Stream) Revision() string { return *s.revision.Load() }
 
 // Serve processes requests until the stream ends. The error is one of this package, delta.ErrExpired, delta.ErrUnanswered, a
-// *delta.InvalidRequestError, or that of ctx or send; nil after the end of requests.
-func (s *Stream) Serve(ctx context.Context, requests <-chan *discovery.DeltaDiscoveryRequest, send delta.SendFunc) error {
+// *delta.InvalidRequestError, or that of the client.
+func (s *Stream) Serve(ctx context.Context, client delta.Client) error {
 	options := s.options()
 	options.ReadinessCluster, options.Extend = s.store.readinessCluster, s.peer.Extend
-	session := s.delta.NewSession(options)
-	return session.Serve(ctx, s.peer.Expiry, requests, send)
+	return s.delta.NewSession(options).Serve(ctx, s.peer.Expiry, client)
 }
 
 // options remembers what the proxy asks for, for the next one of its identity.
@@ -65,8 +62,8 @@ func (s *Stream) options() delta.Options {
 
 // ServeUndivided is Serve for a client that needs all changes of a type in one response. It does not use the readiness cluster,
 // and NACKs do not quarantine policies.
-func (s *Stream) ServeUndivided(ctx context.Context, requests <-chan *discovery.DeltaDiscoveryRequest, send delta.SendFunc) error {
-	return s.delta.NewSession(delta.Options{Undivided: true, Extend: s.peer.Extend}).Serve(ctx, s.peer.Expiry, requests, send)
+func (s *Stream) ServeUndivided(ctx context.Context, client delta.Client) error {
+	return s.delta.NewSession(delta.Options{Undivided: true, Extend: s.peer.Extend}).Serve(ctx, s.peer.Expiry, client)
 }
 
 // Close removes the stream from the Store. It must be called once, after Serve.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,7 +23,7 @@ import (
 
 // TestExpiredTokens serves streams until their tokens expire. An Extend of the peer prolongs that.
 func TestExpiredTokens(t *testing.T) {
-	for name, serve := range map[string]func(*Stream, context.Context, <-chan *discovery.DeltaDiscoveryRequest, delta.SendFunc) error{
+	for name, serve := range map[string]func(*Stream, context.Context, delta.Client) error{
 		"a sidecar": (*Stream).Serve, "a client of undivided responses": (*Stream).ServeUndivided,
 	} {
 		for _, extends := range []bool{false, true} {
@@ -43,7 +44,7 @@ func TestExpiredTokens(t *testing.T) {
 				ended := make(chan error, 1)
 				ctx, cancel := context.WithCancel(t.Context())
 				go func() {
-					ended <- serve(stream, ctx, make(chan *discovery.DeltaDiscoveryRequest), func(*delta.Response) error { return nil })
+					ended <- serve(stream, ctx, clientOf(ctx, nil, func(*delta.Response) error { return nil }))
 				}()
 				time.Sleep(2 * time.Minute)
 				synctest.Wait()
@@ -79,17 +80,17 @@ func TestServeSendsTheReadinessCluster(t *testing.T) {
 			has := false
 			requests, ended := make(chan *discovery.DeltaDiscoveryRequest), make(chan error, 1)
 			go func() {
-				ended <- serve(t.Context(), requests, func(r *delta.Response) error {
+				ended <- serve(t.Context(), clientOf(t.Context(), requests, func(r *delta.Response) error {
 					for _, resource := range r.Resources {
 						has = has || resource.Name() == h.store.readinessCluster.Name()
 					}
 					return nil
-				})
+				}))
 			}()
 			requests <- &discovery.DeltaDiscoveryRequest{TypeUrl: resourcetype.Clusters.URL()}
 			synctest.Wait()
 			close(requests)
-			if err := <-ended; err != nil || has != want {
+			if err := <-ended; !errors.Is(err, io.EOF) || has != want {
 				t.Errorf("%s: error %v, and it gets the readiness cluster: %t; want %t", name, err, has, want)
 			}
 		})

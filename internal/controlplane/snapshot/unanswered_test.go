@@ -3,6 +3,7 @@ package snapshot
 import (
 	"context"
 	"errors"
+	"io"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,6 +23,28 @@ type served struct {
 	cancel   context.CancelFunc
 }
 
+// clientOf returns a client with the requests of a channel; nil for none.
+func clientOf(ctx context.Context, requests <-chan *discovery.DeltaDiscoveryRequest, send delta.SendFunc) delta.Client {
+	ended := make(chan struct{})
+	return delta.Client{
+		Receive: func() (*discovery.DeltaDiscoveryRequest, error) {
+			select {
+			case req, open := <-requests:
+				if !open {
+					return nil, io.EOF
+				}
+				return req, nil
+			case <-ended:
+				return nil, errors.New("the stream was ended")
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		},
+		Send: send,
+		End:  func(error) { close(ended) },
+	}
+}
+
 // serve serves a pod with the clock of the bubble.
 func (h *harness) serve(t *testing.T, pod *inventory.Instance) *served {
 	t.Helper()
@@ -31,10 +54,10 @@ func (h *harness) serve(t *testing.T, pod *inventory.Instance) *served {
 	ctx, cancel := context.WithCancel(t.Context())
 	s.cancel = cancel
 	go func() {
-		s.ended <- stream.Serve(ctx, s.requests, func(r *delta.Response) error {
+		s.ended <- stream.Serve(ctx, clientOf(ctx, s.requests, func(r *delta.Response) error {
 			s.sent <- r
 			return nil
-		})
+		}))
 	}()
 	s.requests <- &discovery.DeltaDiscoveryRequest{TypeUrl: resourcetype.Clusters.URL()}
 	return s

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync"
 	"time"
 
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
@@ -28,14 +29,13 @@ func (s *Server) DeltaAggregatedResources(grpcStream discovery.AggregatedDiscove
 
 // adsClient is the client of a stream, in either form of the protocol.
 type adsClient struct {
-	// receive returns the next request, and a function to call when it was passed on.
+	// receive returns the next request, and a function to call when it was handled.
 	receive func() (req *discovery.DeltaDiscoveryRequest, handled func(), err error)
 	send    delta.SendFunc
-	serve   func(*snapshot.Stream, context.Context, <-chan *discovery.DeltaDiscoveryRequest, delta.SendFunc) error
+	serve   func(*snapshot.Stream, context.Context, delta.Client) error
 }
 
-// serve serves one client until the stream ends. Requests are read on another goroutine. A client that does not read blocks only
-// its own stream, until the Store closes the connection.
+// serve serves one client until the stream ends. A client that does not read blocks only its own stream, until the Store closes the connection.
 func (s *Server) serve(ctx context.Context, client adsClient) error {
 	peer, err := s.authenticateDiscovery(ctx)
 	if err != nil {
@@ -53,57 +53,79 @@ func (s *Server) serve(ctx context.Context, client adsClient) error {
 		}
 	}()
 	defer connectionOf(ctx).beginStream()()
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	timeout := time.AfterFunc(firstRequestTimeout, func() { cancel(errNoRequest) })
-	defer timeout.Stop()
-
-	requests := make(chan *discovery.DeltaDiscoveryRequest)
-	var receiveErr error
-	go func() {
-		receiveErr = s.receive(ctx, client, peer, stream, timeout, requests)
-		close(requests)
-	}()
-	err = client.serve(stream, ctx, requests, client.send)
-	switch {
-	case err == nil: // requests was closed
-		err = receiveErr
-	case errors.Is(context.Cause(ctx), errNoRequest):
-		err = errNoRequest
-	}
-	return s.streamStatus(peer, err)
+	served := &adsStream{server: s, client: client, peer: peer, stream: stream, served: true}
+	served.timeout = time.AfterFunc(firstRequestTimeout, func() { served.end(ctx, errNoRequest) })
+	defer served.timeout.Stop()
+	err = client.serve(stream, ctx, delta.Client{
+		Receive: served.receive, Send: client.send, End: func(cause error) { served.end(ctx, cause) },
+	})
+	return served.status(err)
 }
 
-// receive forwards requests, one at a time: flow control slows a fast client down. Requests of an unserved proxy are read and
-// dropped. Its stream stays open, so that reports show it and it does not reconnect all the time.
-func (s *Server) receive(ctx context.Context, client adsClient, peer Peer, stream *snapshot.Stream, timeout *time.Timer,
-	requests chan<- *discovery.DeltaDiscoveryRequest,
-) error {
-	served := true
-	for first := true; ; first = false {
-		req, handled, err := client.receive()
-		if err != nil {
-			return err
+// adsStream is a discovery stream that is served.
+type adsStream struct {
+	server  *Server
+	client  adsClient
+	peer    Peer
+	stream  *snapshot.Stream
+	timeout *time.Timer
+	// handled is called when the last request was handled; nil for none. served is false for a proxy that gets no configuration. Both belong to the
+	// goroutine that receives.
+	handled func()
+	served  bool
+
+	mu sync.Mutex
+	// ended is true once the server has ended the stream, with the status endStatus.
+	ended     bool
+	endStatus error
+}
+
+// receive returns the next request: flow control slows a fast client down. Requests of an unserved proxy are read and dropped. Its stream stays open,
+// so that reports show it and it does not reconnect all the time.
+func (a *adsStream) receive() (*discovery.DeltaDiscoveryRequest, error) {
+	for {
+		if a.handled != nil {
+			a.handled()
 		}
-		timeout.Stop()
+		req, handled, err := a.client.receive()
+		if err != nil {
+			return nil, err
+		}
+		first := a.handled == nil
+		a.handled = handled
+		a.timeout.Stop()
 		if node := req.GetNode(); node != nil || first {
-			if isNodeMismatch(node, peer) {
-				s.metrics.nodeMismatches.Inc()
+			if isNodeMismatch(node, a.peer) {
+				a.server.metrics.nodeMismatches.Inc()
 			}
-			served = s.recordSoftware(stream, peer, node)
+			a.served = a.server.recordSoftware(a.stream, a.peer, node)
 			req.Node = nil
 		}
-		if !served {
-			handled()
-			continue
-		}
-		select {
-		case requests <- req:
-			handled()
-		case <-ctx.Done():
-			return ctx.Err()
+		if a.served {
+			return req, nil
 		}
 	}
+}
+
+// end ends the stream while its goroutine receives.
+func (a *adsStream) end(ctx context.Context, cause error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.ended {
+		return
+	}
+	a.ended, a.endStatus = true, a.server.streamStatus(a.peer, cause)
+	finishStream(ctx, status.Convert(a.endStatus))
+}
+
+// status returns the gRPC status of a stream that is not served any more.
+func (a *adsStream) status(cause error) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.ended {
+		return a.endStatus
+	}
+	return a.server.streamStatus(a.peer, cause)
 }
 
 // errNoRequest means that a client has opened a stream and sent nothing.

@@ -3,6 +3,7 @@ package delta
 import (
 	"context"
 	"errors"
+	"io"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -88,8 +89,30 @@ func (s *serving) begin(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	s.cancel = cancel
 	session := s.stream.NewSession(s.options)
-	go func() { s.ended <- session.Serve(ctx, time.Now().Add(s.expiry), s.requests, s.send) }()
+	go func() { s.ended <- session.Serve(ctx, time.Now().Add(s.expiry), s.client(ctx)) }()
 	synctest.Wait()
+}
+
+// client returns the client whose requests are those of s.
+func (s *serving) client(ctx context.Context) Client {
+	ended := make(chan struct{})
+	return Client{
+		Receive: func() (*discovery.DeltaDiscoveryRequest, error) {
+			select {
+			case req, open := <-s.requests:
+				if !open {
+					return nil, io.EOF
+				}
+				return req, nil
+			case <-ended:
+				return nil, errors.New("the stream was ended")
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		},
+		Send: s.send,
+		End:  func(error) { close(ended) },
+	}
 }
 
 // stop ends a stream that goes on.
@@ -172,7 +195,7 @@ func TestStreamEnds(t *testing.T) {
 		end     func(*serving)
 		want    error
 	}{
-		"the client leaves":            {nil, func(s *serving) { close(s.requests) }, nil},
+		"the client leaves":            {nil, func(s *serving) { close(s.requests) }, io.EOF},
 		"the server stops":             {nil, func(s *serving) { s.cancel() }, context.Canceled},
 		"the pod is gone":              {nil, func(s *serving) { s.stream.End(cause) }, cause},
 		"ended twice":                  {nil, func(s *serving) { s.stream.End(cause); s.stream.End(broken) }, cause},

@@ -1,6 +1,7 @@
 package delta
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -48,16 +49,36 @@ type Options struct {
 	UseDestination func(name string, earlier bool)
 }
 
-// Session runs the state machine of a Stream. It belongs to the stream's goroutine.
+// Client is the client of a Session.
+type Client struct {
+	// Receive returns the next request. One goroutine calls it.
+	Receive func() (*discovery.DeltaDiscoveryRequest, error)
+	// Send writes a response. Calls do not overlap.
+	Send SendFunc
+	// End makes Receive return an error soon. It is called at most once and must not block.
+	End func(cause error)
+}
+
+// Session runs the state machine of a Stream. A stream that is idle needs one goroutine, which waits for requests: changes and the time run the state
+// machine on goroutines of their own, which end when there is nothing to send.
 type Session struct {
-	stream    *Stream
+	stream *Stream
+	extend func(context.Context) time.Time
+
+	// turn has an element while a goroutine uses the following fields, also during a write. It is a channel because tests with a clock of their own wait
+	// for those who wait for it.
+	turn      chan struct{}
 	sequencer sequencer
-	extend    func(context.Context) time.Time
+	client    Client
+	expiry    time.Time
+	timer     *time.Timer
+	// ended is the cause of the end; nil before.
+	ended error
 }
 
 // NewSession returns the Session of a stream. A stream has one.
 func (s *Stream) NewSession(options Options) *Session {
-	session := &Session{stream: s, extend: options.Extend}
+	session := &Session{stream: s, extend: options.Extend, turn: make(chan struct{}, 1)}
 	session.sequencer.undivided, session.sequencer.readinessCluster = options.Undivided, options.ReadinessCluster
 	session.sequencer.drainingCluster = options.DrainingCluster
 	d := &session.sequencer.destinations
@@ -71,55 +92,104 @@ func (s *Stream) NewSession(options Options) *Session {
 	return session
 }
 
-// Serve processes requests until one of these ends the stream: ctx, Stream.End, the expiry of the client's token, a client that does not
-// answer, an error of send, or the end of requests (nil).
-func (s *Session) Serve(ctx context.Context, expiry time.Time, requests <-chan *discovery.DeltaDiscoveryRequest, send SendFunc) error {
-	now := s.stream.config.Now
-	timer := time.NewTimer(time.Hour)
-	timer.Stop()
-	defer timer.Stop()
-	expiryTimer := time.NewTimer(expiry.Sub(now()))
-	defer expiryTimer.Stop()
-	for {
-		deadline, err := s.Flush(send)
-		if err != nil {
-			return err
+// Serve processes requests until one of these ends the stream: Stream.End, the expiry of the client's token, a client that does not answer, or an
+// error of the client, for example because ctx has ended.
+func (s *Session) Serve(ctx context.Context, expiry time.Time, client Client) error {
+	s.client, s.expiry = client, expiry
+	run := func() { s.run(ctx) }
+	s.timer = time.AfterFunc(time.Hour, s.stream.wakeUp)
+	s.stream.beginRuns(&run)
+	defer s.close()
+	err := s.step(ctx, nil)
+	for err == nil {
+		var req *discovery.DeltaDiscoveryRequest
+		if req, err = client.Receive(); err == nil {
+			err = s.step(ctx, req)
 		}
-		answerDue := s.sequencer.answerDue()
-		if !answerDue.IsZero() && !now().Before(answerDue) {
-			return ErrUnanswered
+	}
+	s.turn <- struct{}{}
+	defer func() { <-s.turn }()
+	return cmp.Or(s.ended, err)
+}
+
+// run does what is due without a request.
+func (s *Session) run(ctx context.Context) {
+	s.turn <- struct{}{}
+	defer func() { <-s.turn }()
+	s.stream.woken.Store(false)
+	if s.ended == nil {
+		if s.ended = s.advance(ctx, nil); s.ended != nil {
+			s.client.End(s.ended)
 		}
-		if deadline = earlier(deadline, answerDue); deadline.IsZero() {
-			timer.Stop()
-		} else {
-			timer.Reset(max(deadline.Sub(now()), time.Millisecond))
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-s.stream.ended:
-			return s.stream.cause
-		case <-expiryTimer.C:
-			if s.extend == nil {
-				return ErrExpired
-			}
-			until := s.extend(ctx)
-			if until.IsZero() {
-				return ErrExpired
-			}
-			expiryTimer.Reset(max(until.Sub(now()), minExtension))
-		case req, open := <-requests:
-			if !open {
-				return nil
-			}
-			err = s.Handle(req)
-		case <-s.stream.wake:
-		case <-timer.C:
-		}
-		if err != nil {
+	}
+}
+
+// step handles a request, nil for none. The error is the cause of the end.
+func (s *Session) step(ctx context.Context, req *discovery.DeltaDiscoveryRequest) error {
+	s.turn <- struct{}{}
+	defer func() { <-s.turn }()
+	if s.ended == nil {
+		s.ended = s.advance(ctx, req)
+	}
+	return s.ended
+}
+
+// errClosed ends a session that does not serve any more.
+var errClosed = errors.New("the session is closed")
+
+// close waits for the end of a run. Later ones do nothing.
+func (s *Session) close() {
+	s.turn <- struct{}{}
+	defer func() { <-s.turn }()
+	s.ended = cmp.Or(s.ended, errClosed)
+	s.timer.Stop()
+	s.stream.beginRuns(nil)
+}
+
+// advance handles a request, sends what may be sent, and sets the timer. It requires the turn.
+func (s *Session) advance(ctx context.Context, req *discovery.DeltaDiscoveryRequest) error {
+	select {
+	case <-s.stream.ended:
+		return s.stream.cause
+	default:
+	}
+	if req != nil {
+		if err := s.Handle(req); err != nil {
 			return err
 		}
 	}
+	if err := s.checkExpiry(ctx); err != nil {
+		return err
+	}
+	deadline, err := s.Flush(s.client.Send)
+	if err != nil {
+		return err
+	}
+	now := s.stream.config.Now()
+	answerDue := s.sequencer.answerDue()
+	if !answerDue.IsZero() && !now.Before(answerDue) {
+		return ErrUnanswered
+	}
+	deadline = earlier(earlier(deadline, answerDue), s.expiry)
+	s.timer.Reset(max(deadline.Sub(now), time.Millisecond))
+	return nil
+}
+
+// checkExpiry extends an expired token.
+func (s *Session) checkExpiry(ctx context.Context) error {
+	now := s.stream.config.Now()
+	if now.Before(s.expiry) {
+		return nil
+	}
+	if s.extend == nil {
+		return ErrExpired
+	}
+	until := s.extend(ctx)
+	if until.IsZero() {
+		return ErrExpired
+	}
+	s.expiry = now.Add(max(until.Sub(now), minExtension))
+	return nil
 }
 
 // minExtension is the minimum time between two extensions of an expired token.

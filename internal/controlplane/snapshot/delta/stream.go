@@ -46,8 +46,9 @@ type Stream struct {
 	connectedAt time.Time
 	acks        status.Acknowledgements
 
-	// wake has an element when there is something new in the fields that mu guards.
-	wake chan struct{}
+	// woken is true from wakeUp until a run begins. run does what is due on a goroutine of its own; nil if the stream is not served.
+	woken atomic.Bool
+	run   atomic.Pointer[func()]
 	// ended is closed when the Store ends the stream, after cause is set.
 	ended   chan struct{}
 	endOnce sync.Once
@@ -90,7 +91,7 @@ func (s *Stream) Init(config *Config, owner Owner, pod entity.Name, snapshot Sha
 	s.config, s.owner, s.pod, s.snapshot = config, owner, pod, snapshot
 	s.connectedAt = config.Now()
 	s.unacknowledgedSince = s.connectedAt
-	s.wake, s.ended = make(chan struct{}, 1), make(chan struct{})
+	s.ended = make(chan struct{})
 }
 
 // ConnectedAt returns when the stream began.
@@ -107,6 +108,7 @@ func (s *Stream) End(cause error) {
 		if s.writeStarted.Load() != 0 {
 			s.owner.Abort()
 		}
+		s.wakeUp()
 	})
 }
 
@@ -309,11 +311,20 @@ func (s *Stream) recordNotified(now time.Time, trace *status.BatchTrace) {
 	s.follower.Notified(trace, now)
 }
 
+// wakeUp starts a run, unless one is about to begin, which then includes what is new.
 func (s *Stream) wakeUp() {
-	select {
-	case s.wake <- struct{}{}:
-	default:
+	if !s.woken.CompareAndSwap(false, true) {
+		return
 	}
+	if run := s.run.Load(); run != nil { // read after the exchange, so that beginRuns misses nothing
+		go (*run)()
+	}
+}
+
+// beginRuns sets what wakeUp runs; nil for nothing. The caller then does what is due already.
+func (s *Stream) beginRuns(run *func()) {
+	s.run.Store(run)
+	s.woken.Store(false)
 }
 
 // PendingChanges returns the queued changes. With all, everything may have changed.

@@ -35,14 +35,7 @@ func clusters(names ...string) *Changes {
 }
 
 // wasWoken reports whether the stream was woken since the last call.
-func (h *heldStream) wasWoken() bool {
-	select {
-	case <-h.wake:
-		return true
-	default:
-		return false
-	}
-}
+func (h *heldStream) wasWoken() bool { return h.woken.Swap(false) }
 
 // take moves the queue to the state machine.
 func (h *heldStream) take(t *testing.T) {
