@@ -28,7 +28,9 @@ func (c *Catalog) View() *View { return &View{catalog: c, deps: entity.DepSet{}}
 func (v *View) Part() *View { return v.Without(v.excluded) }
 
 // Deps returns all recorded dependencies, in no particular order.
-func (v *View) Deps() []entity.Dep { return slices.Collect(maps.Keys(v.deps)) }
+func (v *View) Deps() []entity.Dep {
+	return slices.AppendSeq(make([]entity.Dep, 0, len(v.deps)), maps.Keys(v.deps)) // kept for long, so without room to grow
+}
 
 // DependOn records dependencies that another view, made by Part, has recorded.
 func (v *View) DependOn(deps []entity.Dep) {
