@@ -41,8 +41,9 @@ const (
 	maxConnectionAge = 30 * time.Minute
 	// maxConnectionAgeGrace is for the response that is being written.
 	maxConnectionAgeGrace = 5 * time.Second
-	// keepaliveTime and keepaliveTimeout detect connections to clients that no longer exist.
-	keepaliveTime    = 30 * time.Second
+	// keepaliveTime and keepaliveTimeout detect clients that exist and do not run. They wake a goroutine of each idle connection, so nodes that no longer
+	// exist are left to the kernel (probeTime).
+	keepaliveTime    = 100 * time.Second
 	keepaliveTimeout = 10 * time.Second
 	// minPingInterval limits keepalive pings of the client.
 	minPingInterval = 10 * time.Second

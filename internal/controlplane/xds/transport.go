@@ -5,7 +5,9 @@ import (
 	"net"
 	"net/netip"
 	"sync/atomic"
+	"time"
 
+	"golang.org/x/sys/unix"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/protobuf/proto"
@@ -28,8 +30,32 @@ type connection struct {
 	messages *messageConn
 }
 
+// The kernel detects within 40 seconds that the node of a client does not exist any more.
+const (
+	probeTime     = 30 * time.Second
+	probeInterval = 5 * time.Second
+	probeCount    = 2
+	// userTimeout is how long sent data may remain without an acknowledgement of the client's kernel, which ends the probes.
+	userTimeout = probeTime + probeCount*probeInterval
+)
+
+// detectDeadPeer sets the timeouts of the kernel. A connection that has none keeps those of gRPC.
+func detectDeadPeer(raw net.Conn) {
+	tcp, ok := raw.(*net.TCPConn)
+	if !ok {
+		return
+	}
+	_ = tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: probeTime, Interval: probeInterval, Count: probeCount})
+	if conn, err := tcp.SyscallConn(); err == nil {
+		_ = conn.Control(func(fd uintptr) {
+			_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(userTimeout.Milliseconds()))
+		})
+	}
+}
+
 // ServerHandshake implements credentials.TransportCredentials.
 func (t transport) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	detectDeadPeer(raw)
 	pending, err := t.pending.Admit(raw)
 	if err != nil {
 		return nil, nil, err
