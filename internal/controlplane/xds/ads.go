@@ -55,7 +55,7 @@ func (s *Server) serve(ctx context.Context, client adsClient) error {
 	defer connectionOf(ctx).beginStream()()
 	served := &adsStream{server: s, client: client, peer: peer, stream: stream, served: true}
 	served.timeout = time.AfterFunc(firstRequestTimeout, func() { served.end(ctx, errNoRequest) })
-	defer served.timeout.Stop()
+	defer served.stopTimeout()
 	err = client.serve(stream, ctx, delta.Client{
 		Receive: served.receive, Send: client.send, End: func(cause error) { served.end(ctx, cause) },
 	})
@@ -64,13 +64,14 @@ func (s *Server) serve(ctx context.Context, client adsClient) error {
 
 // adsStream is a discovery stream that is served.
 type adsStream struct {
-	server  *Server
-	client  adsClient
-	peer    Peer
-	stream  *snapshot.Stream
+	server *Server
+	client adsClient
+	peer   Peer
+	stream *snapshot.Stream
+	// timeout waits for the first request; nil after it.
 	timeout *time.Timer
-	// handled is called when the last request was handled; nil for none. served is false for a proxy that gets no configuration. Both belong to the
-	// goroutine that receives.
+	// handled is called when the last request was handled; nil for none. served is false for a proxy that gets no configuration. They belong to the
+	// goroutine that receives, like timeout.
 	handled func()
 	served  bool
 
@@ -93,7 +94,7 @@ func (a *adsStream) receive() (*discovery.DeltaDiscoveryRequest, error) {
 		}
 		first := a.handled == nil
 		a.handled = handled
-		a.timeout.Stop()
+		a.stopTimeout()
 		if node := req.GetNode(); node != nil || first {
 			if isNodeMismatch(node, a.peer) {
 				a.server.metrics.nodeMismatches.Inc()
@@ -104,6 +105,14 @@ func (a *adsStream) receive() (*discovery.DeltaDiscoveryRequest, error) {
 		if a.served {
 			return req, nil
 		}
+	}
+}
+
+// stopTimeout stops and releases the timer.
+func (a *adsStream) stopTimeout() {
+	if a.timeout != nil {
+		a.timeout.Stop()
+		a.timeout = nil
 	}
 }
 

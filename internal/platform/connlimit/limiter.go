@@ -125,6 +125,7 @@ func (l *Limiter) remove(c *Conn) {
 	}
 	if c.timer != nil {
 		c.timer.Stop()
+		c.timer = nil
 	}
 	connections := l.byAddress[c.address]
 	connections.Remove(c.element)
