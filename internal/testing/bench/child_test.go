@@ -41,6 +41,8 @@ func TestMain(m *testing.M) {
 type setup struct {
 	server.Setup
 	shape
+	// Profile records each allocation, which weigh then needs.
+	Profile bool `json:",omitempty"`
 }
 
 // task is the operation of a command.
@@ -79,6 +81,8 @@ type answer struct {
 	Mallocs uint64
 	// Memory is the memory that the Go runtime obtained from the system in bytes.
 	Memory uint64
+	// Goroutines, Live and Timers are those of a process that was weighed with setup.Profile: Live are the bytes of reachable objects.
+	Goroutines, Live, Timers int64
 }
 
 // process is the measured process while it serves.
@@ -93,6 +97,9 @@ func serve(ctx context.Context, in *json.Decoder, out *json.Encoder) error {
 	var s setup
 	if err := in.Decode(&s); err != nil {
 		return fmt.Errorf("the setup cannot be read: %w", err)
+	}
+	if s.Profile {
+		runtime.MemProfileRate = 1
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -137,6 +144,10 @@ func (p *process) runCommands(in *json.Decoder, out *json.Encoder) error {
 			a.Error = err.Error()
 		}
 		a.Renewed = p.plane.Renewed()
+		if c.Task == weigh && runtime.MemProfileRate == 1 {
+			a.Goroutines = int64(runtime.NumGoroutine())
+			a.Live, a.Timers = reachable()
+		}
 		if err := out.Encode(a); err != nil {
 			return err
 		}

@@ -66,7 +66,7 @@ func newSession(t testing.TB, of shape, changes map[mesh.Kind]int) *session {
 		t.Fatal(err)
 	}
 	s := &session{
-		TB: t, changes: changes, setup: setup{keys, of}, fleet: fleet.New(m, tokens), tls: fleet.TLS(root, server.ServerName),
+		TB: t, changes: changes, setup: setup{Setup: keys, shape: of}, fleet: fleet.New(m, tokens), tls: fleet.TLS(root, server.ServerName),
 		mesh: m, oracle: mesh.NewOracle(m, keys.RootCert), values: map[metric]float64{},
 	}
 	t.Cleanup(s.stop)
