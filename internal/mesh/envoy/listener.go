@@ -99,7 +99,7 @@ func inboundHTTP(s *translation, routeConfig string, in inboundPort) *listenerv3
 		// After RBAC: requests that policies deny cost the authorization server nothing.
 		externalAuthorization(s),
 		// Last, so that denied requests do not use up the limit.
-		[]*hcmv3.HttpFilter{requestLimitFilter},
+		[]*hcmv3.HttpFilter{requestLimit(s)},
 		globalRequestLimit(in.Limits),
 		[]*hcmv3.HttpFilter{router},
 	)

@@ -36,9 +36,13 @@ const unlimitedFillInterval = time.Second
 // anyPath is the path with which OSM users configure the limit of a Service without routes.
 const anyPath = ".*"
 
-// requestLimitFilter has no token bucket and limits nothing by itself; routes and virtual hosts bring their own. Every
-// HTTP port has the filter, so adding or removing a limit does not change the listener.
-var requestLimitFilter = message.HTTPFilter(httpLimitFilter, &httplimitv3.LocalRateLimit{StatPrefix: limitPrefix})
+// requestLimit is the filter of all HTTP ports, so adding or removing a limit does not change the listener. It has no token bucket and is off: routes and
+// virtual hosts that bring a limit turn it on. The Envoy of Open Service Mesh cannot turn a filter off, and limits nothing without a token bucket.
+func requestLimit(s *translation) *hcmv3.HttpFilter {
+	filter := message.HTTPFilter(httpLimitFilter, &httplimitv3.LocalRateLimit{StatPrefix: limitPrefix})
+	filter.Disabled = !s.Key.Class.OSM
+	return filter
+}
 
 // limitRequests bounds the requests of a route or virtual host at this pod, for all clients together.
 func limitRequests(limit *upstream.RequestRateLimit) *anypb.Any {

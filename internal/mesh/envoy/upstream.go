@@ -50,7 +50,6 @@ func circuitBreakers(limits upstream.ConnectionSettings) *clusterv3.CircuitBreak
 		MaxConnections:     limit(limits.MaxConnections),
 		MaxPendingRequests: limit(limits.MaxPendingRequests),
 		MaxRequests:        limit(limits.MaxRequests),
-		TrackRemaining:     true,
 	}
 	if limits.MaxRetries != nil {
 		thresholds.MaxRetries = limit(limits.MaxRetries)
