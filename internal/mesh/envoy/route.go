@@ -132,7 +132,12 @@ func outboundVirtualHost(s *translation, o scope.Outbound) *routev3.VirtualHost 
 			host.Routes = appendRoute(s, host.Routes, outboundRoute(o, requestMatch(match), r.Backends, own))
 		}
 	}
-	host.Routes = appendRoute(s, host.Routes, outboundDestinationRoute(s, o, own))
+	route := outboundDestinationRoute(s, o, own)
+	if len(host.GetRoutes()) == 0 && forwardsWithoutResets(route) {
+		splitOnlyRoute(s, host, route)
+	} else {
+		host.Routes = appendRoute(s, host.Routes, route)
+	}
 	return host
 }
 

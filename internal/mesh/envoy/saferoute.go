@@ -61,6 +61,15 @@ func repeatNever(route *routev3.Route) {
 	configureFilter(route, message.RepeatSafeFilter, &routev3.FilterConfig{Disabled: true})
 }
 
+// splitOnlyRoute gives a virtual host one route for requests without side effects and one for others. Most Services have no other routes, and a second route
+// costs a request less than the filter, which is off then: 4% of the processor time of a request through two sidecars.
+func splitOnlyRoute(s *translation, host *routev3.VirtualHost, route *routev3.Route) {
+	host.Routes = []*routev3.Route{safeRoute(route), route}
+	if !s.Key.Class.OSM {
+		host.TypedPerFilterConfig = map[string]*anypb.Any{message.RepeatSafeFilter: message.Any(&routev3.FilterConfig{Disabled: true})}
+	}
+}
+
 // configureFilter sets the configuration of a filter for the requests of a route.
 func configureFilter(route *routev3.Route, filter string, config proto.Message) {
 	if route.TypedPerFilterConfig == nil {
