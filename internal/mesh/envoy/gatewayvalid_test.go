@@ -85,7 +85,7 @@ func answerOf(config *routev3.RouteConfiguration, domain string) string {
 		last := host.GetRoutes()[len(host.GetRoutes())-1]
 		switch {
 		case last.GetRoute() != nil:
-			return last.GetRoute().GetWeightedClusters().GetClusters()[0].GetName()
+			return last.GetRoute().GetCluster()
 		case last.GetDirectResponse().GetStatus() == 500:
 			return "500"
 		}
