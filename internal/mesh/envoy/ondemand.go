@@ -53,7 +53,7 @@ func onDemandHTTP(s *translation, port uint16) *listenerv3.Filter {
 	hcm.AccessLog = append(slices.Clip(hcm.GetAccessLog()), denialLog(toUnknownDestination))
 	hcm.HttpProtocolOptions.DefaultHostForHttp_10 = anyHost
 	hcm.EarlyHeaderMutationExtensions = []*corev3.TypedExtensionConfig{nameDestination}
-	hcm.HttpFilters = []*hcmv3.HttpFilter{keepSessions, repeatSafe, loadDestination, router}
+	hcm.HttpFilters = []*hcmv3.HttpFilter{keepSessions, loadDestination, router}
 	return message.NetworkFilter(hcmFilter, hcm)
 }
 

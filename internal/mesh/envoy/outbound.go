@@ -162,7 +162,7 @@ func outboundChain(s *translation, o scope.Outbound) *listenerv3.FilterChain {
 		if hasSessions(&o) {
 			filters = append(filters, keepSessions)
 		}
-		hcm := outboundHTTP(s, outboundRouteName(o), append(filters, repeatSafe)...)
+		hcm := outboundHTTP(s, outboundRouteName(o), filters...)
 		defaultHost(hcm, o.Service)
 		chain.Filters = []*listenerv3.Filter{message.NetworkFilter(hcmFilter, hcm)}
 	} else {

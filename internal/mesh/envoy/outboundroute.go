@@ -18,7 +18,7 @@ func routedRequests(s *translation, o scope.Outbound, own *retrySettings) []*rou
 		case r.Repeat != nil && r.Repeat.Never:
 			routes = append(routes, route)
 		default:
-			routes = appendRoute(s, routes, route)
+			routes = appendRoute(routes, route)
 		}
 	}
 	return append(routes, &routev3.Route{Match: anyRequest(), Action: directResponse(404, "no route of this service matches this request\n")})

@@ -214,7 +214,7 @@ func portRoutes(s *translation, p sharedPort) *routev3.RouteConfiguration {
 	}
 	out.VirtualHosts = append(out.VirtualHosts, &routev3.VirtualHost{
 		Name: "outbound_virtual-host|*", Domains: []string{"*"}, RequestBodyBufferLimit: repeatedBody,
-		Routes: []*routev3.Route{{Match: anyRequest(), Action: forwardToDestination(0, retryPolicy(nil))}},
+		Routes: appendRoute(nil, &routev3.Route{Match: anyRequest(), Action: forwardToDestination(0, retryPolicy(nil))}),
 	})
 	return out
 }

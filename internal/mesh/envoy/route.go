@@ -129,15 +129,10 @@ func outboundVirtualHost(s *translation, o scope.Outbound) *routev3.VirtualHost 
 	}
 	for _, r := range o.Routes {
 		for _, match := range r.Matches {
-			host.Routes = appendRoute(s, host.Routes, outboundRoute(o, requestMatch(match), r.Backends, own))
+			host.Routes = appendRoute(host.Routes, outboundRoute(o, requestMatch(match), r.Backends, own))
 		}
 	}
-	route := outboundDestinationRoute(s, o, own)
-	if len(host.GetRoutes()) == 0 && forwardsWithoutResets(route) {
-		splitOnlyRoute(s, host, route)
-	} else {
-		host.Routes = appendRoute(s, host.Routes, route)
-	}
+	host.Routes = appendRoute(host.Routes, outboundDestinationRoute(s, o, own))
 	return host
 }
 

@@ -8,21 +8,21 @@ import (
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
-// TestSafeRequestsAreRepeated finds the filter in each configuration of the requests that a client sends to other sidecars, and in no other.
-func TestSafeRequestsAreRepeated(t *testing.T) {
+// TestGatewaysRepeatSafeRequests finds the filter in each configuration of the requests that an ingress gateway sends to sidecars, and in no other.
+func TestGatewaysRepeatSafeRequests(t *testing.T) {
 	checked := 0
 	for name, s := range scopes(t) {
 		for config, filters := range httpFilters(t, s) {
-			toSidecars := strings.HasPrefix(config, "rds-outbound.") || strings.HasPrefix(config, "rds-gateway.") && !strings.HasPrefix(config, "rds-gateway.egress.")
-			repeats := slices.Contains(filters, message.RepeatSafeFilter)
-			if want := toSidecars && !s.Key.Class.OSM; repeats != want {
-				t.Errorf("%s: requests of %s are repeated: %t, want %t", name, config, repeats, want)
+			want := strings.HasPrefix(config, "rds-gateway.") && !strings.HasPrefix(config, "rds-gateway.egress.")
+			if repeats := slices.Contains(filters, message.RepeatSafeFilter); repeats != want {
+				t.Errorf("%s: the requests of %s have the filter: %t, want %t", name, config, repeats, want)
 			}
 			checked++
 		}
@@ -30,6 +30,51 @@ func TestSafeRequestsAreRepeated(t *testing.T) {
 	if checked < 50 {
 		t.Errorf("only %d configurations were checked", checked)
 	}
+}
+
+// TestSidecarsRepeatSafeRequests finds a route for requests without side effects before each route to other sidecars that does not repeat all requests, or none.
+func TestSidecarsRepeatSafeRequests(t *testing.T) {
+	checked := 0
+	for name, s := range scopes(t) {
+		for _, r := range envoy.Build(s) {
+			config, _ := r.Message.(*routev3.RouteConfiguration)
+			for _, host := range config.GetVirtualHosts() {
+				var before *routev3.Route
+				for _, route := range host.GetRoutes() {
+					conditions := strings.Split(route.GetRoute().GetRetryPolicy().GetRetryOn(), ",")
+					_, never := route.GetTypedPerFilterConfig()[message.RepeatSafeFilter]
+					if strings.HasPrefix(r.Name, "rds-outbound.") && conditions[0] != "" && !never && !repeatsResets(conditions) {
+						checked++
+						if !isSafeTwin(before, route) {
+							t.Errorf("%s: %s has no route for requests without side effects before %v", name, r.Name, route)
+						}
+					}
+					before = route
+				}
+			}
+		}
+	}
+	if checked < 30 {
+		t.Errorf("only %d routes were checked", checked)
+	}
+}
+
+func repeatsResets(conditions []string) bool {
+	return slices.ContainsFunc(conditions, func(c string) bool { return c == "reset" || c == "5xx" || c == "gateway-error" })
+}
+
+// isSafeTwin reports whether the first route is the second for GET, HEAD, OPTIONS and TRACE, and repeats them after a reset too.
+func isSafeTwin(safe, route *routev3.Route) bool {
+	if safe.GetRoute().GetRetryPolicy() == nil {
+		return false
+	}
+	twin := proto.CloneOf(safe)
+	headers := twin.GetMatch().GetHeaders()
+	method := headers[len(headers)-1]
+	twin.Match.Headers = headers[:len(headers)-1]
+	on, resets := strings.CutSuffix(twin.GetRoute().GetRetryPolicy().GetRetryOn(), ",reset")
+	twin.GetRoute().RetryPolicy.RetryOn = on
+	return resets && method.GetName() == ":method" && method.GetStringMatch().GetSafeRegex().GetRegex() == "GET|HEAD|OPTIONS|TRACE" && proto.Equal(twin, route)
 }
 
 // httpFilters returns the names of the HTTP filters by route configuration.
@@ -53,7 +98,7 @@ func httpFilters(t *testing.T, s *scope.Scope) map[string][]string {
 	return found
 }
 
-// TestSafeRequestsOfOpenServiceMesh have routes of their own: the Envoy of its sidecars does not have the filter.
+// TestSafeRequestsOfOpenServiceMesh have routes of their own too.
 func TestSafeRequestsOfOpenServiceMesh(t *testing.T) {
 	s := scopes(t)["outbound-safe-requests"]
 	s.Key.Class.OSM = true
