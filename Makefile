@@ -118,7 +118,7 @@ bench: ## Measure the propagation of a change to sidecars, and its limits, in ab
 
 .PHONY: bench-datapath
 bench-datapath: ## Measure what a pair of sidecars adds to requests, and the memory of a sidecar, in about twelve minutes
-	ENVOY_BIN=$$($(HACK) ./images envoy-path | tail -n 1) go test -run '^$$' -bench . -benchtime 15000x -timeout 30m ./internal/testing/datapath
+	ENVOY_BIN=$$($(HACK) ./images envoy-path | tail -n 1) go test -run '^$$' -bench . -skip Parts -benchtime 15000x -timeout 30m ./internal/testing/datapath
 
 .PHONY: bench-endtoend
 bench-endtoend: ## Measure changes from a real API server to the sidecars of the real osm-controller, in about five minutes; ROUTES=3000 measures those of HTTPRoutes

@@ -19,8 +19,8 @@ import (
 )
 
 // A server's sidecar that ends resets the requests that it has not answered, and one that drains can close an idle connection just as a request arrives.
-// Requests without side effects are repeated then. Envoy restricts a whole retry policy to some methods, or nothing of it, so sidecars have a route of their own
-// for such requests, and in ingress gateways, which can have many routes, a filter adds the condition.
+// Requests without side effects are repeated then. Envoy restricts a whole retry policy to some methods, or nothing of it. So sidecars have a route of their
+// own for such requests, and in ingress gateways, which can have many routes, a filter adds the condition.
 
 // repeatSafe is the filter. It sets the header by which Envoy adds conditions to a retry policy, and which clients cannot send.
 var repeatSafe = message.HTTPFilter(message.RepeatSafeFilter, &matchingv3.ExtensionWithMatcher{

@@ -19,7 +19,7 @@ func BenchmarkHandshake(b *testing.B) {
 	once.Clusters[0].Upstream = &scope.Upstream{Connections: upstream.ConnectionSettings{MaxRequestsPerConnection: &single}}
 	ways := []path{
 		{"open", func(t testing.TB, p protocol) pair { return meshPair(t, p, allLoggers) }},
-		{"new", func(t testing.TB, p protocol) pair { return meshPairFor(t, p, allLoggers, once) }},
+		{"new", func(t testing.TB, p protocol) pair { return meshPairFor(t, p, part{}, once) }},
 	}
 	takers := make([]*taker, len(ways))
 	for i, way := range ways {

@@ -83,16 +83,18 @@ func minimalPair(t testing.TB, p protocol, client string) pair {
 }
 
 // meshPair has sidecars with the configuration of a mesh, in which a policy allows the client, and with a part of its loggers.
-func meshPair(t testing.TB, p protocol, l loggers) pair { return meshPairFor(t, p, l, clientScope(p)) }
+func meshPair(t testing.TB, p protocol, l loggers) pair {
+	return meshPairFor(t, p, l.part(), clientScope(p))
+}
 
-// meshPairFor is meshPair for what a client can reach.
-func meshPairFor(t testing.TB, p protocol, l loggers, outbound *scope.Scope) pair {
+// meshPairFor has sidecars without a part of the configuration, for what a client can reach.
+func meshPairFor(t testing.TB, p protocol, without part, outbound *scope.Scope) pair {
 	n := pods.NewNetwork(t)
 	out := pair{client: sidecar(t, n, "client"), server: sidecar(t, n, "server")}
 	out.serve(t, p)
 	inbound := serverScope(p)
-	out.server.SendAll(t, inbound, l.keep(t, envoy.Build(inbound)))
-	out.client.SendAll(t, outbound, l.keep(t, envoy.Build(outbound)), scope.Endpoints{
+	out.server.SendAll(t, inbound, without.apply(t, envoy.Build(inbound)))
+	out.client.SendAll(t, outbound, without.apply(t, envoy.Build(outbound)), scope.Endpoints{
 		Key:       scope.EndpointsKey{Service: service, TargetPort: p.port},
 		Addresses: []netip.AddrPort{netip.AddrPortFrom(out.server.IP, p.port)},
 		Workloads: []inventory.Workload{{Kind: "Deployment", Name: "books"}},
