@@ -45,7 +45,7 @@ func TestSidecarsRepeatSafeRequests(t *testing.T) {
 					_, never := route.GetTypedPerFilterConfig()[message.RepeatSafeFilter]
 					if strings.HasPrefix(r.Name, "rds-outbound.") && conditions[0] != "" && !never && !repeatsResets(conditions) {
 						checked++
-						if !isSafeTwin(before, route) {
+						if !isForSafeRequestsOf(before, route) {
 							t.Errorf("%s: %s has no route for requests without side effects before %v", name, r.Name, route)
 						}
 					}
@@ -63,18 +63,18 @@ func repeatsResets(conditions []string) bool {
 	return slices.ContainsFunc(conditions, func(c string) bool { return c == "reset" || c == "5xx" || c == "gateway-error" })
 }
 
-// isSafeTwin reports whether the first route is the second for GET, HEAD, OPTIONS and TRACE, and repeats them after a reset too.
-func isSafeTwin(safe, route *routev3.Route) bool {
+// isForSafeRequestsOf reports whether the first route is the second for GET, HEAD, OPTIONS and TRACE, and repeats them after a reset too.
+func isForSafeRequestsOf(safe, route *routev3.Route) bool {
 	if safe.GetRoute().GetRetryPolicy() == nil {
 		return false
 	}
-	twin := proto.CloneOf(safe)
-	headers := twin.GetMatch().GetHeaders()
+	same := proto.CloneOf(safe)
+	headers := same.GetMatch().GetHeaders()
 	method := headers[len(headers)-1]
-	twin.Match.Headers = headers[:len(headers)-1]
-	on, resets := strings.CutSuffix(twin.GetRoute().GetRetryPolicy().GetRetryOn(), ",reset")
-	twin.GetRoute().RetryPolicy.RetryOn = on
-	return resets && method.GetName() == ":method" && method.GetStringMatch().GetSafeRegex().GetRegex() == "GET|HEAD|OPTIONS|TRACE" && proto.Equal(twin, route)
+	same.Match.Headers = headers[:len(headers)-1]
+	on, resets := strings.CutSuffix(same.GetRoute().GetRetryPolicy().GetRetryOn(), ",reset")
+	same.GetRoute().RetryPolicy.RetryOn = on
+	return resets && method.GetName() == ":method" && method.GetStringMatch().GetSafeRegex().GetRegex() == "GET|HEAD|OPTIONS|TRACE" && proto.Equal(same, route)
 }
 
 // httpFilters returns the names of the HTTP filters by route configuration.
