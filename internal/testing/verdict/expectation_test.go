@@ -138,10 +138,23 @@ func (o *oracle) expectRoutedBy(clients *oracle, r Request) expectation {
 	if i < 0 {
 		return expectation{}
 	}
-	if e := o.expectAt(r, name, ours.Ports[i]); e.verdict.Connectable() {
+	if e := o.withRoutesFor(port.Protocol, ours.Ports[i].Protocol).expectAt(r, name, ours.Ports[i]); e.verdict.Connectable() {
 		return e
 	}
 	return expectation{}
+}
+
+// withRoutesFor returns an oracle without the routes that do not concern the port of clients: those of connections if it has HTTP, and otherwise those of
+// requests. For servers whose port has the same kind of protocol it is this one.
+func (o *oracle) withRoutesFor(clients, servers inventory.Protocol) *oracle {
+	if clients.IsHTTP() == servers.IsHTTP() {
+		return o
+	}
+	state := o.state.with(nil)
+	maps.DeleteFunc(state, func(ref entity.Ref, _ catalog.Entry) bool {
+		return slices.Contains(entity.RouteKinds(), ref.Kind) && ref.Kind.RoutesConnections() == clients.IsHTTP()
+	})
+	return newOracle(state)
 }
 
 // question returns a request as one of the policy engine, without a destination.

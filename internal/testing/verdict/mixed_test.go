@@ -156,6 +156,24 @@ func TestMixed_HeadlessServiceGetsAnAddress(t *testing.T) {
 	requireMixed(t, stateOfProtocol(addressed), catalog.Set(headless), r, map[string]bool{"p3:8081": true, "p4:8081": false})
 }
 
+// TestMixed_ServiceWithATCPRouteBecomesHTTP is an observed race: the client's sidecar has the port with HTTP, which the TCPRoute of its connections does not
+// concern, and the server's sidecar still grants TCP.
+func TestMixed_ServiceWithATCPRouteBecomesHTTP(t *testing.T) {
+	to := netip.MustParseAddrPort("10.96.0.3:80")
+	w := stateOfProtocol(serviceOfProtocol(80, inventory.ProtocolTCP))
+	route := &catalog.HTTPRoute{
+		Kind: entity.KindGatewayTCPRoute, Name: entity.Name{Namespace: "a", Name: "elsewhere"},
+		Parents: []catalog.RouteParent{{Service: entity.Name{Namespace: "a", Name: "s3"}, Port: to.Port()}},
+		Rules: []catalog.HTTPRouteRule{{
+			Matches:  []catalog.RouteMatch{{PathType: catalog.PathPrefix, Path: "/"}},
+			Backends: []catalog.RouteBackend{{Service: entity.Name{Namespace: "a", Name: "none"}, Port: to.Port(), Weight: 1}},
+		}},
+	}
+	w[route.Ref()] = route
+	r := Request{Pod: 1, To: to, Method: "POST", Path: "/a"}
+	requireMixed(t, w, catalog.Set(serviceOfProtocol(80, inventory.ProtocolHTTP, to.Addr())), r, map[string]bool{"p3:8081": true, "p4:8081": false})
+}
+
 // TestMixed_EverythingOutsideIsOpenedWithEgresses is an observed race: a sidecar passes all connections through before it has the listener of an Egress, if both
 // come with one edit.
 func TestMixed_EverythingOutsideIsOpenedWithEgresses(t *testing.T) {

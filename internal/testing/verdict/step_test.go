@@ -59,7 +59,7 @@ func (n *Network) reset(w State) (problem string) {
 func (n *Network) Step(t reporter, edit []catalog.Change, requests []Request) {
 	t.Helper()
 	if f := n.try(edit, requests); f != nil {
-		t.Fatalf("%s", n.reduced(f))
+		t.Fatalf("%s\nBefore the reduction:\n%s", n.reduced(f), f)
 	}
 }
 
