@@ -43,7 +43,7 @@ func TestTrialsBuildOneResource(t *testing.T) {
 		t.Errorf("the trial has a resource that does not exist, or the scope has few types: %v", names)
 	}
 	whole := allocated(func() { encode(h.store.withSecrets(envoy.Build)(n.built)) })
-	if trial := allocated(func() { trials.HashWithout(n.key, nil, resourcetype.Clusters, names[resourcetype.Clusters]) }); trial > whole/2 {
+	if trial := allocated(func() { trials.HashWithout(n.key, nil, resourcetype.Clusters, names[resourcetype.Clusters]) }); trial > whole*2/3 {
 		t.Errorf("the trial of a cluster needs %d bytes, and the whole configuration %d", trial, whole)
 	}
 }
