@@ -34,6 +34,9 @@ import (
 
 // Network holds the pods with their sidecars and applications, and their control plane.
 type Network struct {
+	// failed is the first failure of a step. Rapid repeats what failed several times, and each time would be reduced again.
+	failed string
+
 	// Report counts the results of all steps.
 	Report Report
 

@@ -58,8 +58,13 @@ func (n *Network) reset(w State) (problem string) {
 // failure is reported with a reduced mesh.
 func (n *Network) Step(t reporter, edit []catalog.Change, requests []Request) {
 	t.Helper()
-	if f := n.try(edit, requests); f != nil {
-		t.Fatalf("%s\nBefore the reduction:\n%s", n.reduced(f), f)
+	if n.failed == "" {
+		if f := n.try(edit, requests); f != nil {
+			n.failed = fmt.Sprintf("%s\nBefore the reduction:\n%s", n.reduced(f), f)
+		}
+	}
+	if n.failed != "" {
+		t.Fatalf("%s", n.failed)
 	}
 }
 
