@@ -67,8 +67,8 @@ func tryPairs(t *testing.T, start func(*testing.T) *verdict.Network, first, pair
 		}
 	}
 	t.Log(total)
-	// With fewer pairs a rare answer can be missing by chance.
-	if never := total.Unobserved(); !t.Failed() && len(never) > 0 && pairs >= 2000 {
+	// With fewer pairs a rare answer is missing by chance: with 2,000, once in some tens of draws. `make verdict-nightly` has enough.
+	if never := total.Unobserved(); !t.Failed() && len(never) > 0 && pairs >= 20000 {
 		t.Errorf("no answer was ever %v: the meshes and requests that are drawn do not test it", never)
 	}
 }
