@@ -3,7 +3,6 @@ package snapshot
 import (
 	"context"
 	"errors"
-	"io"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/delta"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
+	"github.com/openservicemesh/osm-operator/internal/testing/fakexds"
 )
 
 // served is a stream in a bubble of synctest whose client a test drives.
@@ -25,24 +25,8 @@ type served struct {
 
 // clientOf returns a client with the requests of a channel; nil for none.
 func clientOf(ctx context.Context, requests <-chan *discovery.DeltaDiscoveryRequest, send delta.SendFunc) delta.Client {
-	ended := make(chan struct{})
-	return delta.Client{
-		Receive: func() (*discovery.DeltaDiscoveryRequest, error) {
-			select {
-			case req, open := <-requests:
-				if !open {
-					return nil, io.EOF
-				}
-				return req, nil
-			case <-ended:
-				return nil, errors.New("the stream was ended")
-			case <-ctx.Done():
-				return nil, ctx.Err()
-			}
-		},
-		Send: send,
-		End:  func(error) { close(ended) },
-	}
+	receive, end := fakexds.Requests(ctx, requests)
+	return delta.Client{Receive: receive, Send: send, End: end}
 }
 
 // serve serves a pod with the clock of the bubble.

@@ -19,6 +19,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/quarantine"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/resourcetype"
+	"github.com/openservicemesh/osm-operator/internal/testing/fakexds"
 )
 
 // lockedSnapshot is a fakeSnapshot that counts its readers.
@@ -95,24 +96,8 @@ func (s *serving) begin(t *testing.T) {
 
 // client returns the client whose requests are those of s.
 func (s *serving) client(ctx context.Context) Client {
-	ended := make(chan struct{})
-	return Client{
-		Receive: func() (*discovery.DeltaDiscoveryRequest, error) {
-			select {
-			case req, open := <-s.requests:
-				if !open {
-					return nil, io.EOF
-				}
-				return req, nil
-			case <-ended:
-				return nil, errors.New("the stream was ended")
-			case <-ctx.Done():
-				return nil, ctx.Err()
-			}
-		},
-		Send: s.send,
-		End:  func(error) { close(ended) },
-	}
+	receive, end := fakexds.Requests(ctx, s.requests)
+	return Client{Receive: receive, Send: s.send, End: end}
 }
 
 // stop ends a stream that goes on.
