@@ -82,7 +82,7 @@ func reduceConnections(m proto.Message) {
 	case *hcmv3.HttpConnectionManager:
 		m.InternalAddressConfig = nil
 		m.HttpFilters = slices.DeleteFunc(m.GetHttpFilters(), func(f *hcmv3.HttpFilter) bool {
-			return f.GetName() == message.SessionFilter || f.GetName() == message.RepeatSafeFilter
+			return f.GetName() == message.SessionFilter
 		})
 	case *tcpv3.TcpProxy:
 		m.AccessLogOptions, m.UpstreamConnectMode, m.MaxEarlyDataBytes = nil, tcpv3.UpstreamConnectMode_IMMEDIATE, nil
