@@ -15,7 +15,7 @@ import (
 
 const (
 	// maxHostSelections is how often Envoy selects again when it selects an endpoint that was already tried. Of two endpoints it selects the same one again
-	// with a probability of 1 in 16. With 10 selections, some requests of HTTPRoutes got no answer at all.
+	// with a probability of 1 in 16.
 	maxHostSelections = 3
 	// maxBackoffFactor is the maximum backoff in multiples of the base interval, as in OSM.
 	maxBackoffFactor = 10
