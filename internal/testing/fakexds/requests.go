@@ -10,7 +10,9 @@ import (
 
 // Requests is the receiving side of a stream without a connection. Receive returns the requests of a channel, nil for none, and io.EOF once it is closed. It
 // fails after end was called, at most once, or when the context ends.
-func Requests(ctx context.Context, requests <-chan *discovery.DeltaDiscoveryRequest) (receive func() (*discovery.DeltaDiscoveryRequest, error), end func(error)) {
+func Requests(
+	ctx context.Context, requests <-chan *discovery.DeltaDiscoveryRequest,
+) (receive func() (*discovery.DeltaDiscoveryRequest, error), end func(error)) {
 	ended := make(chan struct{})
 	receive = func() (*discovery.DeltaDiscoveryRequest, error) {
 		select {
