@@ -13,6 +13,7 @@ import (
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	tcpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
 	earlyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/http/early_header_mutation/header_mutation/v3"
+	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
@@ -39,10 +40,16 @@ var nameDestination = message.Extension("envoy.http.early_header_mutation.header
 	Mutations: []*mutationv3.HeaderMutation{setHeader(destinationHeader, scope.OnDemandNameFormat("%DOWNSTREAM_LOCAL_ADDRESS%"))},
 })
 
+const onDemandFilter = "envoy.filters.http.on_demand"
+
 // loadDestination loads the cluster of a request that the sidecar does not have yet, and the request waits.
-var loadDestination = message.HTTPFilter("envoy.filters.http.on_demand", &ondemandv3.OnDemand{
+var loadDestination = message.HTTPFilter(onDemandFilter, &ondemandv3.OnDemand{
 	Odcds: &ondemandv3.OnDemandCds{Source: ads, Timeout: durationpb.New(loadTimeout)},
 })
+
+// loadNothing is for requests to clusters that are not named by a destination. The sidecar has all of them that exist, and a request to another one is answered
+// at once. Envoy 1.40 asks for a name only once: the second request to a cluster that does not exist would wait for the timeout.
+var loadNothing = map[string]*anypb.Any{onDemandFilter: message.Any(&ondemandv3.PerRouteConfig{})}
 
 // anyHost is the host that an application receives if a client of HTTP/1.0 names none: all Services on a port number share this configuration.
 const anyHost = "localhost"

@@ -210,6 +210,9 @@ func portRoutes(s *translation, p sharedPort) *routev3.RouteConfiguration {
 		}
 		host := outboundVirtualHost(s, d.Outbound)
 		host.Domains = destinationNames(d)
+		if !s.LoadsOnDemand(&d.Outbound) {
+			host.TypedPerFilterConfig = loadNothing
+		}
 		out.VirtualHosts = append(out.VirtualHosts, host)
 	}
 	out.VirtualHosts = append(out.VirtualHosts, &routev3.VirtualHost{

@@ -9,6 +9,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
@@ -97,6 +98,31 @@ func TestOnDemand_HeaderHasNoEffect(t *testing.T) {
 	unknown.Headers = append(unknown.Headers, authz.Header{Name: "x-osm-destination", Value: "on-demand|" + virtualAddress(1).String() + ":80"})
 	if got := n.send(unknown); got != "503" {
 		t.Errorf("a request to nobody with the destination of a Service in the header sees %q, want 503", got)
+	}
+}
+
+// A backend that does not exist gets its share of the requests answered at once, the first and all others: Envoy would wait for the answer to a name that it
+// has asked for before, and there is none.
+func TestOnDemand_BackendDoesNotExist(t *testing.T) {
+	t.Parallel()
+	n := onDemandNetwork(t, 1)
+	n.Step(t, []catalog.Change{catalog.Set(&catalog.HTTPRoute{
+		Kind: entity.KindHTTPRoute, Name: Name("a", "r"), Parents: []catalog.RouteParent{{Service: services[0].name}},
+		Rules: []catalog.HTTPRouteRule{{
+			Matches:  []catalog.RouteMatch{{PathType: catalog.PathPrefix, Path: "/"}},
+			Backends: []catalog.RouteBackend{{Service: services[0].name, Port: 80, Weight: 1}, {Service: Name("a", "none"), Port: 80, Weight: 1}},
+		}},
+	})}, []Request{getFrom(1)})
+	answers := map[string]int{}
+	for range 40 {
+		got := n.send(getFrom(1))
+		if got != "500" && !isAnswer(got) {
+			t.Fatalf("after %v a request sees %q, want a pod or 500", answers, got)
+		}
+		answers[got]++
+	}
+	if answers["500"] < 2 || len(answers) < 2 {
+		t.Errorf("the answers are %v, want several of a pod and of 500", answers)
 	}
 }
 

@@ -15,8 +15,8 @@ import (
 
 const (
 	// maxHostSelections is how often Envoy selects again when it selects an endpoint that was already tried. Of two endpoints it selects the same one again
-	// with a probability of 1 in 16.
-	maxHostSelections = 3
+	// with a probability of 1 in 2,048.
+	maxHostSelections = 10
 	// maxBackoffFactor is the maximum backoff in multiples of the base interval, as in OSM.
 	maxBackoffFactor = 10
 	// minBackoff is the shortest backoff that Envoy accepts.
