@@ -40,7 +40,7 @@ func TestGoldenParts(t *testing.T) {
 func TestPartsAreCounted(t *testing.T) {
 	for _, protocol := range protocols[:3] {
 		seen := map[string]string{}
-		for _, p := range parts {
+		for _, p := range partsOf(t, protocol) {
 			all := partsTable{}
 			all.addColumn("client", countParts(t, protocol, p.apply(t, envoy.Build(clientScope(protocol)))))
 			all.addColumn("server", countParts(t, protocol, p.apply(t, envoy.Build(serverScope(protocol)))))

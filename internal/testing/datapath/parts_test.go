@@ -1,6 +1,8 @@
 package datapath
 
 import (
+	"flag"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -21,6 +23,8 @@ import (
 // copies is the number of pairs with the same configuration. The memory of a process decides as much as some parts do.
 const copies = 4
 
+var selectedParts = flag.String("parts", ".*", "the parts that BenchmarkParts takes away, as a regular expression")
+
 // BenchmarkParts compares the CPU time of a request without parts of the configuration with the minimal one. Each row is the mean of four pairs.
 func BenchmarkParts(b *testing.B) {
 	for _, protocol := range protocols[:3] {
@@ -29,6 +33,7 @@ func BenchmarkParts(b *testing.B) {
 }
 
 func compareParts(b *testing.B, protocol protocol) {
+	parts := partsOf(b, protocol)
 	rows := make([][]*taker, len(parts)+1)
 	for range copies {
 		rows[0] = append(rows[0], newTaker(b, paths[1], protocol))
@@ -83,11 +88,33 @@ var parts = []part{
 	{name: "loggers-and-retries", manager: withoutLoggers, routes: withoutRetries},
 }
 
+// multiplexedParts are further ones of protocols over HTTP/2.
+var multiplexedParts = []part{
+	{name: "log-and-grpc-status", manager: both(withoutLog, changeStatistics(withoutLabel("grpc_status")))},
+	{name: "loggers-and-http2-limits", manager: both(withoutLoggers, withoutHTTP2Limits)},
+}
+
+// partsOf returns the selected parts of a protocol.
+func partsOf(t testing.TB, p protocol) []part {
+	t.Helper()
+	expression, err := regexp.Compile("^(?:" + *selectedParts + ")$")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := slices.Clone(parts)
+	if p.name != protocols[0].name {
+		all = append(all, multiplexedParts...)
+	}
+	return slices.DeleteFunc(all, func(p part) bool { return !expression.MatchString(p.name) })
+}
+
 func both(first, second func(*hcmv3.HttpConnectionManager)) func(*hcmv3.HttpConnectionManager) {
 	return func(m *hcmv3.HttpConnectionManager) { first(m); second(m) }
 }
 
 func withoutLoggers(m *hcmv3.HttpConnectionManager) { m.AccessLog = nil }
+
+func withoutHTTP2Limits(m *hcmv3.HttpConnectionManager) { m.Http2ProtocolOptions = nil }
 
 func withoutLog(m *hcmv3.HttpConnectionManager) {
 	m.AccessLog = slices.DeleteFunc(m.AccessLog, onlyText)
@@ -129,6 +156,14 @@ func withoutHistograms(config *statsv3.Config) { config.Histograms = nil }
 func withoutOwnLabels(config *statsv3.Config) {
 	for _, s := range statsOf(config) {
 		s.Tags = slices.DeleteFunc(s.Tags, func(t *statsv3.Config_Tag) bool { return strings.Contains(t.GetValueFormat(), "ENVIRONMENT") })
+	}
+}
+
+func withoutLabel(name string) func(*statsv3.Config) {
+	return func(config *statsv3.Config) {
+		for _, s := range statsOf(config) {
+			s.Tags = slices.DeleteFunc(s.Tags, func(t *statsv3.Config_Tag) bool { return t.GetName() == name })
+		}
 	}
 }
 
