@@ -117,7 +117,7 @@ bench: ## Measure the propagation of a change to sidecars, and its limits, in ab
 	go test -run '^$$' -bench 'Questions|Renewal|Mesh/policy|Mesh/(visible|ondemand)/^100$$' -benchtime 1x -timeout 30m ./internal/testing/largemesh ./internal/testing/bench
 
 .PHONY: bench-datapath
-bench-datapath: ## Measure what a pair of sidecars adds to requests, and the memory of a sidecar, in about twelve minutes
+bench-datapath: ## Measure what a pair of sidecars adds to requests, and the memory of a sidecar, in about eighteen minutes
 	ENVOY_BIN=$$($(HACK) ./images envoy-path | tail -n 1) go test -run '^$$' -bench . -skip Parts -benchtime 15000x -timeout 30m ./internal/testing/datapath
 
 .PHONY: bench-endtoend

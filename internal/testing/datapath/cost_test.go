@@ -3,11 +3,10 @@ package datapath
 import (
 	"slices"
 	"testing"
-	"time"
 )
 
 // BenchmarkCost compares the CPU time that pairs of sidecars need for a request with that of the minimal configuration, for 1,000 requests per second and
-// for as many as possible. The pairs take turns, so other load of the machine and the speed of its cores affect all of them.
+// for as many as possible. It also measures latencies, those without sidecars too, and the private memory of both sidecars. The pairs take turns, so other load of the machine and the speed of its cores affect all of them.
 func BenchmarkCost(b *testing.B) {
 	for _, protocol := range protocols {
 		for _, load := range []struct {
@@ -23,29 +22,41 @@ func BenchmarkCost(b *testing.B) {
 const turn = 500
 
 func compare(b *testing.B, protocol protocol, rate int) {
-	var names []string
-	var all []*taker
-	for _, path := range paths {
-		if path.name == "direct" {
+	takers := make([]*taker, len(paths))
+	for i, path := range paths {
+		takers[i] = newTaker(b, path, protocol)
+		takers[i].warmUp(b, rate)
+	}
+	takeTurns(b, takers, rate)
+	least := 0.0
+	for i, t := range takers {
+		name := paths[i].name
+		t.latencies.report(b, name+"-")
+		if len(t.pair.sidecars()) == 0 {
 			continue
 		}
-		t := newTaker(b, path, protocol)
-		t.take(b, turn, rate)
-		names, all = append(names, path.name), append(all, t)
+		cost := lowerDecile(t.costs)
+		if least == 0 {
+			least = cost
+		}
+		b.ReportMetric(cost, name+"-cpu-µs/op")
+		b.ReportMetric(100*(cost/least-1), name+"-cpu-%")
+		b.ReportMetric(float64(usageOf(b, t.pair.sidecars()...).Private)/1e6, name+"-private-MB")
 	}
-	costs := make([][]float64, len(all))
+}
+
+// takeTurns lets pairs take turns until each has sent the requests of the benchmark.
+func takeTurns(b *testing.B, takers []*taker, rate int) {
+	b.Helper()
 	b.ResetTimer()
 	for done := 0; done < b.N; done += turn {
-		for i, t := range all {
-			costs[i] = append(costs[i], float64(t.take(b, turn, rate).Nanoseconds())/1000/turn)
+		for _, t := range takers {
+			t.take(b, rate)
 		}
 	}
 	b.StopTimer()
-	least := lowerDecile(costs[0])
-	for i, name := range names {
-		cost := lowerDecile(costs[i])
-		b.ReportMetric(cost, name+"-µs/op")
-		b.ReportMetric(100*(cost/least-1), name+"-%")
+	for _, t := range takers {
+		slices.Sort(t.latencies)
 	}
 }
 
@@ -53,6 +64,10 @@ func compare(b *testing.B, protocol protocol, rate int) {
 type taker struct {
 	pair      pair
 	exchanges []exchange
+	// costs has the CPU time of both sidecars for a request, in microseconds, for each turn.
+	costs []float64
+	// latencies are those of all turns. They are sorted when the turns are over.
+	latencies latencies
 }
 
 func newTaker(b *testing.B, path path, protocol protocol) *taker {
@@ -63,11 +78,15 @@ func newTaker(b *testing.B, path path, protocol protocol) *taker {
 	return t
 }
 
-// take sends n requests and returns the CPU time of the sidecars.
-func (t *taker) take(b *testing.B, n, rate int) time.Duration {
+// warmUp sends the requests of a turn that does not count.
+func (t *taker) warmUp(b *testing.B, rate int) { send(b, turn, rate, t.exchanges) }
+
+// take sends the requests of a turn.
+func (t *taker) take(b *testing.B, rate int) {
 	before := usageOf(b, t.pair.sidecars()...)
-	send(b, n, rate, t.exchanges)
-	return usageOf(b, t.pair.sidecars()...).CPU - before.CPU
+	t.latencies = append(t.latencies, send(b, turn, rate, t.exchanges)...)
+	used := usageOf(b, t.pair.sidecars()...).CPU - before.CPU
+	t.costs = append(t.costs, float64(used.Nanoseconds())/1000/turn)
 }
 
 // lowerDecile is the cost in turns that other load of the machine hardly disturbed: it only adds to the time.

@@ -35,9 +35,7 @@ func measure(b *testing.B, p pair, protocol protocol) {
 	measured := send(b, b.N, rate, exchanges)
 	b.StopTimer()
 	used := usageOf(b, p.sidecars()...)
-	for name, share := range map[string]float64{"p50-µs": 0.5, "p99-µs": 0.99, "p99.9-µs": 0.999} {
-		b.ReportMetric(float64(measured.percentile(share).Microseconds()), name)
-	}
+	measured.report(b, "")
 	b.ReportMetric(float64((used.CPU-before.CPU).Microseconds())/float64(b.N), "cpu-µs/op")
 }
 

@@ -1,7 +1,6 @@
 package datapath
 
 import (
-	"slices"
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
@@ -24,21 +23,11 @@ func BenchmarkHandshake(b *testing.B) {
 	takers := make([]*taker, len(ways))
 	for i, way := range ways {
 		takers[i] = newTaker(b, way, p)
-		takers[i].take(b, turn, handshakeRate)
+		takers[i].warmUp(b, handshakeRate)
 	}
-	costs, all := make([][]float64, len(ways)), make([]latencies, len(ways))
-	b.ResetTimer()
-	for done := 0; done < b.N; done += turn {
-		for i, t := range takers {
-			before := usageOf(b, t.pair.sidecars()...)
-			all[i] = append(all[i], send(b, turn, handshakeRate, t.exchanges)...)
-			costs[i] = append(costs[i], float64((usageOf(b, t.pair.sidecars()...).CPU-before.CPU).Microseconds())/turn)
-		}
-	}
-	b.StopTimer()
+	takeTurns(b, takers, handshakeRate)
 	for i, way := range ways {
-		slices.Sort(all[i])
-		b.ReportMetric(lowerDecile(costs[i]), way.name+"-cpu-µs/op")
-		b.ReportMetric(float64(all[i].percentile(0.5).Microseconds()), way.name+"-p50-µs")
+		b.ReportMetric(lowerDecile(takers[i].costs), way.name+"-cpu-µs/op")
+		b.ReportMetric(float64(takers[i].latencies.percentile(0.5).Microseconds()), way.name+"-p50-µs")
 	}
 }

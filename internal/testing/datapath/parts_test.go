@@ -41,29 +41,24 @@ func compareParts(b *testing.B, protocol protocol) {
 			rows[i+1] = append(rows[i+1], newTaker(b, partPath(p), protocol))
 		}
 	}
-	costs := make([][copies][]float64, len(rows))
-	b.ResetTimer()
-	for done := 0; done < b.N; done += turn {
-		for i, row := range rows {
-			for k, t := range row {
-				costs[i][k] = append(costs[i][k], float64(t.take(b, turn, 0).Nanoseconds())/1000/turn)
-			}
-		}
+	takers := slices.Concat(rows...)
+	for _, t := range takers {
+		t.warmUp(b, 0)
 	}
-	b.StopTimer()
-	least := meanCost(costs[0])
+	takeTurns(b, takers, 0)
+	least := meanCost(rows[0])
 	b.ReportMetric(least, "minimal-µs/op")
 	for i, p := range parts {
-		b.ReportMetric(100*(meanCost(costs[i+1])/least-1), p.name+"-%")
+		b.ReportMetric(100*(meanCost(rows[i+1])/least-1), p.name+"-%")
 	}
 }
 
-func meanCost(pairs [copies][]float64) float64 {
+func meanCost(pairs []*taker) float64 {
 	sum := 0.0
-	for _, costs := range pairs {
-		sum += lowerDecile(costs)
+	for _, t := range pairs {
+		sum += lowerDecile(t.costs)
 	}
-	return sum / copies
+	return sum / float64(len(pairs))
 }
 
 // part is a configuration of the mesh that lacks something.

@@ -26,6 +26,14 @@ func (l latencies) percentile(share float64) time.Duration {
 	return l[min(int(share*float64(len(l))), len(l)-1)]
 }
 
+// report reports percentiles in microseconds. The prefix is that of their names.
+func (l latencies) report(b *testing.B, prefix string) {
+	b.Helper()
+	for name, share := range map[string]float64{"p50-µs": 0.5, "p90-µs": 0.9, "p99-µs": 0.99, "p99.9-µs": 0.999} {
+		b.ReportMetric(float64(l.percentile(share).Microseconds()), prefix+name)
+	}
+}
+
 // open returns an exchange for each connection.
 func open(t testing.TB, connect func(testing.TB) exchange) []exchange {
 	exchanges := make([]exchange, connections)
