@@ -18,6 +18,8 @@ import (
 type loggers struct {
 	// outboundRequests log the requests of the local application.
 	outboundRequests []*accesslogv3.AccessLog
+	// sharedRequests are outboundRequests where many destinations share a connection manager.
+	sharedRequests []*accesslogv3.AccessLog
 	// inboundRequests log requests of other workloads, without health checks of their sidecars. The response to a denied one must have a status of 400
 	// or more, or else authorizedRequests log them.
 	inboundRequests, authorizedRequests []*accesslogv3.AccessLog
@@ -50,20 +52,24 @@ func newLoggers(log *telemetry.AccessLog) *loggers {
 	if log != nil {
 		metrics = log.Metrics
 	}
-	count := func(filter *accesslogv3.AccessLogFilter, stats []stat) []*accesslogv3.AccessLog {
+	countWithin := func(limits *typev3.Scope, filter *accesslogv3.AccessLogFilter, stats []stat) []*accesslogv3.AccessLog {
 		if metrics == telemetry.NoMetrics {
 			return nil
 		}
-		return []*accesslogv3.AccessLog{statsLog(filter, stats)}
+		return []*accesslogv3.AccessLog{statsLog(limits, filter, stats)}
+	}
+	count := func(filter *accesslogv3.AccessLogFilter, stats []stat) []*accesslogv3.AccessLog {
+		return countWithin(ownStats, filter, stats)
 	}
 	requests := count(noHealthCheck, inboundRequestStats)
 	if metrics == telemetry.AllMetrics {
-		requests = append(requests, statsLog(noHealthCheck, inboundRouteStats))
+		requests = append(requests, statsLog(ownStats, noHealthCheck, inboundRouteStats))
 	}
 	requests = append(requests, denialLog(deniedRequest))
 	withDenials := inboundFormat(deniedBy(requestDenial))
 	return &loggers{
 		outboundRequests:   append(telemetry.Loggers(log, nil, accessLogFormat), count(nil, outboundRequestStats)...),
+		sharedRequests:     append(telemetry.Loggers(log, nil, accessLogFormat), countWithin(sharedStats, nil, outboundRequestStats)...),
 		inboundRequests:    slices.Concat(requestLogs(log, withDenials), requests),
 		authorizedRequests: slices.Concat(telemetry.Loggers(log, noHealthCheck, withDenials), requests),
 		outboundConnections: slices.Concat(telemetry.Loggers(log, connectionEnd, accessLogFormat),
@@ -74,7 +80,7 @@ func newLoggers(log *telemetry.AccessLog) *loggers {
 		unroutedConnections: telemetry.Loggers(log, unmatched, unroutedFormat()),
 		inboundListener: slices.Concat(telemetry.Loggers(log, unmatched, inboundFormat(noPolicy)),
 			telemetry.Loggers(log, logfilter.Expression("denied request connection", deniedBeforeRequest), inboundFormat(noPolicy)),
-			[]*accesslogv3.AccessLog{statsLog(denied, inboundDeniedStats), denialLog(deniedOrUnmatched)}),
+			[]*accesslogv3.AccessLog{statsLog(ownStats, denied, inboundDeniedStats), denialLog(deniedOrUnmatched)}),
 	}
 }
 
@@ -139,22 +145,6 @@ func requestLogs(log *telemetry.AccessLog, withDenials map[string]string) []*acc
 	return append(telemetry.Loggers(log, logfilter.Both(noHealthCheck, fulfilled), inboundFormat("")), telemetry.Loggers(log, logfilter.Both(noHealthCheck, unfulfilled), withDenials)...)
 }
 
-// Limits on the series of one listener or filter chain. Beyond them Envoy drops new series and keeps the others. They hold for each
-// logger: with a shared name of the scope they would hold for the sidecar, but Envoy then crashes when it validates a configuration.
-const (
-	// MaxCounters is the maximum number of counters with labels.
-	MaxCounters = 2000
-	// MaxHistograms is the maximum number of histograms with labels. A histogram has 22 series.
-	MaxHistograms = 200
-)
-
-// StatsPrefix is the prefix of the statistics with labels.
-const StatsPrefix = "osm"
-
-var statsScope = &typev3.Scope{
-	Prefix: StatsPrefix, MaxCounters: wrapperspb.UInt32(MaxCounters), MaxHistograms: wrapperspb.UInt32(MaxHistograms),
-}
-
 // stat is a counter, or a histogram if it has a unit.
 type stat struct {
 	name string
@@ -168,9 +158,9 @@ type stat struct {
 // request contains: the number of series would be unbounded.
 type label struct{ name, value string }
 
-// statsLog counts what a filter selects.
-func statsLog(filter *accesslogv3.AccessLogFilter, stats []stat) *accesslogv3.AccessLog {
-	config := &statsv3.Config{StatsScope: statsScope}
+// statsLog counts what a filter selects, within the limits of a scope.
+func statsLog(limits *typev3.Scope, filter *accesslogv3.AccessLogFilter, stats []stat) *accesslogv3.AccessLog {
+	config := &statsv3.Config{StatsScope: limits}
 	for _, s := range stats {
 		named := &statsv3.Config_Stat{Name: s.name}
 		for _, l := range s.labels {

@@ -145,7 +145,9 @@ func (c egressCell) chains() []*listenerv3.FilterChain {
 
 // egressHTTP handles requests to hosts outside the mesh.
 func egressHTTP(s *translation, port uint16) *listenerv3.Filter {
-	return message.NetworkFilter(hcmFilter, outboundHTTP(s, egressRouteName(port), removeSpellings(s)...))
+	hcm := outboundHTTP(s, egressRouteName(port), removeSpellings(s)...)
+	hcm.AccessLog = s.logs().sharedRequests
+	return message.NetworkFilter(hcmFilter, hcm)
 }
 
 // tlsChain forwards TLS connections that request a server name; empty for any.

@@ -97,7 +97,7 @@ func gatewayTLS(l *scope.GatewayListener) *corev3.TransportSocket {
 // connection is the last entry of x-forwarded-for, and x-forwarded-proto is that of the connection.
 func gatewayHTTP(s *translation, routeConfig string) *listenerv3.Filter {
 	hcm := serverConnectionManager(s, routeConfig, entity.Name{})
-	hcm.AccessLog = s.logs().outboundRequests
+	hcm.AccessLog = s.logs().sharedRequests
 	hcm.PathWithEscapedSlashesAction = hcmv3.HttpConnectionManager_KEEP_UNCHANGED // routes reject them, or Services decode them
 	hcm.UseRemoteAddress = wrapperspb.Bool(true)
 	limitClients(hcm, gatewayIdleTimeout, gatewayStreamIdleTimeout)

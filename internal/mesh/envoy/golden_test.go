@@ -105,7 +105,9 @@ func replaceAccessLogs(tree any) {
 			for _, kind := range []string{"counters", "histograms"} {
 				config[kind] = statNames(config[kind])
 			}
-			delete(config, "statsScope")
+			if limits, ok := config["statsScope"].(map[string]any); ok && limits["maxCounters"] == float64(envoy.MaxCounters) {
+				delete(config, "statsScope")
+			}
 		}
 		for _, child := range node {
 			replaceAccessLogs(child)

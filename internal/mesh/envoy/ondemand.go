@@ -57,7 +57,7 @@ const anyHost = "localhost"
 // onDemandHTTP handles the requests of the local application to all Services with HTTP on a port number.
 func onDemandHTTP(s *translation, port uint16) *listenerv3.Filter {
 	hcm := connectionManager(s, portRouteName(port))
-	hcm.AccessLog = append(slices.Clip(hcm.GetAccessLog()), denialLog(toUnknownDestination))
+	hcm.AccessLog = append(slices.Clip(s.logs().sharedRequests), denialLog(toUnknownDestination))
 	hcm.HttpProtocolOptions.DefaultHostForHttp_10 = anyHost
 	hcm.EarlyHeaderMutationExtensions = []*corev3.TypedExtensionConfig{nameDestination}
 	hcm.HttpFilters = []*hcmv3.HttpFilter{keepSessions, loadDestination, router}

@@ -38,6 +38,7 @@ func newOSMLoggers() *loggers {
 	line := telemetry.Loggers(nil, nil, accessLogFormat)
 	requests := telemetry.Loggers(nil, noHealthCheck, accessLogFormat)
 	return &loggers{
-		outboundRequests: line, inboundRequests: requests, authorizedRequests: requests, outboundConnections: line, inboundConnections: line,
+		outboundRequests: line, sharedRequests: line, inboundRequests: requests, authorizedRequests: requests,
+		outboundConnections: line, inboundConnections: line,
 	}
 }

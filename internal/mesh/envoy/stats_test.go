@@ -8,6 +8,9 @@ import (
 
 	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
 	statsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/stats/v3"
+	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
 // TestStatsAreDocumented compares the metrics of sidecars with docs/observability.md.
@@ -44,13 +47,33 @@ func TestStatsAreLimited(t *testing.T) {
 	for _, logger := range loggers {
 		if config := statsConfig(t, logger); config != nil {
 			limited++
-			if config.GetStatsScope().GetMaxCounters().GetValue() != MaxCounters || config.GetStatsScope().GetMaxHistograms().GetValue() != MaxHistograms {
-				t.Errorf("a logger has no limits: %v", config)
+			if limits := config.GetStatsScope(); !proto.Equal(limits, ownStats) {
+				t.Errorf("a logger has the limits %v, want %v", limits, ownStats)
 			}
 		}
 	}
 	if limited != 8 {
 		t.Errorf("%d loggers of statistics, want 8", limited)
+	}
+}
+
+// TestSharedStatsAreLimited verifies the limits of connection managers for many destinations. The golden files have those that use them.
+func TestSharedStatsAreLimited(t *testing.T) {
+	var found []*typev3.Scope
+	for _, logger := range standardLoggers.sharedRequests {
+		if config := statsConfig(t, logger); config != nil {
+			found = append(found, config.GetStatsScope())
+		}
+	}
+	want := &typev3.Scope{
+		Prefix: "osm", MaxCounters: wrapperspb.UInt32(10_240), MaxHistograms: wrapperspb.UInt32(1_024), EnableEviction: true,
+	}
+	if len(found) != 1 || !proto.Equal(found[0], want) {
+		t.Errorf("the limits are %v, want %v", found, want)
+	}
+	const seriesOfHistogram, samplesOfScrape = 22, 50_000
+	if all := MaxSharedCounters + seriesOfHistogram*MaxSharedHistograms; all > samplesOfScrape {
+		t.Errorf("one connection manager may have %d series, and a scrape fails above %d", all, samplesOfScrape)
 	}
 }
 

@@ -194,6 +194,7 @@ func bootstrap(c Config) *bootstrapv3.Bootstrap {
 		StatsConfig:            statsOf(c),
 		// Allocates a cluster's statistics on first use. In permissive mode a sidecar has every Service and calls few.
 		DeferredStatOptions: DeferredStats(),
+		StatsEviction:       statsEviction(),
 	}
 	if c.Gateway {
 		LimitGateway(b, c.Limits)

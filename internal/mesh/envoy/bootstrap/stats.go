@@ -1,9 +1,12 @@
 package bootstrap
 
 import (
+	"time"
+
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
 	metricsv3 "github.com/envoyproxy/go-control-plane/envoy/config/metrics/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
 	"github.com/openservicemesh/osm-operator/internal/platform/lists"
@@ -19,7 +22,7 @@ var essentialPrefixes = []string{"osm.", "control_plane.", "cluster_manager.", "
 // essentialExpressions select the other statistics that dashboards, alerts and the gate of upgrades use. Envoy answers TCP
 // probes from the membership of their clusters.
 var essentialExpressions = []string{
-	`server\.(live|state|uptime|memory_.*|total_connections|concurrency|days_until_first_cert_expiring)`,
+	`server\.(live|state|uptime|memory_.*|total_connections|concurrency|days_until_first_cert_expiring|stats_overflow\..*)`,
 	`cluster\.(` + meshClusters + `)\.(` + clusterStatistics + `)`,
 	`cluster\.(liveness|readiness|startup)_cluster[^.]*\.membership_(healthy|total|degraded|excluded)`,
 	`listener\.0\.0\.0\.0_1500[13]\.(downstream_cx_(active|total|overflow|overload_reject)|no_filter_chain_match|ssl\.(connection_error|handshake|fail_verify_.*))`,
@@ -88,4 +91,15 @@ func prefixes(list []string) *matcherv3.ListStringMatcher {
 // DeferredStats delays the statistics of a cluster until its first request.
 func DeferredStats() *bootstrapv3.Bootstrap_DeferredStatOptions {
 	return &bootstrapv3.Bootstrap_DeferredStatOptions{EnableDeferredCreationStats: true}
+}
+
+// statsEvictionInterval is the time between two removals of series with labels that nobody incremented since the one before. A series
+// leaves after one to two intervals. Prometheus misses what a series counts between its return and the next scrape, because rate() needs
+// two samples: with a short interval the requests of a job that runs every half hour would never be seen. It is a multiple of Envoy's interval
+// for flushes, five seconds.
+const statsEvictionInterval = time.Hour
+
+// statsEviction removes statistics that nobody increments, where their scope allows it.
+func statsEviction() *bootstrapv3.Bootstrap_StatsEvictionInterval {
+	return &bootstrapv3.Bootstrap_StatsEvictionInterval{StatsEvictionInterval: durationpb.New(statsEvictionInterval)}
 }

@@ -11,6 +11,8 @@ func TestEssentialStatistics(t *testing.T) {
 	for name, want := range map[string]bool{
 		"osm.request_total":                                        true,
 		"server.live":                                              true,
+		"server.stats_overflow.counter":                            true,
+		"server.stats_overflow.histogram":                          true,
 		"cluster.shop/web|8080.upstream_rq_5xx":                    true,
 		"cluster.shop/web|8080|local.upstream_rq_2xx":              true,
 		"cluster.shop/web|8080.upstream_cx_tx_bytes_total":         true,
