@@ -84,8 +84,8 @@ func TestPrometheus_ErrorRate(t *testing.T) {
 	}
 }
 
-// podWithStats adds a pod whose sidecar has the statistics of sidecars in a mesh.
-func podWithStats(t *testing.T, n *pods.Network, name string) *pods.Pod {
+// podWithStats adds a pod whose sidecar has the statistics of sidecars in a mesh. Edits change its bootstrap.
+func podWithStats(t *testing.T, n *pods.Network, name string, edits ...func(*bootstrapv3.Bootstrap)) *pods.Pod {
 	t.Helper()
 	files, err := bootstrap.Render(bootstrap.Config{
 		ProxyUUID: "uuid", TrustDomain: trustDomain, XDSHost: "127.0.0.1", XDSPort: names.ADSPort, ServiceAccount: name, Namespace: "shop",
@@ -103,5 +103,9 @@ func podWithStats(t *testing.T, n *pods.Network, name string) *pods.Pod {
 		t.Fatal(err)
 	}
 	config.StatsConfig, config.DeferredStatOptions = rendered.GetStatsConfig(), rendered.GetDeferredStatOptions()
+	config.StatsEviction = rendered.GetStatsEviction()
+	for _, edit := range edits {
+		edit(config)
+	}
 	return n.PodFrom(t, name, config)
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	"google.golang.org/protobuf/encoding/protojson"
 
@@ -19,6 +20,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
+	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/envoytest"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
@@ -117,11 +119,7 @@ func TestWorkloadMetricsAreBounded(t *testing.T) {
 	t.Parallel()
 	const limit = 40
 	s := measuredShop(t, envoytest.Binary(t))
-	resources := envoy.Build(s.clientScope())
-	for i := range resources {
-		resources[i] = withMaxCounters(t, resources[i], limit)
-	}
-	s.client.SendAll(t, s.clientScope(), resources, s.endpoints(s.clientScope())...)
+	s.limitCounters(t, limit)
 	conn, err := s.client.NS.Dial(t.Context(), "tcp", nstest.Address(webIP.String(), 80))
 	if err != nil {
 		t.Fatal(err)
@@ -141,6 +139,17 @@ func TestWorkloadMetricsAreBounded(t *testing.T) {
 	if after := countSeries(t, s.client, ""); after != before {
 		t.Errorf("%d series before 50 different paths, %d afterwards", before, after)
 	}
+}
+
+// limitCounters lowers the limit of the counters of each listener of the client.
+func (s *shop) limitCounters(t *testing.T, limit int) {
+	t.Helper()
+	client := s.clientScope()
+	resources := envoy.Build(client)
+	for i := range resources {
+		resources[i] = withMaxCounters(t, resources[i], limit)
+	}
+	s.client.SendAll(t, client, resources, s.workloadEndpoints(client)...)
 }
 
 // withMaxCounters lowers the limit of the counters of a listener. It fails the test if a listener for HTTP has none.
@@ -183,13 +192,39 @@ func requestManyCodes(t *testing.T, conn net.Conn) {
 // measuredShop is a shop whose sidecars have the statistics of sidecars in a mesh, names of workloads, and more environment variables.
 func measuredShop(t *testing.T, binary string, env ...string) *shop {
 	t.Helper()
+	s := measuredPods(t, binary, func(*bootstrapv3.Bootstrap) {}, env...)
+	s.sellBooks(t)
+	return s
+}
+
+// measuredPods are the pods of measuredShop without applications, with an edit of their bootstraps.
+func measuredPods(t *testing.T, binary string, edit func(*bootstrapv3.Bootstrap), env ...string) *shop {
+	t.Helper()
 	n := pods.NewNetwork(t)
 	n.Run(t, binary)
 	pod := func(name, kind, workload string) *pods.Pod {
 		n.Env = append([]string{names.PodNamespaceEnv + "=shop", names.WorkloadKindEnv + "=" + kind, names.WorkloadNameEnv + "=" + workload}, env...)
-		return podWithStats(t, n, name)
+		return podWithStats(t, n, name, edit)
 	}
 	s := &shop{network: n, client: pod("client", "Deployment", "buyer"), server: pod("server", "StatefulSet", "books")}
+	client := s.clientScope()
+	s.server.Configure(t, s.serverScope())
+	s.client.Configure(t, client, s.workloadEndpoints(client)...)
+	return s
+}
+
+// workloadEndpoints are the endpoints of a scope with the workload of the server.
+func (s *shop) workloadEndpoints(client *scope.Scope) []scope.Endpoints {
+	endpoints := s.endpoints(client)
+	for i := range endpoints {
+		endpoints[i].Workloads = []inventory.Workload{{Kind: "StatefulSet", Name: "books"}}
+	}
+	return endpoints
+}
+
+// sellBooks runs the applications of measuredShop. The path "/books/code/<status>" chooses the status of the response.
+func (s *shop) sellBooks(t *testing.T) {
+	t.Helper()
 	s.server.ServeHTTP(t, 8080, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		code, found := strings.CutPrefix(r.URL.Path, "/books/code/")
 		if r.URL.Path == "/books/500" {
@@ -205,14 +240,6 @@ func measuredShop(t *testing.T, binary string, env ...string) *shop {
 		line, _ := bufio.NewReader(c).ReadString('\n')
 		fmt.Fprint(c, "echo "+line)
 	})
-	client := s.clientScope()
-	endpoints := s.endpoints(client)
-	for i := range endpoints {
-		endpoints[i].Workloads = []inventory.Workload{{Kind: "StatefulSet", Name: "books"}}
-	}
-	s.server.Configure(t, s.serverScope())
-	s.client.Configure(t, client, endpoints...)
-	return s
 }
 
 // awaitSeries waits until a sidecar has series of the mesh with these values; -1 is any value above 0.
