@@ -66,10 +66,10 @@ func newLoggers(log *telemetry.AccessLog) *loggers {
 		requests = append(requests, statsLog(ownStats, noHealthCheck, inboundRouteStats))
 	}
 	requests = append(requests, denialLog(deniedRequest))
-	withDenials := inboundFormat(deniedBy(requestDenial))
+	withDenials, outbound := inboundFormat(deniedBy(requestDenial)), telemetry.Loggers(log, nil, accessLogFormat)
 	return &loggers{
-		outboundRequests:   append(telemetry.Loggers(log, nil, accessLogFormat), count(nil, outboundRequestStats)...),
-		sharedRequests:     append(telemetry.Loggers(log, nil, accessLogFormat), countWithin(sharedStats, nil, outboundRequestStats)...),
+		outboundRequests:   slices.Concat(outbound, count(nil, outboundRequestStats)),
+		sharedRequests:     slices.Concat(outbound, countWithin(sharedStats, nil, outboundRequestStats)),
 		inboundRequests:    slices.Concat(requestLogs(log, withDenials), requests),
 		authorizedRequests: slices.Concat(telemetry.Loggers(log, noHealthCheck, withDenials), requests),
 		outboundConnections: slices.Concat(telemetry.Loggers(log, connectionEnd, accessLogFormat),
@@ -164,7 +164,7 @@ func statsLog(limits *typev3.Scope, filter *accesslogv3.AccessLogFilter, stats [
 	for _, s := range stats {
 		named := &statsv3.Config_Stat{Name: s.name}
 		for _, l := range s.labels {
-			named.Tags = append(named.Tags, &statsv3.Config_Tag{Name: l.name, ValueFormat: l.value})
+			named.Tags = append(named.Tags, &statsv3.Config_Tag{Name: l.name, ValueFormat: l.value, Rules: labelRules[l.name]})
 		}
 		switch {
 		case s.unit != statsv3.Config_Histogram_Unspecified:

@@ -1,0 +1,40 @@
+package envoy
+
+import (
+	xdscorev3 "github.com/cncf/xds/go/xds/core/v3"
+	xdsmatcherv3 "github.com/cncf/xds/go/xds/type/matcher/v3"
+	transformv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/matching/actions/transform_stat/v3"
+	statinputv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/matching/common_inputs/stats/v3"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
+)
+
+// unknownStatuses are the numbers that gRPC does not define. An application can answer with any number.
+const unknownStatuses = "1[7-9]|[2-9][0-9]|[0-9]{3,}"
+
+// labelRules bound the values of labels by name. A status that gRPC does not define is -1, as Envoy writes one that is no number.
+var labelRules = map[string]*xdsmatcherv3.Matcher{grpcStatus.name: replaceTag(unknownStatuses, "-1")}
+
+// replaceTag replaces the value of a label that matches a regular expression.
+func replaceTag(expression, replacement string) *xdsmatcherv3.Matcher {
+	value := &xdsmatcherv3.StringMatcher{MatchPattern: &xdsmatcherv3.StringMatcher_SafeRegex{SafeRegex: &xdsmatcherv3.RegexMatcher{
+		Regex: expression, EngineType: &xdsmatcherv3.RegexMatcher_GoogleRe2{GoogleRe2: &xdsmatcherv3.RegexMatcher_GoogleRE2{}},
+	}}}
+	action := &transformv3.TransformStat{UpdateTag: &transformv3.TransformStat_UpdateTag{NewTagValue: replacement}}
+	return &xdsmatcherv3.Matcher{MatcherType: &xdsmatcherv3.Matcher_MatcherList_{MatcherList: &xdsmatcherv3.Matcher_MatcherList{
+		Matchers: []*xdsmatcherv3.Matcher_MatcherList_FieldMatcher{{
+			Predicate: &xdsmatcherv3.Matcher_MatcherList_Predicate{MatchType: &xdsmatcherv3.Matcher_MatcherList_Predicate_SinglePredicate_{
+				SinglePredicate: &xdsmatcherv3.Matcher_MatcherList_Predicate_SinglePredicate{
+					Input:   extension("value", &statinputv3.StatTagValueInput{}),
+					Matcher: &xdsmatcherv3.Matcher_MatcherList_Predicate_SinglePredicate_ValueMatch{ValueMatch: value},
+				},
+			}},
+			OnMatch: &xdsmatcherv3.Matcher_OnMatch{OnMatch: &xdsmatcherv3.Matcher_OnMatch_Action{Action: extension("update", action)}},
+		}},
+	}}}
+}
+
+func extension(name string, config proto.Message) *xdscorev3.TypedExtensionConfig {
+	return &xdscorev3.TypedExtensionConfig{Name: name, TypedConfig: message.Any(config)}
+}
