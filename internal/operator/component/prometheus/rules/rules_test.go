@@ -93,6 +93,16 @@ var alertCases = []alertCase{
 	{"OSMServiceErrorRateHigh", "few requests", series{
 		`osm_request_total{mesh="osm", destination_namespace="shop", destination_service="cart", response_code="503"}`: "0+1x30",
 	}, "20m", false},
+	{"OSMSeriesDropped", "a sidecar loses counts", series{
+		`envoy_server_stats_overflow_counter{mesh="osm", namespace="shop", pod="cart"}`:   "0x5 0+3x30",
+		`envoy_server_stats_overflow_histogram{mesh="osm", namespace="shop", pod="cart"}`: "0x35",
+	}, "25m", true},
+	{"OSMSeriesDropped", "it loses durations only", series{
+		`envoy_server_stats_overflow_counter{mesh="osm", namespace="shop", pod="cart"}`:   "0x35",
+		`envoy_server_stats_overflow_histogram{mesh="osm", namespace="shop", pod="cart"}`: "0x5 0+3x30",
+	}, "25m", true},
+	{"OSMSeriesDropped", "it lost some an hour ago", series{`envoy_server_stats_overflow_counter{mesh="osm", namespace="shop", pod="cart"}`: "7x90"}, "60m", false},
+	{"OSMSeriesDropped", "one of another mesh loses counts", series{`envoy_server_stats_overflow_counter{mesh="other", namespace="shop", pod="cart"}`: "0+3x40"}, "25m", false},
 	{"OSMControlPlaneSaturated", "changes wait", series{`osm_events_queued{mesh="osm"}`: "5000x30"}, "20m", true},
 	{"OSMControlPlaneSaturated", "sidecars are rejected", series{`osm_proxy_rejected_count{mesh="osm", reason="full"}`: "0+5x30"}, "25m", true},
 	{"OSMControlPlaneSaturated", "tokens are rejected", series{`osm_proxy_rejected_count{mesh="osm", reason="token"}`: "0+5x30"}, "25m", false},
