@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 
+	xdsmatcherv3 "github.com/cncf/xds/go/xds/type/matcher/v3"
 	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
 	statsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/stats/v3"
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
@@ -160,11 +161,15 @@ type label struct{ name, value string }
 
 // statsLog counts what a filter selects, within the limits of a scope.
 func statsLog(limits *typev3.Scope, filter *accesslogv3.AccessLogFilter, stats []stat) *accesslogv3.AccessLog {
+	var rules map[string]*xdsmatcherv3.Matcher
+	if limits == sharedStats {
+		rules = sharedRules
+	}
 	config := &statsv3.Config{StatsScope: limits}
 	for _, s := range stats {
 		named := &statsv3.Config_Stat{Name: s.name}
 		for _, l := range s.labels {
-			named.Tags = append(named.Tags, &statsv3.Config_Tag{Name: l.name, ValueFormat: l.value, Rules: labelRules[l.name]})
+			named.Tags = append(named.Tags, &statsv3.Config_Tag{Name: l.name, ValueFormat: l.value, Rules: rules[l.name]})
 		}
 		switch {
 		case s.unit != statsv3.Config_Histogram_Unspecified:

@@ -171,7 +171,7 @@ var ownLabels = map[string]*regexp.Regexp{
 	"source_identity":       regexp.MustCompile(`^(buyer\.shop\.cluster\.local)?$`),
 	"destination_identity":  regexp.MustCompile(`^(books\.shop\.cluster\.local)?$`),
 	"response_code":         regexp.MustCompile(`^(\d\d\d|0)$`),
-	"grpc_status":           regexp.MustCompile(`^(\d|1[0-6]|-1)?$`),
+	"grpc_status":           regexp.MustCompile(`^(\d{1,19}|-1)?$`), // a number, whatever it is
 	"verdict":               regexp.MustCompile(`^(allowed|denied)?$`),
 	"route":                 regexp.MustCompile(`^(GET /books/\.\*|/admin|-)?$`),
 }
