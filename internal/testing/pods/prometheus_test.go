@@ -87,6 +87,16 @@ func TestPrometheus_ErrorRate(t *testing.T) {
 // podWithStats adds a pod whose sidecar has the statistics of sidecars in a mesh. Edits change its bootstrap.
 func podWithStats(t *testing.T, n *pods.Network, name string, edits ...func(*bootstrapv3.Bootstrap)) *pods.Pod {
 	t.Helper()
+	config := bootstrapWithStats(t, n, name)
+	for _, edit := range edits {
+		edit(config)
+	}
+	return n.PodFrom(t, name, config)
+}
+
+// bootstrapWithStats is the bootstrap of podWithStats.
+func bootstrapWithStats(t *testing.T, n *pods.Network, name string) *bootstrapv3.Bootstrap {
+	t.Helper()
 	files, err := bootstrap.Render(bootstrap.Config{
 		ProxyUUID: "uuid", TrustDomain: trustDomain, XDSHost: "127.0.0.1", XDSPort: names.ADSPort, ServiceAccount: name, Namespace: "shop",
 		Metrics: true, Dirs: bootstrap.DefaultDirs(),
@@ -104,8 +114,5 @@ func podWithStats(t *testing.T, n *pods.Network, name string, edits ...func(*boo
 	}
 	config.StatsConfig, config.DeferredStatOptions = rendered.GetStatsConfig(), rendered.GetDeferredStatOptions()
 	config.StatsEviction = rendered.GetStatsEviction()
-	for _, edit := range edits {
-		edit(config)
-	}
-	return n.PodFrom(t, name, config)
+	return config
 }

@@ -203,7 +203,7 @@ func measuredPods(t *testing.T, binary string, edit func(*bootstrapv3.Bootstrap)
 	n := pods.NewNetwork(t)
 	n.Run(t, binary)
 	pod := func(name, kind, workload string) *pods.Pod {
-		n.Env = append([]string{names.PodNamespaceEnv + "=shop", names.WorkloadKindEnv + "=" + kind, names.WorkloadNameEnv + "=" + workload}, env...)
+		n.Env = append(workloadOf(kind, workload), env...)
 		return podWithStats(t, n, name, edit)
 	}
 	s := &shop{network: n, client: pod("client", "Deployment", "buyer"), server: pod("server", "StatefulSet", "books")}
@@ -211,6 +211,11 @@ func measuredPods(t *testing.T, binary string, edit func(*bootstrapv3.Bootstrap)
 	s.server.Configure(t, s.serverScope())
 	s.client.Configure(t, client, s.workloadEndpoints(client)...)
 	return s
+}
+
+// workloadOf is the environment of a sidecar of a workload.
+func workloadOf(kind, name string) []string {
+	return []string{names.PodNamespaceEnv + "=shop", names.WorkloadKindEnv + "=" + kind, names.WorkloadNameEnv + "=" + name}
 }
 
 // workloadEndpoints are the endpoints of a scope with the workload of the server.

@@ -2,6 +2,7 @@ package pods_test
 
 import (
 	"fmt"
+	"net/http"
 	"regexp"
 	"strconv"
 	"strings"
@@ -58,6 +59,30 @@ func testUnusedSeriesLeave(t *testing.T, binary string) {
 		call(204)
 		return strings.Contains(s.client.Admin(t, "/stats/prometheus"), `response_code="204"`)
 	})
+}
+
+// TestTakeoverWithEviction has an Envoy that takes over from another and imports its statistics, while both remove unused series. Requests of both are one
+// series, which does not leave before the earlier Envoy ends.
+func TestTakeoverWithEviction(t *testing.T) {
+	t.Parallel()
+	s := measuredPods(t, envoytest.Binary(t), evictEverySecond)
+	s.sellBooks(t)
+	call := func() bool { return s.client.Get(t, "http://"+webIP.String()+"/books/1").Status == http.StatusOK }
+	eventually.True(t, 10*time.Second, "a series", func() bool { return call() && countSeries(t, s.client, "request_total{") == 1 })
+	config := bootstrapWithStats(t, s.network, "client")
+	evictEverySecond(config)
+	s.network.Env = workloadOf("Deployment", "buyer")
+	s.client.HandOver(t, config)
+	for start := time.Now(); time.Since(start) < 4*time.Second; time.Sleep(50 * time.Millisecond) {
+		if !call() {
+			t.Fatal("a request fails")
+		}
+	}
+	time.Sleep(4 * time.Second) // more than two intervals
+	if !call() {
+		t.Fatal("a request fails after a pause")
+	}
+	eventually.True(t, 10*time.Second, "one series", func() bool { return countSeries(t, s.client, "request_total{") == 1 })
 }
 
 // evictEverySecond removes the statistics of an edited bootstrap after one to two seconds without an increment.
