@@ -84,6 +84,7 @@ func testMeshConfig(t *testing.T, c client.Client) {
 		{"log level off without quotes", meshConfig("{sidecar: {logLevel: off}}"), "spec.sidecar.logLevel"},
 		{"unknown TLS version", meshConfig("{sidecar: {tlsMinProtocolVersion: TLSv1_4}}"), `Unsupported value: "TLSv1_4"`},
 		{"unknown reading of rules", meshConfig("{traffic: {rulesWithoutMatches: Some}}"), `Unsupported value: "Some"`},
+		{"no share of a log", meshConfig(`{observability: {accessLog: {samplingPercentage: "101"}}}`), `spec.observability.accessLog.samplingPercentage "101" is not a percentage`},
 		{"unknown destinations", meshConfig("{sidecar: {destinations: Lazy}}"), `Unsupported value: "Lazy"`},
 		{"unknown proxy mode", meshConfig("{sidecar: {localProxyMode: NodeIP}}"), `Unsupported value: "NodeIP"`},
 		{"certificate without key size", meshConfig("{certificate: {serviceCertValidityDuration: 24h}}"), "spec.certificate.certKeyBitSize: Required value"},

@@ -11,9 +11,24 @@ type ObservabilitySpec struct {
 	// +optional
 	EnableDebugServer bool `json:"enableDebugServer,omitempty"`
 
+	// accessLog configures which requests sidecars log.
+	// +optional
+	AccessLog AccessLogSpec `json:"accessLog,omitzero"`
+
 	// tracing configures where sidecars send traces.
 	// +optional
 	Tracing TracingSpec `json:"tracing,omitzero"`
+}
+
+// AccessLogSpec configures the access log of sidecars and gateways.
+type AccessLogSpec struct {
+	// samplingPercentage is the percentage of requests that have a line in the access log, from 0 to 100. Requests that fail or take a second or more always
+	// have one, and so have TCP connections. Whether a request has one depends on its header x-request-id, so all sidecars on its way log it, or none. A Telemetry
+	// with a filter decides by the filter instead. Default: 100, as in OSM.
+	// +optional
+	// +kubebuilder:validation:MaxLength=16
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[0-9]{1,3}([.][0-9]+)?$') && double(self) <= 100.0",messageExpression="'spec.observability.accessLog.samplingPercentage \"' + self + '\" is not a percentage: write a number from 0 to 100, for example \"10\"'"
+	SamplingPercentage string `json:"samplingPercentage,omitempty"`
 }
 
 // TracingProtocol is how sidecars send traces.

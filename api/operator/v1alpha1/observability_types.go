@@ -21,6 +21,10 @@ type ObservabilitySpec struct {
 	// +optional
 	Jaeger *JaegerComponent `json:"jaeger,omitempty"`
 
+	// accessLog configures which requests sidecars log.
+	// +optional
+	AccessLog *AccessLogSpec `json:"accessLog,omitempty"`
+
 	// tracing configures the traces of requests that sidecars send.
 	// +optional
 	Tracing *TracingSpec `json:"tracing,omitempty"`
@@ -28,6 +32,14 @@ type ObservabilitySpec struct {
 	// trafficMetrics configures SMI's API of traffic metrics.
 	// +optional
 	TrafficMetrics *TrafficMetricsComponent `json:"trafficMetrics,omitempty"`
+}
+
+// AccessLogSpec sets fields of the MeshConfig about the access log. An absent field leaves the MeshConfig as it is.
+type AccessLogSpec struct {
+	// sampling is the share of requests that have a line in the access log, such as 10%. Requests that fail or take a second or more always have one. Default:
+	// the MeshConfig.
+	// +optional
+	Sampling *Percentage `json:"sampling,omitempty"`
 }
 
 // TracingSpec sets fields of the MeshConfig about traces of requests. An absent field leaves the MeshConfig as it is.

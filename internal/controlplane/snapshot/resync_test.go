@@ -59,6 +59,7 @@ func TestSettingsArePushedImmediately(t *testing.T) {
 		"curves":          {TLS: catalog.TLS{ECDHCurves: []string{"P-256"}}},
 		"health checks":   {ActiveHealthChecks: true},
 		"retry policies":  {RetryPolicies: true},
+		"log":             {UnloggedRequests: 1},
 		"empty rules":     {EmptyRulesSelectNothing: true},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -197,6 +197,8 @@ type Settings struct {
 	ExternalAuthorization *ExternalAuthorization
 	// Tracing is the server that receives traces of requests; nil for none.
 	Tracing *Tracing
+	// UnloggedRequests is how many of a million requests have no line in the access log, unless they fail or are slow. In OSM each request has a line.
+	UnloggedRequests uint32
 	// EgressPolicies enables Egress objects.
 	EgressPolicies bool
 	// ActiveHealthChecks makes clients' sidecars check every endpoint that they may call.

@@ -37,7 +37,7 @@ type loggers struct {
 }
 
 // standardLoggers are those of sidecars without a Telemetry. They are the same everywhere, so that shared resources stay shared.
-var standardLoggers = newLoggers(nil)
+var standardLoggers = newLoggers(nil, 0)
 
 // inboundRequestLoggers returns the loggers of inbound requests. Authorization servers may deny them with any status, such as a redirect.
 func inboundRequestLoggers(s *translation) []*accesslogv3.AccessLog {
@@ -47,8 +47,8 @@ func inboundRequestLoggers(s *translation) []*accesslogv3.AccessLog {
 	return s.logs().inboundRequests
 }
 
-// newLoggers returns loggers that a Telemetry configures; nil for the default.
-func newLoggers(log *telemetry.AccessLog) *loggers {
+// newLoggers returns loggers that a Telemetry configures; nil for the default. Unlogged is how many of a million requests are not logged.
+func newLoggers(log *telemetry.AccessLog, unlogged uint32) *loggers {
 	metrics := telemetry.AllMetrics
 	if log != nil {
 		metrics = log.Metrics
@@ -67,12 +67,13 @@ func newLoggers(log *telemetry.AccessLog) *loggers {
 		requests = append(requests, statsLog(ownStats, noHealthCheck, inboundRouteStats))
 	}
 	requests = append(requests, denialLog(deniedRequest))
-	withDenials, outbound := inboundFormat(deniedBy(requestDenial)), telemetry.Loggers(log, nil, accessLogFormat)
+	withDenials, logged := inboundFormat(deniedBy(requestDenial)), loggedRequests(log, unlogged, unfulfilled)
+	outbound := telemetry.Loggers(log, logged, accessLogFormat)
 	return &loggers{
 		outboundRequests:   slices.Concat(outbound, count(nil, outboundRequestStats)),
 		sharedRequests:     slices.Concat(outbound, countWithin(sharedStats, nil, outboundRequestStats)),
-		inboundRequests:    slices.Concat(requestLogs(log, withDenials), requests),
-		authorizedRequests: slices.Concat(telemetry.Loggers(log, noHealthCheck, withDenials), requests),
+		inboundRequests:    slices.Concat(requestLogs(log, unlogged, withDenials), requests),
+		authorizedRequests: slices.Concat(telemetry.Loggers(log, logfilter.Both(noHealthCheck, logged), withDenials), requests),
 		outboundConnections: slices.Concat(telemetry.Loggers(log, connectionEnd, accessLogFormat),
 			count(connectionStart, outboundOpenedStats), count(connectionEnd, outboundClosedStats)),
 		inboundConnections: slices.Concat(telemetry.Loggers(log, connectionEnd, inboundFormat(deniedBy(connectionDenial))),
@@ -139,11 +140,12 @@ func unroutedFormat() map[string]string {
 
 // requestLogs are the loggers of requests that are denied with a status of 400 or more, or with a status of gRPC. For the others the format has no
 // expression, which would cost as much as all other keys.
-func requestLogs(log *telemetry.AccessLog, withDenials map[string]string) []*accesslogv3.AccessLog {
+func requestLogs(log *telemetry.AccessLog, unlogged uint32, withDenials map[string]string) []*accesslogv3.AccessLog {
 	if log.HasOwnFormat() {
-		return telemetry.Loggers(log, noHealthCheck, withDenials)
+		return telemetry.Loggers(log, logfilter.Both(noHealthCheck, loggedRequests(log, unlogged, unfulfilled)), withDenials)
 	}
-	return append(telemetry.Loggers(log, logfilter.Both(noHealthCheck, fulfilled), inboundFormat("")), telemetry.Loggers(log, logfilter.Both(noHealthCheck, unfulfilled), withDenials)...)
+	logged := logfilter.Both(logfilter.Both(noHealthCheck, fulfilled), loggedRequests(log, unlogged))
+	return append(telemetry.Loggers(log, logged, inboundFormat("")), telemetry.Loggers(log, logfilter.Both(noHealthCheck, unfulfilled), withDenials)...)
 }
 
 // stat is a counter, or a histogram if it has a unit.

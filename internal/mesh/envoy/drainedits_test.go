@@ -71,6 +71,7 @@ func TestEditsThatDrain(t *testing.T) {
 		"egress":                 {[]catalog.Entry{settings(func(s *catalog.Settings) { s.Egress = true })}, ""},
 		"external authorization": {[]catalog.Entry{&extauthz.Policy{Name: Name("shop", "a"), Service: Name("shop", "opa"), Timeout: time.Second}}, "server HTTP"},
 		"a Telemetry":            {[]catalog.Entry{&telemetry.Policy{Name: Name("shop", "t"), Text: "%REQ(:PATH)%"}}, all},
+		"the share of the log":   {[]catalog.Entry{settings(func(s *catalog.Settings) { s.UnloggedRequests = 900_000 })}, http},
 		"tracing": {[]catalog.Entry{settings(func(s *catalog.Settings) {
 			s.Tracing = &catalog.Tracing{Address: "192.0.2.7", Port: 9411, Path: "/", Sampling: 1}
 		})}, http},

@@ -8,7 +8,7 @@ import (
 // translation is a scope while its resources are made. It keeps what many of them contain.
 type translation struct {
 	*scope.Scope
-	// loggers are those of a Telemetry, which each filter chain contains; nil until the first one needs them.
+	// loggers are other loggers than the standard ones, which each filter chain contains; nil until the first one needs them.
 	loggers *loggers
 }
 
@@ -24,11 +24,11 @@ func (s *translation) logs() *loggers {
 	if s.Key.Class.OSM {
 		return osmLoggers
 	}
-	if s.AccessLog == nil {
+	if s.AccessLog == nil && s.UnloggedRequests == 0 {
 		return standardLoggers
 	}
 	if s.loggers == nil {
-		s.loggers = newLoggers(s.AccessLog)
+		s.loggers = newLoggers(s.AccessLog, s.UnloggedRequests)
 	}
 	return s.loggers
 }

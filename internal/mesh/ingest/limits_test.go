@@ -78,7 +78,7 @@ func TestKeySizes(t *testing.T) {
 func TestTracingLimits(t *testing.T) {
 	for text, usable := range map[string]bool{"0": true, "100": true, "100.1": false, "-0.1": false, "x": false, "1e999": false} {
 		var found Problems
-		got := sampling("tracing", text, &found)
+		got := sampling("tracing", text, "All traces are sent.", &found)
 		if (len(found) == 0) != usable || !usable && got != 100 {
 			t.Errorf("%s is read as %g with the problems %+v, want usable = %t", text, got, found, usable)
 		}

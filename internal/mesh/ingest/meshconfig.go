@@ -59,6 +59,7 @@ func MeshConfig(config *configv1alpha2.MeshConfig) (*catalog.Settings, []Problem
 		Teardown:                teardownMode(config.Annotations[names.TeardownAnnotation]),
 	}
 	settings.ExternalAuthorization = externalAuthorization(&spec.Traffic.InboundExternalAuthorization, &found)
+	settings.UnloggedRequests = unloggedRequests(spec.Observability.AccessLog.SamplingPercentage, &found)
 	settings.Tracing = tracing(&spec.Observability.Tracing, config.Namespace, &found)
 	settings.TLS.MinVersion, settings.TLS.MaxVersion = tlsRange(spec.Sidecar, &found)
 	_, durations := ServiceCertificateLifetime(spec)

@@ -23,6 +23,9 @@ func TestMeshConfig(t *testing.T) {
 			&catalog.Settings{TLS: defaults, RetryPolicies: true, ActiveHealthChecks: true}, nil,
 		},
 		"rules as OSM read them": {"\n  traffic: {rulesWithoutMatches: None}", &catalog.Settings{TLS: defaults, EmptyRulesSelectNothing: true}, nil},
+		"a share of the log":     {"\n  observability: {accessLog: {samplingPercentage: '0.5'}}", &catalog.Settings{TLS: defaults, UnloggedRequests: 995_000}, nil},
+		"nothing in the log":     {"\n  observability: {accessLog: {samplingPercentage: '0'}}", &catalog.Settings{TLS: defaults, UnloggedRequests: 1_000_000}, nil},
+		"no share of a log":      {"\n  observability: {accessLog: {samplingPercentage: all}}", &catalog.Settings{TLS: defaults}, []string{`Malformed: spec.observability.accessLog.samplingPercentage "all" is not a percentage`}},
 		"rules as SMI has them":  {"\n  traffic: {rulesWithoutMatches: All}", &catalog.Settings{TLS: defaults}, nil},
 		"TLS": {
 			"\n  sidecar: {tlsMinProtocolVersion: TLSv1_3, tlsMaxProtocolVersion: TLS_AUTO, cipherSuites: [AES128-SHA], ecdhCurves: [P-256]}",

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -86,7 +87,7 @@ func tracing(spec *configv1alpha2.TracingSpec, namespace string, found *Problems
 	case !otlp && !strings.HasPrefix(path, "/") || strings.ContainsAny(path, " \t\r\n"):
 		found.Reject(ReasonMalformed, "%s.endpoint %.80q is not a URL path: write one that begins with /, for example %s.", field, path, defaultTracingPath)
 	default:
-		return &catalog.Tracing{Address: address, Port: uint16(port), OTLP: otlp, Path: path, Sampling: sampling(field, spec.SamplingPercentage, found)} //nolint:gosec // checked above
+		return &catalog.Tracing{Address: address, Port: uint16(port), OTLP: otlp, Path: path, Sampling: sampling(field, spec.SamplingPercentage, "All traces are sent.", found)} //nolint:gosec // checked above
 	}
 	found.Effect("No traces are sent.")
 	return nil
@@ -97,8 +98,14 @@ func TracingServer(spec *configv1alpha2.MeshConfigSpec, namespace string) *catal
 	return tracing(&spec.Observability.Tracing, namespace, &Problems{})
 }
 
-// sampling reads a percentage.
-func sampling(field, text string, found *Problems) float64 {
+// unloggedRequests reads how many of a million requests are not logged.
+func unloggedRequests(percentage string, found *Problems) uint32 {
+	const million, perPercent = 1_000_000, 10_000
+	return million - uint32(math.Round(sampling("spec.observability.accessLog", percentage, "All requests are logged.", found)*perPercent))
+}
+
+// sampling reads a percentage. What is none means everything, and the effect says so.
+func sampling(field, text, effect string, found *Problems) float64 {
 	const all = 100
 	if text == "" {
 		return all
@@ -106,7 +113,7 @@ func sampling(field, text string, found *Problems) float64 {
 	percentage, err := strconv.ParseFloat(text, 64)
 	if err != nil || !(percentage >= 0 && percentage <= all) {
 		found.Reject(ReasonMalformed, "%s.samplingPercentage %.20q is not a percentage: write a number from 0 to 100, for example 0.5.", field, text)
-		found.Effect("All traces are sent.")
+		found.Effect(effect)
 		return all
 	}
 	return percentage

@@ -45,7 +45,8 @@ func BuildFromParts(v *catalog.View, domains identity.TrustDomains, key Key, par
 func build(v *catalog.View, domains identity.TrustDomains, key Key, shared *Destinations, parts map[entity.Name]*Part) *Scope {
 	settings := v.Settings()
 	s := &Scope{Common: Common{
-		Key: key, TLS: settings.TLS, AcceptAnyClient: settings.Teardown > 0, Tracing: settings.Tracing, AccessLog: telemetry.AccessLogOf(v, key.Telemetry),
+		Key: key, TLS: settings.TLS, AcceptAnyClient: settings.Teardown > 0, Tracing: settings.Tracing,
+		AccessLog: telemetry.AccessLogOf(v, key.Telemetry), UnloggedRequests: settings.UnloggedRequests,
 	}}
 	s.SetTrustDomains(domains)
 	switch key.Proxy {

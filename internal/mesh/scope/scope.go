@@ -86,6 +86,8 @@ type Common struct {
 	Tracing *catalog.Tracing
 	// AccessLog replaces the default access log; nil for the default.
 	AccessLog *telemetry.AccessLog
+	// UnloggedRequests is how many of a million requests have no line in the access log, unless they fail or are slow.
+	UnloggedRequests uint32
 	// ServerIPs are the virtual addresses of servers outside the mesh that are Services of the cluster, by their hosts. Other servers are
 	// resolved by DNS.
 	ServerIPs map[string]netip.Addr

@@ -69,7 +69,11 @@ func declarations(mesh *v1alpha1.Mesh) ([]declaration, error) {
 	declare(&all, "spec.traffic.permissive", traffic.Permissive, "traffic", "enablePermissiveTrafficPolicyMode")
 	declare(&all, "spec.traffic.egress", traffic.Egress, "traffic", "enableEgress")
 	declare(&all, "spec.traffic.rulesWithoutMatches", traffic.RulesWithoutMatches, "traffic", "rulesWithoutMatches")
-	tracing := ptr.Deref(ptr.Deref(mesh.Spec.Observability, v1alpha1.ObservabilitySpec{}).Tracing, v1alpha1.TracingSpec{})
+	observability := ptr.Deref(mesh.Spec.Observability, v1alpha1.ObservabilitySpec{})
+	if log := observability.AccessLog; log != nil && log.Sampling != nil {
+		declare(&all, "spec.observability.accessLog.sampling", new(log.Sampling.Number()), "observability", "accessLog", "samplingPercentage")
+	}
+	tracing := ptr.Deref(observability.Tracing, v1alpha1.TracingSpec{})
 	declare(&all, "spec.observability.tracing.enabled", tracing.Enabled, "observability", "tracing", "enable")
 	declare(&all, "spec.observability.tracing.protocol", tracing.Protocol, "observability", "tracing", "protocol")
 	if tracing.Sampling != nil {

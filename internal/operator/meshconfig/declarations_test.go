@@ -21,9 +21,10 @@ func TestEveryDeclarationReachesItsField(t *testing.T) {
 		Sidecar: &v1alpha1.SidecarSpec{Image: ptr.To("example/envoy:2"), LogLevel: ptr.To("info"), Statistics: ptr.To("All"), Destinations: ptr.To("Auto"), Resources: &corev1.ResourceRequirements{
 			Limits: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("0.5")},
 		}},
-		Observability: &v1alpha1.ObservabilitySpec{Tracing: &v1alpha1.TracingSpec{
-			Enabled: ptr.To(true), Protocol: ptr.To("OTLP"), Sampling: ptr.To(v1alpha1.Percentage("5%")),
-		}},
+		Observability: &v1alpha1.ObservabilitySpec{
+			AccessLog: &v1alpha1.AccessLogSpec{Sampling: ptr.To(v1alpha1.Percentage("10%"))},
+			Tracing:   &v1alpha1.TracingSpec{Enabled: ptr.To(true), Protocol: ptr.To("OTLP"), Sampling: ptr.To(v1alpha1.Percentage("5%"))},
+		},
 		Traffic: &v1alpha1.TrafficSpec{Permissive: ptr.To(true), Egress: ptr.To(false), RulesWithoutMatches: ptr.To("None")},
 		Certificates: &v1alpha1.CertificatesSpec{
 			ServiceCertificateDuration: ptr.To(v1alpha1.Duration("1h30m")),
@@ -40,7 +41,7 @@ func TestEveryDeclarationReachesItsField(t *testing.T) {
 	}
 	want := map[string]any{
 		"observability": map[string]any{
-			"osmLogLevel": "debug", "tracing": map[string]any{"enable": true, "protocol": "OTLP", "samplingPercentage": "5"},
+			"osmLogLevel": "debug", "accessLog": map[string]any{"samplingPercentage": "10"}, "tracing": map[string]any{"enable": true, "protocol": "OTLP", "samplingPercentage": "5"},
 		},
 		"sidecar": map[string]any{
 			"envoyImage": "example/envoy:2", "logLevel": "info", "statistics": "All", "destinations": "Auto",

@@ -182,6 +182,7 @@ func drawSettings(t *rapid.T) *catalog.Settings {
 		Tracing:               traces,
 		Permissive:            rapid.IntRange(0, 3).Draw(t, "permissive") == 0, Egress: rapid.Bool().Draw(t, "egress"),
 		EmptyRulesSelectNothing: rapid.IntRange(0, 3).Draw(t, "empty rules") == 0,
+		UnloggedRequests:        rapid.SampledFrom([]uint32{0, 0, 900_000}).Draw(t, "unlogged requests"),
 	}
 	drawSwitches(t, settings)
 	return settings

@@ -1,10 +1,13 @@
 package logfilter
 
 import (
+	"time"
+
 	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	datav3 "github.com/envoyproxy/go-control-plane/envoy/data/accesslog/v3"
 	celv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/filters/cel/v3"
+	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
 )
@@ -30,11 +33,23 @@ func Flags(flags ...string) *accesslogv3.AccessLogFilter {
 	}}
 }
 
-// Either selects what one of two filters selects.
-func Either(first, second *accesslogv3.AccessLogFilter) *accesslogv3.AccessLogFilter {
-	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_OrFilter{
-		OrFilter: &accesslogv3.OrFilter{Filters: []*accesslogv3.AccessLogFilter{first, second}},
-	}}
+// Either selects what one of several filters selects. Envoy evaluates them in this order.
+func Either(filters ...*accesslogv3.AccessLogFilter) *accesslogv3.AccessLogFilter {
+	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_OrFilter{OrFilter: &accesslogv3.OrFilter{Filters: filters}}}
+}
+
+// Duration selects what takes a time or more, in milliseconds.
+func Duration(least time.Duration) *accesslogv3.AccessLogFilter {
+	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_DurationFilter{DurationFilter: &accesslogv3.DurationFilter{
+		Comparison: &accesslogv3.ComparisonFilter{Op: accesslogv3.ComparisonFilter_GE, Value: &corev3.RuntimeUInt32{DefaultValue: uint32(least.Milliseconds())}},
+	}}}
+}
+
+// Share selects a number of requests out of a million by their header x-request-id, so all sidecars on the way of a request select it, or none.
+func Share(millionths uint32) *accesslogv3.AccessLogFilter {
+	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_RuntimeFilter{RuntimeFilter: &accesslogv3.RuntimeFilter{
+		RuntimeKey: "access_log.share", PercentSampled: &typev3.FractionalPercent{Numerator: millionths, Denominator: typev3.FractionalPercent_MILLION},
+	}}}
 }
 
 // Expression selects what an expression is true for.

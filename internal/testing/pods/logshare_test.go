@@ -1,0 +1,72 @@
+package pods_test
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
+)
+
+// TestAccessLogShare checks that a share of the requests is logged, by the sidecars of both sides or by none, and that those that fail or are slow always are.
+func TestAccessLogShare(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	busy := s.network.Pod(t, "busy")
+	busy.ServeHTTP(t, 8081, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/slow":
+			time.Sleep(1100 * time.Millisecond)
+		case "/fails":
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	}))
+	server, client := s.serverScope(), leafClient(s)
+	server.UnloggedRequests, client.UnloggedRequests = 700_000, 700_000
+	busy.Configure(t, server)
+	s.client.Configure(t, client, endpointsAt(client, busy.IP)...)
+	const requests = 200
+	paths := slices.Concat([]string{"/slow", "/fails"}, slices.Repeat([]string{"/"}, requests))
+	for _, path := range paths {
+		s.client.Call(t, http.MethodPost, "http://10.96.0.9"+path)
+	}
+	s.client.Call(t, http.MethodPost, "http://10.96.0.9/fails")
+	eventually.True(t, 20*time.Second, "the last request is in both logs", func() bool {
+		return len(s.loggedRequests(t, "client")["/fails"]) == 2 && len(s.loggedRequests(t, "busy")["/fails"]) == 2
+	})
+	sent, received := s.loggedRequests(t, "client"), s.loggedRequests(t, "busy")
+	for _, path := range []string{"/", "/slow", "/fails"} {
+		if !maps.Equal(sent[path], received[path]) {
+			t.Errorf("the client's sidecar logs the requests %v to %s, and the server's %v", sent[path], path, received[path])
+		}
+	}
+	if n := len(sent["/"]); n < requests/10 || n > requests/2 {
+		t.Errorf("%d of %d requests are logged, want about 30%%", n, requests)
+	}
+	if len(sent["/slow"]) != 1 {
+		t.Errorf("%d slow requests are logged, want 1", len(sent["/slow"]))
+	}
+}
+
+// loggedRequests returns the identifiers of the requests that a sidecar has logged, by their paths.
+func (s *shop) loggedRequests(t *testing.T, pod string) map[string]map[string]bool {
+	t.Helper()
+	logged := map[string]map[string]bool{}
+	for _, line := range s.logLines(t, pod) {
+		var fields struct {
+			Path string `json:"path"`
+			ID   string `json:"request_id"`
+		}
+		if json.Unmarshal([]byte(line), &fields) != nil || fields.ID == "" {
+			continue
+		}
+		if logged[fields.Path] == nil {
+			logged[fields.Path] = map[string]bool{}
+		}
+		logged[fields.Path][fields.ID] = true
+	}
+	return logged
+}
