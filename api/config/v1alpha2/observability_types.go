@@ -23,7 +23,7 @@ type ObservabilitySpec struct {
 // AccessLogSpec configures the access log of sidecars and gateways.
 type AccessLogSpec struct {
 	// samplingPercentage is the percentage of requests that have a line in the access log, from 0 to 100. Requests that fail or take a second or more always
-	// have one, and so have TCP connections. Whether a request has one depends on its header x-request-id, so all sidecars on its way log it, or none. A Telemetry
+	// have one, and so have TCP connections. The x-request-id of a request decides, so all sidecars on its way log it, or none. A Telemetry
 	// with a filter decides by the filter instead. Default: 100, as in OSM.
 	// +optional
 	// +kubebuilder:validation:MaxLength=16

@@ -130,7 +130,9 @@ func (s *Store) sharedOf(view *catalog.View, parts map[entity.Name]*scope.Part) 
 	}
 	settings := view.Settings()
 	shared := &scope.Scope{
-		Common:  scope.Common{TLS: settings.TLS, Tracing: settings.Tracing, Clusters: built.Clusters, Limited: built.Limited},
+		Common: scope.Common{
+			TLS: settings.TLS, Tracing: settings.Tracing, UnloggedRequests: settings.UnloggedRequests, Clusters: built.Clusters, Limited: built.Limited,
+		},
 		Sidecar: scope.Sidecar{Outbound: built.Outbound, Divided: built.Divided, ServiceRanges: view.ServiceRanges()},
 	}
 	shared.SetTrustDomains(s.trustDomains)

@@ -113,7 +113,7 @@ func sampling(field, text, effect string, found *Problems) float64 {
 	percentage, err := strconv.ParseFloat(text, 64)
 	if err != nil || !(percentage >= 0 && percentage <= all) {
 		found.Reject(ReasonMalformed, "%s.samplingPercentage %.20q is not a percentage: write a number from 0 to 100, for example 0.5.", field, text)
-		found.Effect(effect)
+		found.Effect("%s", effect)
 		return all
 	}
 	return percentage

@@ -41,7 +41,9 @@ func Either(filters ...*accesslogv3.AccessLogFilter) *accesslogv3.AccessLogFilte
 // Duration selects what takes a time or more, in milliseconds.
 func Duration(least time.Duration) *accesslogv3.AccessLogFilter {
 	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_DurationFilter{DurationFilter: &accesslogv3.DurationFilter{
-		Comparison: &accesslogv3.ComparisonFilter{Op: accesslogv3.ComparisonFilter_GE, Value: &corev3.RuntimeUInt32{DefaultValue: uint32(least.Milliseconds())}},
+		Comparison: &accesslogv3.ComparisonFilter{
+			Op: accesslogv3.ComparisonFilter_GE, Value: &corev3.RuntimeUInt32{DefaultValue: uint32(least.Milliseconds())}, //nolint:gosec // constants of seconds
+		},
 	}}}
 }
 
