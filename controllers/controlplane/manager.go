@@ -22,6 +22,7 @@ import (
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/feed"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/status"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/tap"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/backoff"
 )
@@ -105,7 +106,9 @@ func (c *ControlPlane) readObjects(ctx context.Context, mgr manager.Manager, def
 }
 
 // sink returns the receivers of all changes: what configures sidecars, and what people are told about policies.
-func (c *ControlPlane) sink() feed.Sink { return feed.Sinks{c.store, c.mirror} }
+func (c *ControlPlane) sink() feed.Sink {
+	return tap.New(time.Now, feed.Sinks{c.store, c.mirror}.Apply)
+}
 
 // watchBuiltIn watches workloads and the MeshConfig, whose kinds are always defined.
 func (c *ControlPlane) watchBuiltIn(ctx context.Context, objects *feed.Feed) ([]toolscache.InformerSynced, error) {

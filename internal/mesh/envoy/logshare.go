@@ -5,9 +5,13 @@ import (
 	"time"
 
 	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message/logfilter"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
+	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
 // slowRequest is the duration of requests that are always logged, and of longer ones.
@@ -22,6 +26,32 @@ func loggedRequests(log *telemetry.AccessLog, unlogged uint32, failures ...*acce
 		return nil
 	}
 	return logfilter.Either(slices.Concat(failures, []*accesslogv3.AccessLogFilter{
-		logfilter.Flags(), logfilter.Duration(slowRequest), logfilter.Share(million - unlogged),
+		logfilter.Flags(), logfilter.Duration(slowRequest), marked, logfilter.Share(million - unlogged),
 	})...)
+}
+
+// tapHeader marks requests of a sidecar that logs them all. Route configurations add it, because they can change without draining connections, which the
+// loggers of a listener cannot. It is visible for the application that receives the request.
+const tapHeader = "x-osm-tap"
+
+// marked selects the requests with tapHeader.
+var marked = &accesslogv3.AccessLogFilter{
+	FilterSpecifier: &accesslogv3.AccessLogFilter_HeaderFilter{HeaderFilter: &accesslogv3.HeaderFilter{Header: message.Header(tapHeader, message.Exact("1"))}},
+}
+
+var tapMark = &corev3.HeaderValueOption{
+	Header: &corev3.HeaderValue{Key: tapHeader, Value: "1"}, AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
+}
+
+// markRequests adds tapHeader to the requests of a sidecar that logs them all, and removes it from others: only the control plane decides what is logged.
+func (s *translation) markRequests(configs []*routev3.RouteConfiguration) {
+	if s.UnloggedRequests == 0 || s.Key.Class.OSM {
+		return
+	}
+	for _, config := range configs {
+		config.RequestHeadersToRemove = append(slices.Clip(config.GetRequestHeadersToRemove()), tapHeader)
+		if s.MarksRequests || s.Key.Tapped && s.Key.Proxy != scope.ProxySidecar {
+			config.RequestHeadersToAdd = append(slices.Clip(config.GetRequestHeadersToAdd()), tapMark)
+		}
+	}
 }

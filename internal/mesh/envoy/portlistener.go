@@ -191,7 +191,7 @@ func portRouteConfigs(s *translation, ports []sharedPort) []*routev3.RouteConfig
 // clientPortRouteConfigs are those of portRouteConfigs that differ for this client because of its own policies.
 func clientPortRouteConfigs(s *translation, ports []sharedPort) []*routev3.RouteConfiguration {
 	return portRouteConfigs(s, lists.Filter(ports, func(p sharedPort) bool {
-		return slices.ContainsFunc(p.services, func(d destination) bool { return hasClientPolicies(s, d.Service) })
+		return s.MarksRequests || slices.ContainsFunc(p.services, func(d destination) bool { return hasClientPolicies(s, d.Service) })
 	}))
 }
 

@@ -62,7 +62,7 @@ func BuildDestinations(s *scope.Scope) []Resource {
 func BuildPorts(s *scope.Scope, numbers map[uint16]bool) []Resource {
 	t := translationOf(s)
 	ports := sharedPortsOf(t, numbers)
-	return append(listenerResources(portListeners(t, ports)), routeResources(portRouteConfigs(t, ports))...)
+	return append(listenerResources(portListeners(t, ports)), t.routeResources(portRouteConfigs(t, ports))...)
 }
 
 // parts are the parts of a scope from which resources are made.
@@ -95,7 +95,7 @@ func (p *parts) buildFully(typeURL string) []Resource {
 	case ListenerType:
 		return listenerResources(slices.Concat(boundListeners(s, inbound), destinationListeners(s, p.reachable), portListeners(s, p.ports)))
 	case RouteType:
-		return routeResources(slices.Concat(
+		return s.routeResources(slices.Concat(
 			inboundRouteConfigs(s, inbound), ingressRouteConfigs(s), egressRouteConfigs(s), gatewayRouteConfigs(s), egressGatewayRouteConfigs(s),
 			outboundRouteConfigs(s, p.reachable), portRouteConfigs(s, p.ports),
 		))
@@ -126,7 +126,7 @@ func BuildSharedSeparable(s *scope.Scope) []Resource { return BuildDestinations(
 // BuildSharedPorts makes the resources that BuildSharedSeparable leaves out, if they belong to one of the port numbers.
 func BuildSharedPorts(s *scope.Scope, numbers map[uint16]bool) []Resource {
 	t := translationOf(ofAnyClient(s))
-	return routeResources(portRouteConfigs(t, sharedPortsOf(t, numbers)))
+	return t.routeResources(portRouteConfigs(t, sharedPortsOf(t, numbers)))
 }
 
 func ofAnyClient(s *scope.Scope) *scope.Scope {
@@ -137,7 +137,7 @@ func ofAnyClient(s *scope.Scope) *scope.Scope {
 
 func (p *parts) buildShared() []Resource {
 	out := append(clusterResources(destinationClusters(p.translation)), listenerResources(destinationListeners(p.translation, p.reachable))...)
-	return append(out, routeResources(append(outboundRouteConfigs(p.translation, p.reachable), portRouteConfigs(p.translation, p.ports)...))...)
+	return append(out, p.routeResources(append(outboundRouteConfigs(p.translation, p.reachable), portRouteConfigs(p.translation, p.ports)...))...)
 }
 
 // BuildOwn makes the resources of a scope that BuildShared leaves out, and those that this client has in a different
@@ -168,7 +168,7 @@ func (p *parts) buildOwn(typeURL string) []Resource {
 	case ListenerType:
 		return listenerResources(append(boundListeners(s, inbound), portListeners(s, p.ports)...))
 	case RouteType:
-		return routeResources(slices.Concat(
+		return s.routeResources(slices.Concat(
 			inboundRouteConfigs(s, inbound), ingressRouteConfigs(s), egressRouteConfigs(s), clientRouteConfigs(s, p.reachable),
 			clientPortRouteConfigs(s, p.ports),
 		))

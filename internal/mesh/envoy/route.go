@@ -23,7 +23,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
-func routeResources(list []*routev3.RouteConfiguration) []Resource {
+func (s *translation) routeResources(list []*routev3.RouteConfiguration) []Resource {
+	s.markRequests(list)
 	return newResources(RouteType, (*routev3.RouteConfiguration).GetName, list)
 }
 
@@ -51,7 +52,7 @@ func outboundRouteConfigs(s *translation, reachable []destination) []*routev3.Ro
 
 // clientRouteConfigs are those of outboundRouteConfigs that differ for this client because of its own policies.
 func clientRouteConfigs(s *translation, reachable []destination) []*routev3.RouteConfiguration {
-	return outboundRouteConfigs(s, lists.Filter(reachable, func(d destination) bool { return hasClientPolicies(s, d.Service) }))
+	return outboundRouteConfigs(s, lists.Filter(reachable, func(d destination) bool { return s.MarksRequests || hasClientPolicies(s, d.Service) }))
 }
 
 // hasClientPolicies reports whether policies of this client change the routes of a Service.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -39,6 +40,7 @@ func Pod(pod *corev1.Pod) *inventory.Instance {
 		NodeUnreachable: isNodeUnreachable(pod),
 	}
 	entry.OnDemand, entry.EagerDestinations = destinations(pod)
+	entry.TapUntil, _ = time.Parse(time.RFC3339, pod.Annotations[names.TapUntilAnnotation])
 	if entry.ServiceAccount == "" {
 		entry.ServiceAccount = "default"
 	}
@@ -131,8 +133,10 @@ func StripPod(pod *corev1.Pod) *corev1.Pod {
 	if owner := metav1.GetControllerOf(pod); owner != nil {
 		stripped.OwnerReferences = []metav1.OwnerReference{{Kind: owner.Kind, Name: owner.Name, Controller: owner.Controller}}
 	}
-	if scrape, ok := pod.Annotations[names.ScrapeAnnotation]; ok {
-		stripped.Annotations = map[string]string{names.ScrapeAnnotation: scrape}
+	for _, read := range []string{names.ScrapeAnnotation, names.TapUntilAnnotation} {
+		if value, ok := pod.Annotations[read]; ok {
+			metav1.SetMetaDataAnnotation(&stripped.ObjectMeta, read, value)
+		}
 	}
 	stripped.Spec.ServiceAccountName = pod.Spec.ServiceAccountName
 	stripped.Spec.HostNetwork = pod.Spec.HostNetwork

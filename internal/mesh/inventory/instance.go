@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
@@ -26,6 +27,10 @@ type Instance struct {
 	OSMSidecar bool
 	// Revision is the MeshRevision whose injector added the sidecar; empty without one.
 	Revision string
+	// TapUntil is until when somebody wants the sidecar to log every request; zero for nobody.
+	TapUntil time.Time
+	// Tapped is true while the sidecar logs every request, whatever share the mesh logs.
+	Tapped bool
 	// OnDemand is true when the sidecar loads its destinations at first use.
 	OnDemand bool
 	// EagerDestinations are the Services that such a sidecar has from the beginning, "<namespace>/<name>", sorted and joined by commas.

@@ -83,7 +83,7 @@ func (s *Scope) addSidecar(v *catalog.View, settings *catalog.Settings, shared *
 	s.addLimited(outside.Limited())
 	s.EgressAuthorities = egressAuthorities(s.EgressPorts)
 	s.EgressGatewayService = egressGatewayOf(v, s.EgressPorts)
-	s.ClientPolicies = clientPolicies(v, key.Identity, settings)
+	s.ClientPolicies = clientPolicies(v, &key, settings)
 	s.addAddresses(v)
 	if isShared {
 		s.Divided = nil // its layer has the clusters

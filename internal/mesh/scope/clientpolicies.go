@@ -14,14 +14,16 @@ import (
 type ClientPolicies struct {
 	// Retries are sorted by Service. They may include Services that the client cannot call.
 	Retries []Retry
+	// MarksRequests is true if the sidecar adds a header to all requests, by which it logs them.
+	MarksRequests bool
 }
 
-func clientPolicies(v *catalog.View, client identity.ServiceAccount, settings *catalog.Settings) ClientPolicies {
-	return ClientPolicies{Retries: retries(v, client, settings.RetryPolicies)}
+func clientPolicies(v *catalog.View, key *Key, settings *catalog.Settings) ClientPolicies {
+	return ClientPolicies{Retries: retries(v, key.Identity, settings.RetryPolicies), MarksRequests: key.Tapped}
 }
 
 // HasNoClientPolicies reports whether all destinations have the same configuration as for any other client.
-func (p *ClientPolicies) HasNoClientPolicies() bool { return len(p.Retries) == 0 }
+func (p *ClientPolicies) HasNoClientPolicies() bool { return len(p.Retries) == 0 && !p.MarksRequests }
 
 // ChangedServices returns the Services whose policies differ.
 func (p *ClientPolicies) ChangedServices(after *ClientPolicies) []entity.Name {

@@ -70,7 +70,7 @@ func TestChangedServicesOfClientPolicies(t *testing.T) {
 	retry := func(name string, timeout time.Duration) Retry {
 		return Retry{meshtest.Name("shop", name), retry.Settings{PerTryTimeout: timeout}}
 	}
-	before := ClientPolicies{[]Retry{retry("a", 1), retry("b", 1), retry("c", 1)}}
+	before := ClientPolicies{Retries: []Retry{retry("a", 1), retry("b", 1), retry("c", 1)}}
 	for name, test := range map[string]struct {
 		after []Retry
 		want  []string
@@ -81,7 +81,7 @@ func TestChangedServicesOfClientPolicies(t *testing.T) {
 		"changed":  {[]Retry{retry("a", 1), retry("b", 2), retry("c", 1)}, []string{"b", "b"}},
 	} {
 		var got []string
-		for _, service := range before.ChangedServices(&ClientPolicies{test.after}) {
+		for _, service := range before.ChangedServices(&ClientPolicies{Retries: test.after}) {
 			got = append(got, service.Name)
 		}
 		if diff := cmp.Diff(test.want, got); diff != "" {

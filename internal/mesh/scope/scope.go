@@ -27,6 +27,8 @@ type Key struct {
 	// empty if there is none.
 	Authorization, MeshAuthorization entity.Name
 	Class                            Class
+	// Tapped is true while the sidecar logs every request in a mesh that logs a share of them.
+	Tapped bool
 	// Proxy is what the Envoy is for.
 	Proxy Proxy
 	// Gateway is what names.DedicatedGateway returns for the Gateway that the pod belongs to; empty if it serves all of them, or none.

@@ -68,6 +68,7 @@ func drawPod(t *rapid.T) *inventory.Instance {
 	pod := Pod(name.Namespace, name.Name, rapid.SampledFrom(words).Draw(t, "app"), rapid.SampledFrom(words).Draw(t, "sa"), address(name).String())
 	pod.Finished = rapid.IntRange(0, 6).Draw(t, "finished") == 0
 	pod.Terminating = rapid.IntRange(0, 6).Draw(t, "terminating") == 0
+	pod.Tapped = rapid.IntRange(0, 6).Draw(t, "tapped") == 0
 	pod.NodeUnreachable = rapid.IntRange(0, 6).Draw(t, "unreachable node") == 0
 	pod.Injected = rapid.IntRange(0, 6).Draw(t, "injected") > 0
 	pod.OSMSidecar = !pod.Injected && rapid.Bool().Draw(t, "sidecar of OSM")

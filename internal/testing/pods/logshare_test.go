@@ -51,6 +51,48 @@ func TestAccessLogShare(t *testing.T) {
 	}
 }
 
+// TestTappedSidecarLogsEveryRequest checks that a sidecar logs all requests while it is tapped, that its listeners stay as they are, and that no application
+// can bring that about.
+func TestTappedSidecarLogsEveryRequest(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	server, client := s.serverScope(), leafClient(s)
+	server.UnloggedRequests, client.UnloggedRequests = 1_000_000, 1_000_000
+	s.server.Configure(t, server)
+	s.client.Configure(t, client, endpointsAt(client, s.server.IP)...)
+	send := func(path string, headers ...string) {
+		for range 20 {
+			if got := s.client.Call(t, http.MethodPost, "http://10.96.0.9"+path, headers...); got.Status != http.StatusOK {
+				t.Fatalf("the status of %s is %d: %s", path, got.Status, got.Body)
+			}
+		}
+	}
+	changes := func() string {
+		return s.client.Admin(t, "/stats?filter=listener_manager.listener_(modified|in_place_updated)")
+	}
+	send("/forged", "x-osm-tap", "1")
+	before := changes()
+	tapped := *client
+	tapped.MarksRequests = true
+	s.client.Configure(t, &tapped, endpointsAt(&tapped, s.server.IP)...)
+	send("/tapped")
+	if after := changes(); after != before {
+		t.Errorf("a tap changes listeners: %s, before: %s", after, before)
+	}
+	eventually.True(t, 20*time.Second, "all requests are in the log of the sidecar", func() bool { return len(s.loggedRequests(t, "client")["/tapped"]) == 20 })
+	if n := len(s.loggedRequests(t, "client")["/forged"]) + len(s.loggedRequests(t, "server")["/forged"]); n > 0 {
+		t.Errorf("%d requests are logged because an application says so", n)
+	}
+	if n := len(s.loggedRequests(t, "server")["/tapped"]); n > 0 {
+		t.Errorf("a sidecar that is not tapped logs %d requests", n)
+	}
+	own := *server
+	own.MarksRequests = true
+	s.server.Configure(t, &own)
+	send("/received")
+	eventually.True(t, 20*time.Second, "all requests are in the log of the server's sidecar", func() bool { return len(s.loggedRequests(t, "server")["/received"]) == 20 })
+}
+
 // loggedRequests returns the identifiers of the requests that a sidecar has logged, by their paths.
 func (s *shop) loggedRequests(t *testing.T, pod string) map[string]map[string]bool {
 	t.Helper()
