@@ -47,7 +47,8 @@ func (o *tapOptions) addTo(a *app, cmd *cobra.Command) {
 // tapped describes how pods are selected, for the help of both commands.
 const tapped = `Select a pod, a workload or a service account as in "osm explain": pod/web-0, deploy/web, sa/web. Without an argument, all pods with a sidecar in the
 namespace are selected, or in all namespaces of the mesh without -n. The requests are those in the access logs of the sidecars, so you need
-permission to read the logs of the pods. Envoy writes them every second. Of a pod with two sidecar slots
+permission to read the logs of the pods. Envoy writes them every second. In a mesh that logs a share of the requests, the sidecars log all of
+them while the command runs, for which you need permission to patch the pods: an annotation says until when. Of a pod with two sidecar slots
 both logs are read, and each line names its slot. A Telemetry with another format than the default hides the requests of its pods.`
 
 func (a *app) tapCommand() *cobra.Command {
@@ -89,14 +90,15 @@ func (a *app) topCommand() *cobra.Command {
 }
 
 func (a *app) tap(ctx context.Context, selected string, o *tapOptions) error {
-	pods, logs, err := a.tappedPods(ctx, selected, o)
+	t, err := a.beginTap(ctx, selected, o)
 	if err != nil {
 		return err
 	}
+	defer t.end()
 	a.progress().setQuiet(true)
-	a.note("[+] Following the requests of %s", podsInWords(pods))
+	a.note("[+] Following the requests of %s", podsInWords(t.pods))
 	var failed error
-	result, err := tap.Follow(ctx, sidecarsOf(pods), o.filter, logs, func(e tap.Event) {
+	result, err := tap.Follow(ctx, sidecarsOf(t.pods), o.filter, t.logs, func(e tap.Event) {
 		if o.form.ForPeople() {
 			a.line("%s", lineOf(e))
 		} else if err := o.form.Print(a.Out, output.Result{Data: e, Names: []string{"pod/" + e.Pod}}); err != nil {
@@ -107,24 +109,25 @@ func (a *app) tap(ctx context.Context, selected string, o *tapOptions) error {
 }
 
 func (a *app) top(ctx context.Context, selected string, o *tapOptions, period time.Duration) error {
-	pods, logs, err := a.tappedPods(ctx, selected, o)
+	t, err := a.beginTap(ctx, selected, o)
 	if err != nil {
 		return err
 	}
-	a.progress().report("counting the requests of %s for %s", podsInWords(pods), period)
+	defer t.end()
+	a.progress().report("counting the requests of %s for %s", podsInWords(t.pods), period)
 	timed, cancel := context.WithTimeout(ctx, period)
 	defer cancel()
 	top := tap.Top{Workload: func(pod tap.Pod) string {
-		owner := workload.Of(pods[pod])
+		owner := workload.Of(t.pods[pod])
 		return strings.ToLower(owner.Kind) + "/" + owner.Name
 	}}
-	result, err := tap.Follow(timed, sidecarsOf(pods), o.filter, logs, top.Add)
+	result, err := tap.Follow(timed, sidecarsOf(t.pods), o.filter, t.logs, top.Add)
 	if err := errors.Join(err, explainSilence(ctx, result)); err != nil {
 		return err
 	}
 	rows := top.Rows(period)
 	if len(rows) == 0 && o.form.ForPeople() {
-		a.note("No requests in %s of %s", period, podsInWords(pods))
+		a.note("No requests in %s of %s", period, podsInWords(t.pods))
 		return nil
 	}
 	return o.form.Print(a.Out, output.Result{Data: rows, Table: topTable(rows)})
@@ -141,18 +144,42 @@ func explainSilence(ctx context.Context, r tap.Result) error {
 // maxTapped is the maximum number of pods whose logs are read at once.
 const maxTapped = 50
 
-// tappedPods returns the running pods with a sidecar that a command selects, and their logs.
-func (a *app) tappedPods(ctx context.Context, selected string, o *tapOptions) (map[tap.Pod]*corev1.Pod, tap.Logs, error) {
+// tapping is what a command looks at, until its end.
+type tapping struct {
+	pods map[tap.Pod]*corev1.Pod
+	logs tap.Logs
+	end  func()
+}
+
+// beginTap finds the running pods with a sidecar that a command selects, and makes their sidecars log every request until the end.
+func (a *app) beginTap(ctx context.Context, selected string, o *tapOptions) (*tapping, error) {
 	if err := o.filter.Check(); err != nil {
-		return nil, tap.Logs{}, err
+		return nil, err
 	}
 	c, m, err := a.open(ctx, o.meshName)
 	if err != nil {
-		return nil, tap.Logs{}, err
+		return nil, err
 	}
+	pods, err := a.tappedPods(ctx, c, m, selected, o)
+	if err != nil {
+		return nil, err
+	}
+	view := meshView(ctx, c, m)
+	if o.form.ForPeople() {
+		a.noteWithoutDestinations(view, pods)
+	}
+	clients, err := a.kube.Clientset()
+	if err != nil {
+		return nil, err
+	}
+	return &tapping{pods: pods, logs: tap.Logs{Open: opener(clients, pods), Service: servicesOf(view)}, end: a.logAll(ctx, clients, view, pods)}, nil
+}
+
+// tappedPods returns the running pods with a sidecar that a command selects.
+func (a *app) tappedPods(ctx context.Context, c client.Client, m mesh, selected string, o *tapOptions) (map[tap.Pod]*corev1.Pod, error) {
 	namespaces, selects, err := a.tapSelection(m, selected)
 	if err != nil {
-		return nil, tap.Logs{}, err
+		return nil, err
 	}
 	pods, err := podsWithSidecars(ctx, c, m, namespaces, selects)
 	var outside error
@@ -161,25 +188,20 @@ func (a *app) tappedPods(ctx context.Context, selected string, o *tapOptions) (m
 	}
 	switch {
 	case err != nil:
-		return nil, tap.Logs{}, err
+		return nil, err
 	case len(pods) == 0 && outside != nil:
-		return nil, tap.Logs{}, outside
+		return nil, outside
 	case len(pods) == 0 && selected != "":
-		return nil, tap.Logs{}, fmt.Errorf("no running pod with a sidecar belongs to %s in namespace %s: use pod/NAME, deploy/NAME or sa/NAME", selected, namespaces[0])
+		return nil, fmt.Errorf("no running pod with a sidecar belongs to %s in namespace %s: use pod/NAME, deploy/NAME or sa/NAME", selected, namespaces[0])
 	case len(pods) == 0:
-		return nil, tap.Logs{}, fmt.Errorf("no running pod has a sidecar in %s", formatPlace(a.kube.OnlyNamespace(), m))
+		return nil, fmt.Errorf("no running pod has a sidecar in %s", formatPlace(a.kube.OnlyNamespace(), m))
 	case len(pods) > maxTapped:
-		return nil, tap.Logs{}, fmt.Errorf("%d pods are selected, at most %d logs are read at once: select a namespace by -n, or a workload", len(pods), maxTapped)
+		return nil, fmt.Errorf("%d pods are selected, at most %d logs are read at once: select a namespace by -n, or a workload", len(pods), maxTapped)
 	}
 	if outside != nil && o.form.ForPeople() {
 		a.note("[!] Namespace %s is not part of mesh %s, and %s with a sidecar remained: %s: %s", namespaces[0], m.Name, podsInWords(pods), remaining.Effect, remaining.RestartAll(namespaces[0]))
 	}
-	view := meshView(ctx, c, m)
-	if o.form.ForPeople() {
-		a.noteWithoutDestinations(view, pods)
-	}
-	clients, err := a.kube.Clientset()
-	return pods, tap.Logs{Open: opener(clients, pods), Service: servicesOf(view)}, err
+	return pods, nil
 }
 
 // meshView returns a view of the mesh; nil without permission to read it.

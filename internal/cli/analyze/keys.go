@@ -18,7 +18,7 @@ var knownKeys = []string{
 	names.MonitoredByLabel, names.IgnoreLabel, names.InjectionAnnotation, names.MetricsAnnotation, names.PermissiveAnnotation, names.EgressGatewayAnnotation,
 	names.OutboundPortExclusionAnnotation, names.InboundPortExclusionAnnotation, names.OutboundIPRangeExclusionAnnotation,
 	names.OutboundIPRangeInclusionAnnotation, names.RedirectDNSAnnotation, names.DestinationsAnnotation, names.EagerDestinationsAnnotation,
-	names.AnalyzeIgnoreAnnotation, names.EscapedSlashesAnnotation, names.AllowedNamespacesAnnotation,
+	names.AnalyzeIgnoreAnnotation, names.EscapedSlashesAnnotation, names.AllowedNamespacesAnnotation, names.TapUntilAnnotation,
 }
 
 // keys reports annotations and labels of namespaces and pods that begin like those of a mesh and are none.
