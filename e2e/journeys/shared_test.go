@@ -16,6 +16,7 @@ func TestSharedState(t *testing.T) {
 	lab.Must(t, err)
 	t.Run("the loss of a control plane replica has no effect", testReplicaLoss)
 	t.Run("drift is repaired", testDriftRepair)
+	t.Run("osm tap sees all requests of a mesh that logs none", testTapOfAnUnloggedMesh)
 	// Draining takes half a minute, so the loss of the replicas would have closed the session by now.
 	result, err := session.Stop(t.Context())
 	lab.Must(t, err)

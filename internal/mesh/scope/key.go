@@ -26,7 +26,7 @@ func KeyFor(v *catalog.View, pod *inventory.Instance) Key {
 		Telemetry:     telemetry.Of(v, pod),
 		Authorization: own, MeshAuthorization: mesh,
 		Ports:   joinPorts(v.NamedPorts(pod, services)),
-		Tapped:  pod.Tapped && !pod.OSMSidecar && v.Settings().UnloggedRequests > 0,
+		Tapped:  pod.Tapped && !pod.OSMSidecar,
 		Proxy:   proxy,
 		Gateway: v.DedicatedGateway(pod),
 		Class: Class{

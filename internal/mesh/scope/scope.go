@@ -27,7 +27,7 @@ type Key struct {
 	// empty if there is none.
 	Authorization, MeshAuthorization entity.Name
 	Class                            Class
-	// Tapped is true while the sidecar logs every request in a mesh that logs a share of them.
+	// Tapped is true while the sidecar logs every request, whatever share the mesh logs.
 	Tapped bool
 	// Proxy is what the Envoy is for.
 	Proxy Proxy
