@@ -8,6 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
+	"github.com/openservicemesh/osm-operator/internal/cli/tap"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 )
 
@@ -51,6 +54,34 @@ func TestAccessLogShare(t *testing.T) {
 	}
 }
 
+// TestAccessLogShareIsByIdentifier checks that the sidecars log the requests that tap.Share selects, and no others.
+func TestAccessLogShareIsByIdentifier(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	server, client := s.serverScope(), leafClient(s)
+	server.UnloggedRequests, client.UnloggedRequests = 700_000, 700_000
+	s.server.Configure(t, server)
+	s.client.Configure(t, client, endpointsAt(client, s.server.IP)...)
+	const share = tap.AllRequests - 700_000
+	want := map[string]bool{}
+	for range 200 {
+		id := uuid.NewString()
+		s.client.Call(t, http.MethodPost, "http://10.96.0.9/", "x-request-id: "+id)
+		if selected, _ := share.Selects(id); selected {
+			want[id] = true
+		}
+	}
+	s.client.Call(t, http.MethodPost, "http://10.96.0.9/last", "x-request-id: 00000000"+uuid.NewString()[8:])
+	eventually.True(t, 20*time.Second, "the last request is in both logs", func() bool {
+		return len(s.loggedRequests(t, "client")["/last"]) == 1 && len(s.loggedRequests(t, "server")["/last"]) == 1
+	})
+	for _, pod := range []string{"client", "server"} {
+		if logged := s.loggedRequests(t, pod)["/"]; !maps.Equal(logged, want) {
+			t.Errorf("the sidecar of %s logs the requests %v, want %v", pod, logged, want)
+		}
+	}
+}
+
 // TestTappedSidecarLogsEveryRequest checks that a sidecar logs all requests while it is tapped, that its listeners stay as they are, and that no application
 // can bring that about.
 func TestTappedSidecarLogsEveryRequest(t *testing.T) {
@@ -70,7 +101,7 @@ func TestTappedSidecarLogsEveryRequest(t *testing.T) {
 	changes := func() string {
 		return s.client.Admin(t, "/stats?filter=listener_manager.listener_(modified|in_place_updated)")
 	}
-	send("/forged", "x-osm-tap", "1")
+	send("/forged", "x-osm-tap: 1")
 	before := changes()
 	tapped := *client
 	tapped.MarksRequests = true
