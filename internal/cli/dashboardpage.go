@@ -17,6 +17,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/cli/page"
 	"github.com/openservicemesh/osm-operator/internal/cli/tap"
+	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/platform/prometheus"
 	"github.com/openservicemesh/osm-operator/internal/platform/report"
 	reportclient "github.com/openservicemesh/osm-operator/internal/platform/report/client"
@@ -31,7 +32,7 @@ func (a *app) servePage(ctx context.Context, c client.Client, m mesh, local int,
 	defer source.disconnect()
 	reader := page.Reader{
 		Client: c, Now: a.now, Metrics: prometheus.New(nil),
-		Mesh: source.summary, Sidecars: source.sidecars, Loads: source.loads, Changes: source.changes, Prometheus: source.prometheus,
+		Mesh: source.summary, Settings: source.settings, Sidecars: source.sidecars, Loads: source.loads, Changes: source.changes, Prometheus: source.prometheus,
 		Disconnect: source.disconnect,
 		Denials:    source.denials, Logs: source.log, Samples: &page.Sampler{Logs: source.log, Now: a.now},
 	}
@@ -83,11 +84,21 @@ func (s *pageSource) summary(ctx context.Context) (page.Mesh, error) {
 	s.mu.Lock()
 	s.current = m
 	s.mu.Unlock()
-	traffic, err := trafficSettings(ctx, s.client, m)
 	return page.Mesh{
 		Name: m.Name, Namespace: m.Namespace, Version: m.Version, Ready: m.Ready, Reason: m.Reason, Message: m.Message, Members: m.Members,
-		Permissive: traffic.EnablePermissiveTrafficPolicyMode, Egress: traffic.EnableEgress,
-	}, s.app.kube.Sentence(err)
+	}, nil
+}
+
+func (s *pageSource) settings(ctx context.Context) (page.Settings, error) {
+	s.mu.Lock()
+	m := s.current
+	s.mu.Unlock()
+	config, err := meshConfig(ctx, s.client, m)
+	if err != nil {
+		return page.Settings{}, s.app.kube.Sentence(err)
+	}
+	settings, _ := ingest.MeshConfig(config)
+	return page.Settings{Permissive: settings.Permissive, Egress: settings.Egress, Logged: tap.AllRequests - tap.Share(settings.UnloggedRequests)}, nil
 }
 
 // connected returns a client of the replicas.

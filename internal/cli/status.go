@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -103,12 +104,24 @@ func (a *app) summarize(ctx context.Context, c client.Client, m mesh) (*summary,
 
 // trafficSettings returns the traffic settings in the MeshConfig of a mesh, or the defaults without one.
 func trafficSettings(ctx context.Context, c client.Client, m mesh) (configv1alpha2.TrafficSpec, error) {
+	config, err := meshConfig(ctx, c, m)
+	if config == nil {
+		return configv1alpha2.TrafficSpec{}, err
+	}
+	return config.Spec.Traffic, nil
+}
+
+// meshConfig returns the MeshConfig of a mesh; nil without one.
+func meshConfig(ctx context.Context, c client.Client, m mesh) (*configv1alpha2.MeshConfig, error) {
 	config := &configv1alpha2.MeshConfig{}
 	err := c.Get(ctx, client.ObjectKey{Namespace: m.Namespace, Name: names.MeshConfig}, config)
-	if meta.IsNoMatchError(err) {
-		err = nil
+	if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) {
+		return nil, nil
 	}
-	return config.Spec.Traffic, client.IgnoreNotFound(err)
+	if err != nil {
+		return nil, err
+	}
+	return config, nil
 }
 
 // components returns the Deployments of a control plane. The suffix selects the canary's and is empty for the active control plane.

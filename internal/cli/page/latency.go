@@ -29,36 +29,57 @@ type Sampler struct {
 	Logs Logs
 	Now  func() time.Time
 
-	mu     sync.Mutex
-	at     time.Time
-	sample map[between][]float64
-	err    error
+	mu   sync.Mutex
+	at   time.Time
+	last *sample
+	err  error
 }
 
-// latencies returns the durations of sampled requests in milliseconds by edge, sorted.
-func (p *Sampler) latencies(ctx context.Context, edges []Edge, sidecars []Sidecar) (map[between][]float64, error) {
+// sample are requests without regard to their results, as far as that is known.
+type sample struct {
+	// durations are in milliseconds by edge, sorted.
+	durations map[between][]float64
+	// undecided is the number of requests without durations, because nothing tells whether they are logged for their result.
+	undecided int
+}
+
+// latencies returns a sample of the requests that a share selects. Others are logged for their failure or their duration.
+func (p *Sampler) latencies(ctx context.Context, edges []Edge, sidecars []Sidecar, share tap.Share) (*sample, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.sample != nil && p.Now().Sub(p.at) < sampleInterval {
-		return p.sample, p.err
+	if share == 0 {
+		return &sample{}, nil
+	}
+	if p.last != nil && p.Now().Sub(p.at) < sampleInterval {
+		return p.last, p.err
 	}
 	ctx, cancel := context.WithTimeout(ctx, sampleTimeout)
 	defer cancel()
 	events, failures := p.Logs.read(ctx, busiestPods(edges, sidecars), LogOptions{Since: samplePeriod, Lines: sampledLines})
 	accounts := accountsOf(sidecars)
-	p.at, p.sample, p.err = p.Now(), map[between][]float64{}, nil
+	p.at, p.last, p.err = p.Now(), &sample{durations: map[between][]float64{}}, nil
 	for _, e := range events {
 		if key, ok := edgeOf(accounts[e.Namespace+"/"+e.Pod], e.Peer); ok && e.Direction == tap.Outbound && e.IsRequest() && e.Status > 0 {
-			p.sample[key] = append(p.sample[key], e.Milliseconds)
+			p.last.add(key, e, share)
 		}
 	}
-	for _, durations := range p.sample {
+	for _, durations := range p.last.durations {
 		slices.Sort(durations)
 	}
 	if len(failures) > 0 {
 		p.err = fmt.Errorf("%d access logs cannot be read: %w", len(failures), failures[0])
 	}
-	return p.sample, p.err
+	return p.last, p.err
+}
+
+func (s *sample) add(key between, e tap.Event, share tap.Share) {
+	selected, known := share.Selects(e.RequestID)
+	if selected {
+		s.durations[key] = append(s.durations[key], e.Milliseconds)
+	}
+	if !known {
+		s.undecided++
+	}
 }
 
 // busiestPods returns one pod of each client with traffic, the busiest clients first.
@@ -78,10 +99,10 @@ func busiestPods(edges []Edge, sidecars []Sidecar) []tap.Sidecar {
 }
 
 // addSample adds latencies to edges.
-func (s *State) addSample(sample map[between][]float64) {
+func (s *State) addSample(sample *sample) {
 	for i := range s.Edges {
 		e := &s.Edges[i]
-		if durations := sample[between{e.From, e.To, e.Port}]; len(durations) > 0 && !e.Backs {
+		if durations := sample.durations[between{e.From, e.To, e.Port}]; len(durations) > 0 && !e.Backs {
 			p50, p99 := quantile(durations, 0.5), quantile(durations, 0.99)
 			e.P50, e.P99 = &p50, &p99
 		}

@@ -20,8 +20,10 @@ import (
 type Reader struct {
 	Client client.Client
 	Now    func() time.Time
-	// Mesh returns the summary of the mesh without its conditions.
+	// Mesh returns the summary of the mesh without its conditions and settings.
 	Mesh func(context.Context) (Mesh, error)
+	// Settings returns the settings of the mesh that Mesh returned last.
+	Settings func(context.Context) (Settings, error)
 	// Sidecars returns all sidecars, with a problem for each replica that does not respond.
 	Sidecars func(context.Context) ([]Sidecar, []string, error)
 	// Loads and Changes return the reports of the replicas that respond. complete is false if a sidecar has not reported yet.
@@ -48,6 +50,11 @@ func (r Reader) Read(ctx context.Context) (*State, error) {
 	}
 	s := &State{Mesh: mesh, At: r.Now(), Problems: []string{}, Sources: []string{}, Sidecars: []Sidecar{}, Certificates: []Certificate{}, Changes: []Change{}}
 	s.Mesh.Conditions = []Condition{}
+	if settings, err := r.Settings(ctx); err != nil {
+		s.problem("The MeshConfig cannot be read: %v", err)
+	} else {
+		s.Mesh.Settings = &settings
+	}
 	r.addSidecars(ctx, s)
 	backing := r.addTraffic(ctx, s)
 	if changes, err := r.Changes(ctx); err != nil {
@@ -108,9 +115,10 @@ func (r Reader) addTraffic(ctx context.Context, s *State) Backing {
 	} else if denials != nil {
 		s.Denials = sortDenials(denials, s.At)
 	}
-	s.Nodes, s.Edges = Graph(Traffic{Loads: loads, Denials: denials, Backing: backing, Sidecars: s.Sidecars, Idle: !s.Mesh.Permissive, At: s.At})
-	sample, err := r.Samples.latencies(ctx, s.Edges, s.Sidecars)
+	s.Nodes, s.Edges = Graph(Traffic{Loads: loads, Denials: denials, Backing: backing, Sidecars: s.Sidecars, Idle: s.Mesh.Settings != nil && !s.Mesh.Settings.Permissive, At: s.At})
+	sample, err := r.Samples.latencies(ctx, s.Edges, s.Sidecars, s.Mesh.Settings.logged())
 	s.addSample(sample)
+	s.Latencies = s.Mesh.Settings.latenciesNote(sample)
 	if err != nil {
 		s.Sources = append(s.Sources, fmt.Sprintf("Some latencies are unknown: %v.", err))
 	}

@@ -20,6 +20,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/cli/page"
+	"github.com/openservicemesh/osm-operator/internal/cli/tap"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/prometheus"
 	"github.com/openservicemesh/osm-operator/internal/platform/report"
@@ -82,6 +83,7 @@ func shop(t *testing.T, reject func(client.ObjectList) error, objects ...client.
 		Mesh: func(context.Context) (page.Mesh, error) {
 			return page.Mesh{Name: "osm", Members: []string{"shop"}}, nil
 		},
+		Settings: func(context.Context) (page.Settings, error) { return page.Settings{Logged: tap.AllRequests}, nil },
 		Sidecars: func(context.Context) ([]page.Sidecar, []string, error) {
 			proxy := report.Proxy{Namespace: "shop", Pod: "web-0", ServiceAccount: "web", CertificateEnd: &end, CertificateIssuer: "aa"}
 			return []page.Sidecar{page.SidecarOf(proxy, "up to date", "", "one")}, nil, nil
@@ -187,6 +189,9 @@ func TestEachPartFailsAlone(t *testing.T) {
 		},
 		"The denials": func(r *page.Reader) {
 			r.Denials = func(context.Context) ([]report.Denial, error) { return nil, away }
+		},
+		"The MeshConfig": func(r *page.Reader) {
+			r.Settings = func(context.Context) (page.Settings, error) { return page.Settings{}, away }
 		},
 		"The latest changes": func(r *page.Reader) { r.Changes = func(context.Context) ([]report.Changes, error) { return nil, away } },
 		"The endpoints":      func(r *page.Reader) { r.Client = shop(t, forbid("EndpointSlice"), target("shop")).Client },

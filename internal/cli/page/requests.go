@@ -73,6 +73,8 @@ type selection struct {
 	sidecars []Sidecar
 	backing  Backing
 	accounts map[string]string
+	// settings is nil if they cannot be read.
+	settings *Settings
 }
 
 func (r Reader) selection(ctx context.Context) (selection, error) {
@@ -84,8 +86,12 @@ func (r Reader) selection(ctx context.Context) (selection, error) {
 	if err != nil {
 		return selection{}, err
 	}
-	backing, err := r.backing(ctx, mesh.Members, sidecars)
-	return selection{r.Logs, sidecars, backing, accountsOf(sidecars)}, err
+	found := selection{logs: r.Logs, sidecars: sidecars, accounts: accountsOf(sidecars)}
+	if settings, err := r.Settings(ctx); err == nil {
+		found.settings = &settings
+	}
+	found.backing, err = r.backing(ctx, mesh.Members, sidecars)
+	return found, err
 }
 
 // pods returns the pods of a workload, or of the workloads behind a Service.
@@ -117,7 +123,7 @@ func (s selection) request(e tap.Event) Request {
 
 func (s selection) ofNode(ctx context.Context, node string) (*Requests, error) {
 	events, notes := s.read(ctx, s.pods(node), requestPods)
-	result := &Requests{Requests: []Request{}, Notes: notes}
+	result := &Requests{Requests: []Request{}, Notes: append(s.settings.requestsNotes(), notes...)}
 	for _, e := range events {
 		result.Requests = append(result.Requests, s.request(e))
 	}
@@ -128,7 +134,7 @@ func (s selection) ofNode(ctx context.Context, node string) (*Requests, error) {
 func (s selection) ofEdge(ctx context.Context, from, to string, denied map[string]bool) (*Requests, error) {
 	sent, notes := s.read(ctx, s.pods(from), requestPods)
 	received, more := s.read(ctx, s.pods(to), requestPods)
-	result := &Requests{Requests: []Request{}, Notes: append(notes, more...)}
+	result := &Requests{Requests: []Request{}, Notes: append(append(s.settings.requestsNotes(), notes...), more...)}
 	served := map[string]*tap.Event{}
 	for i := range received {
 		if e := &received[i]; e.Direction == tap.Inbound && e.Peer == accountOfNode(from) && e.RequestID != "" {
@@ -175,7 +181,7 @@ func (r Reader) Trace(ctx context.Context, id string) (*Requests, error) {
 		return nil, err
 	}
 	events, notes := selected.read(ctx, lists.Map(selected.sidecars, Sidecar.log), tracePods)
-	result := &Requests{Requests: []Request{}, Notes: notes}
+	result := &Requests{Requests: []Request{}, Notes: append(selected.settings.traceNotes(id), notes...)}
 	for _, e := range events {
 		if e.RequestID == id {
 			result.Requests = append(result.Requests, selected.request(e))

@@ -19,7 +19,9 @@ type State struct {
 	// Denials are what policies denied, those of the last minute first. It is nil if the replicas do not report them.
 	Denials []report.Denial `json:"denials"`
 	// Sources are where rates and latencies come from, in words.
-	Sources      []string      `json:"sources"`
+	Sources []string `json:"sources"`
+	// Latencies is which requests latencies come from, in words; empty if it is all.
+	Latencies    string        `json:"latencies"`
 	Sidecars     []Sidecar     `json:"sidecars"`
 	Policies     []Policy      `json:"policies"`
 	Certificates []Certificate `json:"certificates"`
@@ -35,11 +37,11 @@ type Mesh struct {
 	Namespace string `json:"namespace"`
 	Version   string `json:"version"`
 	// Ready is True, False or Unknown, with the reason and the message of the condition.
-	Ready      string      `json:"ready"`
-	Reason     string      `json:"reason"`
-	Message    string      `json:"message"`
-	Permissive bool        `json:"permissive"`
-	Egress     bool        `json:"egress"`
+	Ready   string `json:"ready"`
+	Reason  string `json:"reason"`
+	Message string `json:"message"`
+	// Settings is nil if they cannot be read.
+	Settings   *Settings   `json:"settings"`
 	Members    []string    `json:"members"`
 	Conditions []Condition `json:"conditions"`
 }

@@ -29,8 +29,8 @@ function showHeader({mesh}) {
   at('mesh-name').textContent = `Mesh ${mesh.name}`;
   at('ready').textContent = mesh.ready === 'True' ? 'ready' : mesh.reason || 'not ready';
   at('ready').className = `badge ${colours[mesh.ready] ?? 'unknown'}`;
-  const mode = mesh.permissive ? 'permissive: every workload may call every other' : 'only what policies allow';
-  at('summary').textContent = [mesh.version, `namespace ${mesh.namespace}`, mode, mesh.egress ? 'egress open' : 'egress by policy',
+  const mode = ({permissive, egress}) => [permissive ? 'permissive: every workload may call every other' : 'only what policies allow', egress ? 'egress open' : 'egress by policy'];
+  at('summary').textContent = [mesh.version, `namespace ${mesh.namespace}`, ...(mesh.settings ? mode(mesh.settings) : ['settings unknown']),
     `${mesh.members.length} member namespace${mesh.members.length === 1 ? '' : 's'}`].filter(Boolean).join(' · ');
 }
 
@@ -67,10 +67,10 @@ function showTraffic(s) {
     choice.value = namespaces.includes(value) ? value : '';
     choice.dataset.names = JSON.stringify(namespaces);
   }
-  at('sources').textContent = s.sources.join(' ');
+  at('sources').textContent = [...s.sources, s.latencies].filter(Boolean).join(' ');
   const hidden = graph.show(s.nodes, s.edges, {namespace: choice.value, idle: at('graph-idle').checked});
   if (hidden > 0) at('sources').textContent += ` The graph shows the busiest edges, ${hidden} are in the table only.`;
-  at('edges-table').replaceChildren(table('Traffic', [
+  at('edges-table').replaceChildren(...(s.latencies ? [element('p', {class: 'quiet'}, s.latencies)] : []), table('Traffic', [
     {title: 'From', cell: (e) => nameOf(e.from)}, {title: 'To', cell: (e) => nameOf(e.to)}, {title: 'Port', cell: (e) => e.port},
     {title: 'mTLS', cell: (e) => (e.mtls ? 'yes' : 'no')}, {title: 'Rate per second', number: true, cell: (e) => rate(e.rate)},
     {title: 'Success', number: true, cell: (e) => state(share(e.success), quality(e.success))},
