@@ -163,8 +163,9 @@ func TestRequestsOfAnEdgeAreShown(t *testing.T) {
 	b.run(t, chromedp.WaitVisible("#trace table"))
 	for selector, want := range map[string][]string{
 		"#requests":       {"Requests from bookbuyer/bookbuyer to bookstore/bookstore-v1"},
+		"#requests-note":  {"The last requests of 10 minutes", "Some are not logged."},
 		"#requests-table": {"GET /buy-a-book/new", "200", "9.0 ms", "15:04:05.000"},
-		"#trace":          {"382c2bd2-c2fb-4039-afc5-8eb3492b5083", "bookwarehouse/bookwarehouse", "POST /restock-books", "receives from bookstore/bookstore-v1"},
+		"#trace":          {"382c2bd2-c2fb-4039-afc5-8eb3492b5083", "bookwarehouse/bookwarehouse", "POST /restock-books", "receives from bookstore/bookstore-v1", "Some are not logged."},
 	} {
 		text := b.text(t, selector)
 		for _, part := range want {

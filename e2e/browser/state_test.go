@@ -79,7 +79,7 @@ func requests() *page.Requests {
 			RequestID: "382c2bd2-c2fb-4039-afc5-8eb3492b5083", Milliseconds: milliseconds,
 		}}
 	}
-	return &page.Requests{Notes: []string{}, Requests: []page.Request{
+	return &page.Requests{Notes: []string{"Some are not logged."}, Requests: []page.Request{
 		logged(0, "bookbuyer/bookbuyer", tap.Outbound, "bookstore/bookstore-v1|14001", "GET", "/buy-a-book/new", 9),
 		logged(time.Millisecond, "bookstore/bookstore-v1", tap.Inbound, "bookbuyer/bookbuyer", "GET", "/buy-a-book/new", 8),
 		logged(2*time.Millisecond, "bookstore/bookstore-v1", tap.Outbound, "bookwarehouse/bookwarehouse|14001", "POST", "/restock-books", 5),
