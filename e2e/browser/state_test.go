@@ -21,7 +21,7 @@ func bookstore() *page.State {
 		At: at, Problems: []string{}, Sources: []string{"Rates of the last minute from load reports, latencies of requests in access logs."},
 		Mesh: page.Mesh{
 			Name: "osm", Namespace: "osm-system", Version: "v0.2.0", Ready: "Unknown", Reason: "Upgrading", Members: []string{"bookbuyer", "bookstore", "bookthief", "bookwarehouse", "mysql"},
-			Settings: &page.Settings{},
+			Settings:   &page.Settings{},
 			Conditions: []page.Condition{{Type: "Ready", Status: "Unknown", Reason: "Upgrading", Message: "2 of 5 sidecars are outdated"}},
 		},
 		Policies: []page.Policy{

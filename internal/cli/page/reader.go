@@ -115,7 +115,7 @@ func (r Reader) addTraffic(ctx context.Context, s *State) Backing {
 	} else if denials != nil {
 		s.Denials = sortDenials(denials, s.At)
 	}
-	s.Nodes, s.Edges = Graph(Traffic{Loads: loads, Denials: denials, Backing: backing, Sidecars: s.Sidecars, Idle: s.Mesh.Settings != nil && !s.Mesh.Settings.Permissive, At: s.At})
+	s.Nodes, s.Edges = Graph(Traffic{Loads: loads, Denials: denials, Backing: backing, Sidecars: s.Sidecars, Idle: s.Mesh.Settings.restrict(), At: s.At})
 	sample, err := r.Samples.latencies(ctx, s.Edges, s.Sidecars, s.Mesh.Settings.logged())
 	s.addSample(sample)
 	s.Latencies = s.Mesh.Settings.latenciesNote(sample)

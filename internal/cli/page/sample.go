@@ -17,6 +17,9 @@ type Settings struct {
 // unknownShare begins what is said without Settings, for there is no way to see in a log what it lacks.
 const unknownShare = "It is unknown whether all requests are logged, because the MeshConfig cannot be read"
 
+// restrict reports whether policies allow destinations, so that even those without traffic are worth a look.
+func (s *Settings) restrict() bool { return s != nil && !s.Permissive }
+
 // logged returns the share of logged requests, all if it is unknown.
 func (s *Settings) logged() tap.Share {
 	if s == nil {

@@ -86,7 +86,9 @@ func TestListsSayWhatTheyHave(t *testing.T) {
 	} {
 		r := sampled(t, test.share, line(0, failedID, "shop/web|80", "", 2000))
 		for what, list := range map[string]func() (*page.Requests, error){
-			"edge: " + test.requests:     func() (*page.Requests, error) { return r.Requests(t.Context(), "workload:shop/buyer", "service:shop/web") },
+			"edge: " + test.requests: func() (*page.Requests, error) {
+				return r.Requests(t.Context(), "workload:shop/buyer", "service:shop/web")
+			},
 			"workload: " + test.requests: func() (*page.Requests, error) { return r.Requests(t.Context(), "workload:shop/buyer", "") },
 			"selected: " + test.selected: func() (*page.Requests, error) { return r.Trace(t.Context(), selectedID) },
 			"failed: " + test.failed:     func() (*page.Requests, error) { return r.Trace(t.Context(), failedID) },
