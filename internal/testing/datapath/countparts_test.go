@@ -1,6 +1,7 @@
 package datapath
 
 import (
+	"math"
 	"slices"
 	"testing"
 
@@ -92,7 +93,8 @@ func (c *counter) addShare(part string, n float64) {
 	if !slices.Contains(partNames, name) {
 		c.Fatalf("the table has no row %q", name)
 	}
-	c.parts[name] += n
+	const precision = 1e6 // shares are sums of products
+	c.parts[name] = math.Round((c.parts[name]+n)*precision) / precision
 }
 
 // listeners returns the listeners that a connection passes. Only the listener of a server decrypts. A client has the listener that connections are redirected

@@ -125,15 +125,21 @@ func serverScope(p protocol) *scope.Scope {
 		rules.Routes = []authz.Route{{Match: catalog.HTTPMatch{PathRegex: ".*"}, Sources: []identity.ServiceAccount{buyer}}}
 	}
 	return &scope.Scope{
-		Common:  scope.Common{Key: scope.Key{Identity: books, Class: scope.Class{IPv6: true, Metrics: true}}, TrustDomain: trustDomain},
+		Common:  commonOf(books),
 		Sidecar: scope.Sidecar{Inbound: []scope.Inbound{{Service: service, Port: p.port, TargetPort: p.port, Protocol: p.mesh, Rules: rules}}},
 	}
 }
 
 func clientScope(p protocol) *scope.Scope {
-	return withService(&scope.Scope{
-		Common: scope.Common{Key: scope.Key{Identity: buyer, Class: scope.Class{IPv6: true, Metrics: true}}, TrustDomain: trustDomain},
-	}, p, service, virtual)
+	return withService(&scope.Scope{Common: commonOf(buyer)}, p, service, virtual)
+}
+
+// commonOf has the settings of a new mesh.
+func commonOf(account identity.ServiceAccount) scope.Common {
+	const unlogged = 900_000
+	return scope.Common{
+		Key: scope.Key{Identity: account, Class: scope.Class{IPv6: true, Metrics: true}}, TrustDomain: trustDomain, UnloggedRequests: unlogged,
+	}
 }
 
 // withService adds a Service to what a client can reach.

@@ -71,6 +71,7 @@ type part struct {
 // parts begin with the whole configuration. From "loggers" on, all lack the log and the statistics of workloads.
 var parts = []part{
 	{name: "whole"},
+	{name: "share-of-the-log", manager: logEverything},
 	{name: "log", manager: withoutLog},
 	{name: "log-and-route-statistics", manager: both(withoutLog, withoutRouteStatistics)},
 	{name: "log-and-histograms", manager: both(withoutLog, changeStatistics(withoutHistograms))},
@@ -110,6 +111,23 @@ func both(first, second func(*hcmv3.HttpConnectionManager)) func(*hcmv3.HttpConn
 func withoutLoggers(m *hcmv3.HttpConnectionManager) { m.AccessLog = nil }
 
 func withoutHTTP2Limits(m *hcmv3.HttpConnectionManager) { m.Http2ProtocolOptions = nil }
+
+// logEverything is the log of meshes that do not log a share of the requests.
+func logEverything(m *hcmv3.HttpConnectionManager) {
+	for _, logger := range m.GetAccessLog() {
+		selectAll(logger.GetFilter())
+	}
+}
+
+// selectAll replaces the share that a filter selects, at any depth.
+func selectAll(filter *accesslogv3.AccessLogFilter) {
+	if share := filter.GetRuntimeFilter().GetPercentSampled(); share != nil {
+		share.Numerator = 1_000_000
+	}
+	for _, inner := range slices.Concat(filter.GetAndFilter().GetFilters(), filter.GetOrFilter().GetFilters()) {
+		selectAll(inner)
+	}
+}
 
 func withoutLog(m *hcmv3.HttpConnectionManager) {
 	m.AccessLog = slices.DeleteFunc(m.AccessLog, onlyText)
