@@ -65,7 +65,10 @@ func measureMesh(b *testing.B, o options, kinds ...mesh.Kind) {
 	r := measure(b, o, kinds...)
 	row(b, "start", map[string]float64{"ms": ms(r.started), "CPU-ms": ms(r.startCPU), "MB": float64(r.before) / 1e6, "peak-MB": float64(r.peak) / 1e6})
 	if len(kinds) > 0 {
-		row(b, "first-sync", map[string]float64{"ms": ms(r.sync), "CPU-ms": ms(r.syncCPU), "MB": float64(r.after) / 1e6})
+		row(b, "first-sync", map[string]float64{
+			"ms": ms(r.sync), "CPU-ms": ms(r.syncCPU), "MB": float64(r.after) / 1e6,
+			"kB/sidecar": (float64(r.after) - float64(r.before)) / 1e3 / float64(o.sidecars), "idle-%-of-a-core": 100 * r.idle,
+		})
 	}
 	for _, c := range r.changes {
 		at := func(sorted []time.Duration, share float64) float64 {

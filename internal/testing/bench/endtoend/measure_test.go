@@ -33,6 +33,8 @@ const (
 	syncLimit, changeLimit = 5 * time.Minute, time.Minute
 	// quiet is how long the control plane must not write before its writes are counted. It delays the status of a policy by a second.
 	quiet = 3 * time.Second
+	// idle is how long the controller serves all sidecars without any change, while its CPU time is measured.
+	idle = 30 * time.Second
 	// Changes come ten times a second on average. Pauses differ, so that they do not always meet the status that is written for an earlier change.
 	minPause, maxPause = 50 * time.Millisecond, 150 * time.Millisecond
 )
@@ -69,7 +71,9 @@ type result struct {
 	sync, syncCPU time.Duration
 	// before and after are the resident bytes without sidecars and with all, and peak the most before sidecars connected.
 	before, after, peak uint64
-	changes             []change
+	// idle is the share of a core that the controller uses without any change.
+	idle    float64
+	changes []change
 }
 
 // bench is a running measurement.
@@ -103,6 +107,10 @@ func measure(t *testing.B, o options, kinds ...mesh.Kind) *result {
 	}
 	b.connect(t.Context(), r)
 	defer b.fleet.Disconnect()
+	time.Sleep(quiet)
+	begin := b.controller.usage().CPU
+	time.Sleep(idle)
+	r.idle = float64(b.controller.usage().CPU-begin) / float64(idle)
 	for _, kind := range kinds {
 		r.changes = append(r.changes, b.makeChanges(t.Context(), kind))
 	}
