@@ -36,7 +36,7 @@ func TestObjectsKeepSettings(t *testing.T) {
 		},
 		ExternalAuthorization: &catalog.ExternalAuthorization{Address: "opa.opa", Port: 9191, StatPrefix: "auth", Timeout: time.Minute, FailureModeAllow: true},
 		Tracing:               &catalog.Tracing{Address: "zipkin.tracing", Port: 80, Path: "/spans", Sampling: 12.5},
-		Teardown:              catalog.TeardownOpen,
+		Teardown:              catalog.TeardownOpen, UnloggedRequests: 900_000,
 	}
 	fields := reflect.ValueOf(*settings)
 	for i := range fields.NumField() {

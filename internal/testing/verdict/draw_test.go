@@ -164,6 +164,7 @@ func drawSettings(t *rapid.T) catalog.Entry {
 	settings := &catalog.Settings{
 		Namespace: meshNamespace, ExternalAuthorization: drawConfiguredAuthorization(t),
 		Permissive: oneIn(t, 6, "permissive"), Egress: oneIn(t, 3, "egress"), EmptyRulesSelectNothing: oneIn(t, 5, "empty rules"),
+		UnloggedRequests: oneOf([]uint32{0, 0, 900_000}).Draw(t, "unlogged requests"),
 	}
 	drawSwitches(t, settings)
 	// All ranges have a common version, because sidecars apply a change at different times.

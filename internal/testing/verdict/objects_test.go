@@ -103,6 +103,7 @@ func meshConfig(s *catalog.Settings) configv1alpha2.MeshConfig {
 			config.Spec.Observability.Tracing.Protocol = configv1alpha2.TracingOTLP
 		}
 	}
+	config.Spec.Observability.AccessLog.SamplingPercentage = strconv.FormatFloat(100-float64(s.UnloggedRequests)/10_000, 'f', -1, 64)
 	config.Spec.FeatureFlags = featureFlags(s)
 	config.Spec.Sidecar.TLSMinProtocolVersion = configv1alpha2.TLSVersion(s.TLS.MinVersion)
 	config.Spec.Sidecar.TLSMaxProtocolVersion = configv1alpha2.TLSVersion(s.TLS.MaxVersion)
