@@ -46,6 +46,7 @@ const completeMesh = `
     jaeger:
       mode: Managed
       managed: {image: "example.com/jaeger:2", nodeSelector: {pool: infra}, tolerations: [{key: infra}], affinity: {nodeAffinity: {}}, priorityClassName: infra, imagePullSecrets: [{name: registry}], storageSecretRef: {name: storage, key: backend.yaml}, resources: {limits: {memory: 1Gi}}}
+    accessLog: {sampling: 10%}
     tracing: {enabled: true, protocol: OTLP, sampling: 0.5%}
     trafficMetrics: {mode: Managed, managed: {image: "example.com/traffic-metrics:v1", nodeSelector: {pool: infra}, tolerations: [{key: infra}], affinity: {nodeAffinity: {}}, priorityClassName: infra, imagePullSecrets: [{name: registry}], resources: {limits: {memory: 256Mi}}}}
   certificates: {trustDomain: mesh.example.com, serviceCertificateDuration: 1h30m, key: {algorithm: RSA, size: 3072}, rotateRoot: 2026-11, rotateWithout: [legacy]}

@@ -52,6 +52,7 @@ spec:
   observability:
     osmLogLevel: info
     enableDebugServer: false
+    accessLog: {samplingPercentage: "10"}
     tracing: {enable: false, address: jaeger, port: 9411, endpoint: /api/v2/spans}
   certificate:
     serviceCertValidityDuration: 24h
