@@ -25,22 +25,23 @@ const (
 )
 
 // declareRoot replaces the desired certificate authority when the Mesh declares another value for it: by the earlier one if the value is
-// that of the earlier one, and by a new one otherwise. A new authority has the value from the start.
-func (r *Reconciler) declareRoot(ctx context.Context, p *pass) error {
+// that of the earlier one, and by a new one otherwise. A new authority has the value from the start. It returns the authority that it has written; nil for
+// none. Whoever reads the Secret again may still get the former one from the cache.
+func (r *Reconciler) declareRoot(ctx context.Context, p *pass) (*certificate.Root, error) {
 	secret, err := r.Secrets.Get(ctx, p.desired.Namespace, names.CABundleSecret)
 	if err != nil || secret == nil || secret.Annotations[rootAnnotation] == p.desired.RotateRoot {
-		return err
+		return nil, err
 	}
 	earlier, hasEarlier := secret.Annotations[earlierAnnotation]
 	goesBack := hasEarlier && earlier == p.desired.RotateRoot
 	if p.desired.RotateRoot == "" && !goesBack {
 		// A value that is removed later declares nothing.
-		return nil
+		return nil, nil
 	}
 	next := ownContent(secret, earlierPrefix)
 	if !goesBack {
 		if next, err = r.newContent(p); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	changed := secret.DeepCopy()
@@ -53,11 +54,11 @@ func (r *Reconciler) declareRoot(ctx context.Context, p *pass) error {
 	metav1.SetMetaDataAnnotation(&changed.ObjectMeta, earlierAnnotation, secret.Annotations[rootAnnotation])
 	metav1.SetMetaDataAnnotation(&changed.ObjectMeta, rootAnnotation, p.desired.RotateRoot)
 	if err := r.patchDesired(ctx, secret, changed); err != nil {
-		return err
+		return nil, err
 	}
 	r.Recorder.Eventf(p.mesh, nil, corev1.EventTypeNormal, "AuthorityDeclared", "DeclareAuthority",
 		"replaced the certificate authority in Secret %s/%s for spec.certificates.rotateRoot %q", secret.Namespace, secret.Name, p.desired.RotateRoot)
-	return nil
+	return certificate.Decode(next)
 }
 
 // forgetEarlier removes the earlier authority after a rotation.

@@ -71,8 +71,8 @@ func (r *Reconciler) desiredRoot(ctx context.Context, p *pass) (*certificate.Roo
 
 // builtInRoot reads the built-in certificate authority, and creates it once. A Secret that exists is used as it is, whoever made it.
 func (r *Reconciler) builtInRoot(ctx context.Context, p *pass) (*certificate.Root, error) {
-	if err := r.declareRoot(ctx, p); err != nil {
-		return nil, err
+	if declared, err := r.declareRoot(ctx, p); err != nil || declared != nil {
+		return declared, err
 	}
 	root, err := r.DesiredRoot(ctx, p.desired.Namespace)
 	if err != nil || root != nil {
