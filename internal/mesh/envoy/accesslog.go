@@ -144,7 +144,7 @@ func requestLogs(log *telemetry.AccessLog, unlogged uint32, withDenials map[stri
 	if log.HasOwnFormat() {
 		return telemetry.Loggers(log, logfilter.Both(noHealthCheck, loggedRequests(log, unlogged, unfulfilled)), withDenials)
 	}
-	logged := logfilter.Both(logfilter.Both(noHealthCheck, fulfilled), loggedRequests(log, unlogged))
+	logged := logfilter.Both(noHealthCheck, logfilter.Both(loggedRequests(log, unlogged), fulfilled)) // most requests of a share end at its first filter
 	return append(telemetry.Loggers(log, logged, inboundFormat("")), telemetry.Loggers(log, logfilter.Both(noHealthCheck, unfulfilled), withDenials)...)
 }
 

@@ -26,6 +26,7 @@ func gatewayRouteConfigs(s *translation) []*routev3.RouteConfiguration {
 		config := byName[name]
 		if config == nil {
 			config = &routev3.RouteConfiguration{Name: name, ValidateClusters: wrapperspb.Bool(false), IgnorePortInHostMatching: true}
+			s.removeMarks(config)
 			byName[name] = config
 			out = append(out, config)
 		}

@@ -43,15 +43,21 @@ var tapMark = &corev3.HeaderValueOption{
 	Header: &corev3.HeaderValue{Key: tapHeader, Value: "1"}, AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
 }
 
-// markRequests adds tapHeader to the requests of a sidecar that logs them all, and removes it from others: only the control plane decides what is logged.
+// markRequests adds tapHeader to the requests of a proxy that logs them all.
 func (s *translation) markRequests(configs []*routev3.RouteConfiguration) {
-	if s.UnloggedRequests == 0 || s.Key.Class.OSM {
+	if !s.logsShare() || !s.MarksRequests && (s.Key.Proxy == scope.ProxySidecar || !s.Key.Tapped) {
 		return
 	}
 	for _, config := range configs {
-		config.RequestHeadersToRemove = append(slices.Clip(config.GetRequestHeadersToRemove()), tapHeader)
-		if s.MarksRequests || s.Key.Tapped && s.Key.Proxy != scope.ProxySidecar {
-			config.RequestHeadersToAdd = append(slices.Clip(config.GetRequestHeadersToAdd()), tapMark)
-		}
+		config.RequestHeadersToAdd = append(slices.Clip(config.GetRequestHeadersToAdd()), tapMark)
 	}
 }
+
+// removeMarks removes tapHeader from the requests of clients: they do not decide what a server logs.
+func (s *translation) removeMarks(config *routev3.RouteConfiguration) {
+	if s.logsShare() {
+		config.RequestHeadersToRemove = append(slices.Clip(config.GetRequestHeadersToRemove()), tapHeader)
+	}
+}
+
+func (s *translation) logsShare() bool { return s.UnloggedRequests > 0 && !s.Key.Class.OSM }

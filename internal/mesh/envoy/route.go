@@ -104,6 +104,7 @@ func serverRoutes(s *translation, name string, host *routev3.VirtualHost, routes
 		config.Name, config.RequestHeadersToRemove = decodedRouteName(name), []string{pathHeader}
 	}
 	config.RequestHeadersToAdd = forwardedForHeader
+	s.removeMarks(config)
 	config.ResponseHeadersToRemove = []string{retry.NotProcessed}
 	return config
 }
