@@ -26,7 +26,7 @@ const (
 
 // declareRoot replaces the desired certificate authority when the Mesh declares another value for it: by the earlier one if the value is
 // that of the earlier one, and by a new one otherwise. A new authority has the value from the start. It returns the authority that it has written; nil for
-// none. Whoever reads the Secret again may still get the former one from the cache.
+// none. Whoever reads the Secret again may still get the earlier one from the cache.
 func (r *Reconciler) declareRoot(ctx context.Context, p *pass) (*certificate.Root, error) {
 	secret, err := r.Secrets.Get(ctx, p.desired.Namespace, names.CABundleSecret)
 	if err != nil || secret == nil || secret.Annotations[rootAnnotation] == p.desired.RotateRoot {

@@ -24,11 +24,11 @@ func (l late) Get(ctx context.Context, namespace, name string) (*corev1.Secret, 
 	return l.uncached.Get(ctx, namespace, name)
 }
 
-// TestDeclaredRootIsDesiredAtOnce checks that a root is desired in the pass that declares it, though the cache still has the former one: with that one the
-// rotation would be over, and the former root forgotten before it begins.
+// TestDeclaredRootIsDesiredAtOnce checks that a root is desired in the pass that declares it, though the cache still has the earlier one: with that one the
+// rotation would be over, and the earlier root forgotten before it begins.
 func TestDeclaredRootIsDesiredAtOnce(t *testing.T) {
-	former := validRoot(t)
-	r := newReconciler(t, rootSecret(t, names.CABundleSecret, former))
+	earlier := validRoot(t)
+	r := newReconciler(t, rootSecret(t, names.CABundleSecret, earlier))
 	stored := func() *corev1.Secret {
 		secret := &corev1.Secret{}
 		if err := r.Client.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: names.CABundleSecret}, secret); err != nil {
@@ -37,7 +37,7 @@ func TestDeclaredRootIsDesiredAtOnce(t *testing.T) {
 		return secret
 	}
 	r.Secrets = late{uncached{r.Client}, stored()}
-	p := passOf(former)
+	p := passOf(earlier)
 	p.desired.RotateRoot = "2026-12"
 	got, err := r.desiredRoot(t.Context(), p)
 	if err != nil {
@@ -47,7 +47,7 @@ func TestDeclaredRootIsDesiredAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Generation() != written.Generation() || got.Generation() == former.Generation() {
-		t.Errorf("the desired root is %s, the Secret has %s, and had %s before", got.Generation(), written.Generation(), former.Generation())
+	if got.Generation() != written.Generation() || got.Generation() == earlier.Generation() {
+		t.Errorf("the desired root is %s, the Secret has %s, and had %s before", got.Generation(), written.Generation(), earlier.Generation())
 	}
 }
