@@ -79,7 +79,7 @@ func (c *ControlPlane) readObjects(ctx context.Context, mgr manager.Manager, def
 	endStart := limitStartMemory()
 	log := c.log.WithName("feed")
 	objects := feed.New(feed.Config{
-		Cache: mgr.GetCache(), Live: mgr.GetAPIReader(), Scheme: mgr.GetScheme(), Sink: c.sink(), Log: log, Now: time.Now,
+		Cache: mgr.GetCache(), Live: mgr.GetAPIReader(), Scheme: mgr.GetScheme(), Sink: tap.New(time.Now, c.sink().Apply), Log: log, Now: time.Now,
 		Events: feed.NewEvents(c.metrics.registry), Problems: events.Record,
 	})
 	synced, err := c.watchBuiltIn(ctx, objects)
@@ -106,9 +106,7 @@ func (c *ControlPlane) readObjects(ctx context.Context, mgr manager.Manager, def
 }
 
 // sink returns the receivers of all changes: what configures sidecars, and what people are told about policies.
-func (c *ControlPlane) sink() feed.Sink {
-	return tap.New(time.Now, feed.Sinks{c.store, c.mirror}.Apply)
-}
+func (c *ControlPlane) sink() feed.Sink { return feed.Sinks{c.store, c.mirror} }
 
 // watchBuiltIn watches workloads and the MeshConfig, whose kinds are always defined.
 func (c *ControlPlane) watchBuiltIn(ctx context.Context, objects *feed.Feed) ([]toolscache.InformerSynced, error) {

@@ -98,7 +98,7 @@ func (s *pageSource) settings(ctx context.Context) (page.Settings, error) {
 		return page.Settings{}, s.app.kube.Sentence(err)
 	}
 	settings, _ := ingest.MeshConfig(config)
-	return page.Settings{Permissive: settings.Permissive, Egress: settings.Egress, Logged: tap.AllRequests - tap.Share(settings.UnloggedRequests)}, nil
+	return page.Settings{Permissive: settings.Permissive, Egress: settings.Egress, Logged: tap.ShareOf(settings)}, nil
 }
 
 // connected returns a client of the replicas.

@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strconv"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -20,7 +20,7 @@ import (
 const (
 	// tapPeriod is how long a sidecar logs every request if the command cannot take that back. It is half of what the control plane accepts, so its clock may
 	// differ by as much in both directions.
-	tapPeriod = 5 * time.Minute
+	tapPeriod = names.MaxTap / 2
 	// tapRenewal is how often the command asks for another period.
 	tapRenewal = 30 * time.Second
 	// tapCleanup bounds the time for taking the marks back.
@@ -77,7 +77,7 @@ func (m *tapMarks) remove(ctx context.Context) {
 		Path  string `json:"path"`
 		Value string `json:"value,omitempty"`
 	}
-	const path = "/metadata/annotations/openservicemesh.io~1tap-until"
+	path := "/metadata/annotations/" + strings.ReplaceAll(names.TapUntilAnnotation, "/", "~1") // a JSON pointer
 	for pod, value := range m.values {
 		patch, err := json.Marshal([]operation{{"test", path, value}, {"remove", path, ""}})
 		if err == nil {
@@ -112,8 +112,8 @@ func (a *app) logAll(ctx context.Context, clients kubernetes.Interface, view *ca
 func partOfRequests(view *catalog.View, failed, all int, err error) string {
 	share := "The mesh may log a share of the requests only"
 	if view != nil {
-		percentage := strconv.FormatFloat(100-float64(view.Settings().UnloggedRequests)/10_000, 'f', -1, 64)
-		share = "The mesh logs " + percentage + "% of the requests, and those that fail or take a second or more"
+		settings := view.Settings()
+		share = fmt.Sprintf("The mesh logs %v of the requests, and those that fail or take a second or more", tap.ShareOf(&settings))
 	}
 	return fmt.Sprintf("%s. Others of %d of %d pods are not shown, because the pods cannot be annotated with %s: %v", share, failed, all, names.TapUntilAnnotation, err)
 }

@@ -39,7 +39,7 @@ type Sampler struct {
 type sample struct {
 	// durations are in milliseconds by edge, sorted.
 	durations map[between][]float64
-	// undecided is the number of requests without durations, because nothing tells whether they are logged for their result.
+	// undecided is the number of logged requests that do not count, because their identifier does not show whether the share selects them.
 	undecided int
 }
 

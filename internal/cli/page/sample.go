@@ -10,7 +10,7 @@ import (
 type Settings struct {
 	Permissive bool `json:"permissive"`
 	Egress     bool `json:"egress"`
-	// Logged is the share of the requests that have a line in access logs, beside those that always have one.
+	// Logged is the share of the requests that have a line in access logs, in addition to those that always have one.
 	Logged tap.Share `json:"-"`
 }
 

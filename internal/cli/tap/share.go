@@ -1,13 +1,20 @@
 package tap
 
-import "strconv"
+import (
+	"strconv"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+)
 
 // Share is how many of a million requests have a line in access logs. The others have one only if they fail or take a second or more, or if `osm tap`
 // looks at the pod.
 type Share uint32
 
 // AllRequests is the Share of a mesh that logs each request.
-const AllRequests Share = 1_000_000
+const AllRequests Share = catalog.AllRequests
+
+// ShareOf returns the share that settings request.
+func ShareOf(settings *catalog.Settings) Share { return AllRequests - Share(settings.UnloggedRequests) }
 
 // idDigits is the number of hexadecimal digits of a request's identifier from which Envoy computes whether it is logged.
 const idDigits = 8
@@ -28,6 +35,5 @@ func (s Share) Selects(requestID string) (selected, known bool) {
 
 // String returns the share in percent, such as "0.5%".
 func (s Share) String() string {
-	const perPercent = 10_000
-	return strconv.FormatFloat(float64(s)/perPercent, 'f', -1, 64) + "%"
+	return strconv.FormatFloat(100*float64(s)/float64(AllRequests), 'f', -1, 64) + "%"
 }

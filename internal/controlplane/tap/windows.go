@@ -8,15 +8,11 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
-// Limits of taps: whoever may change a pod may ask for one.
-const (
-	// MaxDuration is how far in the future the end of a tap is at most. Later times have no effect.
-	MaxDuration = 10 * time.Minute
-	// MaxPods is how many pods are tapped at once. Others log their share.
-	MaxPods = 200
-)
+// MaxPods is how many pods are tapped at once. Others log their share. Whoever may change a pod may tap it.
+const MaxPods = 200
 
 // Windows marks pods that are tapped, and changes them again when the time is over. It is safe for concurrent use.
 type Windows struct {
@@ -73,7 +69,7 @@ func (w *Windows) mark(c catalog.Change) catalog.Entry {
 	left, plain := pod.TapUntil.Sub(w.now()), *pod
 	plain.TapUntil = time.Time{} // a later end is no other configuration
 	c.Entry = &plain
-	if left <= 0 || left > MaxDuration || len(w.open) >= MaxPods {
+	if left <= 0 || left > names.MaxTap || len(w.open) >= MaxPods {
 		return &plain
 	}
 	opened := &window{}

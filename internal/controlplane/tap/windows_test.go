@@ -11,6 +11,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -59,7 +60,7 @@ func TestATapEnds(t *testing.T) {
 		"two minutes":       {first: func() catalog.Change { return tappedFor("web-1", 2*time.Minute) }, tapped: []int{0, 1}},
 		"the past":          {first: func() catalog.Change { return tappedFor("web-1", -time.Minute) }},
 		"now":               {first: func() catalog.Change { return tappedFor("web-1", 0) }},
-		"too long":          {first: func() catalog.Change { return tappedFor("web-1", MaxDuration+time.Second) }},
+		"too long":          {first: func() catalog.Change { return tappedFor("web-1", names.MaxTap+time.Second) }},
 		"never":             {first: func() catalog.Change { return untapped }},
 		"renewed":           {first: func() catalog.Change { return tappedFor("web-1", 2*time.Minute) }, later: func() catalog.Change { return tappedFor("web-1", 3*time.Minute) }, tapped: []int{0, 1, 2, 3}},
 		"taken back":        {first: func() catalog.Change { return tappedFor("web-1", 5*time.Minute) }, later: func() catalog.Change { return untapped }, tapped: []int{0}},

@@ -180,6 +180,9 @@ type SplitBackend struct {
 	Weight  uint32
 }
 
+// AllRequests is the number of which Settings.UnloggedRequests are a part.
+const AllRequests = 1_000_000
+
 // Settings are the mesh-wide settings from MeshConfig that reach sidecars over xDS.
 type Settings struct {
 	// Namespace is that of the MeshConfig, whose policies may concern all namespaces; empty without a MeshConfig.
@@ -197,7 +200,7 @@ type Settings struct {
 	ExternalAuthorization *ExternalAuthorization
 	// Tracing is the server that receives traces of requests; nil for none.
 	Tracing *Tracing
-	// UnloggedRequests is how many of a million requests have no line in the access log, unless they fail or are slow. In OSM each request has a line.
+	// UnloggedRequests is how many of AllRequests have no line in the access log, unless they fail or are slow. In OSM each request has a line.
 	UnloggedRequests uint32
 	// EgressPolicies enables Egress objects.
 	EgressPolicies bool

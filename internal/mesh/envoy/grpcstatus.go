@@ -1,13 +1,9 @@
 package envoy
 
 import (
-	xdscorev3 "github.com/cncf/xds/go/xds/core/v3"
 	xdsmatcherv3 "github.com/cncf/xds/go/xds/type/matcher/v3"
 	transformv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/matching/actions/transform_stat/v3"
 	statinputv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/matching/common_inputs/stats/v3"
-	"google.golang.org/protobuf/proto"
-
-	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
 )
 
 // unknownStatuses are the numbers that gRPC does not define. An application can answer with any number.
@@ -21,9 +17,7 @@ var sharedRules = map[string]*xdsmatcherv3.Matcher{grpcStatus.name: replaceTag(u
 // the comparison with the empty text.
 func replaceTag(expression, replacement string) *xdsmatcherv3.Matcher {
 	isEmpty := tagMatches(&xdsmatcherv3.StringMatcher{MatchPattern: &xdsmatcherv3.StringMatcher_Exact{}})
-	isReplaced := tagMatches(&xdsmatcherv3.StringMatcher{MatchPattern: &xdsmatcherv3.StringMatcher_SafeRegex{SafeRegex: &xdsmatcherv3.RegexMatcher{
-		Regex: expression, EngineType: &xdsmatcherv3.RegexMatcher_GoogleRe2{GoogleRe2: &xdsmatcherv3.RegexMatcher_GoogleRE2{}},
-	}}})
+	isReplaced := tagMatches(xdsExpression(expression))
 	isSet := &xdsmatcherv3.Matcher_MatcherList_Predicate{MatchType: &xdsmatcherv3.Matcher_MatcherList_Predicate_NotMatcher{NotMatcher: isEmpty}}
 	both := &xdsmatcherv3.Matcher_MatcherList_Predicate_AndMatcher{AndMatcher: &xdsmatcherv3.Matcher_MatcherList_Predicate_PredicateList{
 		Predicate: []*xdsmatcherv3.Matcher_MatcherList_Predicate{isSet, isReplaced},
@@ -39,14 +33,5 @@ func replaceTag(expression, replacement string) *xdsmatcherv3.Matcher {
 
 // tagMatches compares the value of the label that has the rule.
 func tagMatches(value *xdsmatcherv3.StringMatcher) *xdsmatcherv3.Matcher_MatcherList_Predicate {
-	return &xdsmatcherv3.Matcher_MatcherList_Predicate{MatchType: &xdsmatcherv3.Matcher_MatcherList_Predicate_SinglePredicate_{
-		SinglePredicate: &xdsmatcherv3.Matcher_MatcherList_Predicate_SinglePredicate{
-			Input:   extension("value", &statinputv3.StatTagValueInput{}),
-			Matcher: &xdsmatcherv3.Matcher_MatcherList_Predicate_SinglePredicate_ValueMatch{ValueMatch: value},
-		},
-	}}
-}
-
-func extension(name string, config proto.Message) *xdscorev3.TypedExtensionConfig {
-	return &xdscorev3.TypedExtensionConfig{Name: name, TypedConfig: message.Any(config)}
+	return inputMatches("value", &statinputv3.StatTagValueInput{}, value)
 }

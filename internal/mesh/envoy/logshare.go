@@ -8,6 +8,7 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message/logfilter"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
@@ -17,8 +18,6 @@ import (
 // slowRequest is the duration of requests that are always logged, and of longer ones.
 const slowRequest = time.Second
 
-const million = 1_000_000
-
 // loggedRequests selects all but a number of a million requests, the slow ones, and those that fail: the filters select failures, and so do the flags of
 // Envoy. It is nil if all requests are logged. A policy that has a filter decides alone.
 func loggedRequests(log *telemetry.AccessLog, unlogged uint32, failures ...*accesslogv3.AccessLogFilter) *accesslogv3.AccessLogFilter {
@@ -26,7 +25,7 @@ func loggedRequests(log *telemetry.AccessLog, unlogged uint32, failures ...*acce
 		return nil
 	}
 	return logfilter.Either(slices.Concat(failures, []*accesslogv3.AccessLogFilter{
-		logfilter.Flags(), logfilter.Duration(slowRequest), marked, logfilter.Share(million - unlogged),
+		logfilter.Flags(), logfilter.Duration(slowRequest), marked, logfilter.Share(catalog.AllRequests - unlogged),
 	})...)
 }
 

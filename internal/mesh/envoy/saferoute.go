@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 
-	xdscorev3 "github.com/cncf/xds/go/xds/core/v3"
 	xdsmatcherv3 "github.com/cncf/xds/go/xds/type/matcher/v3"
 	mutationv3 "github.com/envoyproxy/go-control-plane/envoy/config/common/mutation_rules/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
@@ -34,27 +33,13 @@ var repeatSafe = message.HTTPFilter(message.RepeatSafeFilter, &matchingv3.Extens
 			Predicate: &xdsmatcherv3.Matcher_MatcherList_Predicate{
 				MatchType: &xdsmatcherv3.Matcher_MatcherList_Predicate_NotMatcher{NotMatcher: hasSafeMethod},
 			},
-			OnMatch: &xdsmatcherv3.Matcher_OnMatch{OnMatch: &xdsmatcherv3.Matcher_OnMatch_Action{Action: &xdscorev3.TypedExtensionConfig{
-				Name: "skip", TypedConfig: message.Any(&actionv3.SkipFilter{}),
-			}}},
+			OnMatch: &xdsmatcherv3.Matcher_OnMatch{OnMatch: &xdsmatcherv3.Matcher_OnMatch_Action{Action: extension("skip", &actionv3.SkipFilter{})}},
 		}},
 	}}},
 })
 
 // hasSafeMethod matches requests without side effects.
-var hasSafeMethod = &xdsmatcherv3.Matcher_MatcherList_Predicate{MatchType: &xdsmatcherv3.Matcher_MatcherList_Predicate_SinglePredicate_{
-	SinglePredicate: &xdsmatcherv3.Matcher_MatcherList_Predicate_SinglePredicate{
-		Input: &xdscorev3.TypedExtensionConfig{
-			Name: "method", TypedConfig: message.Any(&httpv3.HttpRequestHeaderMatchInput{HeaderName: ":method"}),
-		},
-		Matcher: &xdsmatcherv3.Matcher_MatcherList_Predicate_SinglePredicate_ValueMatch{ValueMatch: &xdsmatcherv3.StringMatcher{
-			MatchPattern: &xdsmatcherv3.StringMatcher_SafeRegex{SafeRegex: &xdsmatcherv3.RegexMatcher{
-				EngineType: &xdsmatcherv3.RegexMatcher_GoogleRe2{GoogleRe2: &xdsmatcherv3.RegexMatcher_GoogleRE2{}},
-				Regex:      strings.Join(safeMethods, "|"),
-			}},
-		}},
-	},
-}}
+var hasSafeMethod = inputMatches("method", &httpv3.HttpRequestHeaderMatchInput{HeaderName: ":method"}, xdsExpression(strings.Join(safeMethods, "|")))
 
 // repeatNever keeps a route from repeating requests that a server may have begun to process.
 func repeatNever(route *routev3.Route) {

@@ -100,8 +100,8 @@ func TracingServer(spec *configv1alpha2.MeshConfigSpec, namespace string) *catal
 
 // unloggedRequests reads how many of a million requests are not logged.
 func unloggedRequests(percentage string, found *Problems) uint32 {
-	const million, perPercent = 1_000_000, 10_000
-	return million - uint32(math.Round(sampling("spec.observability.accessLog", percentage, "All requests are logged.", found)*perPercent))
+	const perPercent = catalog.AllRequests / 100
+	return catalog.AllRequests - uint32(math.Round(sampling("spec.observability.accessLog", percentage, "All requests are logged.", found)*perPercent))
 }
 
 // sampling reads a percentage. What is none means everything, and the effect says so.

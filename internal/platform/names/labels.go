@@ -41,7 +41,7 @@ const (
 	// EagerDestinationsAnnotation on a namespace or pod lists Services that sidecars have from the beginning, separated by commas. OSM did not have it.
 	EagerDestinationsAnnotation = "openservicemesh.io/sidecar-eager-destinations"
 	// TapUntilAnnotation on a pod is a time in the format of RFC 3339. Until then its sidecar logs every request, also in a mesh that logs a share of them.
-	// Times more than ten minutes ahead have no effect. `osm tap` sets it.
+	// Times further ahead than MaxTap have no effect. `osm tap` sets it.
 	TapUntilAnnotation = "openservicemesh.io/tap-until"
 	// AnalyzeIgnoreAnnotation on any object lists the codes of `osm analyze` that are not reported for it, separated
 	// by commas; * means all. OSM did not have it.

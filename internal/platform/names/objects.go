@@ -176,6 +176,8 @@ const (
 	// ReadyPort answers /ready for the sidecar's own startup probe, once it has accepted its first configuration.
 	ReadyPort = 15905
 
+	// MaxTap is how far in the future the time of TapUntilAnnotation is at most.
+	MaxTap = 10 * time.Minute
 	// DrainTime is how long Envoy serves the connections of a listener or filter chain that it replaces.
 	DrainTime = 30 * time.Second
 
