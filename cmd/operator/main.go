@@ -21,6 +21,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/operand"
 	"github.com/openservicemesh/osm-operator/internal/platform/backoff"
 	"github.com/openservicemesh/osm-operator/internal/platform/health"
+	"github.com/openservicemesh/osm-operator/internal/platform/heap"
 	"github.com/openservicemesh/osm-operator/internal/platform/logging"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/platform/version"
@@ -89,6 +90,7 @@ func run(options operator.Options, further string) error {
 		return err
 	}
 	options.Logger.Info("starting", "version", catalogue.Current(), "installs", catalogue.Known(), "images", images())
+	go func() { _ = heap.ReturnUnused(ctx) }() // never fails
 	return mgr.Start(ctx)
 }
 

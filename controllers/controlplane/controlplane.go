@@ -23,6 +23,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/xds"
 	"github.com/openservicemesh/osm-operator/internal/platform/backoff"
 	"github.com/openservicemesh/osm-operator/internal/platform/health"
+	"github.com/openservicemesh/osm-operator/internal/platform/heap"
 	"github.com/openservicemesh/osm-operator/internal/platform/logging"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/platform/version"
@@ -168,6 +169,7 @@ func (c *ControlPlane) Run(ctx context.Context) error {
 		},
 		c.settings.debug.Run,
 		c.serveReport,
+		heap.ReturnUnused,
 		c.newHandovers(mgr.GetClient()).run,
 		func(running context.Context) error { return c.lead(ctx, running, writer.leader) },
 		writer.events.Run,

@@ -70,6 +70,9 @@ func TestDefinitionNames(t *testing.T) {
 		kinds.UDPRoute: "udproutes.specs.smi-spec.io", kinds.TrafficSplit: "trafficsplits.split.smi-spec.io",
 		kinds.Retry: "retries.policy.openservicemesh.io", kinds.UpstreamTrafficSetting: "upstreamtrafficsettings.policy.openservicemesh.io",
 		kinds.Backpressure: "backpressures.policy.openservicemesh.io", kinds.Egress: "egresses.policy.openservicemesh.io", kinds.Telemetry: "telemetries.policy.openservicemesh.io",
+		kinds.IngressBackend: "ingressbackends.policy.openservicemesh.io", kinds.ExternalAuthorization: "externalauthorizations.policy.openservicemesh.io",
+		kinds.ExtensionService: "extensionservices.config.openservicemesh.io", kinds.MultiClusterService: "multiclusterservices.config.openservicemesh.io",
+		kinds.BackendTLSPolicy: "backendtlspolicies.gateway.networking.k8s.io", kinds.ReferenceGrant: "referencegrants.gateway.networking.k8s.io",
 		kinds.Gateway: "gateways.gateway.networking.k8s.io", kinds.GatewayClass: "gatewayclasses.gateway.networking.k8s.io", kinds.HTTPRoute: "httproutes.gateway.networking.k8s.io",
 		kinds.GRPCRoute: "grpcroutes.gateway.networking.k8s.io", kinds.TLSRoute: "tlsroutes.gateway.networking.k8s.io", kinds.GatewayTCPRoute: "tcproutes.gateway.networking.k8s.io",
 	} {

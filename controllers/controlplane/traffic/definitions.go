@@ -20,15 +20,18 @@ type Definitions struct {
 	// reader reads from the API server, not from a cache.
 	reader client.Reader
 
+	// started is when the looks began.
+	started time.Time
+
 	mu sync.Mutex
-	// changed is closed by the next change of a definition. last is the time of the latest one.
+	// changed is closed by the next change of a definition. changes has the time of the latest one of each name, and is empty before the first list.
 	changed chan struct{}
-	last    time.Time
+	changes map[string]time.Time
 }
 
 // NewDefinitions returns the definitions of a cluster. reader reads from the API server, not from a cache.
 func NewDefinitions(mapper meta.RESTMapper, reader client.Reader) *Definitions {
-	return &Definitions{mapper: mapper, reader: reader, changed: make(chan struct{}), last: time.Now()}
+	return &Definitions{mapper: mapper, reader: reader, started: time.Now(), changed: make(chan struct{}), changes: map[string]time.Time{}}
 }
 
 // IsDefined reports whether the discovery of the cluster has a kind. It is false if the discovery fails.

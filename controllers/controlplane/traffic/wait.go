@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	// LookupInterval is how often kinds are looked up after a change of a definition, for settling. The API server serves a kind shortly
-	// after it is defined.
+	// LookupInterval is how often kinds are looked up after a change of their definition, for settling. The API server serves a kind shortly
+	// after it is defined. A look at a kind that is absent costs a discovery, so changes of other definitions cause none.
 	LookupInterval = time.Second
 	settling       = 30 * time.Second
 	// RecheckInterval is how often they are looked up otherwise, in case that definitions cannot be watched.
@@ -48,35 +48,56 @@ func (d *Definitions) Watch(ctx context.Context, objects cache.Cache) error {
 		return err
 	}
 	_, err = informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
-		AddFunc:    func(any) { d.Notify() },
-		UpdateFunc: func(any, any) { d.Notify() },
+		AddFunc:    d.notify,
+		UpdateFunc: func(_, definition any) { d.notify(definition) },
 	})
 	return err
 }
 
-// Notify makes those who wait look up their kinds.
-func (d *Definitions) Notify() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	close(d.changed)
-	d.changed, d.last = make(chan struct{}), time.Now()
+func (d *Definitions) notify(object any) {
+	if definition, ok := object.(*metav1.PartialObjectMetadata); ok {
+		d.Notify(definition.Name)
+	}
 }
 
-// next returns a channel that the next change closes, and how long to wait for it before the next look. While definitions still change it is nil: the first
-// list of a cluster has hundreds of them, and each would cause a look.
-func (d *Definitions) next() (<-chan struct{}, time.Duration) {
+// Notify makes whoever waits for a kind look it up, after its definition of the given name has changed.
+func (d *Definitions) Notify(name string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if time.Since(d.last) < settling {
+	d.changes[name] = time.Now()
+	close(d.changed)
+	d.changed = make(chan struct{})
+}
+
+// next returns a channel that the next change closes, and how long to wait before the next look at kinds. While their definitions still change the channel is
+// nil: looks at each change would be too many. Before the first list nobody knows what has changed.
+func (d *Definitions) next(required []schema.GroupVersionKind) (<-chan struct{}, time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if time.Since(d.latest(required)) < settling {
 		return nil, LookupInterval
 	}
 	return d.changed, RecheckInterval
 }
 
+// latest returns the time of the latest change of the definitions of kinds. The caller holds the lock.
+func (d *Definitions) latest(required []schema.GroupVersionKind) time.Time {
+	if len(d.changes) == 0 {
+		return d.started
+	}
+	var latest time.Time
+	for _, kind := range required {
+		if at := d.changes[definitionName(kind)]; at.After(latest) {
+			latest = at
+		}
+	}
+	return latest
+}
+
 // WhenDefined calls start once the cluster defines some kinds, and returns its error. It returns nil if ctx ends before.
 func (d *Definitions) WhenDefined(ctx context.Context, start func() error, required ...schema.GroupVersionKind) error {
 	isUndefined := func(kind schema.GroupVersionKind) bool { return !d.IsDefined(kind) }
-	if d.wait(ctx, func() bool { return !slices.ContainsFunc(required, isUndefined) }) != nil {
+	if d.wait(ctx, func() bool { return !slices.ContainsFunc(required, isUndefined) }, required...) != nil {
 		return nil // the process is stopping
 	}
 	return start()
@@ -87,22 +108,33 @@ func (d *Definitions) Start(mgr manager.Manager, start func() error, required ..
 	return mgr.Add(manager.RunnableFunc(func(ctx context.Context) error { return d.WhenDefined(ctx, start, required...) }))
 }
 
-// wait returns once a condition about definitions is true, or with the error of ctx.
-func (d *Definitions) wait(ctx context.Context, isTrue func() bool) error {
+// wait returns once a condition about definitions of kinds is true, or with the error of ctx.
+func (d *Definitions) wait(ctx context.Context, isTrue func() bool, required ...schema.GroupVersionKind) error {
 	for ctx.Err() == nil {
-		changed, pause := d.next()
+		changed, pause := d.next(required) // before the look, which would miss a change otherwise
 		if isTrue() {
 			return nil
 		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-changed:
-		case <-timer.C:
-		case <-ctx.Done():
-		}
-		timer.Stop()
+		d.pause(ctx, changed, pause, required)
 	}
 	return ctx.Err()
+}
+
+// pause waits for a change of the definitions of kinds, at most for the given time.
+func (d *Definitions) pause(ctx context.Context, changed <-chan struct{}, pause time.Duration, required []schema.GroupVersionKind) {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	for concerned := false; !concerned; {
+		select {
+		case <-changed:
+			changed, pause = d.next(required)
+			concerned = pause == LookupInterval
+		case <-timer.C:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // EnqueueOne enqueues the same request for every object, for a controller that reconciles all of them at once.

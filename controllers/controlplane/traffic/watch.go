@@ -63,7 +63,7 @@ func (w Watcher) watchOnceDefined(ctx context.Context, source kinds.Source) {
 			return false
 		}
 		return true
-	})
+	}, kind)
 	if err == nil {
 		w.Log.Info("kind is defined and watched now", "kind", source.Kind)
 	}

@@ -3,6 +3,7 @@ package traffic
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -65,12 +66,20 @@ func TestAbsentKindsAreRarelyLookedUp(t *testing.T) {
 			t.Errorf("an absent kind was looked up %d times in an hour, want at most %d", got, limit)
 		}
 		before = mapper.lookups.Load()
-		for range 300 { // a list of definitions
-			definitions.Notify()
+		for i := range 300 {
+			definitions.Notify(fmt.Sprintf("others%d.example.com", i))
+			synctest.Wait()
+		}
+		time.Sleep(settling)
+		if got := mapper.lookups.Load() - before; got > 0 {
+			t.Errorf("an absent kind was looked up %d times after changes of other definitions", got)
+		}
+		for range 300 { // its status changes
+			definitions.Notify(definitionName(kinds.HTTPRoute))
 			synctest.Wait()
 		}
 		if got := mapper.lookups.Load() - before; got > 1 {
-			t.Errorf("an absent kind was looked up %d times for a list of definitions, want once", got)
+			t.Errorf("an absent kind was looked up %d times for a burst of changes, want once", got)
 		}
 		time.Sleep(3 * LookupInterval)
 		mapper.hasRoutes.Store(true)

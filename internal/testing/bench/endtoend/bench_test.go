@@ -65,9 +65,14 @@ func measureMesh(b *testing.B, o options, kinds ...mesh.Kind) {
 	r := measure(b, o, kinds...)
 	row(b, "start", map[string]float64{"ms": ms(r.started), "CPU-ms": ms(r.startCPU), "MB": float64(r.before) / 1e6, "peak-MB": float64(r.peak) / 1e6})
 	if len(kinds) > 0 {
+		perSidecar := func(resident uint64) float64 {
+			return (float64(resident) - float64(r.before)) / 1e3 / float64(o.sidecars)
+		}
 		row(b, "first-sync", map[string]float64{
-			"ms": ms(r.sync), "CPU-ms": ms(r.syncCPU), "MB": float64(r.after) / 1e6,
-			"kB/sidecar": (float64(r.after) - float64(r.before)) / 1e3 / float64(o.sidecars), "idle-%-of-a-core": 100 * r.idle,
+			"ms": ms(r.sync), "CPU-ms": ms(r.syncCPU), "MB": float64(r.after) / 1e6, "kB/sidecar": perSidecar(r.after),
+		})
+		row(b, "settled", map[string]float64{
+			"CPU-ms": ms(r.settling), "MB": float64(r.settled) / 1e6, "kB/sidecar": perSidecar(r.settled), "idle-%-of-a-core": 100 * r.idle,
 		})
 	}
 	for _, c := range r.changes {

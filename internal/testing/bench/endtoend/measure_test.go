@@ -33,7 +33,9 @@ const (
 	syncLimit, changeLimit = 5 * time.Minute, time.Minute
 	// quiet is how long the control plane must not write before its writes are counted. It delays the status of a policy by a second.
 	quiet = 3 * time.Second
-	// idle is how long the controller serves all sidecars without any change, while its CPU time is measured.
+	// settling is how long the controller may still work and hold memory after all sidecars have connected.
+	settling = 30 * time.Second
+	// idle is how long it serves all sidecars without any change afterwards, while its CPU time is measured.
 	idle = 30 * time.Second
 	// Changes come ten times a second on average. Pauses differ, so that they do not always meet the status that is written for an earlier change.
 	minPause, maxPause = 50 * time.Millisecond, 150 * time.Millisecond
@@ -67,10 +69,12 @@ type change struct {
 type result struct {
 	// started is how long the controller took to read the mesh, and startCPU its CPU time for that.
 	started, startCPU time.Duration
-	// sync is how long all sidecars took to receive everything, and syncCPU the CPU time for that.
-	sync, syncCPU time.Duration
-	// before and after are the resident bytes without sidecars and with all, and peak the most before sidecars connected.
-	before, after, peak uint64
+	// sync is how long all sidecars took to receive everything, and syncCPU the CPU time for that. connected is the CPU time of the process until then.
+	sync, syncCPU, connected time.Duration
+	// before and after are the resident bytes without sidecars and with all, peak the most before sidecars connected, and settled those after the settling.
+	before, after, peak, settled uint64
+	// settling is the CPU time of the settling.
+	settling time.Duration
 	// idle is the share of a core that the controller uses without any change.
 	idle    float64
 	changes []change
@@ -107,10 +111,11 @@ func measure(t *testing.B, o options, kinds ...mesh.Kind) *result {
 	}
 	b.connect(t.Context(), r)
 	defer b.fleet.Disconnect()
-	time.Sleep(quiet)
-	begin := b.controller.usage().CPU
+	time.Sleep(settling)
+	settled := b.controller.usage()
 	time.Sleep(idle)
-	r.idle = float64(b.controller.usage().CPU-begin) / float64(idle)
+	r.settled, r.settling = settled.Resident, settled.CPU-r.connected
+	r.idle = float64(b.controller.usage().CPU-settled.CPU) / float64(idle)
 	for _, kind := range kinds {
 		r.changes = append(r.changes, b.makeChanges(t.Context(), kind))
 	}
@@ -213,7 +218,7 @@ func (b *bench) connect(ctx context.Context, r *result) {
 	b.awaitResources(wait, syncLimit)
 	r.sync = time.Since(begun)
 	connected := b.controller.usage()
-	r.syncCPU, r.after = connected.CPU-idle.CPU, connected.Resident
+	r.syncCPU, r.connected, r.after = connected.CPU-idle.CPU, connected.CPU, connected.Resident
 }
 
 // awaitResources waits until sidecars have what they expect.
