@@ -9,7 +9,7 @@ import (
 
 const (
 	// Interval is how often the heap is examined. A burst is over when a whole interval was quiet.
-	Interval = 10 * time.Second
+	Interval = 5 * time.Second
 	// quietShare is the share of the live heap that a quiet interval allocates at most.
 	quietShare = 0.05
 	// unusedShare is the share of the live heap that must be unused, and unusedBytes the number of bytes: a collection costs in proportion to the live heap.

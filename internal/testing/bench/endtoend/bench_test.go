@@ -71,8 +71,8 @@ func measureMesh(b *testing.B, o options, kinds ...mesh.Kind) {
 		row(b, "first-sync", map[string]float64{
 			"ms": ms(r.sync), "CPU-ms": ms(r.syncCPU), "MB": float64(r.after) / 1e6, "kB/sidecar": perSidecar(r.after),
 		})
-		row(b, "settled", map[string]float64{
-			"CPU-ms": ms(r.settling), "MB": float64(r.settled) / 1e6, "kB/sidecar": perSidecar(r.settled), "idle-%-of-a-core": 100 * r.idle,
+		row(b, "idle", map[string]float64{
+			"CPU-ms": ms(r.settling), "MB": float64(r.kept) / 1e6, "kB/sidecar": perSidecar(r.kept), "idle-%-of-a-core": 100 * r.idle,
 		})
 	}
 	for _, c := range r.changes {

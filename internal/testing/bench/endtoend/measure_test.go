@@ -71,8 +71,8 @@ type result struct {
 	started, startCPU time.Duration
 	// sync is how long all sidecars took to receive everything, and syncCPU the CPU time for that. connected is the CPU time of the process until then.
 	sync, syncCPU, connected time.Duration
-	// before and after are the resident bytes without sidecars and with all, peak the most before sidecars connected, and settled those after the settling.
-	before, after, peak, settled uint64
+	// before and after are the resident bytes without sidecars and with all, peak the most before sidecars connected, and kept those after the settling.
+	before, after, peak, kept uint64
 	// settling is the CPU time of the settling.
 	settling time.Duration
 	// idle is the share of a core that the controller uses without any change.
@@ -112,10 +112,10 @@ func measure(t *testing.B, o options, kinds ...mesh.Kind) *result {
 	b.connect(t.Context(), r)
 	defer b.fleet.Disconnect()
 	time.Sleep(settling)
-	settled := b.controller.usage()
+	rest := b.controller.usage()
 	time.Sleep(idle)
-	r.settled, r.settling = settled.Resident, settled.CPU-r.connected
-	r.idle = float64(b.controller.usage().CPU-settled.CPU) / float64(idle)
+	r.kept, r.settling = rest.Resident, rest.CPU-r.connected
+	r.idle = float64(b.controller.usage().CPU-rest.CPU) / float64(idle)
 	for _, kind := range kinds {
 		r.changes = append(r.changes, b.makeChanges(t.Context(), kind))
 	}
