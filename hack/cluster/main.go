@@ -18,6 +18,7 @@ import (
 	"github.com/openservicemesh/osm-operator/hack/internal/build"
 	"github.com/openservicemesh/osm-operator/hack/internal/entrypoint"
 	"github.com/openservicemesh/osm-operator/hack/internal/imageload"
+	"github.com/openservicemesh/osm-operator/hack/internal/machine"
 	"github.com/openservicemesh/osm-operator/hack/internal/network"
 	"github.com/openservicemesh/osm-operator/hack/internal/node"
 	"github.com/openservicemesh/osm-operator/hack/internal/paths"
@@ -33,6 +34,7 @@ func rootCommand() *cobra.Command {
 		Use:   "cluster",
 		Short: "A one-node Kubernetes cluster on this machine",
 		Long: `Runs a one-node Kubernetes cluster on this Debian machine, as root, from programs that it builds and caches.
+With --machine it runs on a simulated machine (see "cluster machine"), beside the cluster of the host.
 
   OSM_LOCAL_STATE   folder of the running cluster (default /var/lib/osm-local)
   OSM_LOCAL_CACHE   folder of built programs (default osm-operator in the user's cache folder)
@@ -40,7 +42,9 @@ func rootCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(upCommand(), downCommand(), statusCommand(), checkCommand(), envCommand(), apiServerCommand(), reserveCommand())
+	root.PersistentFlags().String(machineFlag, "", "run the command on a simulated machine of this name, which must run")
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return moveToMachine(cmd) }
+	root.AddCommand(machineCommand(), upCommand(), downCommand(), statusCommand(), checkCommand(), envCommand(), apiServerCommand(), reserveCommand())
 	root.AddCommand(loadCommand(), loadVersionCommand(), versionFilesCommand(), loadServersCommand(), loadOSMCommand())
 	root.AddCommand(slices.Concat(pathCommands(), thirdPartyCommands())...)
 	return root
@@ -62,6 +66,8 @@ type tool struct {
 	report  *progress.Reporter
 	builder assets.Builder
 	state   paths.State
+	// number is that of the machine, 0 on the host.
+	number int
 }
 
 func newTool() (*tool, error) {
@@ -70,6 +76,10 @@ func newTool() (*tool, error) {
 		return nil, err
 	}
 	cache, err := paths.FindCache(os.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	number, err := paths.FindNumber(os.Getenv, network.MaxNumber)
 	if err != nil {
 		return nil, err
 	}
@@ -83,14 +93,25 @@ func newTool() (*tool, error) {
 		report:  report,
 		builder: assets.Builder{Hack: hack, Cache: build.Cache{Dir: cache}, Report: report},
 		state:   state,
+		number:  number,
 	}, nil
 }
 
-func (t *tool) node() (*node.Node, error) { return node.New(t.state, network.Default(), t.report) }
+func (t *tool) node() (*node.Node, error) {
+	sysctls := network.Sysctls{Root: "/proc/sys", Record: t.state.Sysctls(), Other: machine.Record(machine.DefaultDir)}
+	if t.number > 0 {
+		sysctls.Other, sysctls.OwnOnly = "", true
+	}
+	return node.New(t.state, network.Numbered(t.number), sysctls, t.report)
+}
 
 // lock prevents two commands from changing the cluster at the same time. The second waits for the first.
 func (t *tool) lock() (func(), error) {
-	return build.Lock(filepath.Join(t.builder.Cache.Dir, "cluster.lock"))
+	name := "cluster.lock"
+	if t.number > 0 {
+		name = fmt.Sprintf("cluster-%d.lock", t.number)
+	}
+	return build.Lock(filepath.Join(t.builder.Cache.Dir, name))
 }
 
 // requireRoot returns an error for an ordinary user.

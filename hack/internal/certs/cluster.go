@@ -105,7 +105,7 @@ func Write(dir string, p network.Plan, now time.Time) error {
 			return err
 		}
 		file := filepath.Join(dir, name+".kubeconfig")
-		if err := os.WriteFile(file, Kubeconfig(p.APIServer(), authorities[ClusterCA].Cert, pair), 0o600); err != nil {
+		if err := os.WriteFile(file, Kubeconfig(p.NodeName, p.APIServer(), authorities[ClusterCA].Cert, pair), 0o600); err != nil {
 			return err
 		}
 	}
@@ -137,25 +137,25 @@ func writeServiceAccountKey(dir string) error {
 const kubeconfig = `apiVersion: v1
 kind: Config
 clusters:
-- name: osm-local
+- name: %[1]s
   cluster:
-    server: %s
-    certificate-authority-data: %s
+    server: %[2]s
+    certificate-authority-data: %[3]s
 users:
-- name: osm-local
+- name: %[1]s
   user:
-    client-certificate-data: %s
-    client-key-data: %s
+    client-certificate-data: %[4]s
+    client-key-data: %[5]s
 contexts:
-- name: osm-local
-  context: {cluster: osm-local, user: osm-local}
-current-context: osm-local
+- name: %[1]s
+  context: {cluster: %[1]s, user: %[1]s}
+current-context: %[1]s
 `
 
-// Kubeconfig renders a self-contained client configuration.
-func Kubeconfig(server string, ca []byte, client Pair) []byte {
+// Kubeconfig renders a self-contained client configuration. name is that of the context, so that files of several clusters can be merged.
+func Kubeconfig(name, server string, ca []byte, client Pair) []byte {
 	encode := base64.StdEncoding.EncodeToString
-	return fmt.Appendf(nil, kubeconfig, server, encode(ca), encode(client.Cert), encode(client.Key))
+	return fmt.Appendf(nil, kubeconfig, name, server, encode(ca), encode(client.Cert), encode(client.Key))
 }
 
 // validity is the lifetime of every certificate.

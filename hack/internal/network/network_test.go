@@ -62,6 +62,78 @@ func TestSysctlsAreRestored(t *testing.T) {
 	}
 }
 
+// TestSysctlsHaveTwoUsers checks that the last user restores the values from before the first one.
+func TestSysctlsHaveTwoUsers(t *testing.T) {
+	root := t.TempDir()
+	setting := filepath.Join(root, "net/ipv4/ip_forward")
+	for name := range requiredSettings() {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(root, name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(root, name), "0")
+	}
+	records := [2]string{filepath.Join(root, "cluster.json"), filepath.Join(root, "machines.json")}
+	users := [2]Sysctls{{Root: root, Record: records[0], Other: records[1]}, {Root: root, Record: records[1], Other: records[0]}}
+	for first := range users {
+		for _, user := range []int{first, 1 - first} {
+			if err := users[user].Apply(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, user := range []int{first, 1 - first} {
+			if err := users[user].Restore(); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Remove(records[user]); err != nil {
+				t.Fatal(err)
+			}
+			want := map[bool]string{true: "1", false: "0"}[user == first]
+			if got := read(t, setting); got != want {
+				t.Errorf("user %d came first, user %d leaves: the setting is %s, want %s", first, user, got, want)
+			}
+		}
+	}
+}
+
+// TestSysctlsOfNamespace checks that a machine does not touch the settings of its host.
+func TestSysctlsOfNamespace(t *testing.T) {
+	root := t.TempDir()
+	for name := range requiredSettings() {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(root, name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(root, name), "7")
+	}
+	s := Sysctls{Root: root, Record: filepath.Join(root, "record.json"), OwnOnly: true}
+	if err := s.Apply(); err != nil {
+		t.Fatal(err)
+	}
+	const host = "fs/inotify/max_user_instances"
+	if got := read(t, filepath.Join(root, host)); got != "7" {
+		t.Errorf("%s = %s, want no change", host, got)
+	}
+	if strings.Contains(read(t, s.Record), host) {
+		t.Errorf("the record contains %s", host)
+	}
+}
+
+// TestNumberedPlansDoNotOverlap checks that all clusters can be connected.
+func TestNumberedPlansDoNotOverlap(t *testing.T) {
+	seen := map[string]int{}
+	for n := range MaxNumber + 1 {
+		for _, prefix := range Numbered(n).Ranges() {
+			if other, ok := seen[prefix.String()]; ok {
+				t.Errorf("%s belongs to %d and %d", prefix, other, n)
+			}
+			seen[prefix.String()] = n
+		}
+		seen[Numbered(n).NodeName] = n
+	}
+	if len(seen) != 5*(MaxNumber+1) {
+		t.Errorf("%d ranges and names, want five for each number", len(seen))
+	}
+}
+
 func read(t *testing.T, file string) string {
 	t.Helper()
 	content, err := os.ReadFile(file)

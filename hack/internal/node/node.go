@@ -40,7 +40,7 @@ type Node struct {
 }
 
 // New returns a node with its state in the given folder.
-func New(state paths.State, plan network.Plan, report *progress.Reporter) (*Node, error) {
+func New(state paths.State, plan network.Plan, sysctls network.Sysctls, report *progress.Reporter) (*Node, error) {
 	hierarchies, err := cgroup.Hierarchies()
 	if err != nil {
 		return nil, err
@@ -54,7 +54,7 @@ func New(state paths.State, plan network.Plan, report *progress.Reporter) (*Node
 		daemons: process.Manager{
 			PidDir: state.Pids(), LogDir: state.Logs(), Proc: "/proc", Adopt: group.Child("daemons").Add,
 		},
-		sysctls: network.Sysctls{Root: "/proc/sys", Record: state.Sysctls()},
+		sysctls: sysctls,
 	}, nil
 }
 

@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 )
 
-// Environment variables for the two folders, and for using another cluster instead of starting one.
+// Environment variables for the two folders, for the machine of the cluster, and for using another cluster instead of starting one.
 const (
 	StateVariable   = "OSM_LOCAL_STATE"
 	CacheVariable   = "OSM_LOCAL_CACHE"
+	NumberVariable  = "OSM_LOCAL_NUMBER"
 	ClusterVariable = "CLUSTER"
 )
 
@@ -31,6 +33,19 @@ func FindState(getenv func(string) string) (State, error) {
 		return State{}, fmt.Errorf("%s is %q; it must be an absolute path of at most %d characters other than the root", StateVariable, dir, maxState)
 	}
 	return State{Dir: filepath.Clean(dir)}, nil
+}
+
+// FindNumber returns the number of the machine on which this program runs: $OSM_LOCAL_NUMBER, or 0 for the host. It is at most limit.
+func FindNumber(getenv func(string) string, limit int) (int, error) {
+	text := getenv(NumberVariable)
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 || n > limit {
+		return 0, fmt.Errorf("%s is %q; it must be a number from 0 to %d", NumberVariable, text, limit)
+	}
+	return n, nil
 }
 
 func (s State) join(parts ...string) string {

@@ -33,3 +33,12 @@ func TestSocketsFitUnixLimit(t *testing.T) {
 		t.Errorf("the longest socket path has %d bytes, Unix allows 107", n)
 	}
 }
+
+func TestFindNumber(t *testing.T) {
+	for text, want := range map[string]int{"": 0, "0": 0, "9": 9, "10": -1, "-1": -1, "b": -1} {
+		got, err := FindNumber(func(string) string { return text }, 9)
+		if (err == nil) != (want >= 0) || (err == nil && got != want) {
+			t.Errorf("FindNumber(%q) = %d, %v", text, got, err)
+		}
+	}
+}

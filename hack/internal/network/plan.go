@@ -1,0 +1,88 @@
+package network
+
+import (
+	"fmt"
+	"net/netip"
+)
+
+// Plan holds the cluster's addresses, in private ranges.
+type Plan struct {
+	// Bridge is the name of the interface that the host side of every pod link is attached to.
+	Bridge string
+	// CNIName is the network name in the records of CNI plugins.
+	CNIName string
+	// NodeName is the name of the single node.
+	NodeName string
+	// PodV4 and PodV6 are the ranges of pod addresses. The first address of each belongs to the bridge and the node.
+	PodV4, PodV6 netip.Prefix
+	// ServiceV4 and ServiceV6 are the ranges of cluster IPs.
+	ServiceV4, ServiceV6 netip.Prefix
+	// APIPort is the port of the API server on the node's address.
+	APIPort int
+}
+
+// MaxNumber is the largest number of a cluster.
+const MaxNumber = 9
+
+// Numbered is the plan of a cluster by the number of its machine, from 0 to MaxNumber. No two share an address, so that they can be connected.
+// The host has number 0.
+func Numbered(n int) Plan {
+	p := Default()
+	if n == 0 {
+		return p
+	}
+	p.NodeName = fmt.Sprintf("%s-%d", p.NodeName, n)
+	p.PodV4 = netip.MustParsePrefix(fmt.Sprintf("10.%d.0.0/16", 244+n))
+	p.PodV6 = netip.MustParsePrefix(fmt.Sprintf("fd6f:736d:%d:1::/64", n))
+	p.ServiceV4 = netip.MustParsePrefix(fmt.Sprintf("10.%d.0.0/16", 96+n))
+	p.ServiceV6 = netip.MustParsePrefix(fmt.Sprintf("fd6f:736d:%d:2::/112", n))
+	return p
+}
+
+// Ranges returns the addresses of pods and Services.
+func (p Plan) Ranges() []netip.Prefix {
+	return []netip.Prefix{p.PodV4, p.PodV6, p.ServiceV4, p.ServiceV6}
+}
+
+// Default is the plan of the host's local cluster.
+func Default() Plan {
+	return Plan{
+		Bridge:    "osm-local0",
+		CNIName:   "osm-local",
+		NodeName:  "osm-local",
+		PodV4:     netip.MustParsePrefix("10.244.0.0/16"),
+		PodV6:     netip.MustParsePrefix("fd6f:736d:0:1::/64"),
+		ServiceV4: netip.MustParsePrefix("10.96.0.0/16"),
+		ServiceV6: netip.MustParsePrefix("fd6f:736d:0:2::/112"),
+		APIPort:   6443,
+	}
+}
+
+// NodeV4 returns the IPv4 address of the bridge and node.
+func (p Plan) NodeV4() netip.Addr { return nth(p.PodV4, 1) }
+
+// NodeV6 returns the IPv6 address of the bridge and node.
+func (p Plan) NodeV6() netip.Addr { return nth(p.PodV6, 1) }
+
+// APIServiceV4 returns the cluster IP of the Service "kubernetes".
+func (p Plan) APIServiceV4() netip.Addr { return nth(p.ServiceV4, 1) }
+
+// DNSV4 returns the IPv4 cluster IP of the DNS Service.
+func (p Plan) DNSV4() netip.Addr { return nth(p.ServiceV4, 10) }
+
+// DNSV6 returns the IPv6 cluster IP of the DNS Service.
+func (p Plan) DNSV6() netip.Addr { return nth(p.ServiceV6, 10) }
+
+// APIServer returns the URL of the API server.
+func (p Plan) APIServer() string {
+	return "https://" + netip.AddrPortFrom(p.NodeV4(), uint16(p.APIPort)).String()
+}
+
+// nth returns the n-th address of the range; the network address has index 0.
+func nth(p netip.Prefix, n int) netip.Addr {
+	a := p.Masked().Addr()
+	for range n {
+		a = a.Next()
+	}
+	return a
+}
