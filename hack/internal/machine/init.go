@@ -129,7 +129,9 @@ func (m mount) again() error {
 
 // controllers returns the options that select a hierarchy of version 1.
 func (m mount) controllers() string {
-	known := []string{"cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids", "net_cls", "net_prio", "perf_event", "hugetlb", "rdma", "misc"}
+	known := []string{
+		"cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids", "net_cls", "net_prio", "perf_event", "hugetlb", "rdma", "misc",
+	}
 	var selected []string
 	for _, option := range m.options {
 		switch {

@@ -82,7 +82,7 @@ func enter(m Machine) (*netlink.Handle, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer namespace.Close()
+	defer func() { _ = namespace.Close() }()
 	return netlink.NewHandleAt(namespace)
 }
 

@@ -124,8 +124,8 @@ func (h *Host) Launch(dir string) (pid int, err error) {
 	first := exec.Command("/proc/self/exe", append(InitCommand(), dir)...)
 	first.Dir, first.Stderr = "/", os.Stderr
 	first.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=/root"}
-	first.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC |
-		syscall.CLONE_NEWPID | syscall.CLONE_NEWCGROUP}
+	const namespaces = syscall.CLONE_NEWNET | syscall.CLONE_NEWNS | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC | syscall.CLONE_NEWPID | syscall.CLONE_NEWCGROUP
+	first.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Cloneflags: namespaces}
 	if err := first.Start(); err != nil {
 		return 0, err
 	}
