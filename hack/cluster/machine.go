@@ -34,7 +34,9 @@ func machineCommand() *cobra.Command {
 		{"partition ONE OTHER", "Let two machines lose all packets for each other's pods and Services", (*machine.Host).Partition},
 		{"heal ONE OTHER", "End a partition", (*machine.Host).Heal},
 	} {
-		run := func(_ context.Context, _ *tool, h *machine.Host, args []string) error { return c.do(h, args[0], args[1]) }
+		run := func(_ context.Context, _ *tool, h *machine.Host, args []string) error {
+			return c.do(h, args[0], args[1])
+		}
 		cmd.AddCommand(&cobra.Command{Use: c.use, Short: c.short, Args: cobra.ExactArgs(2), RunE: onHost(run)})
 	}
 	cmd.AddCommand(hiddenMachineCommands()...)
