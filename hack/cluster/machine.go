@@ -14,6 +14,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/hack/internal/machine"
 	"github.com/openservicemesh/osm-operator/hack/internal/network"
+	"github.com/openservicemesh/osm-operator/hack/internal/node"
 	"github.com/openservicemesh/osm-operator/hack/internal/paths"
 )
 
@@ -25,7 +26,7 @@ func machineCommand() *cobra.Command {
 		Use:   "machine",
 		Short: "Simulate more machines on this one, each with its own network, processes and control groups",
 	}
-	cmd.AddCommand(machineStartCommand(), machineStopCommand(), machineListCommand(), machineRunCommand())
+	cmd.AddCommand(machineStartCommand(), machineStopCommand(), machineJoinCommand(), machineRebootCommand(), machineListCommand(), machineRunCommand())
 	for _, c := range []struct {
 		use, short string
 		do         func(h *machine.Host, one, other string) error
@@ -131,6 +132,54 @@ func machineStopCommand() *cobra.Command {
 			return h.Stop(ctx, args[0])
 		}),
 	}
+}
+
+func machineJoinCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "join NAME",
+		Short: "Start a machine as a further node of the host's cluster",
+		Args:  cobra.ExactArgs(1),
+		RunE: onHost(func(ctx context.Context, t *tool, h *machine.Host, args []string) error {
+			if n, err := t.node(); err != nil {
+				return err
+			} else if err := n.CheckHealth(ctx); err != nil {
+				return fmt.Errorf("there is no healthy cluster to join: %w", err)
+			}
+			m, err := h.Start(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			if err := h.Join(m); err != nil {
+				return err
+			}
+			if err := node.MakeWorker(paths.State{Dir: m.State()}, t.state); err != nil {
+				return err
+			}
+			return upOn(ctx, m)
+		}),
+	}
+}
+
+func machineRebootCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "reboot NAME",
+		Short: "Kill everything on a further node of the host's cluster, and start it again with what its disk has",
+		Args:  cobra.ExactArgs(1),
+		RunE: onHost(func(ctx context.Context, _ *tool, h *machine.Host, args []string) error {
+			m, err := h.Reboot(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			return upOn(ctx, m)
+		}),
+	}
+}
+
+// upOn starts the node on a machine, as "cluster --machine NAME up" does.
+func upOn(ctx context.Context, m machine.Machine) error {
+	up := exec.CommandContext(ctx, "/proc/self/exe", "--"+machineFlag, m.Name, "up")
+	up.Stdout, up.Stderr = os.Stdout, os.Stderr
+	return up.Run()
 }
 
 func machineListCommand() *cobra.Command {

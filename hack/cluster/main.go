@@ -102,7 +102,11 @@ func (t *tool) node() (*node.Node, error) {
 	if t.number > 0 {
 		sysctls.Other, sysctls.OwnOnly = "", true
 	}
-	return node.New(t.state, network.Numbered(t.number), sysctls, t.report)
+	plan := network.Numbered(t.number)
+	if _, err := os.Stat(t.state.Worker()); err == nil {
+		plan = network.Default().Worker(t.number)
+	}
+	return node.New(t.state, plan, sysctls, t.report)
 }
 
 // lock prevents two commands from changing the cluster at the same time. The second waits for the first.

@@ -6,15 +6,18 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/pem"
 	"fmt"
+	"maps"
 	"math/big"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/openservicemesh/osm-operator/hack/internal/network"
@@ -99,17 +102,64 @@ func Write(dir string, p network.Plan, now time.Time) error {
 			return err
 		}
 	}
-	for name, subject := range users(p) {
-		pair, err := authorities[ClusterCA].Issue(subject)
+	if err := writeKubeconfigs(dir, p, authorities[ClusterCA], slices.Sorted(maps.Keys(users(p)))...); err != nil {
+		return err
+	}
+	return writeServiceAccountKey(dir)
+}
+
+// WriteNode creates the certificate and the kubeconfigs of a further node in a folder. authorities is the folder that Write has filled for the cluster.
+func WriteNode(dir, authorities string, p network.Plan, now time.Time) error {
+	authority, err := loadAuthority(authorities, ClusterCA, now)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, ClusterCA+".crt"), authority.Cert, 0o644); err != nil {
+		return err
+	}
+	for _, c := range certificates(p) {
+		if c.file != Kubelet {
+			continue
+		}
+		pair, err := authority.Issue(c.subject)
+		if err != nil {
+			return err
+		}
+		if err := pair.write(dir, c.file); err != nil {
+			return err
+		}
+	}
+	return writeKubeconfigs(dir, p, authority, KubeletUser, ProxyUser)
+}
+
+// writeKubeconfigs creates kubeconfigs of some users.
+func writeKubeconfigs(dir string, p network.Plan, authority *Authority, names ...string) error {
+	all := users(p)
+	for _, name := range names {
+		pair, err := authority.Issue(all[name])
 		if err != nil {
 			return err
 		}
 		file := filepath.Join(dir, name+".kubeconfig")
-		if err := os.WriteFile(file, Kubeconfig(p.NodeName, p.APIServer(), authorities[ClusterCA].Cert, pair), 0o600); err != nil {
+		if err := os.WriteFile(file, Kubeconfig(p.NodeName, p.APIServer(), authority.Cert, pair), 0o600); err != nil {
 			return err
 		}
 	}
-	return writeServiceAccountKey(dir)
+	return nil
+}
+
+// loadAuthority reads an authority that write has stored.
+func loadAuthority(dir, name string, now time.Time) (*Authority, error) {
+	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, name+".crt"), filepath.Join(dir, name+".key"))
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the authority %s: %w", name, err)
+	}
+	signer, ok := pair.PrivateKey.(crypto.Signer)
+	if !ok {
+		return nil, fmt.Errorf("the key of the authority %s cannot sign", name)
+	}
+	stored := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: pair.Certificate[0]})
+	return &Authority{Pair: Pair{Cert: stored}, cert: pair.Leaf, key: signer, now: now}, nil
 }
 
 // writeServiceAccountKey creates the key that signs service account tokens. It is RSA because most clusters use RSA, so

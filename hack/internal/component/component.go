@@ -31,6 +31,9 @@ func Names() []string {
 	return []string{Etcd, Containerd, APIServer, ControllerManager, Scheduler, Kubelet, Proxy}
 }
 
+// WorkerNames lists the processes of a further node in start order.
+func WorkerNames() []string { return []string{Containerd, Kubelet, Proxy} }
+
 // RootCgroup is the control group of the whole cluster; the kubelet puts pods below it.
 const RootCgroup = "osm-local"
 

@@ -132,6 +132,17 @@ func (h *Host) Connect(one, other string) error {
 	})
 }
 
+// Join lets pods of a machine and of the host reach each other, and programs of the machine the host's node. Services are left to the node.
+func (h *Host) Join(m Machine) error {
+	in, err := enter(m)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	host := network.Default()
+	return route(in, m, []netip.Prefix{host.PodV4, host.PodV6}, func(e end) netip.Prefix { return e.host })
+}
+
 // Partition makes two machines lose all packets for each other, until Heal. The host reaches a machine's programs still, from its own address.
 func (h *Host) Partition(one, other string) error {
 	return h.both(one, other, func(in *netlink.Handle, _ Machine, to []netip.Prefix) error { return drop(in, to) })

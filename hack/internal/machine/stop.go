@@ -17,16 +17,50 @@ import (
 // removalLimit is how long killed processes may take to end.
 const removalLimit = 15 * time.Second
 
-// Stop kills everything on a machine and removes it, or what is left of it. The kernel settings of the host are restored with the last one.
-func (h *Host) Stop(ctx context.Context, name string) error {
-	m := h.read(name)
+// Reboot kills everything on a machine and starts it again. It keeps number, disk and routes to the host, and loses what is in memory: processes,
+// namespaces, mounts and the folder /run.
+func (h *Host) Reboot(ctx context.Context, name string) (Machine, error) {
+	m, err := h.Find(name)
+	if err != nil {
+		return m, err
+	}
+	if err := h.halt(ctx, m); err != nil {
+		return m, err
+	}
+	for _, volatile := range []string{m.join("run"), m.join("pid"), m.join(readyFile)} {
+		if err := os.RemoveAll(volatile); err != nil {
+			return m, err
+		}
+	}
+	if err := os.MkdirAll(m.join("run"), 0o755); err != nil {
+		return m, err
+	}
+	if err := h.group(name).Create(); err != nil {
+		return m, err
+	}
+	if err := h.boot(ctx, &m); err != nil {
+		return m, fmt.Errorf("machine %s cannot be started again: %w", name, err)
+	}
+	return m, h.Join(m)
+}
+
+// halt kills everything on a machine and removes its link and control groups.
+func (h *Host) halt(ctx context.Context, m Machine) error {
 	err := errors.Join(
-		retry.Until(ctx, removalLimit, interval, func(context.Context) error { return h.kill(name) }),
+		retry.Until(ctx, removalLimit, interval, func(context.Context) error { return h.kill(m.Name) }),
 		unlink(m),
-		retry.Until(ctx, removalLimit, interval, func(context.Context) error { return h.group(name).Remove() }),
+		retry.Until(ctx, removalLimit, interval, func(context.Context) error { return h.group(m.Name).Remove() }),
 	)
 	if err != nil {
-		return fmt.Errorf("machine %s cannot be removed: %w", name, err)
+		return fmt.Errorf("machine %s cannot be stopped: %w", m.Name, err)
+	}
+	return nil
+}
+
+// Stop kills everything on a machine and removes it, or what is left of it. The kernel settings of the host are restored with the last one.
+func (h *Host) Stop(ctx context.Context, name string) error {
+	if err := h.halt(ctx, h.read(name)); err != nil {
+		return err
 	}
 	if err := os.RemoveAll(filepath.Join(h.Dir, name)); err != nil {
 		return err

@@ -17,7 +17,9 @@ type Plan struct {
 	PodV4, PodV6 netip.Prefix
 	// ServiceV4 and ServiceV6 are the ranges of cluster IPs.
 	ServiceV4, ServiceV6 netip.Prefix
-	// APIPort is the port of the API server on the node's address.
+	// API is the address of the API server, if that is on another node.
+	API netip.Addr
+	// APIPort is its port.
 	APIPort int
 }
 
@@ -38,6 +40,16 @@ func Numbered(n int) Plan {
 	p.ServiceV6 = netip.MustParsePrefix(fmt.Sprintf("fd6f:736d:%d:2::/112", n))
 	return p
 }
+
+// Worker is the plan of a further node of this cluster, by the number of its machine. Services are those of the cluster.
+func (p Plan) Worker(n int) Plan {
+	w := Numbered(n)
+	w.ServiceV4, w.ServiceV6, w.API = p.ServiceV4, p.ServiceV6, p.NodeV4()
+	return w
+}
+
+// IsWorker reports whether the API server is on another node.
+func (p Plan) IsWorker() bool { return p.API.IsValid() }
 
 // Ranges returns the addresses of pods and Services.
 func (p Plan) Ranges() []netip.Prefix {
@@ -75,7 +87,11 @@ func (p Plan) DNSV6() netip.Addr { return nth(p.ServiceV6, 10) }
 
 // APIServer returns the URL of the API server.
 func (p Plan) APIServer() string {
-	return "https://" + netip.AddrPortFrom(p.NodeV4(), uint16(p.APIPort)).String()
+	address := p.NodeV4()
+	if p.IsWorker() {
+		address = p.API
+	}
+	return "https://" + netip.AddrPortFrom(address, uint16(p.APIPort)).String()
 }
 
 // nth returns the n-th address of the range; the network address has index 0.

@@ -21,7 +21,8 @@ import (
 // healthTimeout is how long `up` waits for a cluster whose processes all run and which may still be starting.
 const healthTimeout = 20 * time.Second
 
-// Up ensures that a healthy cluster runs. It replaces a damaged cluster by a new, empty one.
+// Up ensures that a healthy cluster runs. It replaces a damaged cluster by a new, empty one. A further node of another cluster is started again with what its
+// disk has.
 func (n *Node) Up(ctx context.Context, set assets.Set) error {
 	err := n.awaitHealthy(ctx)
 	if err == nil {
@@ -31,10 +32,14 @@ func (n *Node) Up(ctx context.Context, set assets.Set) error {
 		}
 		return nil
 	}
-	if err := n.removeLeftovers(ctx, err); err != nil {
-		return err
+	start := n.join
+	if !n.Plan.IsWorker() {
+		start = n.start
+		if err := n.removeLeftovers(ctx, err); err != nil {
+			return err
+		}
 	}
-	if err := n.start(ctx, set); err != nil {
+	if err := start(ctx, set); err != nil {
 		return fmt.Errorf("%w\n(logs are in %s; `down` removes the started processes)", err, n.State.Logs())
 	}
 	return nil

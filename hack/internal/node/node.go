@@ -78,7 +78,7 @@ type Process struct {
 // Processes lists all processes of a cluster in start order.
 func (n *Node) Processes() []Process {
 	var list []Process
-	for _, name := range component.Names() {
+	for _, name := range n.names() {
 		p := Process{Name: name}
 		if id, alive := n.daemons.Find(name); alive {
 			p.Pid = id.Pid
@@ -86,6 +86,14 @@ func (n *Node) Processes() []Process {
 		list = append(list, p)
 	}
 	return list
+}
+
+// names lists the processes of this node in start order.
+func (n *Node) names() []string {
+	if n.Plan.IsWorker() {
+		return component.WorkerNames()
+	}
+	return component.Names()
 }
 
 // checkRunning returns an error if a process is not running.
@@ -107,8 +115,26 @@ func (n *Node) Stamp() string {
 	return string(content)
 }
 
-// prepare creates everything that must exist before the first program starts.
+// prepare creates everything that must exist before the first program of a cluster starts.
 func (n *Node) prepare(c component.Cluster) error {
+	if err := n.prepareMachine(); err != nil {
+		return err
+	}
+	if err := certs.Write(n.State.Certs(), n.Plan, time.Now()); err != nil {
+		return err
+	}
+	if err := n.configure(c); err != nil {
+		return err
+	}
+	admin, err := os.ReadFile(filepath.Join(n.State.Certs(), certs.AdminUser+".kubeconfig"))
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(n.State.Kubeconfig(), admin, 0o600)
+}
+
+// prepareMachine creates folders, control groups and network of any node.
+func (n *Node) prepareMachine() error {
 	for _, dir := range []string{
 		n.State.Pids(), n.State.PodLogs(), n.State.Certs(), n.State.CNIConfig(), n.State.CNIState(), n.State.Etcd(), n.State.Kubelet(), n.State.Containerd(),
 	} {
@@ -126,13 +152,7 @@ func (n *Node) prepare(c component.Cluster) error {
 	if err := n.group.Child("daemons").Create(); err != nil {
 		return err
 	}
-	if err := network.CreateBridge(n.Plan); err != nil {
-		return err
-	}
-	if err := certs.Write(n.State.Certs(), n.Plan, time.Now()); err != nil {
-		return err
-	}
-	return n.configure(c)
+	return network.CreateBridge(n.Plan)
 }
 
 func (n *Node) configure(c component.Cluster) error {
@@ -145,11 +165,7 @@ func (n *Node) configure(c component.Cluster) error {
 			return err
 		}
 	}
-	admin, err := os.ReadFile(filepath.Join(n.State.Certs(), certs.AdminUser+".kubeconfig"))
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(n.State.Kubeconfig(), admin, 0o600)
+	return nil
 }
 
 // RejectWrites makes etcd reject all writes, as it does when its storage is full. The API server still reads and deletes.
@@ -181,14 +197,18 @@ func (n *Node) storageAlarm(ctx context.Context, action string) error {
 	return nil
 }
 
-// apiClient is an API server client with the certificate of the API server's kubelet client, a member of system:masters.
+// apiClient is an API server client with the certificate of the API server's kubelet client, a member of system:masters, or of the kubelet of a further node.
 type apiClient struct {
 	server string
 	client *http.Client
 }
 
 func (n *Node) api() (*apiClient, error) {
-	client, err := newClient(n.State.Certs(), certs.APIServerKubelet, certs.ClusterCA)
+	certificate := certs.APIServerKubelet
+	if n.Plan.IsWorker() {
+		certificate = certs.Kubelet
+	}
+	client, err := newClient(n.State.Certs(), certificate, certs.ClusterCA)
 	return &apiClient{server: n.Plan.APIServer(), client: client}, err
 }
 

@@ -88,11 +88,17 @@ func (s State) VolumePlugins() string { return s.join("kubelet", "volume-plugins
 // Containerd returns the folder of containerd's root, state and sockets.
 func (s State) Containerd() string { return s.join("containerd") }
 
+// ContainerdState returns the folder of what containerd knows of running containers.
+func (s State) ContainerdState() string { return s.join("containerd", "state") }
+
 // ContainerdSocket returns the path of containerd's socket.
 func (s State) ContainerdSocket() string { return s.join("containerd", "containerd.sock") }
 
 // Sysctls returns the file with the kernel settings from before the cluster.
 func (s State) Sysctls() string { return s.join("sysctls.json") }
+
+// Worker returns the file that makes the machine a further node of a cluster. It contains the folder of the cluster's certificates.
+func (s State) Worker() string { return s.join("worker") }
 
 // Stamp returns the file with the key of the assets that the cluster was started with.
 func (s State) Stamp() string { return s.join("stamp") }
