@@ -197,13 +197,14 @@ func (t *tool) reportLoaded(result imageload.Result, names string) {
 	t.report.Printf("%s: %s", verb, names)
 }
 
-// pathCommands returns the commands that print a path.
+// pathCommands returns the commands that print a path or a name.
 func pathCommands() []*cobra.Command {
 	var commands []*cobra.Command
 	for _, c := range []struct {
 		use, short string
 		path       func(*tool, context.Context) (string, error)
 	}{
+		{"node-name", "Print the name of the node on this machine", (*tool).nodeName},
 		{"kubeconfig", "Print the path of the cluster's kubeconfig", (*tool).kubeconfig},
 		{"assets", "Build kube-apiserver, etcd and kubectl if needed and print their folder, for KUBEBUILDER_ASSETS", (*tool).kubernetes},
 		{"perses-path", "Build Perses if needed and print the folder with its server and plugins", (*tool).perses},
@@ -217,6 +218,14 @@ func pathCommands() []*cobra.Command {
 		}))
 	}
 	return commands
+}
+
+func (t *tool) nodeName(context.Context) (string, error) {
+	n, err := t.node()
+	if err != nil {
+		return "", err
+	}
+	return n.Plan.NodeName, nil
 }
 
 func (t *tool) kubernetes(ctx context.Context) (string, error) { return t.builder.KubernetesOnly(ctx) }

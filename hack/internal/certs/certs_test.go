@@ -3,6 +3,7 @@ package certs
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"os"
 	"path/filepath"
 	"strings"
@@ -57,6 +58,36 @@ func TestOnlyServersGetServerCertificates(t *testing.T) {
 	}
 }
 
+// TestFurtherNode checks that a further node has an identity of its own, from the cluster's authority, and nothing else of the cluster.
+func TestFurtherNode(t *testing.T) {
+	cluster, dir := t.TempDir(), t.TempDir()
+	worker := network.Default().Worker(3)
+	if err := Write(cluster, network.Default(), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if err := WriteNode(dir, cluster, worker, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	certificate := parse(t, read(t, filepath.Join(dir, Kubelet+".crt")))
+	if err := certificate.CheckSignatureFrom(parse(t, read(t, filepath.Join(cluster, ClusterCA+".crt")))); err != nil {
+		t.Error(err)
+	}
+	if got := certificate.Subject.CommonName; got != "system:node:osm-local-3" {
+		t.Errorf("the node is %s", got)
+	}
+	if config := string(read(t, filepath.Join(dir, ProxyUser+".kubeconfig"))); !strings.Contains(config, network.Default().APIServer()) {
+		t.Errorf("kube-proxy of the node does not call the cluster's API server:\n%s", config)
+	}
+	for _, secret := range []string{ClusterCA + ".key", ServiceAccount + ".key", AdminUser + ".kubeconfig"} {
+		if _, err := os.Stat(filepath.Join(dir, secret)); err == nil {
+			t.Errorf("the node has %s", secret)
+		}
+	}
+	if err := WriteNode(t.TempDir(), dir, worker, time.Now()); err == nil {
+		t.Error("a node joins a cluster without an authority")
+	}
+}
+
 func TestKeysAreReadableOnlyByOwner(t *testing.T) {
 	dir := t.TempDir()
 	if err := Write(dir, network.Default(), time.Now()); err != nil {
@@ -92,4 +123,14 @@ func read(t *testing.T, file string) []byte {
 		t.Fatal(err)
 	}
 	return content
+}
+
+func parse(t *testing.T, text []byte) *x509.Certificate {
+	t.Helper()
+	block, _ := pem.Decode(text)
+	certificate, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return certificate
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -132,15 +134,24 @@ func (h *Host) Connect(one, other string) error {
 	})
 }
 
-// Join lets pods of a machine and of the host reach each other, and programs of the machine the host's node. Services are left to the node.
+// Join makes a machine a further node of the host's cluster: pods of both reach each other, and each node translates addresses of Services itself.
 func (h *Host) Join(m Machine) error {
-	in, err := enter(m)
-	if err != nil {
+	if err := os.WriteFile(m.join(joinedFile), nil, 0o644); err != nil {
 		return err
 	}
-	defer in.Close()
-	host := network.Default()
-	return route(in, m, []netip.Prefix{host.PodV4, host.PodV6}, func(e end) netip.Prefix { return e.host })
+	return h.Connect(m.Name, HostName)
+}
+
+// joinedFile exists on further nodes of the host's cluster.
+const joinedFile = "joined"
+
+// routed returns the addresses of another machine to which packets of this one are routed. A further node has no routes to Services.
+func (m Machine) routed(other Machine) []netip.Prefix {
+	if _, err := os.Stat(m.join(joinedFile)); err != nil {
+		return other.ranges()
+	}
+	plan := network.Numbered(other.Number)
+	return slices.DeleteFunc(other.ranges(), func(p netip.Prefix) bool { return p == plan.ServiceV4 || p == plan.ServiceV6 })
 }
 
 // Partition makes two machines lose all packets for each other, until Heal. The host reaches a machine's programs still, from its own address.
@@ -176,7 +187,7 @@ func (h *Host) both(one, other string, change func(in *netlink.Handle, m Machine
 			return err
 		}
 		defer in.Close()
-		if err := change(in, m, pair[1-i].ranges()); err != nil {
+		if err := change(in, m, m.routed(pair[1-i])); err != nil {
 			return err
 		}
 	}
