@@ -103,6 +103,10 @@ func (t *tool) node() (*node.Node, error) {
 		sysctls.Other, sysctls.OwnOnly = "", true
 	}
 	plan := network.Numbered(t.number)
+	var err error
+	if plan.IPv6Only, err = paths.FindIPv6Only(os.Getenv); err != nil {
+		return nil, err
+	}
 	if _, err := os.Stat(t.state.Worker()); err == nil {
 		plan = network.Default().Worker(t.number)
 	}

@@ -54,11 +54,17 @@ type certificate struct {
 }
 
 func certificates(p network.Plan) []certificate {
-	node := []string{p.NodeName, p.NodeV4().String(), p.NodeV6().String()}
+	node := []string{p.NodeName}
+	for _, address := range p.Nodes() {
+		node = append(node, address.String())
+	}
 	api := append([]string{
 		"kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local",
-		"localhost", "127.0.0.1", "::1", p.APIServiceV4().String(),
+		"localhost", "127.0.0.1", "::1",
 	}, node...)
+	for _, address := range p.APIServices() {
+		api = append(api, address.String())
+	}
 	return []certificate{
 		{ClusterCA, APIServer, Subject{Name: "kube-apiserver", Hosts: api}},
 		{ClusterCA, APIServerKubelet, Subject{Name: "kube-apiserver-kubelet-client", Groups: []string{"system:masters"}}},

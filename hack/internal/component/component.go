@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"text/template"
 
 	"github.com/openservicemesh/osm-operator/hack/internal/assets"
@@ -149,9 +150,9 @@ func (c Cluster) etcd() []string {
 
 func (c Cluster) apiServer() []string {
 	return []string{
-		"--bind-address=" + c.Plan.NodeV4().String(),
+		"--bind-address=" + c.Plan.Node().String(),
 		fmt.Sprintf("--secure-port=%d", c.Plan.APIPort),
-		"--advertise-address=" + c.Plan.NodeV4().String(),
+		"--advertise-address=" + c.Plan.Node().String(),
 		"--etcd-servers=" + EtcdURL,
 		"--etcd-cafile=" + c.Cert(certs.EtcdCA+".crt"),
 		"--etcd-certfile=" + c.Cert(certs.APIServerEtcd+".crt"),
@@ -219,14 +220,21 @@ func (c Cluster) kubelet() []string {
 		"--root-dir=" + c.State.Kubelet(),
 		"--cert-dir=" + c.State.Kubelet() + "/pki",
 		"--hostname-override=" + c.Plan.NodeName,
-		"--node-ip=" + c.Plan.NodeV4().String() + "," + c.Plan.NodeV6().String(),
+		"--node-ip=" + joined(c.Plan.Nodes()),
 	}
 }
 
-// PodRanges returns both ranges of pod addresses, IPv4 first, separated by a comma.
-func (c Cluster) PodRanges() string { return c.Plan.PodV4.String() + "," + c.Plan.PodV6.String() }
+// PodRanges returns the ranges of pod addresses, IPv4 first, separated by a comma.
+func (c Cluster) PodRanges() string { return joined(c.Plan.Pods()) }
 
-// ServiceRanges returns both ranges of cluster IPs. The first is the family of single-stack Services.
-func (c Cluster) ServiceRanges() string {
-	return c.Plan.ServiceV4.String() + "," + c.Plan.ServiceV6.String()
+// ServiceRanges returns the ranges of cluster IPs. The first is the family of single-stack Services.
+func (c Cluster) ServiceRanges() string { return joined(c.Plan.Services()) }
+
+// joined separates addresses by commas.
+func joined[A fmt.Stringer](addresses []A) string {
+	var texts []string
+	for _, a := range addresses {
+		texts = append(texts, a.String())
+	}
+	return strings.Join(texts, ",")
 }

@@ -27,9 +27,8 @@ func CreateBridge(p Plan) error {
 	if err := netlink.LinkSetUp(bridge); err != nil {
 		return err
 	}
-	for _, address := range []netip.Prefix{
-		netip.PrefixFrom(p.NodeV4(), p.PodV4.Bits()), netip.PrefixFrom(p.NodeV6(), p.PodV6.Bits()),
-	} {
+	for i, pods := range p.Pods() {
+		address := netip.PrefixFrom(p.Nodes()[i], pods.Bits())
 		// Duplicate address detection would delay the IPv6 address until a pod is attached.
 		a := &netlink.Addr{IPNet: ipNet(address), Flags: unix.IFA_F_NODAD}
 		if err := netlink.AddrReplace(bridge, a); err != nil {
@@ -40,16 +39,13 @@ func CreateBridge(p Plan) error {
 }
 
 func addServiceRoutes(p Plan, bridge netlink.Link) error {
-	for _, r := range []struct {
-		to   netip.Prefix
-		from netip.Addr
-	}{{p.ServiceV4, p.NodeV4()}, {p.ServiceV6, p.NodeV6()}} {
-		route := &netlink.Route{LinkIndex: bridge.Attrs().Index, Dst: ipNet(r.to), Src: r.from.AsSlice(), Scope: unix.RT_SCOPE_LINK}
-		if r.to.Addr().Is6() {
+	for i, to := range p.Services() {
+		route := &netlink.Route{LinkIndex: bridge.Attrs().Index, Dst: ipNet(to), Src: p.Nodes()[i].AsSlice(), Scope: unix.RT_SCOPE_LINK}
+		if to.Addr().Is6() {
 			route.Scope = unix.RT_SCOPE_UNIVERSE
 		}
 		if err := netlink.RouteReplace(route); err != nil {
-			return fmt.Errorf("cannot route the Service range %s to %s: %w", r.to, p.Bridge, err)
+			return fmt.Errorf("cannot route the Service range %s to %s: %w", to, p.Bridge, err)
 		}
 	}
 	return nil

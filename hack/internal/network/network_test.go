@@ -15,8 +15,8 @@ func TestPlanAddressesAreDistinctAndInTheirRanges(t *testing.T) {
 	for name, got := range map[string][2]string{
 		"node v4": {p.NodeV4().String(), "10.244.0.1"},
 		"node v6": {p.NodeV6().String(), "fd6f:736d:0:1::1"},
-		"dns v4":  {p.DNSV4().String(), "10.96.0.10"},
-		"dns v6":  {p.DNSV6().String(), "fd6f:736d:0:2::a"},
+		"dns v4":  {p.DNS()[0].String(), "10.96.0.10"},
+		"dns v6":  {p.DNS()[1].String(), "fd6f:736d:0:2::a"},
 		"api":     {p.APIServer(), "https://10.244.0.1:6443"},
 	} {
 		if got[0] != got[1] {

@@ -17,6 +17,8 @@ type Plan struct {
 	PodV4, PodV6 netip.Prefix
 	// ServiceV4 and ServiceV6 are the ranges of cluster IPs.
 	ServiceV4, ServiceV6 netip.Prefix
+	// IPv6Only is true for a cluster without IPv4.
+	IPv6Only bool
 	// API is the address of the API server, if that is on another node.
 	API netip.Addr
 	// APIPort is its port.
@@ -44,7 +46,7 @@ func Numbered(n int) Plan {
 // Worker is the plan of a further node of this cluster, by the number of its machine. Services are those of the cluster.
 func (p Plan) Worker(n int) Plan {
 	w := Numbered(n)
-	w.ServiceV4, w.ServiceV6, w.API = p.ServiceV4, p.ServiceV6, p.NodeV4()
+	w.ServiceV4, w.ServiceV6, w.API = p.ServiceV4, p.ServiceV6, p.Node()
 	return w
 }
 
@@ -76,18 +78,43 @@ func (p Plan) NodeV4() netip.Addr { return nth(p.PodV4, 1) }
 // NodeV6 returns the IPv6 address of the bridge and node.
 func (p Plan) NodeV6() netip.Addr { return nth(p.PodV6, 1) }
 
-// APIServiceV4 returns the cluster IP of the Service "kubernetes".
-func (p Plan) APIServiceV4() netip.Addr { return nth(p.ServiceV4, 1) }
+// Nodes returns the addresses of the bridge and node, the first family first.
+func (p Plan) Nodes() []netip.Addr { return p.firsts(p.Pods(), 1) }
 
-// DNSV4 returns the IPv4 cluster IP of the DNS Service.
-func (p Plan) DNSV4() netip.Addr { return nth(p.ServiceV4, 10) }
+// Node returns the address of the bridge and node in the first family.
+func (p Plan) Node() netip.Addr { return p.Nodes()[0] }
 
-// DNSV6 returns the IPv6 cluster IP of the DNS Service.
-func (p Plan) DNSV6() netip.Addr { return nth(p.ServiceV6, 10) }
+// Pods returns the ranges of pod addresses, the first family first.
+func (p Plan) Pods() []netip.Prefix { return p.families(p.PodV4, p.PodV6) }
+
+// Services returns the ranges of cluster IPs. The first is the family of Services with one.
+func (p Plan) Services() []netip.Prefix { return p.families(p.ServiceV4, p.ServiceV6) }
+
+func (p Plan) families(v4, v6 netip.Prefix) []netip.Prefix {
+	if p.IPv6Only {
+		return []netip.Prefix{v6}
+	}
+	return []netip.Prefix{v4, v6}
+}
+
+// firsts returns the n-th address of each range.
+func (p Plan) firsts(ranges []netip.Prefix, n int) []netip.Addr {
+	var all []netip.Addr
+	for _, r := range ranges {
+		all = append(all, nth(r, n))
+	}
+	return all
+}
+
+// APIServices returns the cluster IPs that the Service "kubernetes" can have.
+func (p Plan) APIServices() []netip.Addr { return p.firsts(p.Services(), 1) }
+
+// DNS returns the cluster IPs of the DNS Service, the first family first.
+func (p Plan) DNS() []netip.Addr { return p.firsts(p.Services(), 10) }
 
 // APIServer returns the URL of the API server.
 func (p Plan) APIServer() string {
-	address := p.NodeV4()
+	address := p.Node()
 	if p.IsWorker() {
 		address = p.API
 	}

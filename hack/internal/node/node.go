@@ -11,7 +11,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -290,11 +289,11 @@ func readyCondition(node []byte) error {
 
 // checkDNS resolves the API server's name at both addresses of the cluster's DNS server.
 func (n *Node) checkDNS(ctx context.Context) error {
-	for _, server := range []netip.Addr{n.Plan.DNSV4(), n.Plan.DNSV6()} {
+	for _, server := range n.Plan.DNS() {
 		resolver := &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
 			return (&net.Dialer{Timeout: time.Second}).DialContext(ctx, network, net.JoinHostPort(server.String(), "53"))
 		}}
-		if _, err := resolver.LookupNetIP(ctx, "ip4", "kubernetes.default.svc.cluster.local."); err != nil {
+		if _, err := resolver.LookupNetIP(ctx, "ip", "kubernetes.default.svc.cluster.local."); err != nil {
 			return fmt.Errorf("the cluster's DNS server does not respond: %w", err)
 		}
 	}

@@ -12,6 +12,7 @@ const (
 	StateVariable   = "OSM_LOCAL_STATE"
 	CacheVariable   = "OSM_LOCAL_CACHE"
 	NumberVariable  = "OSM_LOCAL_NUMBER"
+	FamilyVariable  = "OSM_LOCAL_FAMILY"
 	ClusterVariable = "CLUSTER"
 )
 
@@ -33,6 +34,18 @@ func FindState(getenv func(string) string) (State, error) {
 		return State{}, fmt.Errorf("%s is %q; it must be an absolute path of at most %d characters other than the root", StateVariable, dir, maxState)
 	}
 	return State{Dir: filepath.Clean(dir)}, nil
+}
+
+// FindIPv6Only reports whether a cluster has no IPv4: $OSM_LOCAL_FAMILY is IPv6. Without the variable it has both families.
+func FindIPv6Only(getenv func(string) string) (bool, error) {
+	switch family := getenv(FamilyVariable); family {
+	case "":
+		return false, nil
+	case "IPv6":
+		return true, nil
+	default:
+		return false, fmt.Errorf("%s is %q; it must be \"IPv6\", or empty for both families", FamilyVariable, family)
+	}
 }
 
 // FindNumber returns the number of the machine on which this program runs: $OSM_LOCAL_NUMBER, or 0 for the host. It is at most limit.
