@@ -29,6 +29,7 @@ func TestServicesTranslatedAtConnect(t *testing.T) {
 		lab.Must(t, cluster.Create(t.Context(), account, pod, lab.TestService(outside, name)))
 	}
 	lab.Must(t, cluster.PodsReady(t.Context(), podLimit, outside))
+	cluster.Record(t, "addresses of Services replaced at connect, as Cilium does at sockets: pods with a sidecar say which setting to change")
 
 	end := translateAtConnect(t)
 	url := fmt.Sprintf("http://%s.%s:%d/", server, outside, lab.HTTPPort)

@@ -24,6 +24,7 @@ func requireLocal(t *testing.T) {
 // TestNodeIsDrained drains a node with a server and a client. The client of the other node loses no request.
 func TestNodeIsDrained(t *testing.T) {
 	requireLocal(t)
+	cluster.Record(t, "no request is lost while a node is drained")
 	s := deploy(t, "nodes-drained")
 	requests := s.startLoad(t, near)
 	t.Cleanup(func() { lab.Must(t, second.Uncordon(context.WithoutCancel(t.Context()))) })
@@ -39,6 +40,7 @@ func TestNodeIsDrained(t *testing.T) {
 // TestNodeRestarts kills everything on a node and starts it again. Its pods keep their names, and get other addresses and new containers.
 func TestNodeRestarts(t *testing.T) {
 	requireLocal(t)
+	cluster.Record(t, "no request is lost while a node restarts")
 	s := deploy(t, "nodes-restarted")
 	requests := s.startLoad(t, near)
 	time.Sleep(time.Second)
@@ -57,6 +59,7 @@ func TestNodeRestarts(t *testing.T) {
 // and policies take effect: the API server reaches the webhooks on the other node.
 func TestControlPlaneMoves(t *testing.T) {
 	requireLocal(t)
+	cluster.Record(t, "no request is lost while the control plane moves to another node")
 	s := deploy(t, "nodes-control-plane")
 	requests := s.startLoad(t, near)
 	first := cluster.Node(lab.FirstNode)
@@ -128,6 +131,7 @@ const (
 func TestNodeIsCutOff(t *testing.T) {
 	lab.RequireFull(t)
 	requireLocal(t)
+	cluster.Record(t, "no request is lost while a node loses all packets for 50 seconds")
 	s := deploy(t, "nodes-cut")
 	requests := s.startLoad(t, near)
 	time.Sleep(time.Second)
