@@ -2,6 +2,7 @@ package journeys
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"os"
 	"testing"
@@ -35,7 +36,7 @@ func TestMain(m *testing.M) {
 			panic(err)
 		}
 	}
-	os.Exit(lab.Suite{SetUp: setUp, FailureMessage: "cannot set up the mesh", TearDown: tearDownFixture, Out: os.Stderr}.Run(m))
+	os.Exit(lab.Suite{SetUp: setUp, FailureMessage: "cannot set up the mesh", TearDown: tearDown, Out: os.Stderr}.Run(m))
 }
 
 // setUp installs the operator and the sample mesh.
@@ -43,4 +44,9 @@ func setUp(ctx context.Context) (*lab.Cluster, error) {
 	var err error
 	cluster, err = lab.Prepare(ctx, os.Stderr, installLimit)
 	return cluster, err
+}
+
+// tearDown removes what several tests share.
+func tearDown(ctx context.Context) error {
+	return errors.Join(tearDownFixture(ctx), cluster.RemoveTenantPolicies(ctx))
 }
