@@ -117,6 +117,9 @@ func (f Failure) Finding() diagnosis.Finding {
 	return found
 }
 
+// limitRange is what to do about all that a LimitRange rejects, of containers and of whole pods.
+const limitRange = "change the LimitRange of the namespace, or spec.sidecar.resources of the Mesh"
+
 // remedies are what to do about sentences that contain a text, the first that applies. docs/help/pod-does-not-start.md has the same texts. A lasting
 // failure does not end without a change: others end when the cluster has room, or when a server responds again.
 var remedies = []struct {
@@ -128,7 +131,8 @@ var remedies = []struct {
 	{"violates PodSecurity", "run kubectl label namespace %s pod-security.kubernetes.io/enforce=privileged --overwrite, see docs/security/pods.md", true},
 	{"exceeded quota", "raise the quota, or lower the requests and limits in spec.sidecar.resources of the Mesh", false},
 	{"must specify", "add a LimitRange with defaults to the namespace, or set limits in spec.sidecar.resources of the Mesh", true},
-	{"usage per Container", "change the LimitRange of the namespace, or spec.sidecar.resources of the Mesh", true},
+	{"usage per ", limitRange, true},
+	{"limit to request ratio", limitRange, true},
 	{"error looking up service account", "create the ServiceAccount, or correct serviceAccountName in the pod template", false},
 	{"denied the request", "correct the pod template or the namespace as the message says", true},
 }

@@ -138,12 +138,15 @@ func TestRemediesOfTheDocumentation(t *testing.T) {
 func TestLastingFailures(t *testing.T) {
 	for sentence, want := range map[string]bool{
 		denied: true,
-		`pods "a" is forbidden: violates PodSecurity "baseline:latest"`:                                     true,
-		`pods "a" is forbidden: failed quota: limits: must specify limits.memory for: envoy`:                true,
-		`pods "a" is forbidden: maximum cpu usage per Container is 1, but limit is 2`:                       true,
-		`pods "a" is forbidden: exceeded quota: all, requested: pods=1`:                                     false,
-		`Internal error occurred: failed calling webhook "osm-inject.k8s.io": dial tcp: connection refused`: false,
-		`pods "a" is forbidden: error looking up service account shop/web: serviceaccount "web" not found`:  false,
+		`pods "a" is forbidden: violates PodSecurity "baseline:latest"`:                                                     true,
+		`pods "a" is forbidden: failed quota: limits: must specify limits.memory for: envoy`:                                true,
+		`pods "a" is forbidden: maximum cpu usage per Container is 1, but limit is 2`:                                       true,
+		`pods "a" is forbidden: maximum memory usage per Pod is 1Gi, but limit is 1088Mi`:                                   true,
+		`pods "a" is forbidden: cpu max limit to request ratio per Container is 4, but no limit is specified or limit is 0`: true,
+		`pods "a" is forbidden: memory max limit to request ratio per Pod is 2, but provided ratio is 4.000000`:             true,
+		`pods "a" is forbidden: exceeded quota: all, requested: pods=1`:                                                     false,
+		`Internal error occurred: failed calling webhook "osm-inject.k8s.io": dial tcp: connection refused`:                 false,
+		`pods "a" is forbidden: error looking up service account shop/web: serviceaccount "web" not found`:                  false,
 	} {
 		if got := (creation.Failure{Sentence: sentence}).IsLasting(); got != want {
 			t.Errorf("%s: lasting %t, want %t", sentence, got, want)
