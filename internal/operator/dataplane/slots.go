@@ -126,7 +126,7 @@ func (p *Plane) PatchSlot(ctx context.Context, patch rollout.PodPatch) error {
 	}
 	for _, c := range pod.Spec.InitContainers {
 		if c.Name == patch.Slot && c.Image != patch.Image {
-			return fmt.Errorf("the slot %s of the pod %s/%s has got the image %s instead of %s: exclude the containers envoy and envoy-standby from the admission webhook that replaces images, or set spec.sidecar.image of the Mesh to the image that it sets",
+			return fmt.Errorf("the slot %s of the pod %s/%s has got the image %s instead of %s: exclude the containers envoy and envoy-standby from the admission webhook or policy that replaces images, or set spec.sidecar.image of the Mesh to the image that it sets",
 				patch.Slot, patch.Namespace, patch.Pod, c.Image, patch.Image)
 		}
 	}
