@@ -226,7 +226,7 @@ func (b *builder) baseLayers(ctx context.Context, t *target, img image) ([]v1.La
 	if len(img.base.packages) == 0 {
 		return nil, nil, nil
 	}
-	packages, err := t.apt.Packages(ctx, img.base.packages)
+	packages, err := t.packages(ctx, img)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -236,6 +236,9 @@ func (b *builder) baseLayers(ctx context.Context, t *target, img image) ([]v1.La
 	}
 	// The key has everything that the files of a base depend on.
 	key := fmt.Sprintf("base\n%v\n%s %d\n%v", img.base.files, img.base.dataDir, img.user, sources)
+	if img.base.complete {
+		key = fmt.Sprintf("complete\n%v\n%v", unread, sources)
+	}
 	files, err := b.layers.Layer(key, func() (*rootfs.Tree, error) { return b.baseTree(ctx, img, packages) })
 	if err != nil {
 		return nil, nil, err
@@ -268,6 +271,14 @@ func (b *builder) baseLayers(ctx context.Context, t *target, img image) ([]v1.La
 	return append(layers, program, release), append(sources, wheel), nil
 }
 
+// packages returns the packages of an image's base.
+func (t *target) packages(ctx context.Context, img image) ([]fetch.Package, error) {
+	if img.base.complete {
+		return t.apt.WithDependencies(ctx, img.base.packages)
+	}
+	return t.apt.Packages(ctx, img.base.packages)
+}
+
 // baseTree extracts the desired files from the packages and checks that no library is missing.
 func (b *builder) baseTree(ctx context.Context, img image, packages []fetch.Package) (*rootfs.Tree, error) {
 	tree := rootfs.New()
@@ -276,14 +287,25 @@ func (b *builder) baseTree(ctx context.Context, img image, packages []fetch.Pack
 		if err != nil {
 			return nil, err
 		}
-		if err := fetch.Unpack(ctx, deb, img.base.files, tree); err != nil {
+		if err := unpack(ctx, deb, img.base, tree); err != nil {
 			return nil, err
 		}
+	}
+	if img.base.complete {
+		return tree, nil
 	}
 	if img.base.dataDir != "" {
 		tree.Dir(img.base.dataDir, 0o750, img.user)
 	}
 	return tree, tree.CheckLinked()
+}
+
+// unpack adds the files of a package that a base takes.
+func unpack(ctx context.Context, deb string, from base, tree *rootfs.Tree) error {
+	if from.complete {
+		return fetch.UnpackExcept(ctx, deb, unread, tree)
+	}
+	return fetch.Unpack(ctx, deb, from.files, tree)
 }
 
 // programLayer returns a layer with one executable file, cached by the hash of its content.

@@ -65,6 +65,8 @@ type base struct {
 	further furtherProgram
 	// dataDir is a directory owned by the image's user, as a mount point for a volume; empty for none.
 	dataDir string
+	// complete takes all files of the packages and of their dependencies, except those that programs do not read. Patterns in files are not used.
+	complete bool
 }
 
 // scratch is the empty base of static programs.

@@ -65,7 +65,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if *out == "" {
 		*out = filepath.Join(root, "bin", "images")
 	}
-	desired, err := selectImages(catalogue(), flags.Args(), func(img image) bool {
+	desired, err := selectImages(everyImage(), flags.Args(), func(img image) bool {
+		if img.base.complete {
+			return false
+		}
 		if img.command == "" || fetch.HasCommand(root, img.command) {
 			return true
 		}

@@ -137,6 +137,22 @@ func AptOf(ctx context.Context, cache, architecture string) (Apt, error) {
 // Unpack adds the files of a .deb that match one of the path.Match patterns, such as "lib/x86_64-linux-gnu/*", to tree.
 // Parent directories are created, and root owns everything.
 func Unpack(ctx context.Context, deb string, patterns []string, tree *rootfs.Tree) error {
+	return unpack(ctx, deb, func(name string) bool { return matches(patterns, name) }, tree)
+}
+
+// UnpackExcept adds the files of a .deb to tree, except those that match one of the patterns or are below a folder that does.
+func UnpackExcept(ctx context.Context, deb string, patterns []string, tree *rootfs.Tree) error {
+	return unpack(ctx, deb, func(name string) bool {
+		for ; name != "."; name = path.Dir(name) {
+			if matches(patterns, name) {
+				return false
+			}
+		}
+		return true
+	}, tree)
+}
+
+func unpack(ctx context.Context, deb string, take func(name string) bool, tree *rootfs.Tree) error {
 	raw, err := run(ctx, "", nil, "dpkg-deb", "--fsys-tarfile", deb)
 	if err != nil {
 		return err
@@ -150,7 +166,7 @@ func Unpack(ctx context.Context, deb string, patterns []string, tree *rootfs.Tre
 		if err != nil {
 			return fmt.Errorf("%s cannot be read: %w", deb, err)
 		}
-		if !matches(patterns, rootfs.Clean(h.Name)) {
+		if !take(rootfs.Clean(h.Name)) {
 			continue
 		}
 		if err := addEntry(tr, h, tree); err != nil {
@@ -163,6 +179,10 @@ func addEntry(tr *tar.Reader, h *tar.Header, tree *rootfs.Tree) error {
 	switch h.Typeflag {
 	case tar.TypeSymlink:
 		tree.Link(h.Name, h.Linkname)
+	case tar.TypeLink:
+		if entry, ok := tree.Get(h.Linkname); ok {
+			tree.Add(h.Name, entry)
+		}
 	case tar.TypeReg:
 		content, err := io.ReadAll(tr)
 		if err != nil {
@@ -241,6 +261,19 @@ func (u unpackedProgram) ensure(ctx context.Context, cache string) (string, erro
 		}
 	}
 	return program, writeProgram(program, fmt.Appendf(nil, startUnpacked, u.path))
+}
+
+// WithDependencies returns apt's current releases of the named packages and of all their dependencies, sorted by name, whatever is installed on
+// this machine. It downloads nothing.
+func (a Apt) WithDependencies(ctx context.Context, names []string) ([]Package, error) {
+	args := slices.Concat([]string{"apt-get"}, a.options, []string{
+		"--option", "Dir::State::status=/dev/null", "install", "--print-uris", "--yes", "--quiet=2", "--no-install-recommends",
+	}, names)
+	out, err := run(ctx, "", nil, args...)
+	if err != nil {
+		return nil, fmt.Errorf("cannot resolve the dependencies of Debian packages (run apt-get update): %w", err)
+	}
+	return a.Packages(ctx, packageNames(out))
 }
 
 // missingPackages returns the packages that apt would install now: the named ones and their dependencies.
