@@ -22,6 +22,8 @@ const (
 	readyLimit = 4 * time.Minute
 	// steady is how long no operation may fail, before and after a restart, and restart is the time after the peer was deleted.
 	steady, restart = 10 * time.Second, time.Minute
+	// busy is how long an operation may take, because other programs start on the same processors.
+	busy = 10 * time.Second
 )
 
 // phase is a situation that a program runs in.
@@ -107,6 +109,7 @@ func (r *run) execute(t *testing.T) {
 	r.await(t, r.start)
 	r.apply(t, r.client)
 	lab.Must(t, cluster.PodsReady(t.Context(), readyLimit, r.namespace))
+	r.awaitSuccess(t)
 	r.await(t, r.check)
 	r.expectNoFailure(t, "before the restart")
 	r.restartPeer(t)
@@ -133,6 +136,16 @@ func (r *run) await(t *testing.T, s step) {
 	})
 }
 
+// awaitSuccess waits until an operation of the client succeeds.
+func (r *run) awaitSuccess(t *testing.T) {
+	t.Helper()
+	begin := time.Now().Add(-time.Second)
+	lab.Eventually(t, readyLimit, "an operation of the client succeeds", func(context.Context) (bool, string, error) {
+		seen := r.operations(t, begin)
+		return seen.succeeded > 0, seen.String(), nil
+	})
+}
+
 // restartPeer deletes a pod and waits until its successor is ready. Meanwhile, the client may fail for a limited time.
 func (r *run) restartPeer(t *testing.T) {
 	t.Helper()
@@ -145,8 +158,8 @@ func (r *run) restartPeer(t *testing.T) {
 	lab.Must(t, cluster.Available(t.Context(), readyLimit, r.namespace))
 	seen := r.operations(t, begin)
 	t.Logf("restart of %s: %s", pod.Name, seen)
-	if seen.gap > r.outage {
-		t.Errorf("while %s was restarted, no operation succeeded for %s, want at most %s: %s", pod.Name, seen.gap, r.outage, seen)
+	if r.outage == 0 && seen.failed > 0 || seen.gap > max(r.outage, busy) {
+		t.Errorf("restart of %s, which may interrupt the client for %s: %s", pod.Name, r.outage, seen)
 	}
 }
 

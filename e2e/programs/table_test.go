@@ -20,7 +20,7 @@ type program struct {
 	start, check step
 	// peer selects the pod that is restarted, by label and value.
 	peer [2]string
-	// outage is the longest time without a successful operation while the peer is restarted.
+	// outage is the longest time without a successful operation while the peer is restarted; 0 if no operation may fail.
 	outage time.Duration
 	// protocolErrors are lines of the program's own log about bytes that no peer should have sent.
 	protocolErrors *regexp.Regexp
@@ -42,7 +42,7 @@ type step struct{ pod, command string }
 const statefulSetPod = "statefulset.kubernetes.io/pod-name"
 
 func programs() []program {
-	return []program{nginx(), postgresql(), redis(), rabbitmq(), java()}
+	return []program{nginx(), postgresql(), redis(), rabbitmq(), java(), memcached(), mariadb(), etcd(), haproxy(), python()}
 }
 
 func nginx() program {
@@ -51,7 +51,6 @@ func nginx() program {
 		calls:          []call{{"client", "nginx"}, {"nginx", "upstream"}},
 		check:          step{"client", "ab -q -n 500 -c 10 http://nginx/ | tee /dev/stderr | grep -q 'Failed requests: *0' && curl -sf http://nginx/large | wc -c | grep -qv '^0$'"},
 		peer:           [2]string{"app", "upstream"},
-		outage:         3 * time.Second,
 		protocolErrors: regexp.MustCompile(`\[(error|crit|alert|emerg)\]`),
 	}
 }
@@ -65,7 +64,6 @@ func postgresql() program {
 			psql -h postgresql-primary -qAtc 'create table if not exists mark (n int)' && psql -h postgresql-read -qAtc 'select count(*) from mark' &&
 			pgbench -q -i -s 1 -h postgresql-primary && pgbench -c 4 -T 5 -h postgresql-primary`},
 		peer:           [2]string{statefulSetPod, "postgresql-read-0"},
-		outage:         3 * time.Second,
 		protocolErrors: regexp.MustCompile(`(?i)invalid length of startup packet|unsupported frontend protocol|SSL error|could not accept SSL|incomplete startup packet|expected (authentication|SASL)|protocol`),
 	}
 }
@@ -87,6 +85,10 @@ func redis() program {
 func rabbitmq() program {
 	return program{
 		name: "rabbitmq", version: "3.10.8",
+		settings: []setting{
+			{"name: epmd, ", "name: epmd, appProtocol: tcp, ", "`appProtocol: tcp` for the ports `epmd` and `dist`"},
+			{"name: dist, port", "name: dist, appProtocol: tcp, port", ""},
+		},
 		calls:          []call{{"client", "rabbitmq:5672"}, {"rabbitmq", "rabbitmq-headless"}},
 		start:          step{"rabbitmq-0", running},
 		check:          step{"rabbitmq-0", running},
@@ -104,8 +106,62 @@ func java() program {
 		name: "java", version: "17.0.21 (HttpClient), Netty 4.1.48",
 		calls:          []call{{"client", "server"}},
 		peer:           [2]string{"app", "server"},
-		outage:         3 * time.Second,
 		protocolErrors: regexp.MustCompile(`(?i)exception|decoder`),
+	}
+}
+
+func memcached() program {
+	return program{
+		name: "memcached", version: "1.6.18",
+		calls: []call{{"client", "memcached"}},
+		peer:  [2]string{statefulSetPod, "memcached-0"},
+		// Half of the keys belong to the server that is restarted.
+		outage:         20 * time.Second,
+		protocolErrors: regexp.MustCompile(`(?i)error|invalid|too large`),
+	}
+}
+
+func mariadb() program {
+	return program{
+		name: "mariadb", version: "10.11.19",
+		calls: []call{{"client", "mariadb-primary"}, {"client", "mariadb-secondary"}, {"mariadb", "mariadb-primary"}},
+		check: step{"client", `count() { mariadb --no-defaults -h mariadb-$1 -uroot -N -e 'SELECT COUNT(*) FROM shop.t'; }
+			before=$(count primary) && sleep 3 && test "$(count secondary)" -ge "$before"`},
+		peer:           [2]string{statefulSetPod, "mariadb-secondary-0"},
+		protocolErrors: regexp.MustCompile(`(?i)packets out of order|malformed|unauthenticated|bad handshake|reading communication packets`),
+	}
+}
+
+func etcd() program {
+	return program{
+		name: "etcd", version: "3.4.23",
+		calls: []call{{"client", "etcd:2379"}, {"client", "etcd-headless:2379"}, {"etcd", "etcd-headless:2380"}},
+		check: step{"client", `etcdctl --endpoints http://etcd:2379 endpoint health --cluster && { timeout 5 etcdctl --endpoints http://etcd:2379 watch mark > /tmp/mark & } &&
+			sleep 2 && etcdctl --endpoints http://etcd:2379 put mark seen && sleep 1 && grep seen /tmp/mark`},
+		peer:           [2]string{statefulSetPod, "etcd-0"},
+		outage:         20 * time.Second,
+		protocolErrors: regexp.MustCompile(`(?i)malformed|protocol error|rejected connection|unexpected http|unexpected status|mismatch`),
+	}
+}
+
+func haproxy() program {
+	return program{
+		name: "haproxy", version: "2.6.12",
+		calls:          []call{{"client", "haproxy"}, {"haproxy", "server"}},
+		peer:           [2]string{statefulSetPod, "server-0"},
+		outage:         10 * time.Second,
+		protocolErrors: regexp.MustCompile(`(?i)invalid|bad req|protocol`),
+	}
+}
+
+func python() program {
+	return program{
+		name: "python", version: "3.11 (gRPC 1.51)",
+		calls: []call{{"client", "server"}},
+		peer:  [2]string{"app", "server"},
+		// A stream ends with its server.
+		outage:         10 * time.Second,
+		protocolErrors: regexp.MustCompile(`(?i)error|exception|goaway`),
 	}
 }
 
