@@ -86,8 +86,8 @@ func rabbitmq() program {
 	return program{
 		name: "rabbitmq", version: "3.10.8",
 		settings: []setting{
-			{"name: epmd, ", "name: epmd, appProtocol: tcp, ", "`appProtocol: tcp` for the ports `epmd` and `dist`"},
-			{"name: dist, port", "name: dist, appProtocol: tcp, port", ""},
+			{"port: 4369, targetPort: epmd", "port: 4369, targetPort: epmd, appProtocol: tcp", "`appProtocol: tcp` for the ports `epmd` and `dist`"},
+			{"port: 25672, targetPort: dist", "port: 25672, targetPort: dist, appProtocol: tcp", ""},
 		},
 		calls:          []call{{"client", "rabbitmq:5672"}, {"rabbitmq", "rabbitmq-headless"}},
 		start:          step{"rabbitmq-0", running},
@@ -140,7 +140,7 @@ func etcd() program {
 			sleep 2 && etcdctl --endpoints http://etcd:2379 put mark seen && sleep 1 && grep seen /tmp/mark`},
 		peer:           [2]string{statefulSetPod, "etcd-0"},
 		outage:         20 * time.Second,
-		protocolErrors: regexp.MustCompile(`(?i)malformed|protocol error|rejected connection|unexpected http|unexpected status|mismatch`),
+		protocolErrors: regexp.MustCompile(`(?i)malformed|protocol error|rejected connection|mismatch`),
 	}
 }
 
