@@ -19,7 +19,7 @@ import (
 
 const (
 	// readyLimit is the time limit for the pods of a program to become ready, on a machine with two cores that runs other programs too.
-	readyLimit = 4 * time.Minute
+	readyLimit = 6 * time.Minute
 	// steady is how long no operation may fail, before and after a restart, and restart is the time after the peer was deleted.
 	steady, restart = 10 * time.Second, time.Minute
 	// busy is how long an operation may take, because other programs start on the same processors.

@@ -14,7 +14,7 @@ type program struct {
 	version string
 	// settings are what the manifests need in the mesh.
 	settings []setting
-	// calls are the questions to `osm explain`: a service account, and the Service that it calls.
+	// calls are the questions to `osm explain`: a service account, and the Service that it calls. Calls without which pods are not ready come first.
 	calls []call
 	// start are commands that run once, before the client is created, and check fails until the program has recovered from a restart.
 	start, check step
@@ -58,7 +58,7 @@ func nginx() program {
 func postgresql() program {
 	return program{
 		name: "postgresql", version: "15.20",
-		calls: []call{{"client", "postgresql-primary"}, {"client", "postgresql-read"}, {"postgresql", "postgresql-primary"}},
+		calls: []call{{"postgresql", "postgresql-primary"}, {"client", "postgresql-primary"}, {"client", "postgresql-read"}},
 		check: step{"client", `export PGUSER=postgres PGDATABASE=postgres PGSSLMODE=require
 			test "$(psql -h postgresql-primary -qAtc "select count(*) from pg_stat_replication join pg_stat_ssl using (pid) where ssl and state = 'streaming'")" = 1 &&
 			psql -h postgresql-primary -qAtc 'create table if not exists mark (n int)' && psql -h postgresql-read -qAtc 'select count(*) from mark' &&
@@ -71,7 +71,7 @@ func postgresql() program {
 func redis() program {
 	return program{
 		name: "redis", version: "7.0.15",
-		calls: []call{{"client", "redis"}, {"client", "redis-headless:6379"}, {"redis", "redis-headless"}},
+		calls: []call{{"redis", "redis-headless"}, {"client", "redis"}, {"client", "redis-headless:6379"}},
 		start: step{"redis-0", `redis-cli --cluster create $(getent ahostsv4 redis-headless | cut -d" " -f1 | sort -u | sed s/$/:6379/) --cluster-replicas 1 --cluster-yes`},
 		check: step{"client", `redis-cli --cluster check $(getent ahostsv4 redis-headless | head -1 | cut -d" " -f1):6379 && ! redis-cli -h redis cluster nodes | grep -E 'fail|disconnected' &&
 			test $(redis-cli -h redis cluster nodes | grep -c connected) = 6`},
@@ -89,7 +89,7 @@ func rabbitmq() program {
 			{"port: 4369, targetPort: epmd", "port: 4369, targetPort: epmd, appProtocol: tcp", "`appProtocol: tcp` for the ports `epmd` and `dist`"},
 			{"port: 25672, targetPort: dist", "port: 25672, targetPort: dist, appProtocol: tcp", ""},
 		},
-		calls:          []call{{"client", "rabbitmq:5672"}, {"rabbitmq", "rabbitmq-headless"}},
+		calls:          []call{{"rabbitmq", "rabbitmq-headless"}, {"client", "rabbitmq:5672"}},
 		start:          step{"rabbitmq-0", running},
 		check:          step{"rabbitmq-0", running},
 		peer:           [2]string{statefulSetPod, "rabbitmq-1"},
@@ -124,7 +124,7 @@ func memcached() program {
 func mariadb() program {
 	return program{
 		name: "mariadb", version: "10.11.19",
-		calls: []call{{"client", "mariadb-primary"}, {"client", "mariadb-secondary"}, {"mariadb", "mariadb-primary"}},
+		calls: []call{{"mariadb", "mariadb-primary"}, {"client", "mariadb-primary"}, {"client", "mariadb-secondary"}},
 		check: step{"client", `count() { mariadb --no-defaults -h mariadb-$1 -uroot -N -e 'SELECT COUNT(*) FROM shop.t'; }
 			before=$(count primary) && sleep 3 && test "$(count secondary)" -ge "$before"`},
 		peer:           [2]string{statefulSetPod, "mariadb-secondary-0"},
@@ -135,7 +135,7 @@ func mariadb() program {
 func etcd() program {
 	return program{
 		name: "etcd", version: "3.4.23",
-		calls: []call{{"client", "etcd:2379"}, {"client", "etcd-headless:2379"}, {"etcd", "etcd-headless:2380"}},
+		calls: []call{{"etcd", "etcd-headless:2380"}, {"client", "etcd:2379"}, {"client", "etcd-headless:2379"}},
 		check: step{"client", `etcdctl --endpoints http://etcd:2379 endpoint health --cluster && { timeout 5 etcdctl --endpoints http://etcd:2379 watch mark > /tmp/mark & } &&
 			sleep 2 && etcdctl --endpoints http://etcd:2379 put mark seen && sleep 1 && grep seen /tmp/mark`},
 		peer:           [2]string{statefulSetPod, "etcd-0"},
