@@ -142,14 +142,17 @@ func Unpack(ctx context.Context, deb string, patterns []string, tree *rootfs.Tre
 
 // UnpackExcept adds the files of a .deb to tree, except those that match one of the patterns or are below a folder that does.
 func UnpackExcept(ctx context.Context, deb string, patterns []string, tree *rootfs.Tree) error {
-	return unpack(ctx, deb, func(name string) bool {
-		for ; name != "."; name = path.Dir(name) {
-			if matches(patterns, name) {
-				return false
-			}
+	return unpack(ctx, deb, func(name string) bool { return notBelow(patterns, name) }, tree)
+}
+
+// notBelow reports whether neither a path nor one of its folders matches a pattern.
+func notBelow(patterns []string, name string) bool {
+	for ; name != "."; name = path.Dir(name) {
+		if matches(patterns, name) {
+			return false
 		}
-		return true
-	}, tree)
+	}
+	return true
 }
 
 func unpack(ctx context.Context, deb string, take func(name string) bool, tree *rootfs.Tree) error {

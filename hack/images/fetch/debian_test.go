@@ -39,3 +39,19 @@ func TestMatches(t *testing.T) {
 		}
 	}
 }
+
+func TestExcludedFoldersAreLeftOut(t *testing.T) {
+	patterns := []string{"usr/share/man/*", "usr/lib/jvm/*/jmods/*"}
+	for name, want := range map[string]bool{
+		"usr/share/man/man1/ls.1.gz":     false,
+		"usr/share/man":                  true,
+		"usr/lib/jvm/17/jmods/java.base": false,
+		"usr/lib/jvm/17/lib/modules":     true,
+		"usr/share/manual":               true,
+		"bin/sh":                         true,
+	} {
+		if got := notBelow(patterns, name); got != want {
+			t.Errorf("%s is taken: %v, want %v", name, got, want)
+		}
+	}
+}
