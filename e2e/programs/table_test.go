@@ -149,7 +149,7 @@ func haproxy() program {
 		name: "haproxy", version: "2.6.12",
 		calls:          []call{{"client", "haproxy"}, {"haproxy", "server"}},
 		peer:           [2]string{statefulSetPod, "server-0"},
-		outage:         10 * time.Second,
+		outage:         20 * time.Second,
 		protocolErrors: regexp.MustCompile(`(?i)invalid|bad req|protocol`),
 	}
 }
