@@ -64,7 +64,7 @@ func postgresql() program {
 			psql -h postgresql-primary -qAtc 'create table if not exists mark (n int)' && psql -h postgresql-read -qAtc 'select count(*) from mark' &&
 			pgbench -q -i -s 1 -h postgresql-primary && pgbench -c 4 -T 5 -h postgresql-primary`},
 		peer:           [2]string{statefulSetPod, "postgresql-read-0"},
-		protocolErrors: regexp.MustCompile(`(?i)invalid length of startup packet|unsupported frontend protocol|SSL error|could not accept SSL|incomplete startup packet|expected (authentication|SASL)|protocol`),
+		protocolErrors: regexp.MustCompile(`(?i)invalid length of startup packet|unsupported frontend protocol|SSL error|could not accept SSL connection: [^E]|incomplete startup packet|expected (authentication|SASL)|protocol`),
 	}
 }
 
