@@ -91,6 +91,26 @@ func (t *tool) installPackages(ctx context.Context) error {
 	})
 }
 
+func upgradeCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "upgrade",
+		Short: "Replace the running programs of Kubernetes by those of the selected versions, the control plane before the node; " +
+			"etcd, pods and stored objects stay",
+		Args: cobra.NoArgs,
+		RunE: localOnly(func(ctx context.Context, t *tool, n *node.Node) error {
+			set, err := t.builder.All(ctx)
+			if err != nil {
+				return err
+			}
+			if err := n.Upgrade(ctx, set); err != nil {
+				return err
+			}
+			t.report.Printf("the cluster runs Kubernetes %s", set.Versions)
+			return nil
+		}),
+	}
+}
+
 func statusCommand() *cobra.Command {
 	return newCommand("status", cobra.NoArgs,
 		"Show whether the cluster is healthy, or what a removed cluster left behind; fails unless healthy",

@@ -36,15 +36,17 @@ func rootCommand() *cobra.Command {
 		Long: `Runs a one-node Kubernetes cluster on this Debian machine, as root, from programs that it builds and caches.
 With --machine it runs on a simulated machine (see "cluster machine"), beside the cluster of the host.
 
-  OSM_LOCAL_STATE   folder of the running cluster (default /var/lib/osm-local)
-  OSM_LOCAL_CACHE   folder of built programs (default osm-operator in the user's cache folder)
-  CLUSTER=current   use the kubeconfig's current cluster: up and down change nothing`,
+  OSM_LOCAL_KUBERNETES  minor version of Kubernetes, such as 1.30 (default: that of the tests)
+  OSM_LOCAL_KUBELET     minor version of kubelet and kube-proxy, if it is older
+  OSM_LOCAL_STATE       folder of the running cluster (default /var/lib/osm-local)
+  OSM_LOCAL_CACHE       folder of built programs (default osm-operator in the user's cache folder)
+  CLUSTER=current       use the kubeconfig's current cluster: up and down change nothing`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
 	root.PersistentFlags().String(machineFlag, "", "run the command on a simulated machine of this name, which must run")
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return moveToMachine(cmd) }
-	root.AddCommand(machineCommand(), upCommand(), downCommand(), statusCommand(), checkCommand(), envCommand(), apiServerCommand(), reserveCommand())
+	root.AddCommand(machineCommand(), upCommand(), downCommand(), upgradeCommand(), statusCommand(), checkCommand(), envCommand(), apiServerCommand(), reserveCommand())
 	root.AddCommand(loadCommand(), loadVersionCommand(), versionFilesCommand(), loadServersCommand(), loadOSMCommand())
 	root.AddCommand(slices.Concat(pathCommands(), thirdPartyCommands())...)
 	return root
@@ -87,11 +89,15 @@ func newTool() (*tool, error) {
 	if err != nil {
 		return nil, err
 	}
+	versions, err := assets.FindVersions(hack, os.Getenv)
+	if err != nil {
+		return nil, err
+	}
 	// Progress goes to standard error; standard output is for other programs to read.
 	report := progress.New(os.Stderr, time.Now)
 	return &tool{
 		report:  report,
-		builder: assets.Builder{Hack: hack, Cache: build.Cache{Dir: cache}, Report: report},
+		builder: assets.Builder{Hack: hack, Cache: build.Cache{Dir: cache}, Report: report, Versions: versions},
 		state:   state,
 		number:  number,
 	}, nil

@@ -33,10 +33,8 @@ func programs() map[string]func() int {
 		"kube-controller-manager": component(controllermanager.NewControllerManagerCommand),
 		"kube-scheduler":          component(func() *cobra.Command { return scheduler.NewSchedulerCommand() }),
 		"kube-proxy":              component(proxy.NewProxyCommand),
-		"kubelet": component(func() *cobra.Command {
-			return kubelet.NewKubeletCommand(context.Background())
-		}),
-		"kubectl": runKubectl,
+		"kubelet":                 component(func() *cobra.Command { return kubeletCommand(kubelet.NewKubeletCommand) }),
+		"kubectl":                 runKubectl,
 	}
 }
 
@@ -60,6 +58,18 @@ func main() {
 // component builds the command only when it is asked for: constructing all of them costs every kubectl call its start-up time.
 func component(newCommand func() *cobra.Command) func() int {
 	return func() int { return cli.Run(newCommand()) }
+}
+
+// kubeletCommand calls the constructor of the kubelet's command, which has no context in the oldest version.
+func kubeletCommand(constructor any) *cobra.Command {
+	switch construct := constructor.(type) {
+	case func() *cobra.Command:
+		return construct()
+	case func(context.Context) *cobra.Command:
+		return construct(context.Background())
+	default:
+		panic(fmt.Sprintf("the kubelet's constructor is a %T", constructor))
+	}
 }
 
 func runEtcd() int {

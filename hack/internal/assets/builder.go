@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -21,13 +20,17 @@ import (
 
 // Set holds the folders of all assets of a cluster.
 type Set struct {
-	Kubernetes, Containerd, Runc, CNI, CoreDNS, NodeImages string
+	// Kubernetes has the programs of the control plane and kubectl, and Node the kubelet and kube-proxy. They are the same folder unless their versions differ.
+	Kubernetes, Node                           string
+	Containerd, Runc, CNI, CoreDNS, NodeImages string
+	// Versions are those of the Kubernetes programs.
+	Versions Versions
 }
 
 // Key identifies this set; it changes when any part changes.
 func (s Set) Key() string {
 	var parts []string
-	for _, dir := range []string{s.Kubernetes, s.Containerd, s.Runc, s.CNI, s.CoreDNS, s.NodeImages} {
+	for _, dir := range []string{s.Kubernetes, s.Node, s.Containerd, s.Runc, s.CNI, s.CoreDNS, s.NodeImages} {
 		parts = append(parts, filepath.Base(dir))
 	}
 	return strings.Join(parts, "-")
@@ -39,11 +42,19 @@ type Builder struct {
 	Hack   string
 	Cache  build.Cache
 	Report *progress.Reporter
+	// Versions are those of Kubernetes. Builders of other programs have none.
+	Versions Versions
 }
 
 // KubernetesOnly builds and returns the Kubernetes folder, which is sufficient for envtest.
 func (b Builder) KubernetesOnly(ctx context.Context) (string, error) {
-	return b.ensurePinned(ctx, Kubernetes, "building Kubernetes (once; about six minutes on two cores)")
+	return b.kubernetes(ctx, b.Versions.ControlPlane)
+}
+
+// kubernetes builds and returns the folder of one minor version of Kubernetes.
+func (b Builder) kubernetes(ctx context.Context, minor string) (string, error) {
+	pinned := func(hack string) (build.Artifact, error) { return Kubernetes(hack, minor) }
+	return b.ensurePinned(ctx, pinned, "building Kubernetes "+minor+" (once; about six minutes on two cores)")
 }
 
 // ensurePinned builds an artifact whose version is pinned in a go.mod.
@@ -58,10 +69,12 @@ func (b Builder) ensurePinned(ctx context.Context, pinned func(hack string) (bui
 // All builds everything that is not cached. The smaller programs are built one by one in parallel with Kubernetes,
 // which takes longer and leaves processors idle while it downloads and links.
 func (b Builder) All(ctx context.Context) (Set, error) {
-	var s Set
+	s := Set{Versions: b.Versions}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
-		s.Kubernetes, err = b.KubernetesOnly(ctx)
+		if s.Kubernetes, err = b.KubernetesOnly(ctx); err == nil {
+			s.Node, err = b.kubernetes(ctx, b.Versions.Node)
+		}
 		return err
 	})
 	group.Go(func() error { return b.buildSmallPrograms(ctx, &s) })
@@ -108,18 +121,12 @@ func FindHack() (string, error) {
 	}
 }
 
-// Versions of programs built from third-party modules. Those of Kubernetes and etcd are in kube/go.mod, that of CoreDNS in servers/coredns/go.mod.
+// Versions of programs built from third-party modules. Those of Kubernetes and etcd are in kube/go.mod and kube/versions, that of CoreDNS in servers/coredns/go.mod.
 const (
 	containerdVersion = "v2.4.2"
 	runcVersion       = "v1.5.2"
 	cniVersion        = "v1.9.1"
 )
-
-// kubernetesNames are the links to the multi-call binary. With kubectl, kube-apiserver and etcd the folder can be
-// envtest's KUBEBUILDER_ASSETS.
-var kubernetesNames = []string{
-	"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl",
-}
 
 // linkerFlags omit symbol tables, which halves the size.
 const linkerFlags = "-s -w"
@@ -131,53 +138,6 @@ var goBuild = []string{"go", "build", "-trimpath", "-buildvcs=false", "-ldflags"
 func runGoBuild(ctx context.Context, module string, command []string, output string, packages ...string) error {
 	args := slices.Concat(command, []string{"-o", output}, packages)
 	return build.Run(ctx, build.Command{Dir: module, Env: []string{"CGO_ENABLED=0"}, Args: args})
-}
-
-// Kubernetes returns the artifact with the multi-call binary and its links.
-func Kubernetes(hack string) (build.Artifact, error) {
-	module := filepath.Join(hack, "kube")
-	version, err := requiredVersion(filepath.Join(module, "go.mod"), "k8s.io/kubernetes")
-	if err != nil {
-		return build.Artifact{}, err
-	}
-	args := slices.Clone(goBuild)
-	args[len(args)-1] += versionFlags(version)
-	return build.Artifact{
-		Name:    "kubernetes",
-		Inputs:  append(append([]string{version}, args...), kubernetesNames...),
-		Sources: []string{module},
-		Make: func(ctx context.Context, dir string) error {
-			if err := runGoBuild(ctx, module, args, filepath.Join(dir, "kube"), "."); err != nil {
-				return err
-			}
-			for _, name := range kubernetesNames {
-				if err := os.Symlink("kube", filepath.Join(dir, name)); err != nil {
-					return err
-				}
-			}
-			return nil
-		},
-	}, nil
-}
-
-// versionFlags set the version that the programs report. The kubelet and kubectl reject v0.0.0.
-func versionFlags(version string) string {
-	const target = " -X k8s.io/component-base/version."
-	parts := strings.SplitN(strings.TrimPrefix(version, "v"), ".", 3)
-	return target + "gitVersion=" + version + target + "gitMajor=" + parts[0] + target + "gitMinor=" + parts[1]
-}
-
-// requiredVersion returns the version of a module from a go.mod file.
-func requiredVersion(file, module string) (string, error) {
-	content, err := os.ReadFile(file)
-	if err != nil {
-		return "", err
-	}
-	found := regexp.MustCompile(`(?m)^\s*` + regexp.QuoteMeta(module) + ` (v\d+\.\d+\.\S+)`).FindSubmatch(content)
-	if found == nil {
-		return "", fmt.Errorf("%s does not require %s", file, module)
-	}
-	return string(found[1]), nil
 }
 
 // Containerd returns the artifact with containerd, its runc shim and ctr.

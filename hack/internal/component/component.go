@@ -55,8 +55,8 @@ func (c Cluster) Specs() map[string]process.Spec {
 		APIServer:         c.kubernetes(APIServer, c.apiServer()),
 		ControllerManager: c.kubernetes(ControllerManager, c.controllerManager()),
 		Scheduler:         c.kubernetes(Scheduler, []string{"--config=" + c.configFile("scheduler.yaml"), "--secure-port=0"}),
-		Kubelet:           c.kubernetes(Kubelet, c.kubelet()),
-		Proxy:             c.kubernetes(Proxy, []string{"--config=" + c.configFile("kube-proxy.yaml")}),
+		Kubelet:           c.ofNode(Kubelet, c.kubelet()),
+		Proxy:             c.ofNode(Proxy, []string{"--config=" + c.configFile("kube-proxy.yaml")}),
 		Containerd: {
 			Name: Containerd,
 			Path: filepath.Join(c.Assets.Containerd, "containerd"),
@@ -69,6 +69,11 @@ func (c Cluster) Specs() map[string]process.Spec {
 
 func (c Cluster) kubernetes(name string, args []string) process.Spec {
 	return process.Spec{Name: name, Path: filepath.Join(c.Assets.Kubernetes, name), Args: args}
+}
+
+// ofNode is a program with the version of the node, which may be older than that of the control plane.
+func (c Cluster) ofNode(name string, args []string) process.Spec {
+	return process.Spec{Name: name, Path: filepath.Join(c.Assets.Node, name), Args: args}
 }
 
 // configurations maps each configuration file to its template. File names are relative to the configuration folder.

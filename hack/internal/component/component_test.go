@@ -15,9 +15,11 @@ import (
 
 func cluster() Cluster {
 	return Cluster{
-		State:  paths.State{Dir: "/state"},
-		Assets: assets.Set{Kubernetes: "/c/k", Containerd: "/c/cd", Runc: "/c/runc", CNI: "/c/cni"},
-		Plan:   network.Default(),
+		State: paths.State{Dir: "/state"},
+		Assets: assets.Set{
+			Kubernetes: "/c/k", Node: "/c/n", Containerd: "/c/cd", Runc: "/c/runc", CNI: "/c/cni", Versions: assets.Versions{ControlPlane: "1.36", Node: "1.36"},
+		},
+		Plan: network.Default(),
 	}
 }
 
@@ -93,5 +95,27 @@ func TestNoProcessListensOnExternalAddress(t *testing.T) {
 	}
 	if !slices.Contains(cluster().etcd(), "--client-cert-auth") {
 		t.Error("etcd accepts clients without a certificate")
+	}
+}
+
+// The programs of the node may be older than those of the control plane.
+func TestProgramsOfTheNodeHaveTheirVersion(t *testing.T) {
+	for name, spec := range cluster().Specs() {
+		onNode := name == Kubelet || name == Proxy
+		if got := strings.HasPrefix(spec.Path, "/c/n/"); got != onNode {
+			t.Errorf("%s is %s", name, spec.Path)
+		}
+	}
+}
+
+// The mode of kube-proxy needs a feature gate in the oldest version, which later ones do not know.
+func TestOldProxyHasItsFeatureGate(t *testing.T) {
+	for minor, want := range map[string]bool{"1.30": true, "1.31": false, "1.36": false} {
+		c := cluster()
+		c.Assets.Versions.Node = minor
+		files, err := c.Render()
+		if got := strings.Contains(string(files["kube-proxy.yaml"]), "NFTablesProxyMode"); err != nil || got != want {
+			t.Errorf("kube-proxy %s has the gate: %t (%v)", minor, got, err)
+		}
 	}
 }

@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -27,10 +26,7 @@ func (n *Node) Up(ctx context.Context, set assets.Set) error {
 	err := n.awaitHealthy(ctx)
 	if err == nil {
 		n.Report.Printf("the cluster is up")
-		if n.Stamp() != set.Key() {
-			n.Report.Printf("it runs other versions of its programs; use `down` and `up` to start the current ones")
-		}
-		return nil
+		return n.checkVersions(ctx, set)
 	}
 	start := n.join
 	if !n.Plan.IsWorker() {
@@ -41,6 +37,22 @@ func (n *Node) Up(ctx context.Context, set assets.Set) error {
 	}
 	if err := start(ctx, set); err != nil {
 		return fmt.Errorf("%w\n(logs are in %s; `down` removes the started processes)", err, n.State.Logs())
+	}
+	return nil
+}
+
+// checkVersions fails if the running cluster has other versions of Kubernetes, whose tests would show nothing about the selected ones. Other differences
+// are reported.
+func (n *Node) checkVersions(ctx context.Context, set assets.Set) error {
+	a, err := n.api()
+	if err != nil {
+		return err
+	}
+	if err := a.checkVersions(ctx, n.Plan.NodeName, set.Versions); err != nil {
+		return fmt.Errorf("%w: use `down` and `up`, or `upgrade`", err)
+	}
+	if n.Stamp() != set.Key() {
+		n.Report.Printf("it runs other versions of its programs; use `down` and `up` to start the current ones")
 	}
 	return nil
 }
@@ -106,19 +118,7 @@ func (n *Node) Down(ctx context.Context) error {
 
 // StopAPIServer kills the API server, as a machine failure would. Pods, their network and stored objects stay.
 func (n *Node) StopAPIServer(ctx context.Context) error {
-	id, alive := n.daemons.Find(component.APIServer)
-	if !alive {
-		return errors.New("the API server is not running")
-	}
-	if err := syscall.Kill(id.Pid, syscall.SIGKILL); err != nil {
-		return fmt.Errorf("cannot stop the API server, process %d: %w", id.Pid, err)
-	}
-	return await(ctx, 10*time.Second, nil, func(context.Context) error {
-		if n.daemons.Proc.Alive(id) {
-			return fmt.Errorf("process %d has not ended", id.Pid)
-		}
-		return nil
-	})
+	return n.stop(ctx, component.APIServer, syscall.SIGKILL, 10*time.Second)
 }
 
 // StartAPIServer starts the stopped API server and waits until it is ready.

@@ -47,3 +47,17 @@ func TestAwaitReturnsLastErrorBeforeTimeout(t *testing.T) {
 		t.Errorf("await returned %v after the check passed", err)
 	}
 }
+
+func TestKubeletVersion(t *testing.T) {
+	for body, accepted := range map[string]bool{
+		`{"status":{"nodeInfo":{"kubeletVersion":"v1.36.3"}}}`: true,
+		`{"status":{"nodeInfo":{"kubeletVersion":"v1.3.0"}}}`:  false,
+		`{"status":{"nodeInfo":{"kubeletVersion":"v1.35.4"}}}`: false,
+		`{"status":{}}`: false,
+		`{`:             false,
+	} {
+		if err := kubeletVersion([]byte(body), "1.36"); (err == nil) != accepted {
+			t.Errorf("a node %s is of 1.36: %v", body, err)
+		}
+	}
+}
