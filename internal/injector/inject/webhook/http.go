@@ -111,7 +111,7 @@ type Objects struct {
 }
 
 // CacheOptions limits a cache to the objects that Objects reads, the mesh's namespaces, MeshConfig and trust ConfigMaps, and to the names of those that it
-// counts.
+// counts. Each kind here must exist in every supported version of Kubernetes: without one, no cache can be created.
 func CacheOptions(mesh, meshNamespace string) cache.Options {
 	return cache.Options{
 		DefaultTransform: cache.TransformStripManagedFields(),
@@ -120,7 +120,6 @@ func CacheOptions(mesh, meshNamespace string) cache.Options {
 			&corev1.Namespace{}:          {Label: labels.SelectorFromSet(labels.Set{names.MonitoredByLabel: mesh})},
 			&configv1alpha2.MeshConfig{}: {Namespaces: map[string]cache.Config{meshNamespace: {}}},
 			&corev1.ConfigMap{}:          {Field: fields.OneTermEqualSelector("metadata.name", names.TrustConfigMap(mesh))},
-			ServiceCIDRMetadata():        {Transform: stripMetadata},
 			ServiceMetadata():            {Transform: stripMetadata},
 		},
 	}
