@@ -187,7 +187,7 @@ func CountSidecars(workloads []rollout.Workload, limits rollout.Limits, desired 
 type state struct {
 	// complete is true when the last rollout is complete and every pod is ready.
 	complete bool
-	// onDelete is true when a new pod template does not replace every pod by itself.
+	// onDelete is true when a new pod template does not replace every pod by itself, or all of them at once.
 	onDelete bool
 	// unobserved is true if the controller of another project has not observed the latest spec.
 	unobserved bool
@@ -216,18 +216,22 @@ func stateOf(object client.Object) state {
 		desired := ptr.Deref(o.Spec.Replicas, 1)
 		s.complete = isObserved(o.ObjectMeta, o.Status.ObservedGeneration) && o.Status.ReadyReplicas == desired && o.Status.Replicas == desired &&
 			(o.Status.UpdatedReplicas == desired || o.Status.UpdateRevision == o.Status.CurrentRevision)
-		s.onDelete = o.Spec.UpdateStrategy.Type == appsv1.OnDeleteStatefulSetStrategyType || partition(o) > 0
+		s.onDelete = !replacesOneByOne(string(o.Spec.UpdateStrategy.Type)) || partition(o) > 0
 		s.restart, s.podLabels = o.Spec.Template.Annotations[names.RestartAnnotation], o.Spec.Template.Labels
 	case *appsv1.DaemonSet:
 		desired := o.Status.DesiredNumberScheduled
 		s.complete = isObserved(o.ObjectMeta, o.Status.ObservedGeneration) && o.Status.UpdatedNumberScheduled == desired && o.Status.NumberAvailable == desired
-		s.onDelete = o.Spec.UpdateStrategy.Type == appsv1.OnDeleteDaemonSetStrategyType
+		s.onDelete = !replacesOneByOne(string(o.Spec.UpdateStrategy.Type))
 		s.restart, s.podLabels = o.Spec.Template.Annotations[names.RestartAnnotation], o.Spec.Template.Labels
 	case *unstructured.Unstructured:
 		return stateOfThirdParty(o)
 	}
 	return s
 }
+
+// replacesOneByOne reports whether the update strategy of a StatefulSet or a DaemonSet keeps most pods during an update. Strategies that are not known here,
+// such as the alpha strategy Recreate of Kubernetes 1.37, do not.
+func replacesOneByOne(strategy string) bool { return strategy == "" || strategy == "RollingUpdate" }
 
 const (
 	// unobservedText is why a workload is not complete whose controller may be absent.

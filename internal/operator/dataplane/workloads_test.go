@@ -162,6 +162,21 @@ func TestStateOf(t *testing.T) {
 			}
 		})
 	}
+	// The alpha strategy of Kubernetes 1.37 deletes all pods at once.
+	for strategy, onDelete := range map[appsv1.StatefulSetUpdateStrategyType]bool{"": false, "RollingUpdate": false, "OnDelete": true, "Recreate": true, "Later": true} {
+		set := &appsv1.StatefulSet{}
+		set.Spec.UpdateStrategy.Type = strategy
+		if got := stateOf(set).onDelete; got != onDelete {
+			t.Errorf("a StatefulSet with the strategy %q is left to its users: %t", strategy, got)
+		}
+	}
+	for strategy, onDelete := range map[appsv1.DaemonSetUpdateStrategyType]bool{"": false, "RollingUpdate": false, "OnDelete": true, "Later": true} {
+		set := &appsv1.DaemonSet{}
+		set.Spec.UpdateStrategy.Type = strategy
+		if got := stateOf(set).onDelete; got != onDelete {
+			t.Errorf("a DaemonSet with the strategy %q is left to its users: %t", strategy, got)
+		}
+	}
 	partitioned := &appsv1.StatefulSet{}
 	partitioned.Spec.UpdateStrategy.RollingUpdate = &appsv1.RollingUpdateStatefulSetStrategy{Partition: ptr.To[int32](1)}
 	if !stateOf(partitioned).onDelete {

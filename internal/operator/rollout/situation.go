@@ -183,7 +183,7 @@ type Workload struct {
 	Ref Ref
 	// OptedOut is true when an annotation excludes the workload from restarts.
 	OptedOut bool
-	// OnDelete is true when a new pod template alone does not replace its pods: its update strategy is OnDelete, or it is paused.
+	// OnDelete is true when a new pod template alone does not replace its pods: because of its update strategy, or because it is paused.
 	OnDelete bool
 	// Unread is why the object of the workload cannot be read; empty if it was, and if it does not exist.
 	Unread string
