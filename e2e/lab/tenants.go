@@ -29,8 +29,9 @@ const tenantRegistry = "docker.io/"
 // tenantLimit is the time limit for the policies of a platform to apply. The API server compiles policies about a second after they were created.
 const tenantLimit = 30 * time.Second
 
-// MakeTenant makes an existing namespace of a mesh one as platform teams make them: with labels of Pod Security, a LimitRange, a ResourceQuota and NetworkPolicies.
-// Admission policies of the cluster rewrite images, add variables to the environment and reject pods with privileges. It returns when all of these apply.
+// MakeTenant makes an existing namespace of a mesh one as platform teams make them: with labels of Pod Security, a LimitRange, a ResourceQuota and
+// NetworkPolicies. Admission policies of the cluster rewrite images, add variables to the environment and reject pods with privileges. It returns when all of
+// these apply. The API server must serve MutatingAdmissionPolicy v1, as Kubernetes 1.36 does.
 func (c *Cluster) MakeTenant(ctx context.Context, namespace string) error {
 	if err := c.Put(ctx, tenantPolicies); err != nil {
 		return fmt.Errorf("create the admission policies of a platform: %w", err)
