@@ -19,6 +19,7 @@ func TestNewestKubernetes(t *testing.T) { testJourneys(t, newest, newest) }
 
 func testJourneys(t *testing.T, kubernetes, kubelet string) {
 	cluster := start(t, kubernetes, kubelet)
+	cluster.Record(t, "the journeys of users")
 	lab.Must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "check"))
 	command := exec.CommandContext(t.Context(), "go", "test", "-vet=off", "-count=1", "-timeout=30m", "./e2e/journeys")
 	command.Dir = cluster.Repository.Path()
