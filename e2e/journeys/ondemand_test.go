@@ -5,6 +5,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/e2e/lab"
 	"github.com/openservicemesh/osm-operator/e2e/report"
+	"github.com/openservicemesh/osm-operator/internal/platform/compatibility"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -12,6 +13,7 @@ import (
 // because all Services with HTTP on a port number share a listener.
 func TestDestinationsAreLoadedOnDemand(t *testing.T) {
 	t.Parallel()
+	cluster.RequireKubernetes(t, compatibility.DestinationsOnDemand)
 	s := sharedFixture(t)
 	namespace := createNamespace(t, "demand", names.DefaultMesh)
 	account, pod := cluster.TestPod(namespace, "loader")

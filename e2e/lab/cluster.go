@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -17,6 +18,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/apimachinery/pkg/util/version"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -26,6 +28,7 @@ import (
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	operatorv1alpha1 "github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/operand"
+	"github.com/openservicemesh/osm-operator/internal/platform/compatibility"
 )
 
 // Cluster is a client of a test cluster.
@@ -78,7 +81,7 @@ func Connect(ctx context.Context) (*Cluster, error) {
 	log.SetLogger(logr.Discard())
 	// Warnings about deprecated kinds are dropped: such kinds are read only because users may still have them.
 	config.WarningHandlerWithContext = rest.NoWarnings{}
-	version, err := os.ReadFile(repository.Path("VERSION"))
+	written, err := os.ReadFile(repository.Path("VERSION"))
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +89,7 @@ func Connect(ctx context.Context) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	present := strings.TrimSpace(string(version))
+	present := strings.TrimSpace(string(written))
 	earlier, err := earlierVersion(present)
 	if err != nil {
 		return nil, err
@@ -95,6 +98,33 @@ func Connect(ctx context.Context) (*Cluster, error) {
 		Repository: repository, Kubeconfig: kubeconfig, Config: config, Client: c,
 		Version: present, Earlier: earlier, kubectl: kubectl,
 	}, nil
+}
+
+// KubernetesVersion returns the version of the API server.
+func (c *Cluster) KubernetesVersion(ctx context.Context) (*version.Version, error) {
+	text, err := c.Kubectl(ctx, "get", "--raw", "/version")
+	if err != nil {
+		return nil, err
+	}
+	var found struct{ GitVersion string }
+	if err := json.Unmarshal([]byte(text), &found); err != nil {
+		return nil, fmt.Errorf("the API server's version is %q: %w", text, err)
+	}
+	return version.ParseGeneric(found.GitVersion)
+}
+
+// RequireKubernetes skips a test of what the API server of the cluster is too old for. It never skips on the version of most tests.
+func (c *Cluster) RequireKubernetes(t interface {
+	Test
+	Skip(args ...any)
+}, feature compatibility.FeatureName,
+) {
+	t.Helper()
+	server, err := c.KubernetesVersion(t.Context())
+	Must(t, err)
+	if f := compatibility.FeatureOf(feature); f.LacksAPIServer(server.String()) {
+		t.Skip("Kubernetes", server, "has no", f, "with it,", f.Without)
+	}
 }
 
 // earlierVersion returns the last recorded version before a version.

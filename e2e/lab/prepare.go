@@ -18,6 +18,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/version"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/e2e/report"
@@ -51,6 +52,9 @@ func Prepare(ctx context.Context, out io.Writer, limit time.Duration) (*Cluster,
 // gatewayKinds are the resources of the Gateway API that a mesh uses.
 var gatewayKinds = []string{"gatewayclasses", "gateways", "grpcroutes", "httproutes", "referencegrants", "tcproutes", "tlsroutes"}
 
+// isIPSince is the first version of Kubernetes with the CEL function isIP, which the definition of TLSRoute uses.
+func isIPSince() *version.Version { return version.MustParseGeneric("1.31") }
+
 // InstallGatewayAPI installs definitions of the Gateway API from its module, as its release has them. They remain.
 func (c *Cluster) InstallGatewayAPI(ctx context.Context) error {
 	command := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/gateway-api")
@@ -64,7 +68,14 @@ func (c *Cluster) InstallGatewayAPI(ctx context.Context) error {
 
 // InstallGatewayAPIFrom installs definitions of the Gateway API from a folder with those of a release. They remain.
 func (c *Cluster) InstallGatewayAPIFrom(ctx context.Context, folder string) error {
+	server, err := c.KubernetesVersion(ctx)
+	if err != nil {
+		return err
+	}
 	for _, kind := range gatewayKinds {
+		if kind == "tlsroutes" && !server.AtLeast(isIPSince()) {
+			continue // nobody can install this definition there
+		}
 		name := kind + ".gateway.networking.k8s.io"
 		file := filepath.Join(folder, "gateway.networking.k8s.io_"+kind+".yaml")
 		if _, err := c.Kubectl(ctx, "apply", "--server-side", "-f", file); err != nil {
