@@ -15,6 +15,7 @@ import (
 // A namespace has Pod Security labels, a LimitRange, a quota and NetworkPolicies, and admission policies rewrite its pods and reject some. Sidecars fit into it,
 // what the policies write on them stays, and access follows the policies of the mesh.
 func TestSidecarsFitIntoNamespaceOfPlatformTeam(t *testing.T) {
+	cluster.RequireTenants(t)
 	t.Parallel()
 	ns := createNamespace(t, "tenant", names.DefaultMesh)
 	lab.Must(t, cluster.MakeTenant(t.Context(), ns))

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/version"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -28,6 +29,23 @@ const tenantRegistry = "docker.io/"
 
 // tenantLimit is the time limit for the policies of a platform to apply. The API server compiles policies about a second after they were created.
 const tenantLimit = 30 * time.Second
+
+// tenantKubernetes is the first version that serves MutatingAdmissionPolicy v1.
+const tenantKubernetes = "1.36"
+
+// RequireTenants skips a test on a version of Kubernetes where MakeTenant is impossible. It never skips on the version of most tests.
+func (c *Cluster) RequireTenants(t interface {
+	Test
+	Skip(args ...any)
+},
+) {
+	t.Helper()
+	server, err := c.KubernetesVersion(t.Context())
+	Must(t, err)
+	if server.LessThan(version.MustParseGeneric(tenantKubernetes)) {
+		t.Skip("Kubernetes", server, "has no MutatingAdmissionPolicy")
+	}
+}
 
 // MakeTenant makes an existing namespace of a mesh one as platform teams make them: with labels of Pod Security, a LimitRange, a ResourceQuota and
 // NetworkPolicies. Admission policies of the cluster rewrite images, add variables to the environment and reject pods with privileges. It returns when all of
