@@ -121,7 +121,8 @@ func FindHack() (string, error) {
 	}
 }
 
-// Versions of programs built from third-party modules. Those of Kubernetes and etcd are in kube/go.mod and kube/versions, that of CoreDNS in servers/coredns/go.mod.
+// Versions of programs built from third-party modules. Those of Kubernetes and etcd are in kube/go.mod and kube/versions, that of CoreDNS in
+// servers/coredns/go.mod.
 const (
 	containerdVersion = "v2.4.2"
 	runcVersion       = "v1.5.2"
