@@ -52,6 +52,14 @@ func Prepare(ctx context.Context, out io.Writer, limit time.Duration) (*Cluster,
 // gatewayKinds are the resources of the Gateway API that a mesh uses.
 var gatewayKinds = []string{"gatewayclasses", "gateways", "grpcroutes", "httproutes", "referencegrants", "tcproutes", "tlsroutes"}
 
+// established waits until the API server serves a definition. `kubectl wait` fails at once while its status has no conditions yet.
+func (c *Cluster) established(ctx context.Context, definition string) error {
+	return Until(ctx, time.Minute, definition+" is established", func(ctx context.Context) (bool, string, error) {
+		status, err := c.Kubectl(ctx, "get", "crd", definition, "-o", `jsonpath={.status.conditions[?(@.type=="Established")].status}`)
+		return strings.TrimSpace(status) == "True", status, err
+	})
+}
+
 // isIPSince is the first version of Kubernetes with the CEL function isIP, which the definition of TLSRoute uses.
 func isIPSince() *version.Version { return version.MustParseGeneric("1.31") }
 
@@ -81,7 +89,7 @@ func (c *Cluster) InstallGatewayAPIFrom(ctx context.Context, folder string) erro
 		if _, err := c.Kubectl(ctx, "apply", "--server-side", "-f", file); err != nil {
 			return err
 		}
-		if _, err := c.Kubectl(ctx, "wait", "--for=condition=Established", "--timeout=1m", "crd/"+name); err != nil {
+		if err := c.established(ctx, name); err != nil {
 			return err
 		}
 	}

@@ -160,11 +160,19 @@ func (n *Node) configure(c component.Cluster) error {
 		return err
 	}
 	for name, content := range files {
-		if err := os.WriteFile(filepath.Join(n.State.Config(), name), content, 0o644); err != nil {
+		if err := writeChanged(filepath.Join(n.State.Config(), name), content); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// writeChanged writes a file unless it has the content already: kube-proxy exits when its file is written.
+func writeChanged(file string, content []byte) error {
+	if present, err := os.ReadFile(file); err == nil && bytes.Equal(present, content) {
+		return nil
+	}
+	return os.WriteFile(file, content, 0o644)
 }
 
 // RejectWrites makes etcd reject all writes, as it does when its storage is full. The API server still reads and deletes.

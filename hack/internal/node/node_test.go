@@ -3,6 +3,8 @@ package node
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -59,5 +61,32 @@ func TestKubeletVersion(t *testing.T) {
 		if err := kubeletVersion([]byte(body), "1.36"); (err == nil) != accepted {
 			t.Errorf("a node %s is of 1.36: %v", body, err)
 		}
+	}
+}
+
+// kube-proxy exits when its configuration is written, even with the same content.
+func TestWriteChangedLeavesEqualFiles(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "kube-proxy.yaml")
+	if err := os.WriteFile(file, []byte("a"), 0o444); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.Stat(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := writeChanged(file, []byte("a")); err != nil {
+		t.Error(err)
+	}
+	if after, err := os.Stat(file); err != nil || !after.ModTime().Equal(before.ModTime()) {
+		t.Errorf("the file was written (%v)", err)
+	}
+	if err := os.Chmod(file, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := writeChanged(file, []byte("b")); err != nil {
+		t.Error(err)
+	}
+	if content, err := os.ReadFile(file); string(content) != "b" {
+		t.Errorf("the file has %q (%v)", content, err)
 	}
 }

@@ -63,8 +63,11 @@ func (n *Node) runs(s process.Spec) bool {
 
 // replace stops one program, starts the one of the set instead, and waits until that is ready.
 func (r *startup) replace(ctx context.Context, name string) error {
-	if err := r.node.stop(ctx, name, syscall.SIGTERM, stopTimeout); err != nil {
-		return err
+	// kube-proxy has ended by itself if its configuration has changed.
+	if _, alive := r.node.daemons.Find(name); alive {
+		if err := r.node.stop(ctx, name, syscall.SIGTERM, stopTimeout); err != nil {
+			return err
+		}
 	}
 	if err := r.launch(name); err != nil {
 		return err
