@@ -32,6 +32,10 @@ func upCommand() *cobra.Command {
 			if err := n.Up(ctx, set); err != nil {
 				return err
 			}
+			if n.Plan.IsWorker() {
+				t.report.Printf("node %s is part of the cluster at %s", n.Plan.NodeName, n.Plan.APIServer())
+				return nil
+			}
 			t.report.Printf("to use the cluster:  export KUBECONFIG=%s  PATH=%s:$PATH", t.state.Kubeconfig(), set.Kubernetes)
 			return nil
 		}),

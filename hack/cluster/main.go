@@ -34,10 +34,11 @@ func rootCommand() *cobra.Command {
 		Use:   "cluster",
 		Short: "A one-node Kubernetes cluster on this machine",
 		Long: `Runs a one-node Kubernetes cluster on this Debian machine, as root, from programs that it builds and caches.
-With --machine it runs on a simulated machine (see "cluster machine"), beside the cluster of the host.
+With --machine it runs on a simulated machine (see "cluster machine"), next to the cluster of the host.
 
   OSM_LOCAL_KUBERNETES  minor version of Kubernetes, such as 1.30 (default: that of the tests)
   OSM_LOCAL_KUBELET     minor version of kubelet and kube-proxy, if it is older
+  OSM_LOCAL_FAMILY      IPv6 for a cluster without IPv4 (default: both families)
   OSM_LOCAL_STATE       folder of the running cluster (default /var/lib/osm-local)
   OSM_LOCAL_CACHE       folder of built programs (default osm-operator in the user's cache folder)
   CLUSTER=current       use the kubeconfig's current cluster: up and down change nothing`,
@@ -115,7 +116,9 @@ func (t *tool) node() (*node.Node, error) {
 		return nil, err
 	}
 	if _, err := os.Stat(t.state.Worker()); err == nil {
-		plan = network.Default().Worker(t.number)
+		host := network.Default()
+		host.IPv6Only = plan.IPv6Only
+		plan = host.Worker(t.number)
 	}
 	return node.New(t.state, plan, sysctls, t.report)
 }

@@ -242,13 +242,16 @@ func isDeadSocket(path string) bool {
 	return errors.Is(err, unix.ECONNREFUSED)
 }
 
-func (m Machine) mounts(context.Context) ([]string, error) {
+func (m Machine) mounts(context.Context) ([]string, error) { return MountsBelow(m.State.Dir) }
+
+// MountsBelow returns the mount points below a folder that this process sees, the last mounted first, without the folder itself.
+func MountsBelow(dir string) ([]string, error) {
 	f, err := os.Open("/proc/self/mountinfo")
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	return mountsBelow(f, m.State.Dir)
+	return mountsBelow(f, dir)
 }
 
 // mountsBelow returns the mount points below the folder, the last mounted first, without the folder itself.

@@ -12,6 +12,8 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/openservicemesh/osm-operator/hack/internal/leftovers"
 )
 
 // Init is the first process of a machine: it prepares the mounts, and then waits for orphaned processes, as the first process must. inherited are folders
@@ -73,16 +75,14 @@ func parseMount(line string) (mount, bool) {
 
 // unmountBelow removes the mounts below folders, the last one first.
 func unmountBelow(folders []string) error {
-	all, err := readMounts()
-	if err != nil {
-		return err
-	}
-	for _, m := range slices.Backward(all) {
-		for _, folder := range folders {
-			if strings.HasPrefix(m.point, folder+"/") {
-				if err := unix.Unmount(m.point, unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) {
-					return fmt.Errorf("%s: %w", m.point, err)
-				}
+	for _, folder := range folders {
+		points, err := leftovers.MountsBelow(folder)
+		if err != nil {
+			return err
+		}
+		for _, point := range points {
+			if err := unix.Unmount(point, unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) {
+				return fmt.Errorf("%s: %w", point, err)
 			}
 		}
 	}

@@ -3,7 +3,6 @@ package machine
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 	"slices"
@@ -96,7 +95,7 @@ func setUp(in *netlink.Handle, name string, addresses []netip.Prefix) error {
 	}
 	for _, address := range addresses {
 		// Duplicate address detection would delay the IPv6 address.
-		if err := in.AddrReplace(device, &netlink.Addr{IPNet: ipNet(address), Flags: unix.IFA_F_NODAD}); err != nil {
+		if err := in.AddrReplace(device, &netlink.Addr{IPNet: network.IPNet(address), Flags: unix.IFA_F_NODAD}); err != nil {
 			return fmt.Errorf("cannot add the address %s to %s: %w", address, name, err)
 		}
 	}
@@ -110,7 +109,7 @@ func route(in *netlink.Handle, m Machine, to []netip.Prefix, gateway func(end) n
 		if prefix.Addr().Is6() {
 			e = m.ends()[1]
 		}
-		if err := in.RouteReplace(&netlink.Route{Dst: ipNet(prefix), Gw: gateway(e).Addr().AsSlice()}); err != nil {
+		if err := in.RouteReplace(&netlink.Route{Dst: network.IPNet(prefix), Gw: gateway(e).Addr().AsSlice()}); err != nil {
 			return fmt.Errorf("cannot route %s over the link of %s: %w", prefix, m.Name, err)
 		}
 	}
@@ -120,7 +119,7 @@ func route(in *netlink.Handle, m Machine, to []netip.Prefix, gateway func(end) n
 // drop discards packets for addresses, without an answer.
 func drop(in *netlink.Handle, to []netip.Prefix) error {
 	for _, prefix := range to {
-		if err := in.RouteReplace(&netlink.Route{Dst: ipNet(prefix), Type: unix.RTN_BLACKHOLE}); err != nil {
+		if err := in.RouteReplace(&netlink.Route{Dst: network.IPNet(prefix), Type: unix.RTN_BLACKHOLE}); err != nil {
 			return fmt.Errorf("cannot discard packets for %s: %w", prefix, err)
 		}
 	}
@@ -224,8 +223,4 @@ func unlink(m Machine) error {
 		return fmt.Errorf("cannot remove the link %s: %w", m.linkName(), err)
 	}
 	return nil
-}
-
-func ipNet(p netip.Prefix) *net.IPNet {
-	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/openservicemesh/osm-operator/hack/internal/retry"
 )
 
-// names are the machines of this package's tests, beside others that may run.
+// names are the machines of this package's tests. Others may run.
 var names = [2]string{"test-one", "test-two"}
 
 // startBoth starts two machines, which are removed after the test.

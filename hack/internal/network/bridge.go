@@ -30,7 +30,7 @@ func CreateBridge(p Plan) error {
 	for i, pods := range p.Pods() {
 		address := netip.PrefixFrom(p.Nodes()[i], pods.Bits())
 		// Duplicate address detection would delay the IPv6 address until a pod is attached.
-		a := &netlink.Addr{IPNet: ipNet(address), Flags: unix.IFA_F_NODAD}
+		a := &netlink.Addr{IPNet: IPNet(address), Flags: unix.IFA_F_NODAD}
 		if err := netlink.AddrReplace(bridge, a); err != nil {
 			return fmt.Errorf("cannot add the address %s to %s: %w", address, p.Bridge, err)
 		}
@@ -40,7 +40,7 @@ func CreateBridge(p Plan) error {
 
 func addServiceRoutes(p Plan, bridge netlink.Link) error {
 	for i, to := range p.Services() {
-		route := &netlink.Route{LinkIndex: bridge.Attrs().Index, Dst: ipNet(to), Src: p.Nodes()[i].AsSlice(), Scope: unix.RT_SCOPE_LINK}
+		route := &netlink.Route{LinkIndex: bridge.Attrs().Index, Dst: IPNet(to), Src: p.Nodes()[i].AsSlice(), Scope: unix.RT_SCOPE_LINK}
 		if to.Addr().Is6() {
 			route.Scope = unix.RT_SCOPE_UNIVERSE
 		}
@@ -91,6 +91,7 @@ func DeleteLinks(p Plan) error {
 	return nil
 }
 
-func ipNet(p netip.Prefix) *net.IPNet {
+// IPNet returns a range in the form of the interfaces of the kernel.
+func IPNet(p netip.Prefix) *net.IPNet {
 	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
 }

@@ -43,9 +43,10 @@ func Numbered(n int) Plan {
 	return p
 }
 
-// Worker is the plan of a further node of this cluster, by the number of its machine. Services are those of the cluster.
+// Worker is the plan of a further node of this cluster, by the number of its machine. Services and families are those of the cluster.
 func (p Plan) Worker(n int) Plan {
 	w := Numbered(n)
+	w.IPv6Only = p.IPv6Only
 	w.ServiceV4, w.ServiceV6, w.API = p.ServiceV4, p.ServiceV6, p.Node()
 	return w
 }

@@ -168,17 +168,20 @@ func (r *startup) startControlPlane(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return await(ctx, 2*time.Minute, r.started, a.check(readyPath)) })
 	group.Go(func() error {
-		for _, archive := range []string{assets.PauseArchive, assets.CoreDNSArchive} {
-			if err := await(ctx, time.Minute, r.started, func(ctx context.Context) error {
-				_, err := r.node.Images(r.set).Load(ctx, nil, filepath.Join(r.set.NodeImages, archive))
-				return err
-			}); err != nil {
-				return err
-			}
+		if err := r.loadImage(ctx, assets.PauseArchive); err != nil {
+			return err
 		}
-		return nil
+		return r.loadImage(ctx, assets.CoreDNSArchive)
 	})
 	return group.Wait()
+}
+
+// loadImage loads an image of the node once containerd answers.
+func (r *startup) loadImage(ctx context.Context, archive string) error {
+	return await(ctx, time.Minute, r.started, func(ctx context.Context) error {
+		_, err := r.node.Images(r.set).Load(ctx, nil, filepath.Join(r.set.NodeImages, archive))
+		return err
+	})
 }
 
 // startWorker starts the processes that need the API server, and waits until pods run and DNS works.
@@ -189,6 +192,11 @@ func (r *startup) startWorker(ctx context.Context, c component.Cluster) error {
 	if err := r.apply(ctx, c.Manifest()); err != nil {
 		return err
 	}
+	return r.startProxy(ctx)
+}
+
+// startProxy starts kube-proxy once the kubelet has registered the node, and waits until pods run and DNS works.
+func (r *startup) startProxy(ctx context.Context) error {
 	a, err := r.node.api()
 	if err != nil {
 		return err
@@ -200,7 +208,7 @@ func (r *startup) startWorker(ctx context.Context, c component.Cluster) error {
 	if err := r.launch(component.Proxy); err != nil {
 		return err
 	}
-	return await(ctx, 2*time.Minute, r.started, r.node.CheckHealth)
+	return await(ctx, startTimeout, r.started, r.node.CheckHealth)
 }
 
 func (r *startup) apply(ctx context.Context, manifest string) error {

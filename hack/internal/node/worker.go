@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -66,25 +65,11 @@ func (r *startup) joinCluster(ctx context.Context) error {
 	if err := r.launch(component.Containerd); err != nil {
 		return err
 	}
-	if err := await(ctx, time.Minute, r.started, func(ctx context.Context) error {
-		_, err := r.node.Images(r.set).Load(ctx, nil, filepath.Join(r.set.NodeImages, assets.PauseArchive))
-		return err
-	}); err != nil {
+	if err := r.loadImage(ctx, assets.PauseArchive); err != nil {
 		return err
 	}
 	if err := r.launch(component.Kubelet); err != nil {
 		return err
 	}
-	a, err := r.node.api()
-	if err != nil {
-		return err
-	}
-	// kube-proxy looks up its node at startup, and a retry is delayed by its backoff.
-	if err := await(ctx, time.Minute, r.started, a.check(nodePath+r.node.Plan.NodeName)); err != nil {
-		return err
-	}
-	if err := r.launch(component.Proxy); err != nil {
-		return err
-	}
-	return await(ctx, 2*time.Minute, r.started, r.node.CheckHealth)
+	return r.startProxy(ctx)
 }
