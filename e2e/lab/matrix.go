@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/client-go/discovery"
 	"sigs.k8s.io/yaml"
 )
 
@@ -40,7 +40,7 @@ type runTest interface {
 	Cleanup(f func())
 }
 
-// Record stores what a test ran on, once it has passed. `go run -C hack ./matrix` moves it to the documentation. Call it before the cluster is removed.
+// Record stores what a test ran on, once it has passed. `go run ./e2e/matrix` moves it to the documentation. Call it before the cluster is removed.
 func (c *Cluster) Record(t runTest, shows string) {
 	t.Helper()
 	run, err := c.describeRun(t.Context())
@@ -55,15 +55,11 @@ func (c *Cluster) Record(t runTest, shows string) {
 
 func (c *Cluster) describeRun(ctx context.Context) (Run, error) {
 	run := Run{ControlGroups: controlGroups(), Date: time.Now().UTC().Format(time.DateOnly)}
-	server, err := discovery.NewDiscoveryClientForConfig(c.Config)
+	server, err := c.KubernetesVersion(ctx)
 	if err != nil {
 		return run, err
 	}
-	version, err := server.ServerVersion()
-	if err != nil {
-		return run, err
-	}
-	run.APIServer = version.GitVersion
+	run.APIServer = "v" + server.String()
 	var nodes corev1.NodeList
 	if err := c.Client.List(ctx, &nodes); err != nil {
 		return run, err
@@ -110,16 +106,16 @@ func (r Repository) commit(ctx context.Context) (string, error) {
 	return strings.TrimSpace(string(commit)), nil
 }
 
-// runsFolder returns where runs wait for the documentation.
-func runsFolder() []string { return []string{"bin", "runs"} }
+// RunsFolder returns where runs wait for the documentation.
+func (r Repository) RunsFolder() string { return r.Path("bin", "runs") }
 
 func (r Repository) writeRun(run Run) error {
-	if err := os.MkdirAll(r.Path(runsFolder()...), 0o755); err != nil {
+	if err := os.MkdirAll(r.RunsFolder(), 0o755); err != nil {
 		return err
 	}
 	text, err := yaml.Marshal(run)
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(r.Path(append(runsFolder(), strings.ReplaceAll(run.Test, "/", "-")+".yaml")...), text, 0o644)
+	return os.WriteFile(filepath.Join(r.RunsFolder(), strings.ReplaceAll(run.Test, "/", "-")+".yaml"), text, 0o644)
 }

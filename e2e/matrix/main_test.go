@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/openservicemesh/osm-operator/e2e/lab"
 )
 
 func write(t *testing.T, file, text string) {
@@ -20,7 +22,7 @@ func TestRunsReachThePage(t *testing.T) {
 	write(t, filepath.Join(docs, pageName), "before\n"+begin+"old\n"+end+"after\n")
 	write(t, filepath.Join(waiting, "a.yaml"), "{test: TestA, shows: journeys, apiServer: v1.30.14, kubelets: [v1.30.14], nodes: 1, families: IPv4, controlGroups: v1, commit: new, date: d}")
 	write(t, filepath.Join(waiting, "b.yaml"), "{test: TestB, apiServer: v1.37.0, commit: abc-dirty}")
-	list := &runs{Runs: []run{{Test: "TestA", Commit: "old"}, {Test: "TestC", APIServer: "v1.36.3", Commit: "c"}}}
+	list := &runs{Runs: []lab.Run{{Test: "TestA", Commit: "old"}, {Test: "TestC", APIServer: "v1.36.3", Commit: "c"}}}
 	if err := list.addAll(waiting); err != nil {
 		t.Fatal(err)
 	}

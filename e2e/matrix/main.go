@@ -7,7 +7,6 @@ package main
 import (
 	"bytes"
 	"cmp"
-	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -18,57 +17,45 @@ import (
 
 	"sigs.k8s.io/yaml"
 
-	"github.com/openservicemesh/osm-operator/hack/internal/assets"
-	"github.com/openservicemesh/osm-operator/hack/internal/entrypoint"
+	"github.com/openservicemesh/osm-operator/e2e/lab"
 )
-
-// run is what a test ran on: Run of e2e/lab.
-type run struct {
-	Test          string   `json:"test"`
-	Shows         string   `json:"shows"`
-	APIServer     string   `json:"apiServer"`
-	Kubelets      []string `json:"kubelets"`
-	Nodes         int      `json:"nodes"`
-	Families      string   `json:"families"`
-	ControlGroups string   `json:"controlGroups"`
-	Commit        string   `json:"commit"`
-	Date          string   `json:"date"`
-}
 
 // runs is the content of docs/support-matrix.yaml.
 type runs struct {
-	Runs []run `json:"runs"`
+	Runs []lab.Run `json:"runs"`
 }
 
 const (
 	listName, pageName = "support-matrix.yaml", "support-matrix.md"
 	// begin and end enclose the table in the page.
-	begin, end = "<!-- runs: `go run -C hack ./matrix` writes this table -->\n", "<!-- end of runs -->\n"
+	begin, end = "<!-- runs: `go run ./e2e/matrix` writes this table -->\n", "<!-- end of runs -->\n"
 )
 
 func main() {
 	check := flag.Bool("check", false, "fail if the page differs from the list, and change nothing")
 	flag.Parse()
-	entrypoint.Main("matrix", func(context.Context) error { return update(*check) })
+	if err := update(*check); err != nil {
+		fmt.Fprintln(os.Stderr, "matrix:", err)
+		os.Exit(1)
+	}
 }
 
 // update adds new runs to the list and writes the page.
 func update(check bool) error {
-	hack, err := assets.FindHack()
+	repository, err := lab.FindRepository()
 	if err != nil {
 		return err
 	}
-	root := filepath.Dir(hack)
-	list, err := readRuns(filepath.Join(root, "docs", listName))
+	list, err := readRuns(repository.Path("docs", listName))
 	if err != nil {
 		return err
 	}
 	if !check {
-		if err := list.addAll(filepath.Join(root, "bin", "runs")); err != nil {
+		if err := list.addAll(repository.RunsFolder()); err != nil {
 			return err
 		}
 	}
-	return list.publish(filepath.Join(root, "docs"), check)
+	return list.publish(repository.Path("docs"), check)
 }
 
 func readRuns(file string) (*runs, error) {
@@ -91,7 +78,7 @@ func (r *runs) addAll(folder string) error {
 		if err != nil {
 			return err
 		}
-		var one run
+		var one lab.Run
 		if err := yaml.UnmarshalStrict(text, &one); err != nil {
 			return fmt.Errorf("%s: %w", file, err)
 		}
@@ -108,10 +95,10 @@ func (r *runs) addAll(folder string) error {
 }
 
 // add replaces the run of the same test.
-func (r *runs) add(one run) {
-	r.Runs = slices.DeleteFunc(r.Runs, func(other run) bool { return other.Test == one.Test })
+func (r *runs) add(one lab.Run) {
+	r.Runs = slices.DeleteFunc(r.Runs, func(other lab.Run) bool { return other.Test == one.Test })
 	r.Runs = append(r.Runs, one)
-	slices.SortFunc(r.Runs, func(a, b run) int {
+	slices.SortFunc(r.Runs, func(a, b lab.Run) int {
 		return cmp.Or(cmp.Compare(a.APIServer, b.APIServer), cmp.Compare(a.Nodes, b.Nodes), cmp.Compare(a.Test, b.Test))
 	})
 }
@@ -142,7 +129,7 @@ func (r *runs) publish(docs string, check bool) error {
 	next := slices.Concat(before, []byte(begin+r.table()+end), after)
 	if check {
 		if !bytes.Equal(next, page) {
-			return errors.New("docs/support-matrix.md differs from docs/support-matrix.yaml: run `go run -C hack ./matrix`")
+			return errors.New("docs/support-matrix.md differs from docs/support-matrix.yaml: run `go run ./e2e/matrix`")
 		}
 		return nil
 	}
