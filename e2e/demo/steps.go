@@ -23,6 +23,9 @@ const (
 // withObservability is the value of WITH that adds Prometheus and Jaeger.
 const withObservability = "observability"
 
+// unusedImages are images that neither the demo nor the pages that continue from it start. This one contains a policy engine, which takes long to compile.
+const unusedImages = "osm-test-authorizer"
+
 // options are the flags of up.
 type options struct {
 	// observed adds Prometheus and Jaeger.
@@ -82,7 +85,7 @@ func prepare(ctx context.Context, p *progress, o options) (*lab.Cluster, error) 
 	// While the cluster starts, the images are built.
 	var cluster *lab.Cluster
 	both, bothCtx := errgroup.WithContext(ctx)
-	both.Go(func() error { return repository.Tool(bothCtx, p.out, "./images") })
+	both.Go(func() error { return repository.Tool(bothCtx, p.out, "./images", "-without", unusedImages) })
 	both.Go(func() (err error) {
 		cluster, err = lab.Start(bothCtx, p.out)
 		p.begin(imagesStep)

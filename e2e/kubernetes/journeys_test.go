@@ -14,8 +14,8 @@ func TestOldestKubernetes(t *testing.T) { testJourneys(t, oldest(), oldest()) }
 // TestOlderKubelet runs them with the newest API server and the oldest kubelet that it supports.
 func TestOlderKubelet(t *testing.T) { testJourneys(t, newest, oldestKubelet) }
 
-// TestNewestKubernetes runs them with the newest API server and kubelet.
-func TestNewestKubernetes(t *testing.T) { testJourneys(t, newest, newest) }
+// TestEarlierKubernetes runs them on the minor version before the newest, which all other tests run on.
+func TestEarlierKubernetes(t *testing.T) { testJourneys(t, beforeNewest, beforeNewest) }
 
 func testJourneys(t *testing.T, kubernetes, kubelet string) {
 	cluster := start(t, kubernetes, kubelet)

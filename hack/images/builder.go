@@ -282,11 +282,11 @@ func (t *target) packages(ctx context.Context, img image) ([]fetch.Package, erro
 // baseTree extracts the desired files from the packages and checks that no library is missing.
 func (b *builder) baseTree(ctx context.Context, img image, packages []fetch.Package) (*rootfs.Tree, error) {
 	tree := rootfs.New()
-	for _, p := range packages {
-		deb, err := p.Download(ctx, b.cache)
-		if err != nil {
-			return nil, err
-		}
+	debs, err := fetch.Download(ctx, b.cache, packages)
+	if err != nil {
+		return nil, err
+	}
+	for _, deb := range debs {
 		if err := unpack(ctx, deb, img.base, tree); err != nil {
 			return nil, err
 		}

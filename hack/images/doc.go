@@ -6,6 +6,7 @@
 //
 //	go run ./images [-o DIR] [-version V] [NAME...]   build the named images, or all of them
 //	                                                  (images of applications, app-NAME, only by name)
+//	go run ./images -without NAME,...                 build all but these
 //	go run ./images -platforms linux/amd64,linux/arm64
 //	                                                  build image indexes, as for releases
 //	go run ./images programs [NAME...]                compile programs of cmd/ for this machine into bin/ or the folder of -o

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/openservicemesh/osm-operator/hack/images/fetch"
@@ -30,6 +31,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	version := flags.String("version", "", "tag of the images and version of their programs (default the file VERSION)")
 	tags := flags.String("tags", "", "build tags of the programs, for faulty versions that tests upgrade to; use a separate -version and output folder")
 	platforms := flags.String("platforms", "linux/amd64", "comma-separated platforms; several give image indexes")
+	without := flags.String("without", "", "comma-separated images that are not built, if none is named")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -66,7 +68,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		*out = filepath.Join(root, "bin", "images")
 	}
 	desired, err := selectImages(everyImage(), flags.Args(), func(img image) bool {
-		if img.base.complete {
+		if img.base.complete || slices.Contains(strings.Split(*without, ","), img.name) {
 			return false
 		}
 		if img.command == "" || fetch.HasCommand(root, img.command) {

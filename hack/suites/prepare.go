@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/openservicemesh/osm-operator/hack/internal/build"
 	"github.com/openservicemesh/osm-operator/hack/internal/reservation"
 	"github.com/openservicemesh/osm-operator/hack/internal/tool"
 )
@@ -165,7 +166,7 @@ func (p *preparation) compileTests(ctx context.Context, race bool) error {
 // compile compiles packages of the product, with those that they import, into the go build cache, without linking.
 func (p *preparation) compile(ctx context.Context, packages []string, flags ...string) error {
 	args := append([]string{"go", "list", "-export", "-deps", "-f", "{{/* nothing */}}"}, flags...)
-	cmd := newCommand(ctx, command{dir: p.checkout.root, args: append(args, packages...)}, p.environment())
+	cmd := newCommand(ctx, command{dir: p.checkout.root, args: append(args, packages...), env: build.CompilerEnv()}, p.environment())
 	cmd.Stdout, cmd.Stderr = p.out, p.out
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("the product does not compile: %w", causeOf(ctx, err))

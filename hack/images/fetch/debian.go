@@ -77,32 +77,59 @@ func parseURI(line string) (Package, error) {
 	return Package{Name: parts[0], Version: version, File: f[1], SHA256: strings.TrimPrefix(f[3], "SHA256:")}, nil
 }
 
-// Download returns the path of the package's file below the cache folder, and downloads the file if it is missing.
-func (p Package) Download(ctx context.Context, cache string) (string, error) {
+// Download returns the paths of the packages' files below the cache folder, in the same order, and downloads those that are missing with one call of apt,
+// which reads its lists for each call.
+func Download(ctx context.Context, cache string, packages []Package) ([]string, error) {
 	dir := filepath.Join(cache, "debs")
-	file := filepath.Join(dir, p.File)
-	if got, err := FileSHA256(file); err == nil && got == p.SHA256 {
-		return file, nil
+	var paths []string
+	var missing []Package
+	for _, p := range packages {
+		paths = append(paths, filepath.Join(dir, p.File))
+		if p.check(dir) != nil {
+			missing = append(missing, p)
+		}
+	}
+	if len(missing) == 0 {
+		return paths, nil
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", fmt.Errorf("cannot create the folder for Debian packages: %w", err)
+		return nil, fmt.Errorf("cannot create the folder for Debian packages: %w", err)
 	}
+	return paths, download(ctx, dir, missing)
+}
+
+// download downloads packages of one architecture into a folder and checks them.
+func download(ctx context.Context, dir string, packages []Package) error {
+	args := slices.Concat([]string{"apt-get"}, packages[0].apt.options, []string{"download", "--quiet=2"})
 	// As root, apt would download as its own user, which cannot write to a private folder.
-	args := slices.Concat([]string{"apt-get"}, p.apt.options, []string{"download", "--quiet=2"})
 	if os.Geteuid() == 0 {
 		args = append(args, "--option", "APT::Sandbox::User=root")
 	}
-	if _, err := run(ctx, dir, nil, append(args, p.Name+"="+p.Version)...); err != nil {
-		return "", fmt.Errorf("cannot download Debian package %s %s; run apt-get update and try again: %w", p.Name, p.Version, err)
+	var names []string
+	for _, p := range packages {
+		names = append(names, p.Name+"="+p.Version)
 	}
-	got, err := FileSHA256(file)
+	if _, err := run(ctx, dir, nil, append(args, names...)...); err != nil {
+		return fmt.Errorf("cannot download Debian packages (%s); run apt-get update and try again: %w", strings.Join(names, ", "), err)
+	}
+	for _, p := range packages {
+		if err := p.check(dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// check returns an error unless the folder has the package's file with the content of the package index.
+func (p Package) check(dir string) error {
+	got, err := FileSHA256(filepath.Join(dir, p.File))
 	if err != nil {
-		return "", fmt.Errorf("apt-get did not download %s: %w", file, err)
+		return fmt.Errorf("apt-get did not download %s: %w", p.File, err)
 	}
 	if got != p.SHA256 {
-		return "", fmt.Errorf("%s has sha256 %s, want %s from the package index", file, got, p.SHA256)
+		return fmt.Errorf("%s has sha256 %s, want %s from the package index", p.File, got, p.SHA256)
 	}
-	return file, nil
+	return nil
 }
 
 // Apt is apt with the package lists of one architecture. The zero value is that of the machine.
@@ -254,11 +281,11 @@ func (u unpackedProgram) ensure(ctx context.Context, cache string) (string, erro
 	if err := os.MkdirAll(root, 0o755); err != nil {
 		return "", fmt.Errorf("cannot create the folder for %s: %w", u.name, err)
 	}
-	for _, p := range packages {
-		deb, err := p.Download(ctx, cache)
-		if err != nil {
-			return "", err
-		}
+	files, err := Download(ctx, cache, packages)
+	if err != nil {
+		return "", err
+	}
+	for _, deb := range files {
 		if _, err := run(ctx, "", nil, "dpkg-deb", "--extract", deb, root); err != nil {
 			return "", fmt.Errorf("cannot unpack %s: %w", deb, err)
 		}

@@ -144,12 +144,12 @@ func Prometheus(ctx context.Context, cache string) (string, error) {
 	if hasPrograms(dir) {
 		return filepath.Join(dir, "prometheus"), nil
 	}
-	deb, err := packages[0].Download(ctx, cache)
+	debs, err := Download(ctx, cache, packages)
 	if err != nil {
 		return "", err
 	}
 	tree := rootfs.New()
-	if err := Unpack(ctx, deb, prometheusFiles, tree); err != nil {
+	if err := Unpack(ctx, debs[0], prometheusFiles, tree); err != nil {
 		return "", err
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -158,7 +158,7 @@ func Prometheus(ctx context.Context, cache string) (string, error) {
 	for _, file := range prometheusFiles {
 		entry, ok := tree.Get(file)
 		if !ok {
-			return "", fmt.Errorf("%s does not contain %s", deb, file)
+			return "", fmt.Errorf("%s does not contain %s", debs[0], file)
 		}
 		if err := writeProgram(filepath.Join(dir, path.Base(file)), entry.Content); err != nil {
 			return "", err

@@ -36,11 +36,11 @@ func (d debianFiles) add(ctx context.Context, cache string, tree *rootfs.Tree) e
 	if err != nil {
 		return err
 	}
-	for _, p := range packages {
-		deb, err := p.Download(ctx, cache)
-		if err != nil {
-			return err
-		}
+	debs, err := fetch.Download(ctx, cache, packages)
+	if err != nil {
+		return err
+	}
+	for _, deb := range debs {
 		if err := fetch.Unpack(ctx, deb, d.files, tree); err != nil {
 			return err
 		}
