@@ -1,6 +1,8 @@
 package journeys
 
 import (
+	"net"
+	"slices"
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/e2e/lab"
@@ -76,18 +78,14 @@ func TestDeletedPolicyRevokesAccess(t *testing.T) {
 func TestPlaintextFromOutsideIsRejected(t *testing.T) {
 	t.Parallel()
 	s := sharedFixture(t)
-	podV4, podV6 := s.server.ips(t)
-	serviceV4, serviceV6 := s.server.clusterIPs(t)
-	for name, host := range map[string]string{
-		"pod IPv4": podV4, "pod IPv6": "[" + podV6 + "]", "Service IPv4": serviceV4, "Service IPv6": "[" + serviceV6 + "]",
-	} {
-		t.Run(name, func(t *testing.T) {
-			s.outsider.expect(t, "http://"+host+":8080/books", report.Reset)
-			for _, port := range []string{":9000", ":9001"} {
-				result, err := s.outsider.Session(t.Context(), host+port)
+	for _, host := range slices.Concat(s.server.ips(t), s.server.clusterIPs(t)) {
+		t.Run(host, func(t *testing.T) {
+			s.outsider.expect(t, "http://"+net.JoinHostPort(host, "8080")+"/books", report.Reset)
+			for _, port := range []string{"9000", "9001"} {
+				result, err := s.outsider.Session(t.Context(), net.JoinHostPort(host, port))
 				lab.Must(t, err)
 				if result.Failure == "" || result.Exchanges > 0 {
-					t.Errorf("a plaintext session with %s%s was accepted", host, port)
+					t.Errorf("a plaintext session with port %s of %s was accepted", port, host)
 				}
 			}
 		})

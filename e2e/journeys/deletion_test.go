@@ -43,7 +43,7 @@ func TestSecondMeshIsIsolatedAndFullyRemoved(t *testing.T) {
 		s.stranger.expect(t, s.server.url("/"), report.Reset)
 	})
 	t.Run("workloads of the other mesh are denied", func(t *testing.T) {
-		_, v6 := workloads["server"].ips(t)
+		v6 := ipv6(t, workloads["server"].ips(t))
 		s.friend.expect(t, "http://["+v6+"]:8080/", report.Reset)
 		s.outsider.expect(t, workloads["server"].url("/"), report.Reset)
 	})

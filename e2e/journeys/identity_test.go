@@ -3,7 +3,9 @@ package journeys
 import (
 	"context"
 	"fmt"
+	"net"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -15,8 +17,7 @@ import (
 // shakeHands performs a TLS handshake from the outsider with a pod's sidecar.
 func shakeHands(t *testing.T, outsider, server workload) (*report.Handshake, error) {
 	t.Helper()
-	v4, _ := server.ips(t)
-	return outsider.Handshake(t.Context(), fmt.Sprintf("%s:%d", v4, lab.HTTPPort), names.ServiceHost(server.name, server.namespace))
+	return outsider.Handshake(t.Context(), net.JoinHostPort(server.ips(t)[0], strconv.Itoa(lab.HTTPPort)), names.ServiceHost(server.name, server.namespace))
 }
 
 func TestCertificateIdentifiesWorkloadAndIsRequired(t *testing.T) {

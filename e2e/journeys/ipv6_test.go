@@ -14,8 +14,8 @@ import (
 func TestIPv6FollowsSamePoliciesAsIPv4(t *testing.T) {
 	t.Parallel()
 	s := sharedFixture(t)
-	_, service := s.server.clusterIPs(t)
-	_, pod := s.server.ips(t)
+	service := ipv6(t, s.server.clusterIPs(t))
+	pod := ipv6(t, s.server.ips(t))
 	url := "http://[" + service + "]:8080/books"
 	t.Run("the server's sidecar identifies the client", func(t *testing.T) {
 		result := s.friend.expect(t, url, "200")

@@ -28,7 +28,7 @@ func TestDestinationsAreLoadedOnDemand(t *testing.T) {
 	loader.expect(t, s.server.url("/admin"), "403")
 	loader.expect(t, s.other.url("/books"), "503")
 	loader.expect(t, s.outsider.url("/books"), "503")
-	_, v6 := s.server.clusterIPs(t)
+	v6 := ipv6(t, s.server.clusterIPs(t))
 	loader.expect(t, "http://["+v6+"]:8080/loads", "200")
 	for port, args := range map[int][]string{lab.EchoPort: nil, lab.GreetPort: {"--greeted"}} {
 		result, err := loader.Session(t.Context(), s.server.address(port), args...)

@@ -3,6 +3,7 @@ package journeys
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -93,15 +94,15 @@ func (p workload) pod(t *testing.T) *corev1.Pod {
 	return &pod
 }
 
-// ips returns the pod's address of each family.
-func (p workload) ips(t *testing.T) (v4, v6 string) { return splitByFamily(t, podIPs(p.pod(t))) }
+// ips returns the pod's address of each family that the cluster has.
+func (p workload) ips(t *testing.T) []string { return podIPs(p.pod(t)) }
 
-// clusterIPs returns the Service's address of each family.
-func (p workload) clusterIPs(t *testing.T) (v4, v6 string) {
+// clusterIPs returns the Service's address of each family that the cluster has.
+func (p workload) clusterIPs(t *testing.T) []string {
 	t.Helper()
 	var service corev1.Service
 	lab.Must(t, cluster.Client.Get(t.Context(), client.ObjectKey{Namespace: p.namespace, Name: p.name}, &service))
-	return splitByFamily(t, service.Spec.ClusterIPs)
+	return service.Spec.ClusterIPs
 }
 
 func podIPs(pod *corev1.Pod) []string {
@@ -112,19 +113,14 @@ func podIPs(pod *corev1.Pod) []string {
 	return all
 }
 
-func splitByFamily(t *testing.T, addresses []string) (v4, v6 string) {
+// ipv6 returns the address that is IPv6. Every cluster of the tests has one.
+func ipv6(t *testing.T, addresses []string) string {
 	t.Helper()
-	for _, address := range addresses {
-		if strings.Contains(address, ":") {
-			v6 = address
-		} else {
-			v4 = address
-		}
+	i := slices.IndexFunc(addresses, func(a string) bool { return strings.Contains(a, ":") })
+	if i < 0 {
+		t.Fatalf("none of the addresses %v is IPv6", addresses)
 	}
-	if v4 == "" || v6 == "" {
-		t.Fatalf("addresses %v are not of both families", addresses)
-	}
-	return v4, v6
+	return addresses[i]
 }
 
 // expect sends requests until some in a row have the desired outcome.

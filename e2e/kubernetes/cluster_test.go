@@ -27,6 +27,8 @@ func oldest() string { return strings.TrimSuffix(names.OldestKubernetes, ".0") }
 const (
 	kubernetesVariable = "OSM_LOCAL_KUBERNETES"
 	kubeletVariable    = "OSM_LOCAL_KUBELET"
+	familyVariable     = "OSM_LOCAL_FAMILY"
+	proxyVariable      = "OSM_LOCAL_PROXY"
 )
 
 const (
@@ -38,21 +40,26 @@ const (
 	downLimit = 2 * time.Minute
 )
 
-// start replaces the local cluster by one of some versions, with the operator and the sample mesh. The test removes it: the next package starts a
-// cluster of the usual version.
-func start(t *testing.T, kubernetes, kubelet string) *lab.Cluster {
+// versions are the settings of a cluster with these versions.
+func versions(kubernetes, kubelet string) map[string]string {
+	return map[string]string{kubernetesVariable: kubernetes, kubeletVariable: kubelet}
+}
+
+// start replaces the local cluster by one with settings, the operator and the sample mesh. The test removes it: the next package starts a usual cluster.
+func start(t *testing.T, settings map[string]string) *lab.Cluster {
 	t.Helper()
 	lab.RequireFull(t)
 	if lab.IsCurrent() {
-		t.Skip("the versions of the current cluster are not chosen here")
+		t.Skip("what the current cluster is made of is not chosen here")
 	}
 	repository, err := lab.FindRepository()
 	lab.Must(t, err)
 	// The log of requests ends with the cluster.
 	lab.Must(t, checkPermissions(t.Context(), repository))
 	lab.Must(t, repository.Tool(t.Context(), os.Stderr, "./cluster", "down"))
-	t.Setenv(kubernetesVariable, kubernetes)
-	t.Setenv(kubeletVariable, kubelet)
+	for variable, value := range settings {
+		t.Setenv(variable, value)
+	}
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), downLimit)
 		defer cancel()

@@ -49,7 +49,7 @@ func flows() map[string][]string {
 // TestKubernetesIsUpgradedUnderTraffic replaces the control plane of Kubernetes, and later the kubelet and kube-proxy, by the next version while a mesh
 // has traffic. The node is not drained, as Kubernetes recommends for a new minor version of a kubelet: with one node, the pods have nowhere to go.
 func TestKubernetesIsUpgradedUnderTraffic(t *testing.T) {
-	cluster := start(t, beforeNewest, beforeNewest)
+	cluster := start(t, versions(beforeNewest, beforeNewest))
 	u := upgrade{t, cluster}
 	lab.Must(t, cluster.CreateNamespace(t.Context(), shop, names.DefaultMesh))
 	u.deploy(store, 2)

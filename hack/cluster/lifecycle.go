@@ -13,6 +13,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/hack/internal/debian"
 	"github.com/openservicemesh/osm-operator/hack/internal/node"
+	"github.com/openservicemesh/osm-operator/hack/internal/paths"
 	"github.com/openservicemesh/osm-operator/hack/internal/reservation"
 )
 
@@ -86,7 +87,11 @@ func lockedAsRoot(f func(context.Context, *tool, *node.Node) error) func(*cobra.
 }
 
 func (t *tool) installPackages(ctx context.Context) error {
-	missing, err := debian.Missing(ctx, debian.Required())
+	mode, err := paths.FindProxyMode(os.Getenv)
+	if err != nil {
+		return err
+	}
+	missing, err := debian.Missing(ctx, debian.Required(mode))
 	if err != nil || len(missing) == 0 {
 		return err
 	}

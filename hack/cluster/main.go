@@ -39,6 +39,7 @@ With --machine it runs on a simulated machine (see "cluster machine"), next to t
   OSM_LOCAL_KUBERNETES  minor version of Kubernetes, such as 1.30 (default: that of the tests)
   OSM_LOCAL_KUBELET     minor version of kubelet and kube-proxy, if it is older
   OSM_LOCAL_FAMILY      IPv6 for a cluster without IPv4 (default: both families)
+  OSM_LOCAL_PROXY       mode of kube-proxy: nftables (default) or iptables
   OSM_LOCAL_STATE       folder of the running cluster (default /var/lib/osm-local)
   OSM_LOCAL_CACHE       folder of built programs (default osm-operator in the user's cache folder)
   CLUSTER=current       use the kubeconfig's current cluster: up and down change nothing`,
@@ -115,9 +116,12 @@ func (t *tool) node() (*node.Node, error) {
 	if plan.IPv6Only, err = paths.FindIPv6Only(os.Getenv); err != nil {
 		return nil, err
 	}
+	if plan.ProxyMode, err = paths.FindProxyMode(os.Getenv); err != nil {
+		return nil, err
+	}
 	if _, err := os.Stat(t.state.Worker()); err == nil {
 		host := network.Default()
-		host.IPv6Only = plan.IPv6Only
+		host.IPv6Only, host.ProxyMode = plan.IPv6Only, plan.ProxyMode
 		plan = host.Worker(t.number)
 	}
 	return node.New(t.state, plan, sysctls, t.report)

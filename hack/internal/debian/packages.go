@@ -10,10 +10,14 @@ import (
 	"github.com/openservicemesh/osm-operator/hack/internal/build"
 )
 
-// Required returns the packages: nft for kube-proxy, mount for the kubelet, and the build dependencies of runc with
-// seccomp.
-func Required() []string {
-	return []string{"nftables", "mount", "gcc", "libc6-dev", "pkg-config", "libseccomp-dev"}
+// Required returns the packages: nft and perhaps iptables for kube-proxy in a mode, mount for the kubelet, and the build dependencies of runc with
+// seccomp. nft also finds what kube-proxy has left.
+func Required(proxyMode string) []string {
+	packages := []string{"nftables", "mount", "gcc", "libc6-dev", "pkg-config", "libseccomp-dev"}
+	if proxyMode == "iptables" {
+		packages = append(packages, "iptables")
+	}
+	return packages
 }
 
 // Missing returns the packages that are not installed.

@@ -50,6 +50,7 @@ func (m Machine) categories() []category {
 		{"mount", m.mounts, m.unmount},
 		{"network interface", m.links, m.deleteLinks},
 		{"nftables table", nftTables, deleteNftTables},
+		{"rules", iptablesRules, deleteIptablesRules},
 		{"control group", m.groups, m.removeGroups},
 		{"file", m.strayFiles, m.removeStrayFiles},
 		{"folder", m.stateFolder, m.removeState},

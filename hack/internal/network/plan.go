@@ -19,6 +19,8 @@ type Plan struct {
 	ServiceV4, ServiceV6 netip.Prefix
 	// IPv6Only is true for a cluster without IPv4.
 	IPv6Only bool
+	// ProxyMode is the mode of kube-proxy.
+	ProxyMode string
 	// API is the address of the API server, if that is on another node.
 	API netip.Addr
 	// APIPort is its port.
@@ -46,7 +48,7 @@ func Numbered(n int) Plan {
 // Worker is the plan of a further node of this cluster, by the number of its machine. Services and families are those of the cluster.
 func (p Plan) Worker(n int) Plan {
 	w := Numbered(n)
-	w.IPv6Only = p.IPv6Only
+	w.IPv6Only, w.ProxyMode = p.IPv6Only, p.ProxyMode
 	w.ServiceV4, w.ServiceV6, w.API = p.ServiceV4, p.ServiceV6, p.Node()
 	return w
 }
@@ -69,6 +71,7 @@ func Default() Plan {
 		PodV6:     netip.MustParsePrefix("fd6f:736d:0:1::/64"),
 		ServiceV4: netip.MustParsePrefix("10.96.0.0/16"),
 		ServiceV6: netip.MustParsePrefix("fd6f:736d:0:2::/112"),
+		ProxyMode: "nftables",
 		APIPort:   6443,
 	}
 }

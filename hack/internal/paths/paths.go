@@ -13,6 +13,7 @@ const (
 	CacheVariable   = "OSM_LOCAL_CACHE"
 	NumberVariable  = "OSM_LOCAL_NUMBER"
 	FamilyVariable  = "OSM_LOCAL_FAMILY"
+	ProxyVariable   = "OSM_LOCAL_PROXY"
 	ClusterVariable = "CLUSTER"
 )
 
@@ -45,6 +46,18 @@ func FindIPv6Only(getenv func(string) string) (bool, error) {
 		return true, nil
 	default:
 		return false, fmt.Errorf("%s is %q; it must be \"IPv6\", or empty for both families", FamilyVariable, family)
+	}
+}
+
+// FindProxyMode returns the mode of kube-proxy: $OSM_LOCAL_PROXY, which is nftables or iptables, or nftables.
+func FindProxyMode(getenv func(string) string) (string, error) {
+	switch mode := getenv(ProxyVariable); mode {
+	case "":
+		return "nftables", nil
+	case "nftables", "iptables":
+		return mode, nil
+	default:
+		return "", fmt.Errorf("%s is %q; it must be \"nftables\" or \"iptables\"", ProxyVariable, mode)
 	}
 }
 
