@@ -278,7 +278,7 @@ func envCommand() *cobra.Command {
 
 func checkCommand() *cobra.Command {
 	return newCommand("check", cobra.NoArgs,
-		"Test the running cluster: DNS, both address families, exec, logs, port-forward, tokens, policies, sidecars",
+		"Test the running cluster: DNS, address families, exec, logs, port-forward, tokens, policies, sidecars",
 		func(cmd *cobra.Command, t *tool, _ []string) error { return t.check(cmd) })
 }
 
@@ -305,6 +305,7 @@ func (t *tool) check(cmd *cobra.Command) error {
 		Namespace:  fmt.Sprintf("acceptance-%d", os.Getpid()),
 		ByTag:      loaded.Images[0].Tagged,
 		ByDigest:   loaded.Images[0].Canonical,
+		IPv6Only:   n.Plan.IPv6Only,
 	}.Run(cmd.Context(), t.report)
 }
 
