@@ -111,14 +111,28 @@ func (r *resolver) noteOwner(l *listenerState, domain string, x routeIndex) {
 		if owner.listener == nil {
 			continue
 		}
-		if owner.listener.isServed() && owner.gateway.Name.Namespace != own.gateway.Name.Namespace {
+		if owner.listener == own.listener {
+			return
+		}
+		if text := shadowText(own, owner, domain); text != "" {
 			for _, i := range x.positions[keyOf(domain)] {
-				r.shadowed[x.routes[i].route] = fmt.Sprintf("Requests for %s go to the listener %s of Gateway %s, which had this host first.",
-					domain, owner.listener.spec.Name, owner.gateway.Name)
+				r.shadowed[x.routes[i].route] = text
 			}
 		}
 		return
 	}
+}
+
+// shadowText says why requests for a host do not reach a listener; empty if they do, or if that is what its namespace has declared.
+func shadowText(own, owner claimant, domain string) string {
+	switch isOther := owner.gateway.Name.Namespace != own.gateway.Name.Namespace; {
+	case isOther && owner.listener.isServed():
+		return fmt.Sprintf("Requests for %s go to the listener %s of Gateway %s, which had this host first.", domain, owner.listener.spec.Name, owner.gateway.Name)
+	case !owner.listener.isServed() && (isOther || owner.listener.spec.Clients != nil):
+		return fmt.Sprintf("Requests for %s are not served: the host is that of the listener %s of Gateway %s, which lacks a certificate or authorities of clients.",
+			domain, owner.listener.spec.Name, owner.gateway.Name)
+	}
+	return ""
 }
 
 // reportNotes adds a message to the status of routes whose hosts have only their own rules, with a host that another namespace serves, or with fields that

@@ -83,6 +83,7 @@ func invalidParameters(g *catalog.Gateway) Verdict {
 
 func (r *resolver) addAccepted(c claimant) {
 	port := c.listener.spec.Port
+	c.listener.holds = true
 	r.listeners[c.gateway.Name.Namespace]++
 	r.accepted[hostPort{port, keyOf(c.listener.spec.Hostname)}] = c
 	if r.first[port].listener == nil {
@@ -160,7 +161,7 @@ func (r *resolver) build(l *listenerState, name entity.Name, samePort *portListe
 	index := indexRoutes(l.routes)
 	for _, domain := range slices.Sorted(maps.Keys(domains)) {
 		r.noteOwner(l, domain, index)
-		if samePort.owns(l, domain) {
+		if samePort.owns(name.Namespace, l, domain) {
 			out.Hosts = append(out.Hosts, Host{Domain: domain, Rules: r.rulesFor(&out, index, domain)})
 		}
 	}

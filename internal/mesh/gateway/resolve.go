@@ -201,6 +201,8 @@ type listenerState struct {
 	unread  bool
 	clients clientsState
 	routes  []attachedRoute
+	// holds is true if the listener has its port and hostname, whether it is served or not.
+	holds bool
 	// served has the keys of the hosts of the routes, and above those of all hostnames that include one of them. They are nil until they are needed.
 	served, above map[string]struct{}
 }
@@ -224,11 +226,8 @@ func (r *resolver) finish() Result {
 			if byPort[l.spec.Port] == nil {
 				byPort[l.spec.Port] = newPortListeners()
 			}
-			switch {
-			case l.isServed():
+			if l.holds {
 				byPort[l.spec.Port].add(g.gateway.Name, l)
-			case l.isUnread():
-				byPort[l.spec.Port].unread[keyOf(l.spec.Hostname)] = struct{}{}
 			}
 		}
 	}
