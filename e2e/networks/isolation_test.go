@@ -81,8 +81,11 @@ spec:
 func (i *isolation) create(namespace, name string) *corev1.Pod {
 	i.Helper()
 	account, pod := cluster.TestPod(namespace, name)
-	if name == plain {
+	switch {
+	case name == plain:
 		pod.Annotations = map[string]string{names.InjectionAnnotation: "disabled"}
+	case namespace == isolated:
+		pod.Annotations = map[string]string{names.ScrapeAnnotation: "true"}
 	}
 	lab.Must(i, cluster.Create(i.Context(), account, pod, lab.TestService(namespace, name)))
 	return pod

@@ -3,6 +3,7 @@ package networks
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +21,7 @@ import (
 // Without the one for the control plane a new pod does not start, requests of others go on, and osm names the policy.
 func TestNetworkPoliciesDrop(t *testing.T) {
 	requireLocal(t)
+	lab.RequireFull(t)
 	cluster.Record(t, "workloads call each other where NetworkPolicies drop everything else")
 	lab.Must(t, cluster.Repository.BuildOSM(t.Context(), t.Output()))
 	i := isolate(t)
@@ -86,7 +88,7 @@ func dropOpenConnection(i *isolation) {
 	begin := time.Now()
 	lab.Eventually(i, 2*podLimit, "the control plane notices it", func(context.Context) (bool, string, error) {
 		text := i.osm("proxy", "status", "-n", isolated)
-		return strings.Contains(text, "not connected"), text, nil
+		return regexp.MustCompile(`(?m)^isolated +caller .*not connected`).MatchString(text), text, nil
 	})
 	i.Logf("the control plane noticed it %s later", time.Since(begin).Round(time.Second))
 	restore()
