@@ -28,3 +28,11 @@ func setUp(ctx context.Context) (*lab.Cluster, error) {
 	cluster, err = lab.Prepare(ctx, os.Stderr, installLimit)
 	return cluster, err
 }
+
+// requireLocal skips a test on a cluster whose network cannot be changed.
+func requireLocal(t *testing.T) {
+	t.Helper()
+	if cluster == nil {
+		t.Skip("the network of the local cluster only can be changed")
+	}
+}

@@ -16,9 +16,7 @@ import (
 // TestServicesTranslatedAtConnect replaces addresses of Services when processes connect. Pods without a sidecar do not notice it. A pod with a sidecar does not
 // start, because its sidecar would see no Service, and says which setting of the network to change. Once that has changed the pod starts by itself.
 func TestServicesTranslatedAtConnect(t *testing.T) {
-	if cluster == nil {
-		t.Skip("the network of the local cluster only can be changed")
-	}
+	requireLocal(t)
 	const inside, outside, server, caller = "translated", "translated-outside", "server", "caller"
 	for namespace, mesh := range map[string]string{inside: names.DefaultMesh, outside: ""} {
 		lab.Must(t, cluster.CreateNamespace(t.Context(), namespace, mesh))

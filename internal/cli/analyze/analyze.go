@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -57,6 +58,8 @@ type analysis struct {
 	// members are the meshes of namespaces, uncreated the workloads whose pods cannot be created.
 	members   map[string]string
 	uncreated []creation.Failure
+	// networkPolicies are those of all namespaces.
+	networkPolicies []networkingv1.NetworkPolicy
 	// gatewayOff is true if the mesh has no ingress gateway.
 	gatewayOff bool
 	// current holds the storage versions of policies and settings, idle the unsupported kinds, and policies the policy kinds.
@@ -87,6 +90,7 @@ func Cluster(ctx context.Context, c client.Client, m Mesh) *Report {
 	a.mesh.Others = append(a.mesh.Others, a.unsupported(ctx, c)...)
 	a.readUncreated(ctx, c)
 	a.readGateway(ctx, c)
+	a.readNetworkPolicies(ctx, c)
 	a.look()
 	a.declared(ctx, c)
 	a.network(ctx, c)
@@ -98,7 +102,7 @@ func Cluster(ctx context.Context, c client.Client, m Mesh) *Report {
 func (a *analysis) look() {
 	for _, look := range []func(){
 		a.own, a.unknownFields, a.assessed, a.targets, a.routes, a.splits, a.ingress, a.gateways, a.serviceRoutes, a.backendTLSPolicies, a.acting,
-		a.workloads, a.reportUncreated, a.services, a.namespaces, a.declaredPorts, a.servers, a.selectors, a.keys,
+		a.workloads, a.reportUncreated, a.isolation, a.services, a.namespaces, a.declaredPorts, a.servers, a.selectors, a.keys,
 	} {
 		look()
 	}

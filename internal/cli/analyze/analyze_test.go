@@ -151,6 +151,22 @@ func manyEncryptions(number int) string {
 	return text
 }
 
+// policy returns a NetworkPolicy for all pods of the shop.
+func policy(name, spec string) string {
+	return "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: " + name + ", namespace: shop}, spec: {podSelector: {}, " + spec + "}}\n---\n"
+}
+
+const (
+	toControlPlane = `egress: [{ports: [{port: 15128}], to: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: osm-system}}, podSelector: {matchLabels: {app: osm-controller}}}]}]`
+	toDNS          = `egress: [{ports: [{port: 53, protocol: UDP}], to: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: kube-system}}}]}]`
+	// dnsPods is DNS as OpenShift has it: in a namespace of its own, and on another port.
+	dnsPods = `{apiVersion: v1, kind: Service, metadata: {name: dns, namespace: dns}, spec: {clusterIP: 10.0.9.1, clusterIPs: [10.0.9.1], selector: {app: dns}, ports: [{name: dns, port: 53, protocol: UDP, targetPort: dns}]}}` + "\n---\n" +
+		`{apiVersion: v1, kind: Pod, metadata: {name: dns, namespace: dns, labels: {app: dns}}, spec: {containers: [{name: dns, ports: [{name: dns, containerPort: 5353, protocol: UDP}]}]}, status: {podIPs: [{ip: 10.1.9.1}]}}` + "\n---\n"
+	controllerPods = `{apiVersion: v1, kind: Namespace, metadata: {name: osm-system, labels: {team: mesh}}}` + "\n---\n" +
+		`{apiVersion: v1, kind: Pod, metadata: {name: c, namespace: osm-system, labels: {app: osm-controller}}, status: {podIPs: [{ip: 10.1.9.2}]}}` + "\n---\n"
+	gatewayPod = `{apiVersion: v1, kind: Pod, metadata: {name: g, namespace: osm-system, labels: {app: osm-egress-gateway}}}` + "\n---\n"
+)
+
 // findings analyzes the shop with more objects, and returns the codes of the findings.
 var findings = map[string]struct {
 	objects string
@@ -286,14 +302,33 @@ var findings = map[string]struct {
 			`{apiVersion: policy.openservicemesh.io/v1alpha1, kind: Egress, metadata: {name: a, namespace: shop}, spec: {sources: [{kind: ServiceAccount, namespace: shop, name: till}], hosts: [a.example.com], ports: [{number: 80, protocol: http}, {number: 5432, protocol: tcp}]}}`,
 		[]string{"OSM0219 Egress shop/a", "OSM0220 Egress shop/a", "OSM0408 Egress shop/a"},
 	},
-	"terminating":          {`{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: shop, deletionTimestamp: "2026-11-20T00:00:00Z"}, spec: {}}`, nil},
-	"no sidecar":           {`{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: shop}, spec: {}}`, []string{"OSM0501 Pod shop/p"}},
-	"injection turned off": {`{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: shop, annotations: {openservicemesh.io/sidecar-injection: disabled}}, spec: {}}`, []string{"OSM0502 Pod shop/p"}},
-	"hidden":               {`{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: shop, annotations: {openservicemesh.io/sidecar-injection: disabled, openservicemesh.io/analyze-ignore: "OSM0501, osm0502"}}, spec: {}}`, nil},
-	"all hidden":           {`{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: shop, annotations: {openservicemesh.io/analyze-ignore: "*"}}, spec: {}}`, nil},
-	"the node's network":   {`{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: shop}, spec: {hostNetwork: true}}`, []string{"OSM0503 Pod shop/p"}},
-	"an old sidecar":       {`{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: shop, labels: {operator.openservicemesh.io/revision: osm-v0-1-0}}, spec: {initContainers: [{name: envoy, restartPolicy: Always}]}}`, []string{"OSM0504 Pod shop/p"}},
-	"a Service of nobody":  {`{apiVersion: v1, kind: Service, metadata: {name: s, namespace: shop}, spec: {clusterIP: 10.0.0.9, selector: {app: none}, ports: [{port: 80}]}}`, []string{"OSM0505 Service shop/s"}},
+	"terminating":                               {`{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: shop, deletionTimestamp: "2026-11-20T00:00:00Z"}, spec: {}}`, nil},
+	"no sidecar":                                {`{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: shop}, spec: {}}`, []string{"OSM0501 Pod shop/p"}},
+	"injection turned off":                      {`{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: shop, annotations: {openservicemesh.io/sidecar-injection: disabled}}, spec: {}}`, []string{"OSM0502 Pod shop/p"}},
+	"hidden":                                    {`{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: shop, annotations: {openservicemesh.io/sidecar-injection: disabled, openservicemesh.io/analyze-ignore: "OSM0501, osm0502"}}, spec: {}}`, nil},
+	"all hidden":                                {`{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: shop, annotations: {openservicemesh.io/analyze-ignore: "*"}}, spec: {}}`, nil},
+	"egress is open":                            {policy("a", `policyTypes: [Ingress]`), nil},
+	"egress is closed":                          {policy("a", `policyTypes: [Egress]`), []string{"OSM0510 NetworkPolicy shop/a", "OSM0511 NetworkPolicy shop/a"}},
+	"egress of others is closed":                {strings.Replace(policy("a", `policyTypes: [Egress]`), "podSelector: {}", "podSelector: {matchLabels: {app: till}}", 1), nil},
+	"egress as documented":                      {policy("a", `policyTypes: [Egress]`) + policy("b", toControlPlane) + policy("c", toDNS), nil},
+	"egress without the control plane":          {policy("a", `policyTypes: [Egress]`) + policy("c", toDNS), []string{"OSM0510 NetworkPolicy shop/a"}},
+	"egress without DNS":                        {policy("a", `policyTypes: [Egress]`) + policy("b", toControlPlane), []string{"OSM0511 NetworkPolicy shop/a"}},
+	"egress to DNS with TCP only":               {policy("b", toControlPlane) + policy("c", `egress: [{ports: [{port: 53}]}]`), []string{"OSM0511 NetworkPolicy shop/b"}},
+	"egress to other controllers":               {policy("b", `egress: [{ports: [{port: 15128}], to: [{podSelector: {}}]}]`) + policy("c", toDNS), []string{"OSM0510 NetworkPolicy shop/b"}},
+	"egress to the ports of DNS pods":           {dnsPods + policy("b", toControlPlane) + policy("c", `egress: [{ports: [{port: 5353, protocol: UDP}]}]`), nil},
+	"egress to the namespace of DNS":            {dnsPods + policy("b", toControlPlane) + policy("c", `egress: [{to: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: dns}}}]}]`), nil},
+	"egress to another namespace":               {dnsPods + policy("b", toControlPlane) + policy("c", `egress: [{to: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: kube-system}}}]}]`), []string{"OSM0511 NetworkPolicy shop/b"}},
+	"egress to a cache on the node":             {dnsPods + policy("b", toControlPlane) + policy("c", `egress: [{to: [{ipBlock: {cidr: 169.254.20.10/32}}]}]`), nil},
+	"egress to other controllers' pods":         {controllerPods + policy("b", `egress: [{ports: [{port: 15128}], to: [{namespaceSelector: {matchLabels: {team: shop}}}]}]`) + policy("c", toDNS), []string{"OSM0510 NetworkPolicy shop/b"}},
+	"egress to the labels of the control plane": {controllerPods + policy("b", `egress: [{ports: [{port: 15128}], to: [{namespaceSelector: {matchLabels: {team: mesh}}}]}]`) + policy("c", toDNS), nil},
+	"egress of a gateway": {
+		gatewayPod + strings.Replace(policy("a", `policyTypes: [Egress]`), "namespace: shop", "namespace: osm-system", 1),
+		[]string{"OSM0510 NetworkPolicy osm-system/a", "OSM0511 NetworkPolicy osm-system/a"},
+	},
+	"closed egress is intended": {strings.Replace(policy("a", `policyTypes: [Egress]`), "name: a", `name: a, annotations: {openservicemesh.io/analyze-ignore: "OSM0510,OSM0511"}`, 1), nil},
+	"the node's network":        {`{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: shop}, spec: {hostNetwork: true}}`, []string{"OSM0503 Pod shop/p"}},
+	"an old sidecar":            {`{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: shop, labels: {operator.openservicemesh.io/revision: osm-v0-1-0}}, spec: {initContainers: [{name: envoy, restartPolicy: Always}]}}`, []string{"OSM0504 Pod shop/p"}},
+	"a Service of nobody":       {`{apiVersion: v1, kind: Service, metadata: {name: s, namespace: shop}, spec: {clusterIP: 10.0.0.9, selector: {app: none}, ports: [{port: 80}]}}`, []string{"OSM0505 Service shop/s"}},
 	"two protocols for a port": {
 		`{apiVersion: v1, kind: Service, metadata: {name: bytes, namespace: shop}, spec: {clusterIP: 10.0.0.9, selector: {app: web}, ports: [{port: 81, targetPort: 8080, appProtocol: tcp}]}}`, []string{"OSM0214 TrafficTarget shop/in", "OSM0311 Service shop/web"},
 	},
@@ -421,13 +456,16 @@ func TestCluster(t *testing.T) {
 		builder.WithObjects(client.Object(object))
 	}
 	objects = append(objects, decode(t, `{apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, metadata: {name: entry, namespace: shop}, spec: {gatewayClassName: osm}}`)...)
+	for _, object := range decode(t, policy("b", toControlPlane)) {
+		builder.WithObjects(object)
+	}
 	var got []string
 	for _, f := range analyze.Cluster(t.Context(), builder.Build(), mesh(t, objects)).Findings {
 		got = append(got, f.Code+" "+f.Object())
 	}
 	want := []string{
 		"OSM0701 ConfigMap empty/osm-trust-osm", "OSM0702 ConfigMap ended/osm-trust-osm", "OSM0701 ConfigMap shop/osm-trust-osm", "OSM0236 Gateway shop/entry",
-		"OSM0707 Mesh osm", "OSM0708 Mesh osm", "OSM0710 Mesh osm", "OSM0704 MutatingWebhookConfiguration osm-webhook-osm",
+		"OSM0707 Mesh osm", "OSM0708 Mesh osm", "OSM0710 Mesh osm", "OSM0704 MutatingWebhookConfiguration osm-webhook-osm", "OSM0511 NetworkPolicy shop/b",
 		"OSM0703 ConfigMap ends/osm-trust-osm", "OSM0706 ValidatingAdmissionPolicy traffictarget-namespace.openservicemesh.io",
 		"OSM0705 ValidatingWebhookConfiguration osm-validator-mesh-osm",
 	}

@@ -101,6 +101,8 @@ const (
 	codeRemaining      = "OSM0507"
 	codeUncreated      = "OSM0508"
 	codeKeptSidecar    = "OSM0509"
+	codeNoXDS          = "OSM0510"
+	codeNoDNS          = "OSM0511"
 
 	codeNoSuchMesh  = "OSM0601"
 	codeIgnored     = "OSM0602"
@@ -202,6 +204,8 @@ var meshCodes = []Code{
 	{codeRemaining, diagnosis.Warning, "Sidecars remained after their namespace left the mesh", "The namespace left the mesh, moved to another one, or its mesh was removed. The sidecars still intercept the traffic of their pods, without updates of their configuration and certificate, so ever more calls fail.", "Restart the workload with kubectl rollout restart, or add the namespace to the mesh again with osm namespace add NAMESPACE."},
 	{codeUncreated, diagnosis.Error, "Pods cannot be created", "The API server, a quota or an admission webhook rejects the pods of a workload. The message is in the status of its ReplicaSet or in Events, and is repeated here.", "Follow the message. docs/help/pod-does-not-start.md has a table of messages. To fit a quota, add a LimitRange with defaults to the namespace, or set spec.sidecar.resources of the Mesh."},
 	{codeKeptSidecar, diagnosis.Info, "Pods keep a sidecar although injection is disabled", "An annotation disables injection, or none enables it, and the pods are older. Policies apply to them until they are restarted. After that no policy protects them.", "Restart the workload if it is intended. Otherwise set the annotation openservicemesh.io/sidecar-injection to enabled."},
+	{codeNoXDS, diagnosis.Error, "NetworkPolicies keep sidecars from the control plane", "The policies that select the pods together isolate them for egress, and none allows the port for xDS of the control plane. New pods do not become ready. Sidecars that are connected keep what they have, and get no changes and certificates once the connection ends.", "Add the NetworkPolicy mesh-control-plane of docs/network-policies.md to the namespace."},
+	{codeNoDNS, diagnosis.Error, "NetworkPolicies keep sidecars from DNS", "The policies that select the pods together isolate them for egress, and none allows DNS. Sidecars look up the control plane there, so new pods do not become ready. Applications do not find Services. A port without a protocol is one of TCP, but DNS needs UDP too.", "Add the NetworkPolicy dns of docs/network-policies.md to the namespace."},
 
 	{codeNoSuchMesh, diagnosis.Error, "A namespace belongs to a mesh that does not exist", "The mesh in the label openservicemesh.io/monitored-by does not exist in this cluster: no sidecars are injected, and policies have no effect.", "Remove the label, or correct it with osm namespace add NAMESPACE --mesh-name MESH."},
 	{codeIgnored, diagnosis.Warning, "A namespace is added to the mesh and ignored", "The label openservicemesh.io/ignore takes precedence: the namespace is not part of the mesh.", "Remove one of the labels."},

@@ -81,8 +81,9 @@ func (s Subject) namespace(ctx context.Context, ns *corev1.Namespace) []diagnosi
 		results = append(results, diagnosis.Pass("%s with a ready sidecar", output.Count(ready, "pod")))
 	}
 	if len(notReady) > 0 {
-		results = append(results, diagnosis.Fail("see the log: "+kube.LogsCommand(notReady[0]), "pods whose sidecar is not ready: %s",
-			firstThree(lists.Map(notReady, (*corev1.Pod).GetName))))
+		// The log is empty if a NetworkPolicy keeps the sidecar from the control plane.
+		remedy := fmt.Sprintf("run osm analyze -n %s, which finds NetworkPolicies that keep sidecars from the control plane, and see the log: %s", ns.Name, kube.LogsCommand(notReady[0]))
+		results = append(results, diagnosis.Fail(remedy, "pods whose sidecar is not ready: %s", firstThree(lists.Map(notReady, (*corev1.Pod).GetName))))
 	}
 	if len(osmSidecars) > 0 {
 		results = append(results, diagnosis.Warn(fmt.Sprintf("kubectl -n %s rollout restart deployment,statefulset,daemonset, or wait for the operator", ns.Name), "pods with an OSM sidecar, which gets configuration updates only while spec.adoption.bridge is open: %s", firstThree(osmSidecars)))
