@@ -84,8 +84,10 @@ func (c *Cluster) SetNodeGrace(ctx context.Context, out io.Writer, grace time.Du
 
 // Leave stops the machine and removes the node from the cluster.
 func (n *Node) Leave(ctx context.Context) error {
-	_, err := n.cluster.Kubectl(ctx, "delete", "--ignore-not-found", "--wait=false", "node", n.Name)
-	return errors.Join(err, n.tool(ctx, "machine", "stop", n.machine))
+	// Its kubelet would create a deleted node again.
+	err := n.tool(ctx, "machine", "stop", n.machine)
+	_, failed := n.cluster.Kubectl(ctx, "delete", "--ignore-not-found", "--wait=false", "node", n.Name)
+	return errors.Join(err, failed)
 }
 
 // Node returns a node by its name. Only Cordon, Drain and Uncordon work if JoinNode did not make it.
