@@ -7,6 +7,7 @@ import (
 	"io"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // FirstNode is the node of the local cluster.
@@ -59,10 +60,34 @@ func (n *Node) Heal(ctx context.Context) error {
 	return n.tool(ctx, "machine", "heal", "host", n.machine)
 }
 
+// Load loads an archive of images on the node.
+func (n *Node) Load(ctx context.Context, archive string) error {
+	return n.tool(ctx, "--machine", n.machine, "load", archive)
+}
+
+// Lose lets the node vanish as without power: nothing that it sends arrives any more, also not that its connections end. The node object remains.
+func (n *Node) Lose(ctx context.Context) error {
+	if err := n.Partition(ctx); err != nil {
+		return err
+	}
+	return n.tool(ctx, "machine", "stop", n.machine)
+}
+
+// SetNodeGrace sets after how long without a report a node counts as lost; zero for the time of a new cluster, five minutes.
+func (c *Cluster) SetNodeGrace(ctx context.Context, out io.Writer, grace time.Duration) error {
+	args := []string{"./cluster", "node-grace"}
+	if grace > 0 {
+		args = append(args, "--time", grace.String())
+	}
+	return c.Repository.Tool(ctx, out, args...)
+}
+
 // Leave stops the machine and removes the node from the cluster.
 func (n *Node) Leave(ctx context.Context) error {
-	_, err := n.cluster.Kubectl(ctx, "delete", "--ignore-not-found", "--wait=false", "node", n.Name)
-	return errors.Join(err, n.tool(ctx, "machine", "stop", n.machine))
+	// Its kubelet would create a deleted node again.
+	err := n.tool(ctx, "machine", "stop", n.machine)
+	_, failed := n.cluster.Kubectl(ctx, "delete", "--ignore-not-found", "--wait=false", "node", n.Name)
+	return errors.Join(err, failed)
 }
 
 // Node returns a node by its name. Only Cordon, Drain and Uncordon work if JoinNode did not make it.

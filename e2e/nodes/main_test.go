@@ -38,6 +38,11 @@ func setUp(ctx context.Context) (*lab.Cluster, error) {
 	if cluster, err = lab.Prepare(ctx, os.Stderr, installLimit); err != nil {
 		return cluster, err
 	}
+	if lab.IsFull() {
+		if err := cluster.Repository.BuildOSM(ctx, os.Stderr); err != nil {
+			return cluster, err
+		}
+	}
 	second, err = cluster.JoinNode(ctx, os.Stderr, machine)
 	return cluster, err
 }

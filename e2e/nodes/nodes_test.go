@@ -93,20 +93,23 @@ func restartControlPlane(ctx context.Context) error {
 
 // awaitControlPlane waits until all pods of the operator and of the mesh run on a node.
 func awaitControlPlane(ctx context.Context, node string) error {
-	return lab.Until(ctx, podLimit, "the control plane runs on "+node, func(ctx context.Context) (bool, string, error) {
-		for _, namespace := range []string{names.OperatorNamespace, names.DefaultNamespace} {
-			var pods corev1.PodList
-			if err := cluster.Client.List(ctx, &pods, client.InNamespace(namespace)); err != nil {
-				return false, "", err
-			}
-			for i := range pods.Items {
-				if pod := &pods.Items[i]; pod.Spec.NodeName != node || !lab.IsReady(pod) {
-					return false, fmt.Sprintf("pod %s of node %s, ready: %t", pod.Name, pod.Spec.NodeName, lab.IsReady(pod)), nil
-				}
+	return lab.Until(ctx, podLimit, "the control plane runs on "+node, func(ctx context.Context) (bool, string, error) { return isControlPlaneOn(ctx, node) })
+}
+
+// isControlPlaneOn reports whether all pods of the operator and of the mesh run on a node, or names one that does not.
+func isControlPlaneOn(ctx context.Context, node string) (bool, string, error) {
+	for _, namespace := range []string{names.OperatorNamespace, names.DefaultNamespace} {
+		var pods corev1.PodList
+		if err := cluster.Client.List(ctx, &pods, client.InNamespace(namespace)); err != nil {
+			return false, "", err
+		}
+		for i := range pods.Items {
+			if pod := &pods.Items[i]; pod.Spec.NodeName != node || !lab.IsReady(pod) {
+				return false, fmt.Sprintf("pod %s of node %s, ready: %t", pod.Name, pod.Spec.NodeName, lab.IsReady(pod)), nil
 			}
 		}
-		return true, "", nil
-	})
+	}
+	return true, "", nil
 }
 
 // probe starts a client, which gets a sidecar, and whose permission takes effect.

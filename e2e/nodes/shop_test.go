@@ -11,6 +11,7 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/e2e/lab"
@@ -56,7 +57,7 @@ func deploy(t *testing.T, namespace string) shop {
 	lab.Must(t, cluster.Put(t.Context(), strings.ReplaceAll(routes, "NAMESPACE", namespace)+s.grant(near)+s.grant(far)))
 	for name, node := range map[string]string{near: lab.FirstNode, far: second.Name} {
 		account, pod := cluster.TestPod(namespace, name)
-		pod.Spec.NodeName = node
+		pod.Spec.NodeName, pod.Spec.Tolerations = node, leavesLostNode()
 		lab.Must(t, cluster.Create(t.Context(), account, pod))
 	}
 	lab.Must(t, cluster.Create(t.Context(), s.servers()...))
@@ -71,6 +72,7 @@ func deploy(t *testing.T, namespace string) shop {
 func (s shop) servers() []client.Object {
 	account, pod := cluster.TestPod(s.namespace, server)
 	pod.Spec.Containers[0].Args = withoutName(pod.Spec.Containers[0].Args) // servers tell their host names
+	pod.Spec.Tolerations = leavesLostNode()
 	deployment := lab.Deployment(pod, 2)
 	apart := corev1.WeightedPodAffinityTerm{Weight: 100, PodAffinityTerm: corev1.PodAffinityTerm{
 		TopologyKey: corev1.LabelHostname, LabelSelector: deployment.Spec.Selector,
@@ -83,6 +85,13 @@ func (s shop) servers() []client.Object {
 		MinAvailable: &one, Selector: deployment.Spec.Selector,
 	}}
 	return []client.Object{account, lab.TestService(s.namespace, server), deployment, budget}
+}
+
+// leavesLostNode lets Kubernetes delete a pod soon after its node was lost.
+func leavesLostNode() []corev1.Toleration {
+	return []corev1.Toleration{{
+		Key: corev1.TaintNodeUnreachable, Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoExecute, TolerationSeconds: ptr.To[int64](stay),
+	}}
 }
 
 func withoutName(args []string) []string {

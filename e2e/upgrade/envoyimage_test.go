@@ -1,17 +1,9 @@
 package upgrade
 
 import (
-	"archive/tar"
 	"bytes"
-	"compress/gzip"
-	"crypto/sha256"
 	"debug/elf"
-	"encoding/hex"
-	"encoding/json"
-	"errors"
-	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -26,8 +18,8 @@ func currentEnvoy(t *testing.T) string {
 
 // patched gives Envoy another build ID, as a patch release has.
 func patched(t *testing.T, program []byte) []byte {
-	id := buildID(t, program)
-	program[bytes.Index(program, id)] ^= 1
+	program, err := lab.PatchEnvoy(program)
+	lab.Must(t, err)
 	return program
 }
 
@@ -65,96 +57,10 @@ func earlier(t *testing.T, _ []byte) []byte {
 // loadEnvoy loads the image of the sidecar with another program as Envoy, and returns its reference.
 func loadEnvoy(t *testing.T, tag string, change func(*testing.T, []byte) []byte) string {
 	t.Helper()
-	reference := "docker.io/openservicemesh/envoy:" + tag
-	files := readTar(t, readFile(t, cluster.Repository.Path("bin", "images", "envoy.tar")))
-	var index, manifest, config map[string]any
-	unmarshal(t, files["index.json"], &index)
-	entry := index["manifests"].([]any)[0].(map[string]any)
-	unmarshal(t, files[blob(entry)], &manifest)
-	described := manifest["config"].(map[string]any)
-	unmarshal(t, files[blob(described)], &config)
-	layers, diffs := manifest["layers"].([]any), config["rootfs"].(map[string]any)["diff_ids"].([]any)
-	for i, layer := range layers {
-		reader, err := gzip.NewReader(bytes.NewReader(files[blob(layer.(map[string]any))]))
-		lab.Must(t, err)
-		content, err := io.ReadAll(reader)
-		lab.Must(t, err)
-		const program = "usr/local/bin/envoy"
-		if readTar(t, content)[program] == nil {
-			continue
-		}
-		content = changeFile(t, content, program, change)
-		var packed bytes.Buffer
-		writer, err := gzip.NewWriterLevel(&packed, gzip.BestSpeed)
-		lab.Must(t, err)
-		_, err = writer.Write(content)
-		lab.Must(t, errors.Join(err, writer.Close()))
-		diffs[i] = digest(content)
-		replaceBlob(files, layer.(map[string]any), packed.Bytes())
-	}
-	replaceBlob(files, described, marshal(t, config))
-	replaceBlob(files, entry, marshal(t, manifest))
-	entry["annotations"] = map[string]string{"io.containerd.image.name": reference, "org.opencontainers.image.ref.name": tag}
-	files["index.json"] = marshal(t, index)
-	archive := filepath.Join(t.TempDir(), "envoy.tar")
-	lab.Must(t, os.WriteFile(archive, writeTar(t, files), 0o600))
+	archive, reference, err := cluster.PackEnvoy(t.TempDir(), tag, func(program []byte) ([]byte, error) { return change(t, program), nil })
+	lab.Must(t, err)
 	lab.Must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "load", archive))
-	return reference + "@" + entry["digest"].(string)
-}
-
-// changeFile changes one file of an archive.
-func changeFile(t *testing.T, archive []byte, name string, change func(*testing.T, []byte) []byte) []byte {
-	t.Helper()
-	var packed bytes.Buffer
-	writer := tar.NewWriter(&packed)
-	for reader := tar.NewReader(bytes.NewReader(archive)); ; {
-		header, err := reader.Next()
-		if errors.Is(err, io.EOF) {
-			lab.Must(t, writer.Close())
-			return packed.Bytes()
-		}
-		lab.Must(t, err)
-		content, err := io.ReadAll(reader)
-		lab.Must(t, err)
-		if strings.TrimPrefix(header.Name, "./") == name {
-			content = change(t, content)
-			header.Size = int64(len(content))
-		}
-		lab.Must(t, writer.WriteHeader(header))
-		_, err = writer.Write(content)
-		lab.Must(t, err)
-	}
-}
-
-// buildID returns the build ID of a program.
-func buildID(t *testing.T, program []byte) []byte {
-	t.Helper()
-	file, err := elf.NewFile(bytes.NewReader(program))
-	lab.Must(t, err)
-	section := file.Section(".note.gnu.build-id")
-	if section == nil {
-		t.Fatal("Envoy has no build ID")
-	}
-	const header = 16
-	note, err := section.Data()
-	lab.Must(t, err)
-	return note[header:]
-}
-
-// blob returns the path of what a descriptor describes.
-func blob(descriptor map[string]any) string {
-	return "blobs/sha256/" + strings.TrimPrefix(descriptor["digest"].(string), "sha256:")
-}
-
-func replaceBlob(files map[string][]byte, descriptor map[string]any, content []byte) {
-	delete(files, blob(descriptor))
-	descriptor["digest"], descriptor["size"] = digest(content), len(content)
-	files[blob(descriptor)] = content
-}
-
-func digest(content []byte) string {
-	sum := sha256.Sum256(content)
-	return "sha256:" + hex.EncodeToString(sum[:])
+	return reference
 }
 
 func readFile(t *testing.T, path string) []byte {
@@ -162,46 +68,4 @@ func readFile(t *testing.T, path string) []byte {
 	content, err := os.ReadFile(path)
 	lab.Must(t, err)
 	return content
-}
-
-func readTar(t *testing.T, content []byte) map[string][]byte {
-	t.Helper()
-	files := map[string][]byte{}
-	for reader := tar.NewReader(bytes.NewReader(content)); ; {
-		header, err := reader.Next()
-		if errors.Is(err, io.EOF) {
-			return files
-		}
-		lab.Must(t, err)
-		if header.Typeflag != tar.TypeReg {
-			continue
-		}
-		files[strings.TrimPrefix(header.Name, "./")], err = io.ReadAll(reader)
-		lab.Must(t, err)
-	}
-}
-
-func writeTar(t *testing.T, files map[string][]byte) []byte {
-	t.Helper()
-	var packed bytes.Buffer
-	writer := tar.NewWriter(&packed)
-	for name, content := range files {
-		lab.Must(t, writer.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(content))}))
-		_, err := writer.Write(content)
-		lab.Must(t, err)
-	}
-	lab.Must(t, writer.Close())
-	return packed.Bytes()
-}
-
-func marshal(t *testing.T, value any) []byte {
-	t.Helper()
-	content, err := json.Marshal(value)
-	lab.Must(t, err)
-	return content
-}
-
-func unmarshal(t *testing.T, content []byte, value any) {
-	t.Helper()
-	lab.Must(t, json.Unmarshal(content, value))
 }

@@ -2,8 +2,6 @@ package upgrade
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"maps"
 	"os"
 	"path"
@@ -123,13 +121,7 @@ func manifestsOf(t *testing.T, fault, sidecar string) map[string][]byte {
 // pinnedReferences returns the references with digests from a list of built images.
 func pinnedReferences(t *testing.T, list string) map[string]string {
 	t.Helper()
-	text, err := os.ReadFile(list)
+	references, err := lab.PinnedReferences(list)
 	lab.Must(t, err)
-	var images map[string]struct{ Reference, Digest string }
-	lab.Must(t, json.Unmarshal(text, &images))
-	references := map[string]string{}
-	for name, image := range images {
-		references[name] = fmt.Sprintf("%s@%s", image.Reference, image.Digest)
-	}
 	return references
 }

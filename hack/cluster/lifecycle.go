@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/openservicemesh/osm-operator/hack/internal/component"
 	"github.com/openservicemesh/osm-operator/hack/internal/debian"
 	"github.com/openservicemesh/osm-operator/hack/internal/node"
 	"github.com/openservicemesh/osm-operator/hack/internal/paths"
@@ -192,6 +193,24 @@ func apiServerCommand() *cobra.Command {
 	add("accept-writes", "Let the API server accept writes again", func(ctx context.Context, _ *tool, n *node.Node) error {
 		return n.AcceptWrites(ctx)
 	})
+	return cmd
+}
+
+func nodeGraceCommand() *cobra.Command {
+	var grace time.Duration
+	cmd := &cobra.Command{
+		Use:   "node-grace",
+		Short: "Restart the controller manager with another time after which a node that does not report counts as lost",
+		Args:  cobra.NoArgs,
+		RunE: localOnly(func(ctx context.Context, t *tool, n *node.Node) error {
+			set, err := t.builder.All(ctx)
+			if err != nil {
+				return err
+			}
+			return n.SetNodeGrace(ctx, set, grace)
+		}),
+	}
+	cmd.Flags().DurationVar(&grace, "time", component.DefaultNodeGrace, "more than 10s, in which kubelets report")
 	return cmd
 }
 

@@ -49,7 +49,7 @@ With --machine it runs on a simulated machine (see "cluster machine"), next to t
 	root.PersistentFlags().String(machineFlag, "", "run the command on a simulated machine of this name, which must run")
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return moveToMachine(cmd) }
 	root.AddCommand(upCommand(), downCommand(), upgradeCommand(), statusCommand(), checkCommand())
-	root.AddCommand(machineCommand(), envCommand(), apiServerCommand(), reserveCommand())
+	root.AddCommand(machineCommand(), envCommand(), apiServerCommand(), nodeGraceCommand(), reserveCommand())
 	root.AddCommand(loadCommand(), loadVersionCommand(), versionFilesCommand(), loadServersCommand(), loadOSMCommand())
 	root.AddCommand(slices.Concat(pathCommands(), thirdPartyCommands())...)
 	return root

@@ -2,12 +2,14 @@ package component
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"text/template"
+	"time"
 
 	"github.com/openservicemesh/osm-operator/hack/internal/assets"
 	"github.com/openservicemesh/osm-operator/hack/internal/certs"
@@ -46,7 +48,13 @@ type Cluster struct {
 	State  paths.State
 	Assets assets.Set
 	Plan   network.Plan
+	// NodeGrace is after how long without a report from its kubelet a node counts as lost; zero for DefaultNodeGrace.
+	NodeGrace time.Duration
 }
+
+// DefaultNodeGrace is long, because the node cannot report while the API server is stopped. If it were marked lost, all its pods would become unready at
+// once, and every Service would have no endpoints.
+const DefaultNodeGrace = 5 * time.Minute
 
 // Specs returns the process specifications by name.
 func (c Cluster) Specs() map[string]process.Spec {
@@ -209,9 +217,7 @@ func (c Cluster) controllerManager() []string {
 		"--flex-volume-plugin-dir=" + c.State.VolumePlugins(),
 		"--endpointslice-updates-batch-period=0s",
 		"--endpoint-updates-batch-period=0s",
-		// The node cannot report while the API server is stopped. If it were marked lost, all its pods would become
-		// unready at once, and every Service would have no endpoints.
-		"--node-monitor-grace-period=5m",
+		"--node-monitor-grace-period=" + cmp.Or(c.NodeGrace, DefaultNodeGrace).String(),
 		"--kube-api-qps=300",
 		"--kube-api-burst=600",
 		"--profiling=false",

@@ -137,6 +137,13 @@ func (n *Node) StartAPIServer(ctx context.Context, set assets.Set) error {
 	return await(ctx, 2*time.Minute, r.started, a.check(readyPath))
 }
 
+// SetNodeGrace replaces the controller manager by one to which a node counts as lost after a time without a report from its kubelet.
+func (n *Node) SetNodeGrace(ctx context.Context, set assets.Set, grace time.Duration) error {
+	cluster := component.Cluster{State: n.State, Assets: set, Plan: n.Plan, NodeGrace: grace}
+	r := &startup{node: n, specs: cluster.Specs(), set: set}
+	return r.replace(ctx, component.ControllerManager)
+}
+
 // startup is one start of a cluster.
 type startup struct {
 	node    *Node

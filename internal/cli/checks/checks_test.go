@@ -112,6 +112,39 @@ func TestDataPlane(t *testing.T) {
 	}
 }
 
+// TestDataPlaneOnNodes has pods that no node has room for, and those of a node that does not report any more: its kubelet cannot say that they ended.
+func TestDataPlaneOnNodes(t *testing.T) {
+	pod := func(name, node string, condition corev1.PodCondition) *corev1.Pod {
+		return &corev1.Pod{
+			ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "shop", Labels: map[string]string{"osm-proxy-uuid": "x"}}, Spec: corev1.PodSpec{NodeName: node},
+			Status: corev1.PodStatus{Conditions: []corev1.PodCondition{condition}, InitContainerStatuses: []corev1.ContainerStatus{{Name: "envoy", Started: ptr.To(node != "")}}},
+		}
+	}
+	node := func(name string, ready corev1.ConditionStatus) *corev1.Node {
+		conditions := []corev1.NodeCondition{{Type: corev1.NodeMemoryPressure, Status: corev1.ConditionFalse}, {Type: corev1.NodeReady, Status: ready}}
+		return &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}, Status: corev1.NodeStatus{Conditions: conditions}}
+	}
+	full := corev1.PodCondition{
+		Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable, Message: "0/2 nodes are available: 2 Insufficient cpu.",
+	}
+	s := subject(t,
+		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop", Labels: map[string]string{"openservicemesh.io/monitored-by": "osm"}}},
+		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "osm-trust-osm", Namespace: "shop"}, Data: map[string]string{"ca.crt": root(t, now.Add(100*24*time.Hour))}},
+		node("here", corev1.ConditionTrue), node("away", corev1.ConditionUnknown),
+		pod("good", "here", corev1.PodCondition{}), pod("lost", "away", corev1.PodCondition{}), pod("waits", "", full), pod("new", "", corev1.PodCondition{}),
+	)
+	got := lines(s.DataPlane(t.Context()))[1:]
+	want := []string{
+		"ok: 1 pod with a ready sidecar",
+		"error: pods whose sidecar is not ready: new",
+		"error: pods that wait for a node: waits: 0/2 nodes are available: 2 Insufficient cpu",
+		"warning: pods whose node does not report: lost (away)",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestPreInstallFindsWhatIsInTheWay(t *testing.T) {
 	s := subject(t,
 		&appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: "osm-controller", Namespace: "old", Labels: map[string]string{"app": "osm-controller", "meshName": "older"}}},

@@ -40,13 +40,14 @@ func (s Subject) DataPlane(ctx context.Context) []diagnosis.Finding {
 	if len(members.Items) == 0 {
 		groups = append(groups, diagnosis.Group("Namespaces", diagnosis.Warn("osm namespace add NAMESPACE", "mesh %s has no namespaces", s.Mesh)))
 	}
+	located := s.readPlaces(ctx)
 	for i := range members.Items {
-		groups = append(groups, diagnosis.Group("Namespace "+members.Items[i].Name, s.namespace(ctx, &members.Items[i])...))
+		groups = append(groups, diagnosis.Group("Namespace "+members.Items[i].Name, s.namespace(ctx, &members.Items[i], located)...))
 	}
 	return append(groups, s.remainingSidecars(ctx)...)
 }
 
-func (s Subject) namespace(ctx context.Context, ns *corev1.Namespace) []diagnosis.Finding {
+func (s Subject) namespace(ctx context.Context, ns *corev1.Namespace, located places) []diagnosis.Finding {
 	results := []diagnosis.Finding{s.trust(ctx, ns.Name)}
 	var pods corev1.PodList
 	if err := s.Client.List(ctx, &pods, client.InNamespace(ns.Name)); err != nil {
@@ -71,6 +72,7 @@ func (s Subject) namespace(ctx context.Context, ns *corev1.Namespace) []diagnosi
 			withoutSidecar = append(withoutSidecar, p.Name)
 		case ingest.Pod(p).OSMSidecar:
 			osmSidecars = append(osmSidecars, p.Name)
+		case located.add(p):
 		case !kube.IsSidecarReady(p):
 			notReady = append(notReady, p)
 		default:
@@ -85,6 +87,7 @@ func (s Subject) namespace(ctx context.Context, ns *corev1.Namespace) []diagnosi
 		remedy := fmt.Sprintf("run osm analyze -n %s, which finds NetworkPolicies that keep sidecars from the control plane, and see the log: %s", ns.Name, kube.LogsCommand(notReady[0]))
 		results = append(results, diagnosis.Fail(remedy, "pods whose sidecar is not ready: %s", firstThree(lists.Map(notReady, (*corev1.Pod).GetName))))
 	}
+	results = append(results, located.findings()...)
 	if len(osmSidecars) > 0 {
 		results = append(results, diagnosis.Warn(fmt.Sprintf("kubectl -n %s rollout restart deployment,statefulset,daemonset, or wait for the operator", ns.Name), "pods with an OSM sidecar, which gets configuration updates only while spec.adoption.bridge is open: %s", firstThree(osmSidecars)))
 	}

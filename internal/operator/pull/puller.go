@@ -243,7 +243,8 @@ func (i Image) daemonSet(mesh *v1alpha1.Mesh) *appsv1.DaemonSet {
 }
 
 func (i Image) pod(mesh *v1alpha1.Mesh) corev1.PodSpec {
-	least := corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1m"), corev1.ResourceMemory: resource.MustParse("8Mi")}
+	// A node may be full. The slots there have their resources already, so the image must get there too. Without a value, that of the limit would count.
+	least := corev1.ResourceList{corev1.ResourceCPU: resource.Quantity{}, corev1.ResourceMemory: resource.Quantity{}}
 	most := corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1"), corev1.ResourceMemory: resource.MustParse("128Mi")}
 	container := func(name, image string, command ...string) corev1.Container {
 		return corev1.Container{

@@ -214,3 +214,20 @@ func TestLateNodesAreObservedRarely(t *testing.T) {
 		t.Errorf("the pods were listed %d times in 29 seconds, want once", got)
 	}
 }
+
+// TestPodsFitOnFullNodes: slots of pods there have their resources already, and change when their node has the image.
+func TestPodsFitOnFullNodes(t *testing.T) {
+	c, p := newCluster(t, interceptor.Funcs{})
+	if _, err := p.Nodes(t.Context(), osm, image); err != nil {
+		t.Fatal(err)
+	}
+	spec := c.daemonSets(t)[0].Spec.Template.Spec
+	for _, container := range append(spec.InitContainers, spec.Containers...) {
+		for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {
+			// Without a value, that of the limit counts.
+			if request, isSet := container.Resources.Requests[name]; !isSet || !request.IsZero() {
+				t.Errorf("the container %s requests %s of %s, want 0", container.Name, request.String(), name)
+			}
+		}
+	}
+}
