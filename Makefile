@@ -82,7 +82,7 @@ test: ## Run all suites, within the time limits of hack/budget.yaml
 	$(HACK) ./suites
 
 .PHONY: test-full
-test-full: ## Run all tests, as before a release; SHARD=2/5 runs one of five parts, each of at most 75 minutes
+test-full: ## Run all tests, as before a release; SHARD=2/6 runs one of six parts, each of at most 75 minutes
 	$(HACK) ./suites -full $(if $(SHARD),-shard $(SHARD))
 
 .PHONY: test-full-whole

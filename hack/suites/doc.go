@@ -1,4 +1,4 @@
-// Command suites runs the project's tests: go run ./suites [-full] [-shard 2/5] [SUITE...], or go run ./suites -changed [-since COMMIT]
+// Command suites runs the project's tests: go run ./suites [-full] [-shard 2/6] [SUITE...], or go run ./suites -changed [-since COMMIT]
 //
 // Input: the checkout, and hack/budget.yaml, which sets the time limit of each suite and lists the tests that may be
 // skipped. Output: a line per finished package, the output of failures, a summary table, one last line with the result,

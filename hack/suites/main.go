@@ -22,7 +22,7 @@ func main() {
 	full := flag.Bool("full", false, "run all tests, as before a release, without the test cache")
 	changed := flag.Bool("changed", false, "run the linters, and the unit tests that the changes can affect")
 	since := flag.String("since", "", "with -changed: the commit to compare with; by default the one where the branch left main, or the earlier one on main")
-	part := flag.String("shard", "", "run one part of all tests, such as 2/5; all parts together are the whole run")
+	part := flag.String("shard", "", "run one part of all tests, such as 2/6; all parts together are the whole run")
 	whole := flag.Bool("whole", false, "run nothing, and say whether the recorded parts add up to a whole run")
 	flag.Parse()
 	entrypoint.Main("suites", func(ctx context.Context) error {

@@ -17,7 +17,7 @@ type shard struct {
 	number, count int
 }
 
-// parseShard reads a shard in the form "2/5"; empty is the whole run.
+// parseShard reads a shard in the form "2/6"; empty is the whole run.
 func parseShard(text string) (shard, error) {
 	if text == "" {
 		return shard{}, nil
@@ -28,7 +28,7 @@ func parseShard(text string) (shard, error) {
 	s.number, numberErr = strconv.Atoi(number)
 	s.count, countErr = strconv.Atoi(count)
 	if numberErr != nil || countErr != nil || s.number < 1 || s.number > s.count {
-		return shard{}, fmt.Errorf("SHARD=%s is no part of a run: write for example SHARD=2/5", text)
+		return shard{}, fmt.Errorf("SHARD=%s is no part of a run: write for example SHARD=2/6", text)
 	}
 	return s, nil
 }
