@@ -83,7 +83,7 @@ func (a *app) explain(ctx context.Context, q explain.Question, meshName string, 
 	}
 	switch {
 	case remedyOnly && len(answer.Remedy) == 0 && !answer.Allowed:
-		return errors.New("no policy would allow this call: run the command without --remedy to see the reason")
+		return errors.New(answer.WithoutRemedy())
 	case remedyOnly:
 		a.noteBeyondRemedy(answer)
 		return answer.PrintRemedy(a.Out)

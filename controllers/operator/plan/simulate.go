@@ -154,7 +154,7 @@ func skippedWorkloads(ctx context.Context, c *observe.Cluster, mesh *v1alpha1.Me
 	if limits.Slots, err = c.SlotTargets(ctx, mesh, revisions); err != nil {
 		return nil, err
 	}
-	wave := rollout.NextWave(workloads, active.Name, limits, c.Now())
+	wave := rollout.NextWave(rollout.DeclareImages(workloads, limits.Slots), active.Name, limits, c.Now())
 	return slices.Concat(wave.Manual, wave.Blocked), nil
 }
 

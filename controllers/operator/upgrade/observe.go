@@ -52,6 +52,7 @@ func (r *Reconciler) observeSituation(ctx context.Context, p *pass) (rollout.Sit
 	if situation.Limits.Slots, err = r.SlotTargets(ctx, p.mesh, revisions); err != nil {
 		return rollout.Situation{}, err
 	}
+	situation.Workloads = rollout.DeclareImages(workloads, situation.Limits.Slots)
 	if active := observe.ActiveRevision(revisions); active != nil {
 		situation.Active = active.Name
 	}

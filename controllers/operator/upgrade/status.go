@@ -95,6 +95,7 @@ func (r *Reconciler) observeWorkloads(ctx context.Context, p *pass) error {
 	if p.situation.Limits.Slots, err = r.SlotTargets(ctx, p.mesh, []v1alpha1.MeshRevision{*p.active}); err != nil {
 		return err
 	}
+	p.situation.Workloads = rollout.DeclareImages(p.situation.Workloads, p.situation.Limits.Slots)
 	return r.observeSlots(ctx, p)
 }
 

@@ -159,7 +159,7 @@ func Evaluate(ctx context.Context, m Mesh, q Question) (*Answer, error) {
 	m.addHints(v, a.Candidates)
 	a.setVerdict()
 	speaksHTTP := slices.ContainsFunc(all, func(p servicePort) bool { return p.port.Protocol.IsHTTP() })
-	if !a.Allowed && !q.WithoutRemedy && (!speaksHTTP || !isRejected(v, q, all)) {
+	if !a.Allowed && !q.WithoutRemedy && !a.isIdle() && (!speaksHTTP || !isRejected(v, q, all)) {
 		a.Remedy, a.RemedySuffices = m.remedy(e, all)
 	}
 	return a, nil

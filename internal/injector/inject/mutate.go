@@ -123,6 +123,8 @@ func addContainers(pod *corev1.Pod, ns Namespace, c Config, document initconfig.
 	added := []corev1.Container{preparation, envoy}
 	if c.InPlace {
 		added = addSlots(added, initImage, c.DrainBound)
+		setKey(&pod.Annotations, names.InjectedSidecarAnnotation, envoyImage)
+		setKey(&pod.Annotations, names.InjectedInitAnnotation, initImage)
 	}
 	pod.Spec.InitContainers = slices.Concat(earlier.keepContainers(pod, added), pod.Spec.InitContainers)
 	return nil

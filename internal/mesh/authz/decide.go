@@ -89,11 +89,19 @@ func (a *Answer) setRule(rule RouteRule, matched *SplitMatch) {
 	}
 }
 
+// MissingPod is what is missing if no pod of a Service can answer.
+func MissingPod(service entity.Name) string {
+	return "a ready pod with a sidecar behind " + service.String()
+}
+
+// MissingDestination is what is missing if no pod is behind a Service.
+func MissingDestination(service entity.Name) string { return "a pod behind " + service.String() }
+
 // evaluate returns one answer for each candidate of the backend.
 func (b WeightedBackend) evaluate(v *catalog.View, r Request, direct bool) []Answer {
 	candidates := b.candidates(v, r.Pod, direct)
 	if len(candidates) == 0 {
-		return []Answer{{Outcome: Unavailable, Service: b.Service.Name, Missing: "a ready pod with a sidecar behind " + b.Service.Name.String()}}
+		return []Answer{{Outcome: Unavailable, Service: b.Service.Name, Missing: MissingPod(b.Service.Name)}}
 	}
 	var answers []Answer
 	for _, p := range candidates {

@@ -111,7 +111,7 @@ func (route ResolvedRoute) missing(v *catalog.View, r Request) string {
 	case len(targets) == 0 && !route.service.HasSelector():
 		return fmt.Sprintf("a running pod of namespace %s with a sidecar and an address in the EndpointSlices of %s, which has no selector", r.Service.Namespace, r.Service)
 	case len(targets) == 0:
-		return "a pod behind " + r.Service.String()
+		return MissingDestination(r.Service)
 	}
 	slices.Sort(targets)
 	return strings.Join(slices.Compact(targets), ", or ")

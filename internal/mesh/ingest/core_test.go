@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/yaml"
 
@@ -337,6 +338,29 @@ func TestUsualPortsOfOtherProtocolsCauseWarnings(t *testing.T) {
 		_, problems := Service(&corev1.Service{Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{port}}})
 		if warns := len(problems) == 1 && problems[0].Warning && problems[0].Reason == ReasonUnknownProtocol; warns != c.warns {
 			t.Errorf("name %q, appProtocol %q, port %d: problems %v, want a warning: %t", c.name, c.appProtocol, c.number, problems, c.warns)
+		}
+	}
+}
+
+// TestUsualTargetPortsCauseWarnings has Services whose own port is another one. Port 80 is that of HTTP, whatever the application uses.
+func TestUsualTargetPortsCauseWarnings(t *testing.T) {
+	for _, c := range []struct {
+		name           string
+		number, target int32
+		warns          bool
+	}{
+		{"cache", 16000, 6379, true},
+		{"", 5000, 5432, true},
+		{"tcp-cache", 16000, 6379, false},
+		{"redis", 16000, 6379, false},
+		{"http-cache", 16000, 6379, false},
+		{"", 80, 6379, false},
+		{"", 8080, 8081, false},
+	} {
+		port := corev1.ServicePort{Name: c.name, Port: c.number, TargetPort: intstr.FromInt32(c.target)}
+		_, problems := Service(&corev1.Service{Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{port}}})
+		if warns := len(problems) == 1 && problems[0].Warning && problems[0].Reason == ReasonUnknownProtocol; warns != c.warns {
+			t.Errorf("name %q, port %d, targetPort %d: problems %v, want a warning: %t", c.name, c.number, c.target, problems, c.warns)
 		}
 	}
 }

@@ -202,7 +202,11 @@ var usualPorts = map[uint16]string{
 // protocol at the beginning is no evidence: redis-exporter is HTTP.
 func warnAboutGuess(port corev1.ServicePort, read inventory.Port, found *Problems) {
 	named := strings.HasPrefix(port.Name, "http") || strings.HasPrefix(port.Name, "h2c")
-	if protocol := usualPorts[read.Number]; protocol != "" && read.Protocol == inventory.ProtocolHTTP && !named {
+	protocol := usualPorts[read.Number]
+	if protocol == "" && read.Number != 80 {
+		protocol = usualPorts[read.TargetPort]
+	}
+	if protocol != "" && read.Protocol == inventory.ProtocolHTTP && !named {
 		found.Warn(ReasonUnknownProtocol, "Port %d has no appProtocol, so it counts as HTTP, with which %s does not work: set appProtocol: %s, or http if it is HTTP.", port.Port, protocol, protocol)
 	}
 }

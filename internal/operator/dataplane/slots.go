@@ -24,7 +24,7 @@ func slottedPod(pod *corev1.Pod) (rollout.SlottedPod, bool) {
 	p := rollout.SlottedPod{
 		Namespace: pod.Namespace, Pod: pod.Name, UID: string(pod.UID), Node: pod.Spec.NodeName, Revision: revisionOf(pod),
 		Level: pod.Annotations[names.SlotsLevelAnnotation],
-		Fixed: workload.CountedRestarts(pod), PullSecrets: pullSecrets(pod),
+		Fixed: workload.CountedRestarts(pod), PullSecrets: pullSecrets(pod), Injected: injectedImages(pod),
 	}
 	if changes := slotChanges(&pod.ObjectMeta); len(changes) > 0 {
 		latest := changes[len(changes)-1]
@@ -41,6 +41,17 @@ func slottedPod(pod *corev1.Pod) (rollout.SlottedPod, bool) {
 		}
 	}
 	return p, found == len(p.Slots)
+}
+
+// injectedImages reads what the injector gave a pod, and what its init container has got.
+func injectedImages(pod *corev1.Pod) rollout.Injected {
+	i := rollout.Injected{Sidecar: pod.Annotations[names.InjectedSidecarAnnotation], Init: pod.Annotations[names.InjectedInitAnnotation]}
+	for _, c := range pod.Spec.InitContainers {
+		if c.Name == names.InitContainer {
+			i.InitText = c.Image
+		}
+	}
+	return i
 }
 
 // pullSecrets are the names of the pull secrets of a pod, sorted.
@@ -125,7 +136,7 @@ func (p *Plane) PatchSlot(ctx context.Context, patch rollout.PodPatch) error {
 		return fmt.Errorf("the image of the slot %s of the pod %s/%s cannot be changed: %w", patch.Slot, patch.Namespace, patch.Pod, err)
 	}
 	for _, c := range pod.Spec.InitContainers {
-		if c.Name == patch.Slot && c.Image != patch.Image {
+		if c.Name == patch.Slot && !rollout.IsImage(c.Image, patch.Image) {
 			return fmt.Errorf("the slot %s of the pod %s/%s has got the image %s instead of %s: exclude the containers envoy and envoy-standby from the admission webhook or policy that replaces images, or set spec.sidecar.image of the Mesh to the image that it sets",
 				patch.Slot, patch.Namespace, patch.Pod, c.Image, patch.Image)
 		}

@@ -1,6 +1,7 @@
 package dataplane
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
@@ -23,7 +25,9 @@ func withSlots(p *corev1.Pod) {
 	always := ptr.To(corev1.ContainerRestartPolicyAlways)
 	p.UID = "1"
 	p.Spec.ImagePullSecrets = []corev1.LocalObjectReference{{Name: "quay"}, {Name: "ecr"}, {Name: "quay"}}
-	p.Annotations = map[string]string{names.SlotsLevelAnnotation: "1", "other": "annotation"}
+	p.Annotations = map[string]string{
+		names.SlotsLevelAnnotation: "1", names.InjectedSidecarAnnotation: "envoy", names.InjectedInitAnnotation: "init", "other": "annotation",
+	}
 	p.ManagedFields = []metav1.ManagedFieldsEntry{
 		{Manager: "kubelet", Subresource: "status", Time: &metav1.Time{Time: noon}}, {Manager: apply.FieldManager, Time: &metav1.Time{Time: noon.Add(-time.Minute)}},
 	}
@@ -42,6 +46,7 @@ func withSlots(p *corev1.Pod) {
 func TestPodWithSlots(t *testing.T) {
 	want := rollout.SlottedPod{
 		Namespace: "shop", Pod: "web", UID: "1", Revision: "old", Level: "1", Patched: noon.Add(-time.Minute), PullSecrets: "ecr,quay",
+		Injected: rollout.Injected{Sidecar: "envoy", Init: "init", InitText: "init:1"},
 		Slots: [2]rollout.Slot{
 			{Name: names.SidecarContainer, Image: "envoy:1", Started: noon.Add(-time.Hour)},
 			{Name: names.StandbyContainer, Image: "envoy:2", Problem: "ImagePullBackOff"},
@@ -59,7 +64,7 @@ func TestPodWithSlots(t *testing.T) {
 			t.Errorf("%s, two slots: %t (-want +got):\n%s", name, ok, diff)
 		}
 	}
-	if len(kept.Annotations) != 1 || len(kept.ManagedFields) != 1 || len(kept.Spec.InitContainers) != 2 {
+	if len(kept.Annotations) != 3 || len(kept.ManagedFields) != 1 || len(kept.Spec.InitContainers) != 3 {
 		t.Errorf("the cache keeps %+v", kept)
 	}
 	again, err := strip(kept.DeepCopy())
@@ -220,6 +225,28 @@ func TestProblemsOfSlots(t *testing.T) {
 		full := pod("web", "old", "", "", withSlots, func(p *corev1.Pod) { p.Status.InitContainerStatuses[0].State.Waiting.Reason = reason })
 		if got, _ := slottedPod(&full); (got.Slots[1].Problem != "") != isProblem {
 			t.Errorf("the problem of a slot that waits for the reason %q is %q", reason, got.Slots[1].Problem)
+		}
+	}
+}
+
+// TestImagesThatPoliciesGiveSlots has admission steps that change the image of a patch. One that only completes it is no error.
+func TestImagesThatPoliciesGiveSlots(t *testing.T) {
+	digest := "@sha256:" + strings.Repeat("a", 64)
+	for answer, isDenied := range map[string]bool{
+		"envoy:3": false, "docker.io/library/envoy:3": false, "docker.io/library/envoy:3" + digest: false, "mirror.example/envoy:3": true, "envoy:4": true,
+	} {
+		web := pod("web", "old", "", "", withSlots)
+		web.ManagedFields = nil
+		answering := interceptor.Funcs{Patch: func(_ context.Context, _ client.WithWatch, object client.Object, _ client.Patch, _ ...client.PatchOption) error {
+			changed := web.DeepCopy()
+			changed.Spec.InitContainers[2].Image = answer
+			*object.(*corev1.Pod) = *changed
+			return nil
+		}}
+		p := &Plane{writer: fake.NewClientBuilder().WithObjects(&web).WithInterceptorFuncs(answering).Build()}
+		err := p.PatchSlot(t.Context(), rollout.PodPatch{Namespace: web.Namespace, Pod: web.Name, Slot: names.StandbyContainer, Image: "envoy:3", Declared: "envoy:3"})
+		if isDenied != (err != nil) {
+			t.Errorf("a slot that has got %s instead of envoy:3: %v", answer, err)
 		}
 	}
 }

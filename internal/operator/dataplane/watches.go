@@ -116,12 +116,19 @@ func stripMeta(meta *metav1.ObjectMeta) {
 	meta.ManagedFields, meta.Annotations = nil, nil
 }
 
-// stripPodMeta keeps the level of the slots, and the operator's changes of their images.
+// slotAnnotations are the annotations of pods with two slots.
+func slotAnnotations() []string {
+	return []string{names.SlotsLevelAnnotation, names.InjectedSidecarAnnotation, names.InjectedInitAnnotation}
+}
+
+// stripPodMeta keeps the annotations of the slots, and the operator's changes of their images.
 func stripPodMeta(meta *metav1.ObjectMeta) {
-	level, changes := meta.Annotations[names.SlotsLevelAnnotation], slotChanges(meta)
+	annotations, changes := meta.Annotations, slotChanges(meta)
 	stripMeta(meta)
-	if level != "" {
-		meta.Annotations = map[string]string{names.SlotsLevelAnnotation: level}
+	for _, key := range slotAnnotations() {
+		if value := annotations[key]; value != "" {
+			metav1.SetMetaDataAnnotation(meta, key, value)
+		}
 	}
 	meta.ManagedFields = changes
 }
@@ -132,11 +139,11 @@ func stripTemplate(template *corev1.PodTemplateSpec) {
 	maps.DeleteFunc(template.Annotations, func(key, _ string) bool { return key != names.RestartAnnotation })
 }
 
-// sidecarOnly keeps the name, the image and the restart policy of a sidecar and of the other slot.
+// sidecarOnly keeps the name, the image and the restart policy of a sidecar, of the other slot, and of the init container, which shows how images are replaced.
 func sidecarOnly(containers []corev1.Container) []corev1.Container {
 	var kept []corev1.Container
 	for _, c := range containers {
-		if names.IsSlot(c.Name) {
+		if names.IsSlot(c.Name) || c.Name == names.InitContainer {
 			kept = append(kept, corev1.Container{Name: c.Name, Image: c.Image, RestartPolicy: c.RestartPolicy})
 		}
 	}

@@ -167,7 +167,7 @@ func (p *DataPlane) InPlace() int { return len(p.inPlace) }
 
 // PatchSlot changes the image of the sidecar of a pod.
 func (p *DataPlane) PatchSlot(_ context.Context, patch rollout.PodPatch) error {
-	p.patched[patch.UID], p.inPlace[patch.Workload] = patch.Image, true
+	p.patched[patch.UID], p.inPlace[patch.Workload] = patch.Declared, true
 	p.cluster.writes++
 	return nil
 }

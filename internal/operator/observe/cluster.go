@@ -233,5 +233,5 @@ func (c *Cluster) SlotTargets(ctx context.Context, mesh *v1alpha1.Mesh, revision
 		}
 		targets[revisions[i].Name] = target
 	}
-	return targets, nil
+	return rollout.UnifyImages(targets), nil
 }

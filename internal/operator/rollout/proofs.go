@@ -76,7 +76,7 @@ func (p *proofs) missing(pod SlottedPod) (reason string, ofNode bool) {
 func (p *proofs) admit(patches []PodPatch) []PodPatch {
 	return slices.DeleteFunc(slices.Clone(patches), func(patch PodPatch) bool {
 		key := pullKey{patch.Namespace, patch.PullSecrets}
-		if patch.Image != p.target.Image || p.isProven(key) {
+		if patch.Declared != p.target.Image || p.isProven(key) {
 			return false
 		}
 		isSecond := p.trying[key]

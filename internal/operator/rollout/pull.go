@@ -38,4 +38,4 @@ func (w Wave) OnNodes(nodes Nodes, image string) (Wave, string) {
 }
 
 // isPulled reports whether the slot gets the image. A pod that is not on a node yet pulls it with the others.
-func (p PodPatch) isPulled(image string) bool { return p.Image == image && p.Node != "" }
+func (p PodPatch) isPulled(image string) bool { return p.Declared == image && p.Node != "" }

@@ -21,8 +21,8 @@ func TestUnusableImageIsNotUsed(t *testing.T) {
 }
 
 func TestSlotsWaitForTheImageOnTheirNode(t *testing.T) {
-	pulled, missing, prepared, unscheduled := PodPatch{Pod: "a", Node: "one", Image: "new"}, PodPatch{Pod: "b", Node: "two", Image: "new"},
-		PodPatch{Pod: "c", Node: "two", Image: "old"}, PodPatch{Pod: "d", Image: "new"}
+	pulled, missing, prepared, unscheduled := PodPatch{Pod: "a", Node: "one", Image: "mirror/new", Declared: "new"}, PodPatch{Pod: "b", Node: "two", Image: "mirror/new", Declared: "new"},
+		PodPatch{Pod: "c", Node: "two", Image: "mirror/old", Declared: "old"}, PodPatch{Pod: "d", Image: "mirror/new", Declared: "new"}
 	wave := Wave{Patches: []PodPatch{pulled, missing, prepared, unscheduled}, RetryPatches: []PodPatch{missing}}
 	if !wave.NeedsImage("new") || (Wave{Patches: []PodPatch{prepared, unscheduled}}).NeedsImage("new") {
 		t.Error("only slots that get the image on a node need it there")

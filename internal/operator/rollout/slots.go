@@ -22,8 +22,8 @@ const (
 type Slot struct {
 	// Name is that of the container.
 	Name string
-	// Image is what the container should run.
-	Image string
+	// Image is what the container should run, as the Mesh declares it. Text is the image in the pod, which an admission step may have replaced; empty if it is Image.
+	Image, Text string
 	// Started is when the container started last; zero while it does not run.
 	Started time.Time
 	// Problem is why the container does not start, such as ImagePullBackOff or CrashLoopBackOff; empty if it runs, and while it is about to.
@@ -51,6 +51,16 @@ type SlottedPod struct {
 	TakenBack string
 	// Slots are the two slots, by name.
 	Slots [2]Slot
+	Injected
+	// Rewrites are how admission steps replaced the images of the pod. Replaced is true if they did it in a way that tells nothing about other images.
+	Rewrites []Rewrite
+	Replaced bool
+}
+
+// Injected are images that the injector gave a pod. They are empty in pods of versions before 0.6.
+type Injected struct {
+	// Sidecar is the image of its slots, and Init that of its init containers. InitText is what the init containers have got, and keep.
+	Sidecar, Init, InitText string
 }
 
 // SlotTarget is what pods with two slots have in a revision.
@@ -68,7 +78,8 @@ type PodPatch struct {
 	// Workload is the owner of the pod.
 	Workload            Ref
 	Namespace, Pod, UID string
-	Slot, Image         string
+	// Image is what the pod gets, and Declared how the Mesh declares it.
+	Slot, Image, Declared string
 	// Node is where the pod runs.
 	Node string
 	// PullSecrets are those of the pod.
@@ -132,6 +143,8 @@ func (p SlottedPod) Next(image string, now time.Time) Step {
 		return Step{State: Proceeds, Reason: "the slot " + other.Name + " of " + p.Pod + " is prepared"}
 	case other.Problem != "":
 		return Step{State: Fails, Reason: fmt.Sprintf("the slot %s of %s does not start with the image that serves: %s", other.Name, p.Pod, other.Problem)}
+	case p.isReplaced(serving, image):
+		return Step{State: Unknown, Reason: p.replacedText(serving, image)}
 	case other.Image != image:
 		return Step{State: Begins, Patch: p.patch(serving, other, image)}
 	case p.Patched.IsZero() || p.hasStarted(serving):
@@ -168,8 +181,8 @@ func (p SlottedPod) align(serving, other Slot, image string, now time.Time) Step
 // patch changes the image of the other slot. While the last change was that of the serving one, the other may drain.
 func (p SlottedPod) patch(serving, other Slot, image string) *PodPatch {
 	return &PodPatch{
-		Namespace: p.Namespace, Pod: p.Pod, UID: p.UID, Node: p.Node, PullSecrets: p.PullSecrets, Slot: other.Name, Image: image,
-		Unconfirmed: other.Role == "" && other.Image != serving.Image && p.hasStarted(serving),
+		Namespace: p.Namespace, Pod: p.Pod, UID: p.UID, Node: p.Node, PullSecrets: p.PullSecrets, Slot: other.Name, Image: p.textOf(image),
+		Declared: image, Unconfirmed: other.Role == "" && other.Image != serving.Image && p.hasStarted(serving),
 	}
 }
 

@@ -24,7 +24,7 @@ func TestNextStepOfAPod(t *testing.T) {
 	never, before := time.Time{}, noon.Add(-time.Hour)
 	ago := func(d time.Duration) time.Time { return noon.Add(-d) }
 	patch := func(slot, image string) *PodPatch {
-		return &PodPatch{Namespace: "shop", Pod: "web", UID: "web", Slot: slot, Image: image}
+		return &PodPatch{Namespace: "shop", Pod: "web", UID: "web", Slot: slot, Image: image, Declared: image}
 	}
 	unconfirmed := func(p *PodPatch) *PodPatch { p.Unconfirmed = true; return p }
 	const drained, unknown = "connections of the earlier Envoy of web are drained", "the control plane does not report which slot of web serves"

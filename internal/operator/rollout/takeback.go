@@ -44,7 +44,7 @@ func (p SlottedPod) takeBack(now time.Time) *PodPatch {
 		if running := p.Slots[1-i]; p.Fixed == "" && slot.Image != running.Image && p.cannotStart(slot, running, now) {
 			return &PodPatch{
 				Namespace: p.Namespace, Pod: p.Pod, UID: p.UID, Node: p.Node, PullSecrets: p.PullSecrets, Slot: slot.Name,
-				Image: running.Image, TakesBack: slot.Image,
+				Image: cmp.Or(running.Text, running.Image), Declared: running.Image, TakesBack: slot.Image,
 			}
 		}
 	}

@@ -58,6 +58,10 @@ const (
 	// SlotsLevelAnnotation on a pod with two slots is the level of what their images do not carry: the bootstrap, the redirection and the launcher.
 	// Only the images of a pod with the level of a version can be those of that version.
 	SlotsLevelAnnotation = "operator.openservicemesh.io/slots-level"
+	// InjectedSidecarAnnotation and InjectedInitAnnotation on a pod with two slots are the images that the injector gave its slots and its init containers.
+	// Other admission steps may replace the images, so the annotations show how.
+	InjectedSidecarAnnotation = "operator.openservicemesh.io/injected-sidecar"
+	InjectedInitAnnotation    = "operator.openservicemesh.io/injected-init"
 	// TakeoverManager is the field manager of what the takeover from an Open Service Mesh writes.
 	TakeoverManager = "osm-operator-adoption"
 	// TakesOverAnnotation on a MeshConfig is the namespace of the Open Service Mesh that the mesh takes over. The injector leaves the sidecars of that alone.
