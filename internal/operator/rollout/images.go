@@ -65,7 +65,7 @@ func IsImage(text, declared string) bool {
 	return a.is(b) || a.isPinned(b)
 }
 
-// Rewrite is how an admission step replaces images: those that begin with From begin with To instead. Both are whole segments of a path, without the last slash.
+// Rewrite is how an admission step replaces images: those that begin with From begin with To instead. Both are whole segments of a path.
 // An empty From stands for all images.
 type Rewrite struct{ From, To string }
 
