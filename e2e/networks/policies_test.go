@@ -56,7 +56,11 @@ func TestEachNetworkPolicyIsNeeded(t *testing.T) {
 		name string
 		run  func(*isolation)
 	}{
-		{"application ports", onlyApplicationPorts}, {"metrics", readMetrics}, {"probes", probeFromNode}, {"DNS", withoutDNS}, {"open connection", dropOpenConnection},
+		{"application ports", onlyApplicationPorts},
+		{"metrics", readMetrics},
+		{"probes", probeFromNode},
+		{"DNS", withoutDNS},
+		{"open connection", dropOpenConnection},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.run(&isolation{T: t, network: i.network, documented: i.documented}) })
 	}
@@ -108,7 +112,8 @@ func onlyApplicationPorts(i *isolation) {
 	i.cutEstablished(true)
 	i.outcome(isolated, caller, urlIn(isolated), report.Timeout)
 	ports := fmt.Sprintf("[{ports: [{port: %d}]}]", lab.HTTPPort)
-	narrow := `{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: narrow, namespace: ` + isolated + `}, spec: {podSelector: {}, policyTypes: [Ingress, Egress], ingress: ` + ports + `, egress: ` + ports + `}}`
+	narrow := `{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: narrow, namespace: ` + isolated + `}, ` +
+		`spec: {podSelector: {}, policyTypes: [Ingress, Egress], ingress: ` + ports + `, egress: ` + ports + `}}`
 	lab.Must(i, cluster.Put(i.Context(), narrow))
 	i.outcome(isolated, caller, urlIn(isolated), "200")
 	restore()
@@ -126,7 +131,8 @@ func readMetrics(i *isolation) {
 	i.outcome(elsewhere, server, url, "200")
 }
 
-// probeFromNode drops probes of the kubelet, until a policy allows the ports that the sidecar serves for them. It applies NetworkPolicies to the node too, as few networks do.
+// probeFromNode drops probes of the kubelet, until a policy allows the ports that the sidecar serves for them. It applies
+// NetworkPolicies to the node too, as few networks do.
 func probeFromNode(i *isolation) {
 	lab.Must(i, i.network.Change(i.Context(), func(o *enforcer.Options) { o.IsolateFromNode = true }))
 	i.awaitReady(server, false)

@@ -83,11 +83,13 @@ func TestRulesOfClient(t *testing.T) {
 		},
 		"pods of a namespace": {
 			[]string{`{podSelector: {}, policyTypes: [Ingress], ingress: [{from: [{namespaceSelector: {matchLabels: {name: shop}}, podSelector: {matchLabels: {app: server}}}]}]}`},
-			nil, []string{"ip saddr { 10.0.0.3 } return", "drop"},
+			nil,
+			[]string{"ip saddr { 10.0.0.3 } return", "drop"},
 		},
 		"addresses": {
 			[]string{`{podSelector: {}, policyTypes: [Egress], egress: [{to: [{ipBlock: {cidr: 10.0.0.0/8, except: [10.1.0.0/16]}}], ports: [{port: 80, endPort: 90}, {protocol: UDP}]}]}`},
-			[]string{"ip daddr 10.0.0.0/8 ip daddr != { 10.1.0.0/16 } tcp dport 80-90 return", "ip daddr 10.0.0.0/8 ip daddr != { 10.1.0.0/16 } meta l4proto udp return", "drop"}, nil,
+			[]string{"ip daddr 10.0.0.0/8 ip daddr != { 10.1.0.0/16 } tcp dport 80-90 return", "ip daddr 10.0.0.0/8 ip daddr != { 10.1.0.0/16 } meta l4proto udp return", "drop"},
+			nil,
 		},
 		"nobody": {[]string{`{podSelector: {}, policyTypes: [Egress], egress: [{to: [{podSelector: {matchLabels: {app: none}}}]}]}`}, []string{"drop"}, nil},
 	} {

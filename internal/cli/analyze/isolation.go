@@ -3,6 +3,7 @@ package analyze
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
@@ -53,11 +54,8 @@ func (a *analysis) isolation() {
 	cutOff, nameless := pending{}, pending{}
 	for i := range pods {
 		pod := &pods[i]
-		if !a.hasEnvoy(pod) {
-			continue
-		}
 		isolating := isolation.Isolating(a.networkPolicies, pod.Namespace, pod.Labels)
-		if len(isolating) == 0 {
+		if len(isolating) == 0 || !a.hasEnvoy(pod) {
 			continue
 		}
 		if !allowsAny(isolating, controlPlane, isolation.Allow) {
@@ -67,13 +65,15 @@ func (a *analysis) isolation() {
 			nameless.add(isolating, pod)
 		}
 	}
-	for policies, pods := range cutOff {
-		a.add(codeNoXDS, a.subjectOfPolicy(policies), "%s, and no NetworkPolicy allows them to connect to %s in namespace %s, TCP port %d: new pods do not become ready, and sidecars that run get no changes. Allow it as docs/network-policies.md does.",
-			isolated(policies, pods), names.Controller, a.mesh.Namespace, names.ADSPort)
-	}
-	for policies, pods := range nameless {
-		a.add(codeNoDNS, a.subjectOfPolicy(policies), "%s, and no NetworkPolicy allows them to connect to DNS, UDP port %d: new pods do not become ready, because their sidecars do not find the control plane, and applications find no Service. "+
-			"Allow it as docs/network-policies.md does.", isolated(policies, pods), dnsPort)
+	a.reportIsolated(codeNoXDS, cutOff, fmt.Sprintf("%s in namespace %s, TCP port %d: new pods do not become ready, and sidecars that run get no changes",
+		names.Controller, a.mesh.Namespace, names.ADSPort))
+	a.reportIsolated(codeNoDNS, nameless, fmt.Sprintf("DNS, UDP port %d: new pods do not become ready, because their sidecars do not find the control plane, and applications find no Service", dnsPort))
+}
+
+// reportIsolated adds a finding for each set of policies. server is what the pods cannot connect to, with the effect.
+func (a *analysis) reportIsolated(code string, isolatedPods pending, server string) {
+	for policies, pods := range isolatedPods {
+		a.add(code, a.subjectOfPolicy(policies), "%s, and no NetworkPolicy allows them to connect to %s. Allow it as docs/network-policies.md does.", isolated(policies, pods), server)
 	}
 }
 
@@ -139,7 +139,8 @@ func (a *analysis) controlPlaneServers(pods []corev1.Pod) []isolation.Server {
 	return found
 }
 
-// dnsServers are the pods behind Services for DNS, and a cache on the node; pods of kube-system if there is no such Service. Pods may have another port than 53.
+// dnsServers are the pods behind Services for DNS, and a cache on the node; pods of kube-system if there is no such Service. Pods may have another
+// port than 53.
 func (a *analysis) dnsServers(pods []corev1.Pod) []isolation.Server {
 	var found []isolation.Server
 	for _, service := range objectsOf[corev1.Service](a, "Service") {

@@ -28,7 +28,8 @@ func policies(t *testing.T, specs ...string) []networkingv1.NetworkPolicy {
 // controlPlane is the control plane of a cluster, and assumed what files tell about it.
 var (
 	controlPlane = isolation.Server{
-		Namespace: "osm-system", NamespaceLabels: map[string]string{"kubernetes.io/metadata.name": "osm-system", "team": "mesh"}, Labels: map[string]string{"app": "osm-controller", "tier": "a"},
+		Namespace: "osm-system", NamespaceLabels: map[string]string{"kubernetes.io/metadata.name": "osm-system", "team": "mesh"},
+		Labels:    map[string]string{"app": "osm-controller", "tier": "a"},
 		Addresses: []netip.Addr{netip.MustParseAddr("10.0.0.9"), netip.MustParseAddr("fd00::9")}, Protocol: corev1.ProtocolTCP, Ports: []int32{15128},
 	}
 	assumed = isolation.Server{
