@@ -29,15 +29,16 @@ const (
 	slotsLimit = 4 * time.Minute
 )
 
-// TestNodeIsFull fills a node. A pod that would fit without its sidecar waits, and the command line says why. An upgrade in place needs no room. A restart needs
-// some: the status names the workload until there is room.
+// TestNodeIsFull fills a node. A pod that would fit without its sidecar waits, the command line says why, and the mesh stays ready. An upgrade in place needs no
+// room: only the pod that waits stays outdated, and the status names it. It starts when there is room.
 func TestNodeIsFull(t *testing.T) {
 	lab.RequireFull(t)
 	requireLocal(t)
-	cluster.Record(t, "no request is lost by an upgrade in place on a full node; pods and restarts without room wait, and are named")
+	cluster.Record(t, "no request is lost by an upgrade in place on a full node; pods without room wait, and are named")
 	first, next := envoys(t)
-	changeMesh(t, fmt.Sprintf(`{"upgrade":{"dataPlane":{"restart":"InPlace","pauseBetween":"1s"}},"sidecar":{"image":%q}}`, first))
+	changeMesh(t, fmt.Sprintf(`{"upgrade":{"dataPlane":{"restart":"InPlace","pauseBetween":"1s","maxUnavailable":"100%%"}},"sidecar":{"image":%q}}`, first))
 	t.Cleanup(func() { changeMesh(t, `{"upgrade":null,"sidecar":null}`) })
+	moveControlPlane(t)
 	s := deploy(t, "nodes-full")
 	lab.Must(t, cluster.Create(t.Context(), s.onSecond(pinned, nil)...))
 	lab.Must(t, cluster.PodsReady(t.Context(), podLimit, s.namespace))
@@ -52,13 +53,11 @@ func TestNodeIsFull(t *testing.T) {
 
 	changeMesh(t, fmt.Sprintf(`{"sidecar":{"image":%q}}`, next))
 	s.awaitSlots(t, next, near, far, server, pinned)
-	t.Log(described(t))
-
-	changeMesh(t, fmt.Sprintf(`{"upgrade":{"dataPlane":{"restart":"Rolling"}},"sidecar":{"image":%q}}`, first))
-	awaitMesh(t, "the status names the restarted workload without room", pinned)
+	awaitMesh(t, "the status names the pod without room", "waits for a node")
+	lab.Must(t, cluster.MeshReady(t.Context(), names.DefaultMesh, callLimit))
 	requests.stop(0)
 	lab.Must(t, cluster.DeleteNamespace(t.Context(), filler))
-	s.awaitSlots(t, first, server, pinned, late)
+	s.awaitReady(t, late)
 }
 
 // envoys returns the image of the sidecar, and one of a patch release that both nodes have.

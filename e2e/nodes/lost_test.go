@@ -75,7 +75,9 @@ func (s shop) startCareful(t *testing.T) {
 	config := &configv1alpha2.MeshConfig{ObjectMeta: metav1.ObjectMeta{Namespace: names.DefaultNamespace, Name: names.MeshConfig}}
 	enable := `{"spec":{"featureFlags":{"enableRetryPolicy":%t}}}`
 	lab.Must(t, cluster.Patch(t.Context(), config, fmt.Sprintf(enable, true)))
-	t.Cleanup(func() { lab.Must(t, cluster.Patch(context.WithoutCancel(t.Context()), config, fmt.Sprintf(enable, false))) })
+	t.Cleanup(func() {
+		lab.Must(t, cluster.Patch(context.WithoutCancel(t.Context()), config, fmt.Sprintf(enable, false)))
+	})
 	account, pod := cluster.TestPod(s.namespace, careful)
 	pod.Spec.NodeName = lab.FirstNode
 	lab.Must(t, cluster.Create(t.Context(), account, pod))

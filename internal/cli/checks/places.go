@@ -72,7 +72,8 @@ func (p *places) findings() []diagnosis.Finding {
 	}
 	if len(p.lost) > 0 {
 		withNode := func(pod *corev1.Pod) string { return fmt.Sprintf("%s (%s)", pod.Name, pod.Spec.NodeName) }
-		found = append(found, diagnosis.Warn("see kubectl describe node "+p.lost[0].Spec.NodeName, "pods whose node does not report: %s", firstThree(lists.Map(p.lost, withNode))))
+		found = append(found, diagnosis.Warn("see kubectl describe node "+p.lost[0].Spec.NodeName,
+			"pods whose node does not report: %s", firstThree(lists.Map(p.lost, withNode))))
 	}
 	return found
 }

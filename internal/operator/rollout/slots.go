@@ -133,6 +133,8 @@ func (p SlottedPod) Next(image string, now time.Time) Step {
 		return p.comesBack(image, now)
 	case !known && now.Sub(p.Patched) < handoverTimeout:
 		return Step{State: Proceeds, Reason: "the control plane does not report which slot of " + p.Pod + " serves"}
+	case !known && p.Node == "":
+		return Step{State: Unknown, Reason: p.Pod + " waits for a node"}
 	case !known:
 		return Step{State: Unknown, Reason: "the control plane does not report which slot of " + p.Pod + " serves"}
 	case serving.Image == image:

@@ -17,14 +17,23 @@ const (
 // slottedPod returns a pod that was injected by the revision old and patched at a time.
 func slottedPod(patched time.Time, first, second Slot) SlottedPod {
 	first.Name, second.Name = "envoy", "envoy-standby"
-	return SlottedPod{Namespace: "shop", Pod: "web", UID: "web", Revision: "old", Level: "1", Patched: patched, Slots: [2]Slot{first, second}}
+	return SlottedPod{Namespace: "shop", Pod: "web", UID: "web", Node: "here", Revision: "old", Level: "1", Patched: patched, Slots: [2]Slot{first, second}}
+}
+
+// TestPodWithoutANode has slots that no kubelet has started, so nothing else can be known about them.
+func TestPodWithoutANode(t *testing.T) {
+	pod := SlottedPod{Namespace: "shop", Pod: "web", Slots: [2]Slot{{Image: oldEnvoy}, {Image: oldEnvoy}}}
+	want := Step{State: Unknown, Reason: "web waits for a node"}
+	if got := pod.Next(newEnvoy, noon); got != want {
+		t.Errorf("next is %+v, want %+v", got, want)
+	}
 }
 
 func TestNextStepOfAPod(t *testing.T) {
 	never, before := time.Time{}, noon.Add(-time.Hour)
 	ago := func(d time.Duration) time.Time { return noon.Add(-d) }
 	patch := func(slot, image string) *PodPatch {
-		return &PodPatch{Namespace: "shop", Pod: "web", UID: "web", Slot: slot, Image: image, Declared: image}
+		return &PodPatch{Namespace: "shop", Pod: "web", UID: "web", Node: "here", Slot: slot, Image: image, Declared: image}
 	}
 	unconfirmed := func(p *PodPatch) *PodPatch { p.Unconfirmed = true; return p }
 	const drained, unknown = "connections of the earlier Envoy of web are drained", "the control plane does not report which slot of web serves"
