@@ -67,7 +67,8 @@ func unschedulable(pod *corev1.Pod) string {
 func (p *places) findings() []diagnosis.Finding {
 	var found []diagnosis.Finding
 	if len(p.waiting) > 0 {
-		found = append(found, diagnosis.Fail("make room for the application and its sidecar, see docs/help/pod-does-not-start.md#no-node", "pods that wait for a node: %s: %s",
+		const remedy = "make room for the application and its sidecar, see docs/help/pod-does-not-start.md#no-node"
+		found = append(found, diagnosis.Fail(remedy, "pods that wait for a node: %s: %s",
 			firstThree(lists.Map(p.waiting, (*corev1.Pod).GetName)), unschedulable(p.waiting[0])))
 	}
 	if len(p.lost) > 0 {

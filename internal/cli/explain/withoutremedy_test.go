@@ -31,7 +31,8 @@ func TestCallsWithoutRemedy(t *testing.T) {
 			"no pod of Service shop/late is ready with a sidecar: see kubectl -n shop get pods, and",
 		},
 		"there is no pod": {
-			"front/sa/till shop/svc/none GET /a", []catalog.Entry{Service("shop", "none", "none", "10.96.0.8", 80, inventory.ProtocolHTTP)},
+			"front/sa/till shop/svc/none GET /a",
+			[]catalog.Entry{Service("shop", "none", "none", "10.96.0.8", 80, inventory.ProtocolHTTP)},
 			"no pod of Service shop/none is ready with a sidecar",
 		},
 		"the pod has no sidecar": {"front/sa/till shop/pod/bare-0 GET /a", []catalog.Entry{bare}, "sidecar"},

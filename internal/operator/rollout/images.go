@@ -115,8 +115,8 @@ func (r Rewrite) apply(image string) (string, bool) {
 // the operator changes the first one.
 func (p SlottedPod) rewrites() []Rewrite {
 	var all []Rewrite
-	if p.Injected.Init != "" && p.InitText != "" {
-		if r, ok := learnRewrite(p.Injected.Init, p.InitText); ok {
+	if p.Init != "" && p.InitText != "" {
+		if r, ok := learnRewrite(p.Init, p.InitText); ok {
 			all = append(all, r)
 		}
 	}

@@ -22,7 +22,8 @@ const (
 type Slot struct {
 	// Name is that of the container.
 	Name string
-	// Image is what the container should run, as the Mesh declares it. Text is the image in the pod, which an admission step may have replaced; empty for Image.
+	// Image is what the container should run, as the Mesh declares it. Text is the image in the pod, which an admission step may have replaced; empty for
+	// Image.
 	Image, Text string
 	// Started is when the container started last; zero while it does not run.
 	Started time.Time

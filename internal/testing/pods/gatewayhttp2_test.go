@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/net/http2"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/interop/grpc_testing"
@@ -120,11 +119,11 @@ func over(t *testing.T, secure *tls.Conn, host, path string) (int, string, http.
 	var response *http.Response
 	if secure.ConnectionState().NegotiatedProtocol == "h2" {
 		request.Header.Set("TE", "trailers")
-		conn, connErr := (&http2.Transport{}).NewClientConn(secure)
-		if connErr != nil {
-			t.Fatal(connErr)
+		transport := &http.Transport{
+			ForceAttemptHTTP2: true,
+			DialTLSContext:    func(context.Context, string, string) (net.Conn, error) { return secure, nil },
 		}
-		response, err = conn.RoundTrip(request)
+		response, err = transport.RoundTrip(request)
 	} else if err = request.Write(secure); err == nil {
 		response, err = http.ReadResponse(bufio.NewReader(secure), request)
 	}
