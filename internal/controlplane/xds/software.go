@@ -44,7 +44,7 @@ func softwareOf(node *core.Node) (software status.Software) {
 		software.Envoy = fmt.Sprintf("%d.%d.%d", release.GetMajorNumber(), release.GetMinorNumber(), release.GetPatch())
 	}
 	metadata := node.GetMetadata().GetFields()
-	software.Bootstrap = printable.Text(metadata["bootstrap_version"].GetStringValue())
+	software.Bootstrap = printable.Line(metadata["bootstrap_version"].GetStringValue())
 	if len(software.Bootstrap) > maxBootstrapVersionLength {
 		software.Bootstrap = ""
 	}

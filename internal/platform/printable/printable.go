@@ -13,6 +13,12 @@ func Text(text string) string {
 	return strings.Map(replace, strings.ToValidUTF8(text, string(utf8.RuneError)))
 }
 
+// Line is Text on one line: line breaks and tabs become spaces. Where texts of others are printed in lines or lists, a line break would add one of their
+// choice.
+func Line(text string) string {
+	return strings.NewReplacer("\n", " ", "\t", " ").Replace(Text(text))
+}
+
 func replace(r rune) rune {
 	if isUnprintable(r) {
 		return ' '

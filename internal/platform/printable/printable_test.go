@@ -27,6 +27,9 @@ func TestEscapesDoNotReachTerminals(t *testing.T) {
 			t.Errorf("%q is written as %q (%d, %v), want %q", text, out, n, err, want)
 		}
 	}
+	if got := Line("two\nlines\tand \x1b[31m"); got != "two lines and  [31m" {
+		t.Errorf("a line becomes %q", got)
+	}
 	if got := Text("not UTF-8 \xff"); got != "not UTF-8 \ufffd" {
 		t.Errorf("invalid bytes become %q", got)
 	}

@@ -16,7 +16,7 @@ func TestRejectionsCarryNoEscapes(t *testing.T) {
 	c.subscribe(resourcetype.Listeners)
 	c.expect("LDS l")
 	result, err := c.q.handleRequest(&discovery.DeltaDiscoveryRequest{
-		TypeUrl: resourcetype.Listeners.URL(), ResponseNonce: "1", ErrorDetail: &rpc.Status{Message: "\x1b[2Jall is well"},
+		TypeUrl: resourcetype.Listeners.URL(), ResponseNonce: "1", ErrorDetail: &rpc.Status{Message: "\x1b[2Jall\nis\twell"},
 	}, c.snapshot, c.now)
 	if err != nil || result.Message != " [2Jall is well" {
 		t.Errorf("the message is %q, %v", result.Message, err)

@@ -116,8 +116,8 @@ func (q *sequencer) handleAnswer(t resourcetype.Type, req *discovery.DeltaDiscov
 	result.IsAnswer = true
 	result.Latency = now.Sub(st.inFlightSince)
 	if st.rejected {
-		// The text reaches logs, conditions and terminals.
-		result.Message = printable.Text(fmt.Sprintf("%.*s", maxMessageLength, req.GetErrorDetail().GetMessage()))
+		// The text reaches logs, conditions, Events and terminals.
+		result.Message = printable.Line(fmt.Sprintf("%.*s", maxMessageLength, req.GetErrorDetail().GetMessage()))
 		if result.Message == "" {
 			result.Message = "rejected without a message"
 		}
