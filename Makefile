@@ -1,4 +1,4 @@
-# Every recipe is one command, implemented by a Go program. The programs build and download what they need. The only
+# Every recipe is one command or two, implemented by Go programs. The programs build and download what they need. The only
 # requirements are Go, make and, for the local cluster, root.
 .DEFAULT_GOAL := help
 
@@ -156,7 +156,8 @@ cluster-down: ## Stop the local cluster and remove everything it created
 
 .PHONY: demo
 demo: ## Run the bookstore in a mesh on the local cluster; WITH=observability adds Prometheus and Jaeger, CLUSTER=current uses your cluster
-	go run ./e2e/demo up --with=$(WITH) --registry=$(REGISTRY) $(if $(YES),--yes)
+	@$(HACK) ./compile bin/demo ./e2e/demo
+	bin/demo up --with=$(WITH) --registry=$(REGISTRY) $(if $(YES),--yes)
 
 .PHONY: demo-report
 demo-report: ## Print the bookstore's table again
