@@ -90,8 +90,16 @@ func startServer(t *testing.T, flags map[string]string) *Server {
 	}
 	environment := &envtest.Environment{ControlPlaneStopTimeout: 20 * time.Second}
 	api := environment.ControlPlane.GetAPIServer()
+	folder := t.TempDir()
+	guard(t, folder)
 	// Certificates and the key of tokens survive a restart only in a separate directory.
-	api.CertDir = t.TempDir()
+	api.CertDir = filepath.Join(folder, "certificates")
+	environment.ControlPlane.Etcd = &envtest.Etcd{DataDir: filepath.Join(folder, "etcd")}
+	for _, dir := range []string{api.CertDir, environment.ControlPlane.Etcd.DataDir} {
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
 	// At shutdown the server waits for watches, which do not end, for as long as a request may take.
 	api.Configure().Set("request-timeout", "10s")
 	for flag, value := range flags {
