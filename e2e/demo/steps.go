@@ -200,7 +200,7 @@ Next steps:
   permissive mode  kubectl patch meshconfig -n osm-system osm-mesh-config --type merge -p '{"spec":{"traffic":{"enablePermissiveTrafficPolicyMode":true}}}'
   cert-manager     %s
                    %s
-  table again      go run ./e2e/demo report
+  table again      make demo-report
   clean up         make demo-down%s`, cluster.Kubeconfig, cluster.Repository.Path("bin"), cluster.Tools(), lab.InstallCertManager, lab.UseCertManager, suffix)
 	return nil
 }

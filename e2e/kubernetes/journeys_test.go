@@ -17,7 +17,7 @@ func TestOlderKubelet(t *testing.T) { testJourneys(t, versions(newest, oldestKub
 // TestEarlierKubernetes runs them on the minor version before the newest, which all other tests run on.
 func TestEarlierKubernetes(t *testing.T) { testJourneys(t, versions(beforeNewest, beforeNewest)) }
 
-// TestProxyWithIptables runs them with a kube-proxy that makes rules of iptables, beside which osm-init makes its own of nftables.
+// TestProxyWithIptables runs them with a kube-proxy that makes rules of iptables, where osm-init makes rules of nftables.
 func TestProxyWithIptables(t *testing.T) {
 	testJourneys(t, map[string]string{proxyVariable: "iptables"})
 }

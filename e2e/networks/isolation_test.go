@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -185,11 +184,10 @@ func (i *isolation) awaitStuck(pod *corev1.Pod) {
 // osm runs the osm command and returns what it prints, also if it fails.
 func (i *isolation) osm(args ...string) string {
 	i.Helper()
-	command := exec.CommandContext(i.Context(), cluster.Repository.Path("bin", "osm"), args...)
-	command.Env = append(os.Environ(), "KUBECONFIG="+cluster.Kubeconfig)
-	out, err := command.CombinedOutput()
-	i.Logf("osm %s: %v\n%s", strings.Join(args, " "), err, out)
-	return string(out)
+	printed, code, err := cluster.OSM(i.Context(), args...)
+	lab.Must(i, err)
+	i.Logf("osm %s, exit code %d:\n%s", strings.Join(args, " "), code, printed)
+	return printed
 }
 
 // awaitConnected waits until the sidecar of a pod has a connection to the control plane, or none.

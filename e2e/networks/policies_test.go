@@ -15,6 +15,7 @@ import (
 	"github.com/openservicemesh/osm-operator/e2e/lab"
 	"github.com/openservicemesh/osm-operator/e2e/networks/enforcer"
 	"github.com/openservicemesh/osm-operator/e2e/report"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // TestNetworkPoliciesDrop isolates a namespace of the mesh in both directions. With the NetworkPolicies of the documentation its workloads call each other.
@@ -125,7 +126,7 @@ func onlyApplicationPorts(i *isolation) {
 func readMetrics(i *isolation) {
 	var pod corev1.Pod
 	lab.Must(i, cluster.Client.Get(i.Context(), client.ObjectKey{Namespace: isolated, Name: server}, &pod))
-	url := fmt.Sprintf("http://%s:15010/stats/prometheus", pod.Status.PodIP)
+	url := fmt.Sprintf("http://%s:%d/stats/prometheus", pod.Status.PodIP, names.PrometheusPort)
 	i.outcome(elsewhere, server, url, report.Timeout)
 	lab.Must(i, cluster.Patch(i.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: elsewhere}}, `{"metadata": {"labels": {"metrics": "enabled"}}}`))
 	i.outcome(elsewhere, server, url, "200")

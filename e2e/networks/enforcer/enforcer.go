@@ -14,6 +14,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/internal/testing/guard"
 )
 
 // interval is the time between two looks at the cluster.
@@ -35,31 +37,17 @@ type Enforcer struct {
 
 // Start enforces the NetworkPolicies of a cluster whose node is this machine, and follows their changes. It returns when those that exist apply.
 func Start(ctx context.Context, reader client.Reader, options Options) (*Enforcer, error) {
-	guard, err := startGuard()
+	removal, err := guard.Start("nft delete table inet " + table + " 2>/dev/null")
 	if err != nil {
 		return nil, err
 	}
 	following, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	e := &Enforcer{reader: reader, options: options, guard: guard, cancel: cancel, done: make(chan struct{})}
+	e := &Enforcer{reader: reader, options: options, guard: removal, cancel: cancel, done: make(chan struct{})}
 	go e.follow(following)
 	if err := e.Sync(ctx); err != nil {
 		return nil, errors.Join(err, e.Stop())
 	}
 	return e, nil
-}
-
-// startGuard starts a process that removes the table when its input ends.
-func startGuard() (io.Closer, error) {
-	guard := exec.Command("sh", "-c", `trap "" INT TERM HUP; read -r _; exec nft delete table inet `+table+" 2>/dev/null")
-	input, err := guard.StdinPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := guard.Start(); err != nil {
-		return nil, fmt.Errorf("guard the table of nftables: %w", err)
-	}
-	go func() { _ = guard.Wait() }() // the table may be gone already
-	return input, nil
 }
 
 // Change replaces the options, and returns when they apply.

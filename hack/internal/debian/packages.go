@@ -8,13 +8,14 @@ import (
 	"strings"
 
 	"github.com/openservicemesh/osm-operator/hack/internal/build"
+	"github.com/openservicemesh/osm-operator/hack/internal/paths"
 )
 
 // Required returns the packages: nft and perhaps iptables for kube-proxy in a mode, mount for the kubelet, and the build dependencies of runc with
 // seccomp. nft also finds what kube-proxy has left.
 func Required(proxyMode string) []string {
 	packages := []string{"nftables", "mount", "gcc", "libc6-dev", "pkg-config", "libseccomp-dev"}
-	if proxyMode == "iptables" {
+	if proxyMode == paths.Iptables {
 		packages = append(packages, "iptables")
 	}
 	return packages

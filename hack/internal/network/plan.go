@@ -3,6 +3,8 @@ package network
 import (
 	"fmt"
 	"net/netip"
+
+	"github.com/openservicemesh/osm-operator/hack/internal/paths"
 )
 
 // Plan holds the cluster's addresses, in private ranges.
@@ -71,7 +73,7 @@ func Default() Plan {
 		PodV6:     netip.MustParsePrefix("fd6f:736d:0:1::/64"),
 		ServiceV4: netip.MustParsePrefix("10.96.0.0/16"),
 		ServiceV6: netip.MustParsePrefix("fd6f:736d:0:2::/112"),
-		ProxyMode: "nftables",
+		ProxyMode: paths.Nftables,
 		APIPort:   6443,
 	}
 }

@@ -1,6 +1,7 @@
 package paths
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,6 +16,12 @@ const (
 	FamilyVariable  = "OSM_LOCAL_FAMILY"
 	ProxyVariable   = "OSM_LOCAL_PROXY"
 	ClusterVariable = "CLUSTER"
+)
+
+// Modes of kube-proxy.
+const (
+	Nftables = "nftables"
+	Iptables = "iptables"
 )
 
 const defaultState = "/var/lib/osm-local"
@@ -49,16 +56,13 @@ func FindIPv6Only(getenv func(string) string) (bool, error) {
 	}
 }
 
-// FindProxyMode returns the mode of kube-proxy: $OSM_LOCAL_PROXY, which is nftables or iptables, or nftables.
+// FindProxyMode returns the mode of kube-proxy: $OSM_LOCAL_PROXY, or Nftables.
 func FindProxyMode(getenv func(string) string) (string, error) {
-	switch mode := getenv(ProxyVariable); mode {
-	case "":
-		return "nftables", nil
-	case "nftables", "iptables":
-		return mode, nil
-	default:
-		return "", fmt.Errorf("%s is %q; it must be \"nftables\" or \"iptables\"", ProxyVariable, mode)
+	mode := cmp.Or(getenv(ProxyVariable), Nftables)
+	if mode != Nftables && mode != Iptables {
+		return "", fmt.Errorf("%s is %q; it must be %q or %q", ProxyVariable, mode, Nftables, Iptables)
 	}
+	return mode, nil
 }
 
 // FindNumber returns the number of the machine on which this program runs: $OSM_LOCAL_NUMBER, or 0 for the host. It is at most limit.

@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -49,12 +50,16 @@ func (a *analysis) isolation() {
 	if len(a.networkPolicies) == 0 {
 		return
 	}
+	byNamespace := map[string][]networkingv1.NetworkPolicy{}
+	for _, policy := range a.networkPolicies {
+		byNamespace[policy.Namespace] = append(byNamespace[policy.Namespace], policy)
+	}
 	pods := objectsOf[corev1.Pod](a, "Pod")
 	controlPlane, dns := a.controlPlaneServers(pods), a.dnsServers(pods)
 	cutOff, nameless := pending{}, pending{}
 	for i := range pods {
 		pod := &pods[i]
-		isolating := isolation.Isolating(a.networkPolicies, pod.Namespace, pod.Labels)
+		isolating := isolation.Isolating(byNamespace[pod.Namespace], pod.Namespace, pod.Labels)
 		if len(isolating) == 0 || !a.hasEnvoy(pod) {
 			continue
 		}
@@ -150,8 +155,9 @@ func (a *analysis) dnsServers(pods []corev1.Pod) []isolation.Server {
 			}
 			server := a.serverIn(service.Namespace, corev1.ProtocolUDP, dnsPort)
 			server.Addresses = addressesOf(service.Spec.ClusterIPs)
+			selector := labels.SelectorFromSet(service.Spec.Selector)
 			for i := range pods {
-				if pod := &pods[i]; pod.Namespace == service.Namespace && isSubset(service.Spec.Selector, pod.Labels) {
+				if pod := &pods[i]; pod.Namespace == service.Namespace && selector.Matches(labels.Set(pod.Labels)) {
 					behind := withPod(server, pod)
 					behind.Ports = append(behind.Ports, targetPort(port, pod))
 					found = append(found, behind)
@@ -213,15 +219,6 @@ func addressesOf(all []string) []netip.Addr {
 		}
 	}
 	return found
-}
-
-func isSubset(selector, of map[string]string) bool {
-	for key, value := range selector {
-		if of[key] != value {
-			return false
-		}
-	}
-	return true
 }
 
 // objectsOf returns the objects of a kind of Kubernetes as their type. Those with other content are reported elsewhere.

@@ -30,26 +30,23 @@ func (a *Answer) WithoutRemedy() string {
 // idleServices are the Services that get the request and have no pod that can answer, without duplicates. Without a ready pod nobody knows which policies are
 // missing.
 func (a *Answer) idleServices() []string {
-	var idle []string
-	for _, c := range a.Candidates {
-		namespace, name, _ := strings.Cut(cmp.Or(c.At, c.Service), "/")
-		if c.isIdle(entity.Name{Namespace: namespace, Name: name}) {
-			idle = append(idle, namespace+"/"+name)
-		}
-	}
-	return lists.Unique(idle)
+	idle := lists.Map(a.Candidates, Candidate.idleService)
+	return lists.Unique(slices.DeleteFunc(idle, func(name string) bool { return name == "" }))
 }
 
-// isIdle reports whether a Service without a pod that can answer is the one cause. The candidate may be denied for a further reason only if it has a pod.
-func (c Candidate) isIdle(service entity.Name) bool {
-	return !c.isAllowed() && (c.Missing == authz.MissingPod(service) || c.Missing == authz.MissingDestination(service))
+// idleService is the Service without a pod that can answer, if that is the one cause; empty otherwise. The candidate may be denied for a further reason only
+// if it has a pod.
+func (c Candidate) idleService() string {
+	namespace, name, _ := strings.Cut(cmp.Or(c.At, c.Service), "/")
+	service := entity.Name{Namespace: namespace, Name: name}
+	if c.isAllowed() || c.Missing != authz.MissingPod(service) && c.Missing != authz.MissingDestination(service) {
+		return ""
+	}
+	return service.String()
 }
 
 // isIdle reports whether everything that is denied is so because no pod can answer. Policies do not change that.
 func (a *Answer) isIdle() bool {
 	denied := lists.Filter(a.Candidates, func(c Candidate) bool { return !c.isAllowed() })
-	return len(denied) > 0 && !slices.ContainsFunc(denied, func(c Candidate) bool {
-		namespace, name, _ := strings.Cut(cmp.Or(c.At, c.Service), "/")
-		return !c.isIdle(entity.Name{Namespace: namespace, Name: name})
-	})
+	return len(denied) > 0 && !slices.ContainsFunc(denied, func(c Candidate) bool { return c.idleService() == "" })
 }

@@ -25,7 +25,7 @@ func policies(t *testing.T, specs ...string) []networkingv1.NetworkPolicy {
 	return all
 }
 
-// controlPlane is the control plane of a cluster, and assumed what files tell about it.
+// controlPlane is the control plane of a cluster, and assumed is what is known about it without a cluster.
 var (
 	controlPlane = isolation.Server{
 		Namespace: "osm-system", NamespaceLabels: map[string]string{"kubernetes.io/metadata.name": "osm-system", "team": "mesh"},

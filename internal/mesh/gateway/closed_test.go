@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -18,7 +19,7 @@ func answerer(result gateway.Result, host string) (namespace string, demands boo
 	var owner *gateway.Listener
 	for _, domain := range gateway.DomainsOf(host) {
 		for i, l := range result.Listeners {
-			if hostname := max(l.Hostname, "*"); owner == nil && hostname == domain {
+			if owner == nil && cmp.Or(l.Hostname, "*") == domain {
 				owner = &result.Listeners[i]
 			}
 		}

@@ -53,7 +53,7 @@ type SlottedPod struct {
 	// Slots are the two slots, by name.
 	Slots [2]Slot
 	Injected
-	// Rewrites are how admission steps replaced the images of the pod. Replaced is true if they did it in a way that tells nothing about other images.
+	// Rewrites are how admission steps replaced the images of the pod. Replaced is true if they did it in a way that cannot be applied to other images.
 	Rewrites []Rewrite
 	Replaced bool
 }

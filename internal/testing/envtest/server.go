@@ -18,6 +18,8 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	"sigs.k8s.io/yaml"
+
+	"github.com/openservicemesh/osm-operator/internal/testing/guard"
 )
 
 // Start starts an API server and its etcd, which stop with the test. No controllers run: nothing collects garbage or makes a
@@ -91,7 +93,7 @@ func startServer(t *testing.T, flags map[string]string) *Server {
 	environment := &envtest.Environment{ControlPlaneStopTimeout: 20 * time.Second}
 	api := environment.ControlPlane.GetAPIServer()
 	folder := t.TempDir()
-	guard(t, folder)
+	guarded(t, folder)
 	// Certificates and the key of tokens survive a restart only in a separate directory.
 	api.CertDir = filepath.Join(folder, "certificates")
 	environment.ControlPlane.Etcd = &envtest.Etcd{DataDir: filepath.Join(folder, "etcd")}
@@ -115,6 +117,16 @@ func startServer(t *testing.T, flags map[string]string) *Server {
 		}
 	})
 	return &Server{Config: config, environment: environment}
+}
+
+// guarded kills the programs of a server, which have its folder in their arguments, if the test is killed: they are in process groups of their own.
+func guarded(t *testing.T, folder string) {
+	t.Helper()
+	input, err := guard.Start(`pkill -KILL -f -- "$FOLDER"`, "FOLDER="+folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = input.Close() })
 }
 
 // Stop stops the API server. Its storage keeps running.
