@@ -23,7 +23,7 @@ const (
 )
 
 // checkoutFolders are the folders of the repository that pages refer to.
-var checkoutFolders = []string{"config", "dist"}
+var checkoutFolders = []string{"config", "dist", "hack"}
 
 // reader runs the scripts of a page in a folder that looks like a checkout, with kubectl and osm in its PATH.
 type reader struct {

@@ -176,7 +176,8 @@ func envtests(c checkout) ([]command, error) {
 	commands, err := productTests(c, func(p testPackage) bool { return p.envtest && !inE2E(p) }, "-count=1", "-p=2", "-skip", goldenWord)
 	for i := range commands {
 		// API servers have small heaps with many short-lived objects. They spend a fifth of their time on collecting garbage by default.
-		commands[i].env = []string{"GOGC=300"}
+		// A slow machine needs longer than the default of 20 s until a server answers.
+		commands[i].env = []string{"GOGC=300", "KUBEBUILDER_CONTROLPLANE_START_TIMEOUT=2m"}
 	}
 	return commands, err
 }
