@@ -22,7 +22,7 @@ func TestDeletedRevisionAfterRollbackIsRestored(t *testing.T) {
 	s.wait("restored-v0-0-9", 1)
 	unhealthy := healthy()
 	unhealthy.Proxies.Rejecting = 1
-	unhealthy.Proxies.Rejections = []health.Rejection{{Workload: "shop/cart", Sidecars: 1, Example: "shop/cart rejects LDS: no such filter"}}
+	unhealthy.Proxies.Rejections = []health.Rejection{{Workload: "shop/cart", Sidecars: []string{"shop/cart rejects LDS: no such filter"}}}
 	cluster.health.set(meshNamespace(name), operatorVersion, unhealthy)
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(operatorVersion) })
 	waitHistory(t, mesh, v1alpha1.ResultRolledBack, olderVersion, operatorVersion)

@@ -72,5 +72,5 @@ func (p *fakeHealth) Read(_ context.Context, s health.Target) (health.Observatio
 // healthy returns an observation that passes all gates.
 func healthy() health.Observation {
 	until := time.Now().Add(time.Hour)
-	return health.Observation{Proxies: &health.Proxies{Connected: 1000}, CertificatesUntil: &until, Flows: []rollout.Flow{{Requests: rollout.Requests{Issued: 100}}}}
+	return health.Observation{Proxies: &health.Proxies{Connected: 1000}, CertificatesUntil: map[string]time.Time{"shop": until}, Flows: []rollout.Flow{{Requests: rollout.Requests{Issued: 100}}}}
 }

@@ -55,7 +55,7 @@ func TestRejectedVersionIsTriedAgainWithOtherImagesOnly(t *testing.T) {
 	const name = "rejectedversion"
 	mesh := readyMesh(t, name, fastUpgrades)
 	failing := healthy()
-	failing.Proxies = &health.Proxies{Rejecting: 1, Rejections: []health.Rejection{{Workload: "shop/cart", Sidecars: 1, Example: "a sidecar"}}}
+	failing.Proxies = &health.Proxies{Rejecting: 1, Rejections: []health.Rejection{{Workload: "shop/cart", Sidecars: []string{"a sidecar"}}}}
 	cluster.health.set(meshNamespace(name), operatorVersion, failing)
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(operatorVersion) })
 	waitHistory(t, mesh, v1alpha1.ResultRolledBack, olderVersion, operatorVersion)
@@ -86,7 +86,7 @@ func TestMeshWithoutVersionFollowsTheOperatorWithItsGates(t *testing.T) {
 	s := newWorkloads(t, name, "cart")
 	s.wait(name+"-v0-0-9", 1)
 	failing := healthy()
-	failing.Proxies = &health.Proxies{Rejecting: 1, Rejections: []health.Rejection{{Workload: "shop/cart", Sidecars: 1, Example: "a sidecar"}}}
+	failing.Proxies = &health.Proxies{Rejecting: 1, Rejections: []health.Rejection{{Workload: "shop/cart", Sidecars: []string{"a sidecar"}}}}
 	cluster.health.set(meshNamespace(name), operatorVersion, failing)
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = nil })
 	waitHistory(t, mesh, v1alpha1.ResultRolledBack, olderVersion, operatorVersion)

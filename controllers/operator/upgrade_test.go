@@ -83,7 +83,7 @@ func TestRejectedConfigurationCausesRollback(t *testing.T) {
 	s.wait("rejected-v0-0-9", 1)
 	unhealthy := healthy()
 	unhealthy.Proxies.Rejecting = 1
-	unhealthy.Proxies.Rejections = []health.Rejection{{Workload: "shop/cart", Sidecars: 1, Example: "shop/cart rejects LDS: no such filter"}}
+	unhealthy.Proxies.Rejections = []health.Rejection{{Workload: "shop/cart", Sidecars: []string{"shop/cart rejects LDS: no such filter"}}}
 	cluster.health.set(meshNamespace(name), operatorVersion, unhealthy)
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(operatorVersion) })
 	waitEvent(t, operatorVersion, "RollingBack", "no such filter")

@@ -181,6 +181,10 @@ type MeshRevisionStatus struct {
 	// +optional
 	ResumedTime *metav1.Time `json:"resumedTime,omitempty"`
 
+	// unreadTime is since when workloads cannot be read. An upgrade waits for them as long as for a gate. It is absent while all can be read.
+	// +optional
+	UnreadTime *metav1.Time `json:"unreadTime,omitempty"`
+
 	// restarts are the container restarts of the control plane from before the current step.
 	// +optional
 	Restarts *StepRestarts `json:"restarts,omitempty"`

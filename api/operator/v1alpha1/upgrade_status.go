@@ -158,12 +158,28 @@ type RevisionBaseline struct {
 	// +kubebuilder:validation:MaxItems=256
 	Rejecting []string `json:"rejecting,omitempty"`
 
-	// disconnected are the pods, as <namespace>/<name>, whose sidecars ran and were not connected before. They do not fail the upgrade.
+	// disconnectedWorkloads are the workloads with sidecars that ran and were not connected before. As many sidecars of them do not fail the
+	// upgrade.
 	// +optional
-	// +listType=set
+	// +listType=map
+	// +listMapKey=workload
 	// +kubebuilder:validation:MaxItems=256
-	Disconnected []string `json:"disconnected,omitempty"`
+	DisconnectedWorkloads []DisconnectedWorkload `json:"disconnectedWorkloads,omitempty"`
 
 	// time is when the baseline was observed, which is the start of the upgrade.
 	Time metav1.Time `json:"time"`
+}
+
+// DisconnectedWorkload counts sidecars of a workload that are not connected to their control plane.
+type DisconnectedWorkload struct {
+	// workload is the service account, as <namespace>/<name>.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=318
+	Workload string `json:"workload"`
+
+	// sidecars is the number of its sidecars that are not connected.
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	Sidecars int32 `json:"sidecars"`
 }

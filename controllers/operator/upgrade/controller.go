@@ -73,6 +73,9 @@ type Reconciler struct {
 // pollInterval is how often an upgrade is observed: the inputs of gates send no events.
 const pollInterval = 2 * time.Second
 
+// finishingInterval is how often gates are evaluated while workloads remain that could not be upgraded with the others.
+const finishingInterval = maxObservationGap / 2
+
 // pass is the shared state of the steps of one reconciliation. Each step may read what earlier ones wrote.
 type pass struct {
 	enqueue.Schedule
@@ -186,11 +189,17 @@ func (r *Reconciler) decide(ctx context.Context, p *pass) error {
 		return err
 	}
 	r.observeImages(p)
+	if err := r.recordUnread(ctx, p); err != nil {
+		return err
+	}
 	if err := r.observeSlots(ctx, p); err != nil {
 		return err
 	}
-	if p.isUpgrading() {
-		p.RequeueAfter(pollInterval)
+	if p.isUpgrading() || p.situation.IsFinishing() {
+		p.RequeueAfter(finishingInterval)
+		if p.isUpgrading() {
+			p.RequeueAfter(pollInterval)
+		}
 		if err := r.evaluateGates(ctx, p); err != nil {
 			return err
 		}

@@ -1,7 +1,9 @@
 package upgrade
 
 import (
+	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -22,7 +24,7 @@ type Health interface {
 // baselineTimeout is how long the reports of the version before are waited for; then the gates evaluate the new one without comparison.
 const baselineTimeout = time.Minute
 
-// maxBaselineNames bounds the workloads and the pods that a baseline lists.
+// maxBaselineNames bounds the workloads that a baseline lists, and the pods whose restarts are stored.
 const maxBaselineNames = 256
 
 // isUpgrading is true when there is a version to come from and one to go to that has not been verified.
@@ -94,10 +96,8 @@ func observation(p *pass, reading health.Observation) rollout.Observation {
 	if reading.Proxies != nil {
 		baseline := ptr.Deref(status.Baseline, v1alpha1.RevisionBaseline{})
 		connection := p.connection(reading.Proxies)
-		connection.Before, connection.Since = baseline.Disconnected, baseline.Time.Time
-		proxies := connection.Proxies()
-		proxies.Rejected, proxies.Example = reading.Proxies.RejectingExcept(baseline.Rejecting)
-		o.Proxies = &proxies
+		connection.Before = disconnectedBefore(baseline)
+		o.Proxies = &rollout.Proxies{Connected: connection.Census(), Accepted: reading.Proxies.Accepted(baseline.Rejecting)}
 	}
 	if baseline := status.Baseline; baseline != nil && baseline.ErrorRate != "" {
 		rate := v1alpha1.Percentage(baseline.ErrorRate).Share()
@@ -146,8 +146,7 @@ func (r *Reconciler) measureBaseline(ctx context.Context, p *pass) (bool, error)
 	if reading.Proxies != nil {
 		list := reading.Proxies.RejectingWorkloads()
 		baseline.Rejecting = list[:min(len(list), maxBaselineNames)]
-		disconnected := p.connection(reading.Proxies).Disconnected()
-		baseline.Disconnected = disconnected[:min(len(disconnected), maxBaselineNames)]
+		baseline.DisconnectedWorkloads = disconnectedNow(p.connection(reading.Proxies).Disconnected())
 	}
 	waiting := reading.Proxies == nil || reading.Flows == nil
 	if waiting && r.Now().Sub(p.current.CreationTimestamp.Time) < baselineTimeout {
@@ -157,6 +156,27 @@ func (r *Reconciler) measureBaseline(ctx context.Context, p *pass) (bool, error)
 		baseline.ErrorRate = string(v1alpha1.NewPercentage(rollout.ErrorRate(reading.Flows)))
 	}
 	return true, r.recordOnRevision(ctx, p.current, func(status *v1alpha1.MeshRevisionStatus) { status.Baseline, status.Rejected = baseline, nil })
+}
+
+// disconnectedNow lists workloads with sidecars that are not connected. If there are too many, the ones with most of them are listed.
+func disconnectedNow(counts map[string]int) []v1alpha1.DisconnectedWorkload {
+	var list []v1alpha1.DisconnectedWorkload
+	for _, workload := range slices.Sorted(maps.Keys(counts)) {
+		list = append(list, v1alpha1.DisconnectedWorkload{Workload: workload, Sidecars: int32(counts[workload])})
+	}
+	slices.SortStableFunc(list, func(a, b v1alpha1.DisconnectedWorkload) int { return cmp.Compare(b.Sidecars, a.Sidecars) })
+	list = list[:min(len(list), maxBaselineNames)]
+	slices.SortFunc(list, func(a, b v1alpha1.DisconnectedWorkload) int { return cmp.Compare(a.Workload, b.Workload) })
+	return list
+}
+
+// disconnectedBefore counts the sidecars that were not connected when the upgrade began, by workload.
+func disconnectedBefore(baseline v1alpha1.RevisionBaseline) map[string]int {
+	counts := map[string]int{}
+	for _, w := range baseline.DisconnectedWorkloads {
+		counts[w.Workload] = int(w.Sidecars)
+	}
+	return counts
 }
 
 // stepStart is when the present step began: when the revision took its role, when a workload was restarted for it last, or when gates were
@@ -193,6 +213,28 @@ func (r *Reconciler) resume(ctx context.Context, p *pass) error {
 	return r.recordOnRevision(ctx, p.current, func(status *v1alpha1.MeshRevisionStatus) {
 		status.ResumedTime, status.ObservedTime, status.UnhealthyTime = &now, &now, nil
 	})
+}
+
+// recordUnread stores since when workloads cannot be read. The upgrade waits for them, also if the operator is restarted meanwhile.
+func (r *Reconciler) recordUnread(ctx context.Context, p *pass) error {
+	if p.current == nil {
+		return nil
+	}
+	isUnread := slices.ContainsFunc(p.situation.Workloads, func(w rollout.Workload) bool { return w.Unread != "" })
+	since := p.current.Status.UnreadTime
+	switch {
+	case isUnread && since != nil:
+		p.situation.Limits.UnreadSince = since.Time
+	case isUnread != (since != nil):
+		now := metav1.NewTime(r.Now().Truncate(time.Second))
+		return r.recordOnRevision(ctx, p.current, func(status *v1alpha1.MeshRevisionStatus) {
+			status.UnreadTime = nil
+			if isUnread {
+				status.UnreadTime = &now
+			}
+		})
+	}
+	return nil
 }
 
 // recordObservation stores when the gates were evaluated.

@@ -150,7 +150,7 @@ func recordHistory(p *pass, status *v1alpha1.MeshStatus) {
 	entry := v1alpha1.HistoryEntry{Version: p.desired.Version, From: p.from(), StartTime: &start}
 	switch revision := p.current.Status; {
 	case revision.VerificationTime != nil:
-		entry.Result, entry.CompletionTime = v1alpha1.ResultSucceeded, *revision.VerificationTime
+		entry.Result, entry.CompletionTime, entry.Reason = v1alpha1.ResultSucceeded, *revision.VerificationTime, p.untried()
 	case p.plan.Phase == rollout.RolledBack && revision.Rejected != nil:
 		entry.Result, entry.CompletionTime, entry.Reason = v1alpha1.ResultRolledBack, revision.Rejected.Time, revision.Rejected.Reason
 	default:
@@ -163,6 +163,19 @@ func recordHistory(p *pass, status *v1alpha1.MeshStatus) {
 		return
 	}
 	addToHistory(status, entry)
+}
+
+// untried is what the history says about a version that was verified before any sidecar had run it; empty otherwise.
+func (p *pass) untried() string {
+	byRevision, outdated := dataplane.CountSidecars(p.situation.Workloads, p.situation.Limits, func(string) string { return p.situation.Desired })
+	total := 0
+	for _, n := range byRevision {
+		total += n
+	}
+	if total == 0 || outdated < total {
+		return ""
+	}
+	return "no sidecar had run the version when all gates had passed, because no workload could be upgraded"
 }
 
 func addToHistory(status *v1alpha1.MeshStatus, entry v1alpha1.HistoryEntry) {

@@ -82,7 +82,7 @@ func runningSidecars(namespace string, revisions ...string) rollout.Workload {
 	for i, revision := range revisions {
 		pod := fmt.Sprintf("web-%d", i)
 		w.Sidecars[revision]++
-		w.Running = append(w.Running, rollout.Sidecar{Namespace: namespace, Pod: pod, UID: namespace + "/" + pod, Revision: revision})
+		w.Running = append(w.Running, rollout.Sidecar{Namespace: namespace, Pod: pod, UID: namespace + "/" + pod, Workload: namespace + "/web", Revision: revision})
 	}
 	return w
 }
@@ -115,11 +115,11 @@ func TestDisconnectedPodsAreRecordedBeforeTheUpgrade(t *testing.T) {
 	if done, err := r.measureBaseline(t.Context(), p); err != nil || !done {
 		t.Fatalf("the baseline is not measured (%v)", err)
 	}
-	if got := p.current.Status.Baseline.Disconnected; !slices.Equal(got, []string{"shop/web-1"}) {
-		t.Errorf("disconnected before are %v, want shop/web-1", got)
+	if got := p.current.Status.Baseline.DisconnectedWorkloads; !slices.Equal(got, []v1alpha1.DisconnectedWorkload{{Workload: "shop/web", Sidecars: 1}}) {
+		t.Errorf("disconnected before are %v, want one of shop/web", got)
 	}
 	p.situation.Active = "osm-v0-2-0"
-	if o := observation(p, health.Observation(reading)); o.Proxies.Live != 1 || len(o.Proxies.Missing) > 0 {
+	if o := observation(p, health.Observation(reading)); o.Proxies.Connected["shop"].Pods != 1 || !o.Proxies.Connected["shop"].Sound {
 		t.Errorf("%+v, want that one sidecar is expected", o.Proxies)
 	}
 }

@@ -63,7 +63,9 @@ var startProblems = []string{
 // without a node, or whose volumes are not mounted, has no sidecar yet. A pod of a lost node remains in the API as it was.
 func (o observation) running(pod *corev1.Pod) (rollout.Sidecar, bool) {
 	status, found := sidecarStatus(pod)
-	s := rollout.Sidecar{Namespace: pod.Namespace, Pod: pod.Name, UID: string(pod.UID), Revision: revisionOf(pod), Created: pod.CreationTimestamp.Time}
+	s := rollout.Sidecar{
+		Namespace: pod.Namespace, Pod: pod.Name, UID: string(pod.UID), Workload: pod.Namespace + "/" + accountOf(pod).Name, Revision: revisionOf(pod),
+	}
 	if !found || o.lostNodes[pod.Spec.NodeName] {
 		return s, false
 	}

@@ -167,10 +167,14 @@ func (w *kindWatches) isServed(kind schema.GroupVersionKind, absence time.Durati
 	return latest.served, nil
 }
 
-// list returns the objects of a kind, which share memory with the cache; none of a kind that cannot be read.
+// list returns the objects of a kind, which share memory with the cache; none of a kind that is not served. The error is an *unreadError if the kind cannot be
+// read at the moment.
 func (w *kindWatches) list(ctx context.Context, kind schema.GroupVersionKind) ([]unstructured.Unstructured, error) {
-	if w.ensure(ctx, kind, discoveryPeriod) != nil {
+	switch err := w.ensure(ctx, kind, discoveryPeriod); {
+	case errors.Is(err, errNotServed):
 		return nil, nil
+	case err != nil:
+		return nil, err
 	}
 	list := &unstructured.UnstructuredList{}
 	list.SetGroupVersionKind(kind)
@@ -193,7 +197,7 @@ func (w *kindWatches) source() source.Source {
 func (w *kindWatches) onUpdate(before, after any) {
 	earlier, isObject := before.(client.Object)
 	workload, isWorkload := after.(client.Object)
-	if !isObject || !isWorkload || !isEdited(earlier, workload) && stateOf(earlier).complete == stateOf(workload).complete {
+	if !isObject || !isWorkload || !isEdited(earlier, workload) && stateOf(earlier).isDone(0) == stateOf(workload).isDone(0) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), syncTimeout)

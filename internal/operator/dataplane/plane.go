@@ -138,9 +138,13 @@ func (p *Plane) members(ctx context.Context) func(namespace string) string {
 // readRestarted reads the workloads of a mesh that were restarted for one of its revisions. While such a workload replaces its only pod, no
 // pod leads to it.
 func (p *Plane) readRestarted(ctx context.Context, mesh string, o *observation) error {
-	states, err := p.restarted(ctx, func(revision string) bool { return desired.IsRevisionOf(mesh, revision) })
+	states, unread, err := p.restarted(ctx, func(revision string) bool { return desired.IsRevisionOf(mesh, revision) })
 	if err != nil {
 		return err
+	}
+	for kind, reason := range unread {
+		o.unread[kind] = reason
+		o.restarted = append(o.restarted, kind)
 	}
 	members := p.members(ctx)
 	for ref, state := range states {

@@ -3,6 +3,7 @@ package dataplane
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -120,7 +121,7 @@ func (p *Plane) WorkloadsForTeardown(ctx context.Context, mesh, target string) (
 	for _, w := range workloads {
 		withSidecars[w.Ref] = true
 	}
-	states, err := p.restarted(ctx, func(revision string) bool { return revision == target })
+	states, _, err := p.restarted(ctx, func(revision string) bool { return revision == target })
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +129,7 @@ func (p *Plane) WorkloadsForTeardown(ctx context.Context, mesh, target string) (
 	for ref, state := range states {
 		if !withSidecars[ref] {
 			restarted = append(restarted, rollout.Workload{
-				Ref: ref, Ready: state.complete, Restart: parseRestart(state.restart), ReadySince: state.rolledOut,
+				Ref: ref, Ready: state.isDone(0), Restart: parseRestart(state.restart), ReadySince: state.rolledOut,
 			})
 		}
 	}
@@ -140,9 +141,9 @@ func (p *Plane) WorkloadsForTeardown(ctx context.Context, mesh, target string) (
 	return workloads, nil
 }
 
-// restarted returns the workloads whose last restart was for a matching revision.
-func (p *Plane) restarted(ctx context.Context, matches func(revision string) bool) (map[rollout.Ref]state, error) {
-	states := map[rollout.Ref]state{}
+// restarted returns the workloads whose last restart was for a matching revision, and why those of a kind could not be read, by a Ref of the kind alone.
+func (p *Plane) restarted(ctx context.Context, matches func(revision string) bool) (states map[rollout.Ref]state, unread map[rollout.Ref]string, err error) {
+	states, unread = map[rollout.Ref]state{}, map[rollout.Ref]string{}
 	add := func(kind string, object client.Object) {
 		if s := p.stateOf(object); matches(parseRestart(s.restart).Revision) {
 			states[rollout.Ref{Kind: kind, Namespace: object.GetNamespace(), Name: object.GetName()}] = s
@@ -152,7 +153,7 @@ func (p *Plane) restarted(ctx context.Context, matches func(revision string) boo
 		"Deployment": &appsv1.DeploymentList{}, "StatefulSet": &appsv1.StatefulSetList{}, "DaemonSet": &appsv1.DaemonSetList{},
 	} {
 		if err := p.cache.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
-			return nil, fmt.Errorf("the restarted workloads cannot be listed: %w", err)
+			return nil, nil, fmt.Errorf("the restarted workloads cannot be listed: %w", err)
 		}
 		_ = meta.EachListItem(list, func(workload runtime.Object) error {
 			add(kind, workload.(client.Object))
@@ -161,14 +162,18 @@ func (p *Plane) restarted(ctx context.Context, matches func(revision string) boo
 	}
 	for _, kind := range thirdPartyKinds {
 		list, err := p.thirdParty.list(ctx, kind)
-		if err != nil {
-			return nil, fmt.Errorf("the restarted workloads of the kind %s cannot be listed: %w", kind.Kind, err)
+		var problem *unreadError
+		switch {
+		case errors.As(err, &problem):
+			unread[rollout.Ref{Kind: nameOf(kind)}] = problem.Error()
+		case err != nil:
+			return nil, nil, fmt.Errorf("the restarted workloads of the kind %s cannot be listed: %w", kind.Kind, err)
 		}
 		for i := range list {
 			add(nameOf(kind), &list[i])
 		}
 	}
-	return states, nil
+	return states, unread, nil
 }
 
 // readLastReady sets ReadySince of the last restarted workload of each namespace, where its own status does not hold it. It reads the

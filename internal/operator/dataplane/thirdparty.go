@@ -50,15 +50,9 @@ func stateOfThirdParty(o *unstructured.Unstructured) state {
 	if in(o, "spec", "replicas") != nil {
 		desired = numberIn(o, "spec", "replicas")
 	}
-	// all reports whether as many replicas as desired are in each of some states.
-	all := func(states ...string) bool {
-		for _, name := range states {
-			if numberIn(o, "status", name) != desired {
-				return false
-			}
-		}
-		return true
-	}
+	// missing is how many of the desired replicas are not in a state.
+	missing := func(state string) int { return int(desired - numberIn(o, "status", state)) }
+	s.progress = progress{complete: observed && missing("replicas") == 0, desired: int(desired)}
 	s.unobserved = !observed
 	switch o.GroupVersionKind().GroupKind() {
 	case rolloutKind.GroupKind():
@@ -71,19 +65,21 @@ func stateOfThirdParty(o *unstructured.Unstructured) state {
 		if phase == "Paused" {
 			s.held = "its phase is Paused: its sidecars are upgraded when it is Healthy"
 		}
-		s.complete = observed && phase == "Healthy" && timeIn(o, "spec", "restartAt").Equal(timeIn(o, "status", "restartedAt"))
+		s.progress.complete = observed && phase == "Healthy" && timeIn(o, "spec", "restartAt").Equal(timeIn(o, "status", "restartedAt"))
 	case cloneSetKind.GroupKind():
-		s.complete = observed && all("replicas", "updatedReplicas", "availableReplicas")
+		s.complete, s.unavailable = s.complete && missing("updatedReplicas") == 0, missing("availableReplicas")
 		s.onDelete = in(o, "spec", "updateStrategy", "paused") == true || hasPartition(o, "spec", "updateStrategy", "partition") ||
 			updatesInPlace(textIn(o, "spec", "updateStrategy", "type"))
 	case kruiseSetKind.GroupKind():
-		s.complete = observed && all("replicas", "readyReplicas") &&
-			(all("updatedReplicas") || textIn(o, "status", "updateRevision") == textIn(o, "status", "currentRevision"))
+		s.unavailable = missing("readyReplicas")
+		if textIn(o, "status", "updateRevision") != textIn(o, "status", "currentRevision") {
+			s.behind = missing("updatedReplicas")
+		}
 		rolling := []string{"spec", "updateStrategy", "rollingUpdate"}
 		s.onDelete = textIn(o, "spec", "updateStrategy", "type") == "OnDelete" || in(o, append(rolling, "paused")...) == true ||
 			hasPartition(o, append(rolling, "partition")...) || updatesInPlace(textIn(o, append(rolling, "podUpdatePolicy")...))
 	case deploymentConfigKind.GroupKind():
-		s.complete = observed && all("replicas", "updatedReplicas", "availableReplicas")
+		s.complete, s.unavailable = s.complete && missing("updatedReplicas") == 0, missing("availableReplicas")
 		s.onDelete = in(o, "spec", "paused") == true || !followsConfig(o)
 	}
 	return s

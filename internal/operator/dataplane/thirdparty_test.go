@@ -133,14 +133,14 @@ func TestStateOfThirdParty(t *testing.T) {
 		"DeploymentConfig that is paused":           {parse(t, deploymentConfigText, "paused: false", "paused: true"), true, true},
 	} {
 		whole := stateOf(c.object)
-		if whole.complete != c.complete || whole.onDelete != c.onDelete {
-			t.Errorf("%s: complete %t, onDelete %t; want %t, %t", name, whole.complete, whole.onDelete, c.complete, c.onDelete)
+		if whole.isDone(0) != c.complete || whole.onDelete != c.onDelete {
+			t.Errorf("%s: complete %t, onDelete %t; want %t, %t", name, whole.isDone(0), whole.onDelete, c.complete, c.onDelete)
 		}
 		stripped, err := strip(c.object)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(whole, stateOf(stripped.(client.Object)), cmp.AllowUnexported(state{})); diff != "" {
+		if diff := cmp.Diff(whole, stateOf(stripped.(client.Object)), cmp.AllowUnexported(state{}, progress{})); diff != "" {
 			t.Errorf("%s: its state in the cache is another one (-whole +stripped):\n%s", name, diff)
 		}
 	}
@@ -196,7 +196,7 @@ func TestThirdPartyWorkloadsAreRestarted(t *testing.T) {
 			if got := textIn(object.(*unstructured.Unstructured), c.path...); got != c.want {
 				t.Errorf("%v is %q, want %q", c.path, got, c.want)
 			}
-			states, err := plane.restarted(t.Context(), func(revision string) bool { return revision == restart.Revision })
+			states, _, err := plane.restarted(t.Context(), func(revision string) bool { return revision == restart.Revision })
 			if got := parseRestart(states[workloads[0].Ref].restart); err != nil || got != restart {
 				t.Errorf("the recorded restart is %+v (%v), want %+v", got, err, restart)
 			}

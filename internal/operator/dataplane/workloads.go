@@ -49,7 +49,7 @@ type observation struct {
 
 // workloads returns one workload for each owner of pods, sorted.
 func (o observation) workloads() []rollout.Workload {
-	found := map[rollout.Ref]*rollout.Workload{}
+	found, counts := map[rollout.Ref]*rollout.Workload{}, map[rollout.Ref]podCounts{}
 	for i := range o.pods {
 		pod := &o.pods[i]
 		if !isActive(pod) {
@@ -63,10 +63,15 @@ func (o observation) workloads() []rollout.Workload {
 			found[ref] = w
 		}
 		o.addPod(w, pod)
+		counts[ref] = counts[ref].with(pod, o.lostNodes)
+	}
+	for _, w := range found {
+		o.assess(w, counts[w.Ref])
 	}
 	for _, ref := range o.restarted {
 		if found[ref] == nil {
 			absent := o.workload(ref)
+			o.assess(&absent, podCounts{})
 			absent.ReadySince = o.states[ref].rolledOut
 			found[ref] = &absent
 		}
@@ -95,18 +100,22 @@ func (o observation) addPod(w *rollout.Workload, pod *corev1.Pod) {
 	}
 	if slotted, ok := slottedPod(pod); ok {
 		slotted.Fixed = cmp.Or(slotted.Fixed, o.fixedByKubelet(pod.Spec.NodeName))
+		ready, _ := readiness(pod)
+		slotted.Lost, slotted.Unready = o.lostNodes[pod.Spec.NodeName], !ready
 		w.Slotted = append(w.Slotted, slotted)
 	}
 	if !w.Ref.Restartable() && pod.Labels[names.RestartLabel] == restartDisabled {
 		w.OptedOut = true
 	}
-	ready, since := readiness(pod)
+	if o.lostNodes[pod.Spec.NodeName] {
+		if w.Lost == nil {
+			w.Lost = map[string]int{}
+		}
+		w.Lost[revisionOf(pod)]++
+	}
+	_, since := readiness(pod)
 	if sidecar, ok := o.running(pod); ok {
 		w.Running = append(w.Running, sidecar)
-	}
-	w.Ready = w.Ready && ready
-	if !ready {
-		w.Held = ""
 	}
 	if since.After(w.ReadySince) {
 		w.ReadySince = since
@@ -120,19 +129,16 @@ func (o observation) addPod(w *rollout.Workload, pod *corev1.Pod) {
 
 // workload returns a workload as its own object describes it. A workload that cannot be restarted is described by its pods alone.
 func (o observation) workload(ref rollout.Ref) rollout.Workload {
-	w := rollout.Workload{Ref: ref, Sidecars: map[string]int{}, Ready: true, OptedOut: o.optedOut[ref.Namespace]}
+	w := rollout.Workload{Ref: ref, Sidecars: map[string]int{}, OptedOut: o.optedOut[ref.Namespace]}
 	state, known := o.states[ref]
 	if !known {
 		if ref.Restartable() {
 			// The object was deleted before its pods, or the cache does not hold it yet.
-			w.Ready, w.Unread = false, o.unread[ref]
+			w.Unread = o.unread[ref]
 		}
 		return w
 	}
-	w.Ready, w.OnDelete = state.complete, state.onDelete
-	if !state.complete {
-		w.Held, w.Unobserved = state.heldReason(), state.unobserved
-	}
+	w.OnDelete = state.onDelete
 	w.OptedOut = w.OptedOut || state.labels[names.RestartLabel] == restartDisabled
 	w.Restart = parseRestart(state.restart)
 	w.Blocked = o.blockingBudget(ref.Namespace, state.podLabels)
@@ -185,8 +191,7 @@ func CountSidecars(workloads []rollout.Workload, limits rollout.Limits, desired 
 
 // state is the state of a workload according to its own object.
 type state struct {
-	// complete is true when the last rollout is complete and every pod is ready.
-	complete bool
+	progress
 	// onDelete is true when a new pod template does not replace every pod by itself, or all of them at once.
 	onDelete bool
 	// unobserved is true if the controller of another project has not observed the latest spec.
@@ -207,20 +212,30 @@ func stateOf(object client.Object) state {
 	switch o := object.(type) {
 	case *appsv1.Deployment:
 		desired := ptr.Deref(o.Spec.Replicas, 1)
-		s.complete = isObserved(o.ObjectMeta, o.Status.ObservedGeneration) && o.Status.UpdatedReplicas == desired &&
-			o.Status.Replicas == desired && o.Status.AvailableReplicas == desired
+		s.progress = progress{
+			complete: isObserved(o.ObjectMeta, o.Status.ObservedGeneration) && o.Status.UpdatedReplicas == desired && o.Status.Replicas == desired,
+			desired:  int(desired), unavailable: int(desired - o.Status.AvailableReplicas),
+		}
 		s.onDelete = o.Spec.Paused
 		s.rolledOut = rolloutTime(o.Status.Conditions)
 		s.restart, s.podLabels = o.Spec.Template.Annotations[names.RestartAnnotation], o.Spec.Template.Labels
 	case *appsv1.StatefulSet:
 		desired := ptr.Deref(o.Spec.Replicas, 1)
-		s.complete = isObserved(o.ObjectMeta, o.Status.ObservedGeneration) && o.Status.ReadyReplicas == desired && o.Status.Replicas == desired &&
-			(o.Status.UpdatedReplicas == desired || o.Status.UpdateRevision == o.Status.CurrentRevision)
+		s.progress = progress{
+			complete: isObserved(o.ObjectMeta, o.Status.ObservedGeneration) && o.Status.Replicas == desired,
+			desired:  int(desired), unavailable: int(desired - o.Status.ReadyReplicas), behind: int(desired - o.Status.UpdatedReplicas),
+		}
+		if o.Status.UpdateRevision == o.Status.CurrentRevision {
+			s.behind = 0
+		}
 		s.onDelete = !replacesOneByOne(string(o.Spec.UpdateStrategy.Type)) || partition(o) > 0
 		s.restart, s.podLabels = o.Spec.Template.Annotations[names.RestartAnnotation], o.Spec.Template.Labels
 	case *appsv1.DaemonSet:
 		desired := o.Status.DesiredNumberScheduled
-		s.complete = isObserved(o.ObjectMeta, o.Status.ObservedGeneration) && o.Status.UpdatedNumberScheduled == desired && o.Status.NumberAvailable == desired
+		s.progress = progress{
+			complete: isObserved(o.ObjectMeta, o.Status.ObservedGeneration),
+			desired:  int(desired), unavailable: int(desired - o.Status.NumberAvailable), behind: int(desired - o.Status.UpdatedNumberScheduled),
+		}
 		s.onDelete = !replacesOneByOne(string(o.Spec.UpdateStrategy.Type))
 		s.restart, s.podLabels = o.Spec.Template.Annotations[names.RestartAnnotation], o.Spec.Template.Labels
 	case *unstructured.Unstructured:

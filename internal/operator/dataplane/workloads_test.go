@@ -53,7 +53,7 @@ func TestWorkloads(t *testing.T) {
 		"a ReplicaSet stands for its Deployment": {
 			observation{
 				pods:   []corev1.Pod{pod("web-5c-a", "old", "ReplicaSet", "web-5c", hash("5c")), pod("web-6d-b", "new", "ReplicaSet", "web-6d", hash("6d"))},
-				states: map[rollout.Ref]state{web: {complete: true, restart: formatRestart(restart), podLabels: map[string]string{"app": "web"}}},
+				states: map[rollout.Ref]state{web: {progress: progress{complete: true}, restart: formatRestart(restart), podLabels: map[string]string{"app": "web"}}},
 			},
 			[]rollout.Workload{{Ref: web, Sidecars: map[string]int{"old": 1, "new": 1}, Ready: true, ReadySince: noon, Restart: restart}},
 		},
@@ -71,7 +71,7 @@ func TestWorkloads(t *testing.T) {
 		"an unready pod keeps its workload from being complete": {
 			observation{
 				pods:   []corev1.Pod{pod("web-5c-a", "old", "ReplicaSet", "web-5c", hash("5c"), unready)},
-				states: map[rollout.Ref]state{web: {complete: true}},
+				states: map[rollout.Ref]state{web: {progress: progress{complete: true}}},
 			},
 			[]rollout.Workload{{Ref: web, Sidecars: map[string]int{"old": 1}}},
 		},
@@ -82,7 +82,7 @@ func TestWorkloads(t *testing.T) {
 		"a workload opted out by label": {
 			observation{
 				pods:     []corev1.Pod{pod("web-5c-a", "old", "ReplicaSet", "web-5c", hash("5c")), pod("db-0", "old", "StatefulSet", "db")},
-				states:   map[rollout.Ref]state{web: {complete: true, labels: map[string]string{names.RestartLabel: restartDisabled}}},
+				states:   map[rollout.Ref]state{web: {progress: progress{complete: true}, labels: map[string]string{names.RestartLabel: restartDisabled}}},
 				optedOut: map[string]bool{"elsewhere": true},
 			},
 			[]rollout.Workload{
@@ -93,7 +93,7 @@ func TestWorkloads(t *testing.T) {
 		"a PodDisruptionBudget blocks": {
 			observation{
 				pods:   []corev1.Pod{pod("web-5c-a", "old", "ReplicaSet", "web-5c", hash("5c"))},
-				states: map[rollout.Ref]state{web: {complete: true, podLabels: map[string]string{"app": "web"}}},
+				states: map[rollout.Ref]state{web: {progress: progress{complete: true}, podLabels: map[string]string{"app": "web"}}},
 				budgets: []policyv1.PodDisruptionBudget{
 					budget("others", "other", 0), budget("generous", "web", 1), budget("strict", "web", 0),
 				},
@@ -157,7 +157,7 @@ func TestStateOf(t *testing.T) {
 		"replicas default to one":         {deployment(func(d *appsv1.Deployment) { d.Spec.Replicas = nil }), false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := stateOf(c.deployment).complete; got != c.want {
+			if got := stateOf(c.deployment).isDone(0); got != c.want {
 				t.Errorf("complete is %v", got)
 			}
 		})

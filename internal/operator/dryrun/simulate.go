@@ -187,7 +187,7 @@ func (Health) Replicas(context.Context, health.Target) ([]rotation.Replica, erro
 // Read returns an observation for which every gate passes.
 func (Health) Read(context.Context, health.Target) (health.Observation, error) {
 	return health.Observation{
-		Proxies: &health.Proxies{Connected: math.MaxInt32}, CertificatesUntil: &time.Time{}, Flows: []rollout.Flow{},
+		Proxies: &health.Proxies{Connected: math.MaxInt32}, CertificatesUntil: map[string]time.Time{}, Flows: []rollout.Flow{},
 	}, nil
 }
 

@@ -29,9 +29,9 @@ func TestProxies(t *testing.T) {
 	o.setProxies(answers(report.Proxies{Proxies: []report.Proxy{healthy}}, report.Proxies{Proxies: []report.Proxy{rejecting}}))
 	want := Observation{
 		Proxies: &Proxies{
-			Connected: 2, UIDs: map[string]bool{"1": true, "2": true}, Rejecting: 1, Rejections: []Rejection{{Workload: "shop/db", Sidecars: 1, Example: "shop/db rejects LDS: no such filter"}},
+			Connected: 2, UIDs: map[string]bool{"1": true, "2": true}, Namespaces: map[string]int{"shop": 2}, Rejecting: 1, Rejections: []Rejection{{Workload: "shop/db", Sidecars: []string{"shop/db rejects LDS: no such filter"}}},
 		},
-		CertificatesUntil: &soon,
+		CertificatesUntil: map[string]time.Time{"shop": soon},
 	}
 	if diff := cmp.Diff(want, o); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -42,7 +42,7 @@ func TestUnservedSidecarIsTheExample(t *testing.T) {
 	var o Observation
 	old := report.Proxy{Namespace: "shop", Pod: "web", UID: "1", Unserved: "its Envoy is 1.38.3"}
 	o.setProxies(answers(report.Proxies{Proxies: []report.Proxy{old}}))
-	want := &Proxies{Connected: 1, UIDs: map[string]bool{"1": true}, Rejecting: 1, Rejections: []Rejection{{Workload: "shop/", Sidecars: 1, Example: "shop/web is not served: its Envoy is 1.38.3"}}}
+	want := &Proxies{Connected: 1, UIDs: map[string]bool{"1": true}, Namespaces: map[string]int{"shop": 1}, Rejecting: 1, Rejections: []Rejection{{Workload: "shop/", Sidecars: []string{"shop/web is not served: its Envoy is 1.38.3"}}}}
 	if diff := cmp.Diff(want, o.Proxies); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

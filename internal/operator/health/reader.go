@@ -170,7 +170,7 @@ func replicasOf(pods []corev1.Pod, controllers []string) []client.Replica {
 	}))
 }
 
-// Observation is the health of a revision. A nil pointer is a part that could not be observed completely.
+// Observation is the health of a revision. A nil pointer, slice or map is a part that could not be observed completely.
 type Observation struct {
 	// Earlier counts the ready controllers of other versions that still run in the Deployments of the revision, by version.
 	Earlier map[string]int
@@ -178,8 +178,8 @@ type Observation struct {
 	Restarts []PodRestarts
 	// Proxies are the sidecars that are connected to the revision.
 	Proxies *Proxies
-	// CertificatesUntil is when the first certificate of a sidecar expires; zero without sidecars.
-	CertificatesUntil *time.Time
+	// CertificatesUntil is when the certificates of most sidecars of a workload expire first, by namespace.
+	CertificatesUntil map[string]time.Time
 	// Flows are the requests of the last minute; nil if too few sidecars report them. Sidecars report only while they are read, so the first
 	// observation has none.
 	Flows []rollout.Flow
@@ -188,6 +188,8 @@ type Observation struct {
 // Proxies describes the connected sidecars.
 type Proxies struct {
 	Connected, Rejecting int
+	// Namespaces counts the connected sidecars by namespace.
+	Namespaces map[string]int
 	// UIDs are those of the pods whose sidecars are connected.
 	UIDs map[string]bool
 	// Roles are those of the slots of pods with two slots, by the UID of the pod and the name of the slot.
@@ -223,7 +225,7 @@ func containerRestarts(pods []corev1.Pod) []PodRestarts {
 
 // setProxies adds up the sidecars of all replicas. A pod counts once. It sets nothing when a replica did not answer.
 func (o *Observation) setProxies(answers []client.Answer[report.Proxies]) {
-	sum := Proxies{UIDs: map[string]bool{}}
+	sum := Proxies{UIDs: map[string]bool{}, Namespaces: map[string]int{}}
 	var all []report.Proxy
 	for _, answer := range answers {
 		if answer.Err != nil {
@@ -236,6 +238,7 @@ func (o *Observation) setProxies(answers []client.Answer[report.Proxies]) {
 		counts := report.CountPod(pod)
 		sum.Connected += counts.Connected
 		sum.UIDs[pod[0].UID] = true
+		sum.Namespaces[pod[0].Namespace]++
 		if roles := rolesOf(pod); roles != nil {
 			if sum.Roles == nil {
 				sum.Roles = map[string]map[string]report.Role{}
@@ -247,8 +250,7 @@ func (o *Observation) setProxies(answers []client.Answer[report.Proxies]) {
 	}
 	groups := groupPods(pods)
 	sum.Rejections = rejections(groups)
-	until := certificatesUntil(groups)
-	o.Proxies, o.CertificatesUntil = &sum, &until
+	o.Proxies, o.CertificatesUntil = &sum, certificatesUntil(groups)
 }
 
 // rolesOf returns the roles of the slots of a pod; nil for a pod without. A slot has one Envoy at a time, so the latest of its connections counts.

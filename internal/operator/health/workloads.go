@@ -5,10 +5,12 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/certificate/rotation"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
 	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/platform/report"
@@ -19,10 +21,16 @@ import (
 type Rejection struct {
 	// Workload is a service account, as "<namespace>/<name>".
 	Workload string
-	// Sidecars is how many of its sidecars reject configuration.
-	Sidecars int
-	// Example names one of them, with Envoy's error.
-	Example string
+	// Sidecars describes its sidecars that reject configuration, each with Envoy's error.
+	Sidecars []string
+}
+
+// namespace is that of the workload.
+func (r Rejection) namespace() string { return namespaceOf(r.Workload) }
+
+func namespaceOf(workload string) string {
+	namespace, _, _ := strings.Cut(workload, "/")
+	return namespace
 }
 
 // group are the sidecars of a service account that one revision injected. They have the same configuration and software, so a
@@ -58,24 +66,20 @@ func rejections(groups []group) []Rejection {
 		rejection := Rejection{Workload: g.workload}
 		for _, pod := range g.pods {
 			i := slices.IndexFunc(pod, func(p report.Proxy) bool { return p.Counts().Rejecting > 0 })
-			if i < 0 {
-				continue
-			}
-			if rejection.Sidecars++; rejection.Example == "" {
-				rejection.Example = formatRejection(pod[i])
+			if i >= 0 {
+				rejection.Sidecars = append(rejection.Sidecars, formatRejection(pod[i]))
 			}
 		}
-		if 2*rejection.Sidecars > len(g.pods) {
+		if 2*len(rejection.Sidecars) > len(g.pods) {
 			list = append(list, rejection)
 		}
 	}
 	return list
 }
 
-// certificatesUntil returns the first time at which the certificates of more than half of a group have expired; zero without
-// certificates.
-func certificatesUntil(groups []group) time.Time {
-	var first time.Time
+// certificatesUntil returns the first time at which the certificates of more than half of a group of a namespace have expired, by namespace.
+func certificatesUntil(groups []group) map[string]time.Time {
+	first := map[string]time.Time{}
 	for _, g := range groups {
 		var ends []time.Time
 		for _, pod := range g.pods {
@@ -87,8 +91,9 @@ func certificatesUntil(groups []group) time.Time {
 			continue
 		}
 		slices.SortFunc(ends, time.Time.Compare)
-		if end := ends[len(ends)/2]; first.IsZero() || end.Before(first) {
-			first = end
+		namespace := namespaceOf(g.workload)
+		if end, known := ends[len(ends)/2], first[namespace]; known.IsZero() || end.Before(known) {
+			first[namespace] = end
 		}
 	}
 	return first
@@ -109,17 +114,24 @@ func (p Proxies) RejectingWorkloads() []string {
 	return slices.Compact(lists.Map(p.Rejections, func(r Rejection) string { return r.Workload }))
 }
 
-// RejectingExcept returns how many sidecars of other workloads than the given ones reject configuration, and an example.
-func (p Proxies) RejectingExcept(workloads []string) (sidecars int, example string) {
+// Accepted counts the connected sidecars. The ones that reject configuration fail, except for workloads that did before.
+func (p Proxies) Accepted(before []string) rollout.Census {
+	census := rollout.Census{}
+	for namespace, pods := range p.Namespaces {
+		census[namespace] = rollout.Tally{Pods: pods}
+	}
 	for _, r := range p.Rejections {
-		if slices.Contains(workloads, r.Workload) {
-			continue
-		}
-		if sidecars += r.Sidecars; example == "" {
-			example = r.Example
+		if !slices.Contains(before, r.Workload) {
+			tally := census[r.namespace()]
+			tally.Failed = append(tally.Failed, r.Sidecars...)
+			census[r.namespace()] = tally
 		}
 	}
-	return sidecars, example
+	for namespace, tally := range census {
+		tally.Sound = len(tally.Failed) == 0
+		census[namespace] = tally
+	}
+	return census
 }
 
 // Replicas observes which certificate authority each replica in the Deployments of a revision uses, and what its sidecars have acknowledged.

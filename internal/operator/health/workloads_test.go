@@ -48,10 +48,10 @@ func TestOneSidecarDoesNotFailAnUpgrade(t *testing.T) {
 				all = append(all, report.Proxies{Proxies: list})
 			}
 			o.setProxies(answers(all...))
-			if got, _ := o.Proxies.RejectingExcept([]string{"shop/known"}); got != c.want {
-				t.Errorf("%d sidecars count as rejecting, want %d", got, c.want)
+			if got := o.Proxies.Accepted([]string{"shop/known"})["shop"]; len(got.Failed) != c.want || got.Sound != (c.want == 0) {
+				t.Errorf("%d sidecars count as rejecting, want %d, and the namespace is sound: %t", len(got.Failed), c.want, got.Sound)
 			}
-			if expired := o.CertificatesUntil.Before(noon); expired != c.expired {
+			if expired := o.CertificatesUntil["shop"].Before(noon); expired != c.expired {
 				t.Errorf("certificates count as expired: %t, want %t", expired, c.expired)
 			}
 		})
@@ -70,8 +70,8 @@ func TestPodsCountOnce(t *testing.T) {
 	var o Observation
 	o.setProxies(answers(report.Proxies{Proxies: serving}, report.Proxies{Proxies: starting}))
 	want := Proxies{
-		Connected: 3, Rejecting: 2, Behind: 1, UIDs: map[string]bool{"a": true, "b": true, "c": true},
-		Rejections: []Rejection{{Workload: "shop/web", Sidecars: 2, Example: "shop/web rejects LDS: no"}},
+		Connected: 3, Rejecting: 2, Behind: 1, UIDs: map[string]bool{"a": true, "b": true, "c": true}, Namespaces: map[string]int{"shop": 3},
+		Rejections: []Rejection{{Workload: "shop/web", Sidecars: []string{"shop/web rejects LDS: no", "shop/web rejects LDS: no"}}},
 	}
 	if diff := cmp.Diff(want, *o.Proxies); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -17,13 +17,22 @@ func healthy(change ...func(*Observation)) Observation {
 	o := Observation{
 		Now: noon, UnhealthySince: noon, HealthySince: noon.Add(-2 * time.Minute),
 		Controller: Replicas{2, 2}, Injector: Replicas{2, 2}, Restarts: pointer(0),
-		Proxies: &Proxies{Live: 10}, CertificatesUntil: pointer(noon.Add(time.Hour)),
-		Flows: []Flow{{Requests: Requests{Issued: 10_000, Failed: 10}}}, Baseline: pointer(0.001),
+		Proxies:           &Proxies{Census{"shop": {Pods: 10, Sound: true}}, Census{"shop": {Pods: 10, Sound: true}}},
+		CertificatesUntil: map[string]time.Time{"shop": noon.Add(time.Hour)},
+		Flows:             []Flow{{Requests: Requests{Issued: 10_000, Failed: 10}}}, Baseline: pointer(0.001),
 	}
 	for _, c := range change {
 		c(&o)
 	}
 	return o
+}
+
+// disconnected has a sidecar that is not connected, and rejecting one that rejects its configuration.
+func disconnected(o *Observation) {
+	o.Proxies.Connected["shop"] = Tally{Pods: 10, Failed: []string{"shop/web"}}
+}
+func rejecting(o *Observation) {
+	o.Proxies.Accepted["shop"] = Tally{Pods: 10, Failed: []string{"shop/web: bad"}}
 }
 
 // failing sets the numbers of failed and issued requests.
@@ -79,13 +88,13 @@ func TestGates(t *testing.T) {
 		"no desired injector":                         {healthy(func(o *Observation) { o.Injector = Replicas{} }), "ReplicasReady", Waiting},
 		"container was restarted":                     {healthy(func(o *Observation) { o.Restarts = pointer(1) }), "ControlPlaneRestarts", Failed},
 		"restarts are unknown":                        {healthy(func(o *Observation) { o.Restarts = nil }), "ControlPlaneRestarts", Waiting},
-		"sidecar is not connected":                    {healthy(func(o *Observation) { o.Proxies.Missing = []string{"shop/web"} }), "ProxiesConnected", Waiting},
+		"sidecar is not connected":                    {healthy(disconnected), "ProxiesConnected", Waiting},
 		"sidecars are unknown":                        {healthy(func(o *Observation) { o.Proxies = nil }), "ProxiesConnected", Waiting},
 		"sidecars are unknown until the timeout":      {healthy(timedOut, func(o *Observation) { o.Proxies = nil }), "ProxiesConnected", Failed},
-		"sidecar rejects its configuration":           {healthy(func(o *Observation) { o.Proxies.Rejected = 1 }), "ConfigurationAccepted", Failed},
-		"certificate has expired":                     {healthy(func(o *Observation) { o.CertificatesUntil = pointer(noon.Add(-time.Second)) }), "CertificatesValid", Failed},
+		"sidecar rejects its configuration":           {healthy(rejecting), "ConfigurationAccepted", Failed},
+		"certificate has expired":                     {healthy(func(o *Observation) { o.CertificatesUntil["shop"] = noon.Add(-time.Second) }), "CertificatesValid", Failed},
 		"certificates are unknown":                    {healthy(func(o *Observation) { o.CertificatesUntil = nil }), "CertificatesValid", Waiting},
-		"no certificates":                             {healthy(func(o *Observation) { o.CertificatesUntil = &time.Time{} }), "CertificatesValid", Passed},
+		"no certificates":                             {healthy(func(o *Observation) { o.CertificatesUntil = map[string]time.Time{} }), "CertificatesValid", Passed},
 		"more requests fail":                          {healthy(failing(200, 10_000)), "ErrorRate", Failed},
 		"2 of 51 fail, not significant":               {healthy(failing(2, 51)), "ErrorRate", Passed},
 		"12 of 51 fail, significant":                  {healthy(failing(12, 51)), "ErrorRate", Failed},
@@ -152,8 +161,8 @@ func TestPassedExceptSoak(t *testing.T) {
 	}{
 		"healthy":                           {healthy(), true},
 		"only the soak is missing":          {healthy(soaking), true},
-		"sidecar is not connected":          {healthy(soaking, func(o *Observation) { o.Proxies.Missing = []string{"shop/web"} }), false},
-		"sidecar rejects its configuration": {healthy(func(o *Observation) { o.Proxies.Rejected = 1 }), false},
+		"sidecar is not connected":          {healthy(soaking, disconnected), false},
+		"sidecar rejects its configuration": {healthy(rejecting), false},
 		"requests are unknown":              {healthy(func(o *Observation) { o.Flows = nil }), false},
 	} {
 		if got := PassedExceptSoak(Evaluate(c.observation, bounds)); got != c.want {

@@ -65,36 +65,64 @@ func proxiesConnected(o Observation, b Bounds) Verdict {
 		}
 		return v
 	}
-	v.Message = o.Proxies.message()
-	if !o.Proxies.tolerates(b.MaxDisconnected) {
+	connected := o.Proxies.Connected
+	j := connected.judge(b.MaxDisconnected)
+	if j.exceeds {
 		v.State = Waiting
 	}
+	counted := connected.without(j.excused).pods()
+	v.Message = fmt.Sprintf("%d of %d sidecars are connected", counted-len(j.failed), counted)
+	if len(j.failed) > 0 {
+		v.Message += ", not those of " + namePods(j.failed, ", ")
+	}
+	v.Message += j.excuse(connected[j.excused].Pods, "are not")
 	return v
 }
 
 func configurationAccepted(o Observation, b Bounds) Verdict {
 	v := Verdict{Gate: "ConfigurationAccepted"}
-	switch {
-	case o.Proxies == nil:
+	if o.Proxies == nil {
 		v.State, v.Message = Waiting, "the control plane does not report which configuration sidecars reject"
-	case o.Proxies.Rejected > b.MaxRejected:
-		v.State = Failed
-		v.Message = fmt.Sprintf("%d sidecars reject their configuration, more than %d: %s", o.Proxies.Rejected, b.MaxRejected, o.Proxies.Example)
-	default:
-		v.Message = fmt.Sprintf("%d sidecars reject their configuration", o.Proxies.Rejected)
+		return v
 	}
+	j := o.Proxies.Accepted.judge(intstr.FromInt(b.MaxRejected))
+	v.Message = fmt.Sprintf("%d sidecars reject their configuration", len(j.failed))
+	if j.exceeds {
+		v.State = Failed
+		v.Message += fmt.Sprintf(", more than %d: %s", b.MaxRejected, j.failed[0])
+	}
+	v.Message += j.excuse(o.Proxies.Accepted[j.excused].Pods, "reject it")
 	return v
 }
 
 func certificatesValid(o Observation, _ Bounds) Verdict {
 	v := Verdict{Gate: "CertificatesValid", Message: "the certificates of all sidecars are valid"}
-	switch {
-	case o.CertificatesUntil == nil:
+	if o.CertificatesUntil == nil {
 		v.State, v.Message = Waiting, "the control plane does not report when certificates expire"
-	case !o.CertificatesUntil.IsZero() && !o.CertificatesUntil.After(o.Now):
-		v.State, v.Message = Failed, fmt.Sprintf("the certificate of a sidecar expired at %s", o.CertificatesUntil.Format(time.RFC3339))
+		return v
 	}
+	census := Census{}
+	for namespace, until := range o.CertificatesUntil {
+		tally := Tally{Pods: 1, Sound: until.After(o.Now)}
+		if !tally.Sound {
+			tally.Failed = []string{fmt.Sprintf("the certificate of a sidecar in %s expired at %s", namespace, until.Format(time.RFC3339))}
+		}
+		census[namespace] = tally
+	}
+	j := census.judge(intstr.FromInt(0))
+	if j.exceeds {
+		v.State, v.Message = Failed, namePods(j.failed, "; ")
+	}
+	v.Message += j.excuse(census[j.excused].Pods, "have expired")
 	return v
+}
+
+// excuse is the end of a message about a namespace that does not count.
+func (j judgement) excuse(pods int, verb string) string {
+	if j.excused == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (%d sidecars in the namespace %s do not count alone, of which these %s: %s)", pods, j.excused, verb, namePods(j.uncounted, "; "))
 }
 
 // errorRate compares the requests that the revision concerns with others, and with those before.
@@ -156,7 +184,7 @@ func soaked(o Observation, b Bounds) Verdict {
 	return v
 }
 
-// Observation is the input of the gates. A nil pointer or slice is a value that could not be observed. Except for Baseline,
+// Observation is the input of the gates. A nil pointer, slice or map is a value that could not be observed. Except for Baseline,
 // the gate of it does not pass.
 type Observation struct {
 	Now time.Time
@@ -173,8 +201,8 @@ type Observation struct {
 	Proxies *Proxies
 	// Handovers are the sidecars that are upgraded in place for the revision.
 	Handovers Handovers
-	// CertificatesUntil is when the first certificate of a sidecar expires; zero without sidecars.
-	CertificatesUntil *time.Time
+	// CertificatesUntil is when the first certificate of a sidecar expires, by namespace.
+	CertificatesUntil map[string]time.Time
 	// Revision is the evaluated revision.
 	Revision string
 	// Flows are the requests of the last minute; nil if too few sidecars report them. Baseline is the error rate before the upgrade.
@@ -192,18 +220,12 @@ type Replicas struct {
 	Desired, Ready int
 }
 
-// Proxies counts sidecars.
+// Proxies are the sidecars that gates judge.
 type Proxies struct {
-	// Live counts the pods whose sidecars should be connected.
-	Live int
-	// Missing names those whose sidecars are not, sorted.
-	Missing []string
-	// Excused is a namespace whose missing sidecars do not count; empty without one.
-	Excused string
-	// Rejected counts sidecars that reject the newest configuration.
-	Rejected int
-	// Example names a sidecar that rejects its configuration, with the error of Envoy; empty without one.
-	Example string
+	// Connected has the sidecars that should be connected; the ones that are not fail.
+	Connected Census
+	// Accepted has the connected sidecars; the ones that reject the newest configuration fail, each with the error of Envoy.
+	Accepted Census
 }
 
 // Prometheus is the error rate that a Prometheus server reports.

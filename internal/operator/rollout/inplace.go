@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -21,7 +22,9 @@ type slotsPlan struct {
 	isBegun bool
 	// inProgress counts pods that are about to take over.
 	inProgress int
-	// waiting is why a pod is waited for. blocked is why one is not waited for.
+	// failed counts pods that were changed and did not take over.
+	failed int
+	// waiting is why a pod is waited for. blocked is why one is not waited for: the others go on without it.
 	waiting, blocked string
 	// unproven is why a pod does not begin, and holds nothing up. awaitsNode is true if a node is the reason.
 	unproven   string
@@ -35,6 +38,10 @@ func planSlots(load Workload, outdated []SlottedPod, known *proofs, limits Limit
 	for _, pod := range outdated {
 		switch step := pod.Next(image, now); step.State {
 		case Begins:
+			if pod.Unready {
+				plan.blocked = cmp.Or(plan.blocked, pod.Pod+" is not ready: its sidecar is upgraded when it is")
+				continue
+			}
 			if reason, ofNode := known.missing(pod); reason != "" {
 				plan.unproven, plan.awaitsNode = cmp.Or(plan.unproven, reason), plan.awaitsNode || ofNode
 				continue
@@ -51,7 +58,10 @@ func planSlots(load Workload, outdated []SlottedPod, known *proofs, limits Limit
 				continue
 			}
 			plan.waiting = cmp.Or(plan.waiting, step.Reason)
-		case Unknown, Fails, Stays:
+		case Fails, Stays:
+			plan.failed++
+			plan.blocked = cmp.Or(plan.blocked, step.Reason)
+		case Unknown:
 			plan.blocked = cmp.Or(plan.blocked, step.Reason)
 		case Current:
 		}
@@ -63,15 +73,41 @@ func planSlots(load Workload, outdated []SlottedPod, known *proofs, limits Limit
 		return cmp.Compare(a.Pod, b.Pod)
 	})
 	plan.isBegun = plan.isBegun || plan.inProgress > 0
-	if most := (len(load.Slotted)+share-1)/share - plan.inProgress; len(plan.patches) > most {
-		plan.patches = plan.patches[:max(most, 0)]
-	}
+	plan.limit(load, image, now)
 	return plan
+}
+
+// limit leaves out the patches that would make more than one in share of the pods of the workload unavailable, and all of them if more than one in share of
+// its changed pods did not take over.
+func (p *slotsPlan) limit(load Workload, image string, now time.Time) {
+	unready, begun := 0, 0
+	for _, pod := range load.Slotted {
+		if pod.Unready && pod.Next(image, now).State != Proceeds {
+			unready++
+		}
+		if pod.isBegun(image) || pod.failsToStart(image, now) {
+			begun++
+		}
+	}
+	most := max((len(load.Slotted)+share-1)/share-p.inProgress-unready, 0)
+	switch {
+	case p.failed*share > begun:
+		p.patches = nil
+	case most == 0 && unready > 0 && len(p.patches) > 0:
+		p.blocked, p.patches = cmp.Or(p.blocked, tooManyUnready(unready, len(load.Slotted))), nil
+	default:
+		p.patches = p.patches[:min(most, len(p.patches))]
+	}
+}
+
+// tooManyUnready is why no pod of a workload begins.
+func tooManyUnready(unready, pods int) string {
+	return fmt.Sprintf("%d of its %d pods are not ready: its sidecars are upgraded when fewer are", unready, pods)
 }
 
 // isInProgress reports whether the workload has begun and goes on.
 func (p slotsPlan) isInProgress() bool {
-	return p.isBegun && p.blocked == "" && (p.inProgress > 0 || len(p.patches) > 0)
+	return p.isBegun && (p.inProgress > 0 || len(p.patches) > 0)
 }
 
 // planInPlace plans a workload whose sidecars are upgraded in place. It is false for other workloads.
@@ -91,25 +127,25 @@ func (l Limits) planInPlace(load Workload, target string, known *proofs, now tim
 // upgradeInPlace changes images of slots of a workload. It returns how many more workloads of the namespace may be unavailable.
 func (w *Wave) upgradeInPlace(load Workload, plan slotsPlan, limits Limits, available int, pause time.Duration) int {
 	denied, due := limits.denied(load.Ref, w.Target)
-	stopped := cmp.Or(limits.Slots[w.Target].Unusable, limits.Stopped)
+	stopped := cmp.Or(limits.Slots[w.Target].Unusable, limits.Halted, limits.Stopped)
 	w.AwaitsNodes = w.AwaitsNodes || plan.awaitsNode
 	switch {
 	case plan.isInProgress() && denied == "":
 		// It has its place in the limits already.
 		w.Upgrading = append(w.Upgrading, Note{load.Ref, plan.waiting})
 		w.Patches = append(w.Patches, w.proofs.admit(plan.patches)...)
-	case plan.blocked != "":
+	case plan.blocked != "" && len(plan.patches) == 0 && plan.waiting == "":
 		w.requeueAfter(blockedRetry)
 		w.Blocked = append(w.Blocked, Note{load.Ref, plan.blocked})
 	case denied != "":
 		w.Blocked = append(w.Blocked, Note{load.Ref, denied})
-		if due && load.Ready && available > 0 && w.slots > 0 && pause <= 0 {
+		if due && load.Held == "" && stopped == "" && available > 0 && w.slots > 0 && pause <= 0 {
 			w.RetryPatches = append(w.RetryPatches, w.proofs.admit(plan.patches)...)
 			w.slots--
 			return available - 1
 		}
-	case !load.Ready:
-		w.Blocked = append(w.Blocked, Note{load.Ref, cmp.Or(load.Held, "its pods are not all ready: its sidecars are upgraded when they are")})
+	case load.Held != "":
+		w.Blocked = append(w.Blocked, Note{load.Ref, load.Held})
 	case stopped != "":
 		w.requeueAfter(blockedRetry)
 		w.Blocked = append(w.Blocked, Note{load.Ref, stopped})

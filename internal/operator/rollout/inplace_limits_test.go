@@ -32,9 +32,9 @@ func TestWaveInPlace_Limits(t *testing.T) {
 	two := func(l *Limits) { l.MaxUnavailable = intstr.FromInt32(2) }
 	pause := func(d time.Duration) func(*Limits) { return func(l *Limits) { l.Pause = d } }
 	align := func(l *Limits) { l.Align = true }
-	unready := slotted("a", "x", outdatedPod)
-	unready.Ready = false
-	held := unready
+	unreadyPod := outdatedPod
+	unreadyPod.Unready = true
+	unready, held := slotted("a", "x", unreadyPod), slotted("a", "x", outdatedPod)
 	held.Held = pausedText
 	out := slotted("a", "x", currentPod)
 	out.OptedOut = true
@@ -66,7 +66,7 @@ func TestWaveInPlace_Limits(t *testing.T) {
 		"denied in the middle":             {[]Workload{slotted("a", "x", donePod, outdatedPod)}, deny(false), want{blocked: x}},
 		"denied, and due":                  {xy[:1], deny(true), want{retries: 1, blocked: x}},
 		"denied, and not due":              {xy[:1], deny(false), want{blocked: x}},
-		"denied, and not ready":            {[]Workload{unready}, denyWith(two), want{blocked: x}},
+		"denied, and not ready":            {[]Workload{unready}, denyWith(two), want{blocked: x, requeue: blockedRetry}},
 		"denied, in one namespace":         {xy, deny(true), want{retries: 1, blocked: []string{"x", "y"}}},
 		"denied, two in one namespace":     {xy, denyWith(two), want{retries: 2, blocked: []string{"x", "y"}}},
 		"denied, in all namespaces":        {apart, denyWith(oneSlot), want{retries: 1, blocked: []string{"x", "y"}}},
@@ -176,7 +176,8 @@ func TestPlanIsInProgress(t *testing.T) {
 		"a pod takes over":    {slotsPlan{isBegun: true, inProgress: 1}, true},
 		"another one follows": {slotsPlan{isBegun: true, patches: patch}, true},
 		"the first one":       {slotsPlan{patches: patch}, false},
-		"one failed":          {slotsPlan{isBegun: true, inProgress: 1, blocked: "failed"}, false},
+		"one failed":          {slotsPlan{isBegun: true, failed: 1, blocked: "failed"}, false},
+		"and others go on":    {slotsPlan{isBegun: true, failed: 1, blocked: "failed", patches: patch}, true},
 	} {
 		if got := test.plan.isInProgress(); got != test.want {
 			t.Errorf("%s: in progress is %t", name, got)

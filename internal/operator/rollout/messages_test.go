@@ -2,6 +2,13 @@ package rollout
 
 import "testing"
 
+// others adds enough namespaces to outweigh one.
+func others(census Census) {
+	for _, namespace := range []string{"x", "y", "z"} {
+		census[namespace] = Tally{Pods: 1, Sound: true}
+	}
+}
+
 // TestGateMessages checks what users read about each gate: the observed numbers, and the bound that they exceed.
 func TestGateMessages(t *testing.T) {
 	bounds := bounds
@@ -17,7 +24,7 @@ func TestGateMessages(t *testing.T) {
 		"unknown sidecars":   {proxiesConnected, healthy(func(o *Observation) { o.Proxies = nil }), "the control plane does not report which sidecars are connected"},
 		"no rejection":       {configurationAccepted, healthy(), "0 sidecars reject their configuration"},
 		"unknown rejections": {configurationAccepted, healthy(func(o *Observation) { o.Proxies = nil }), "the control plane does not report which configuration sidecars reject"},
-		"a rejection":        {configurationAccepted, healthy(func(o *Observation) { o.Proxies.Rejected, o.Proxies.Example = 2, "shop/web: bad" }), "2 sidecars reject their configuration, more than 0: shop/web: bad"},
+		"a rejection":        {configurationAccepted, healthy(rejecting), "1 sidecars reject their configuration, more than 0: shop/web: bad"},
 		"errors":             {errorRate, healthy(), "0.10% of requests fail (10 of 10000 in the last minute), 0.10% failed before the step"},
 		"errors, without a baseline": {
 			errorRate, healthy(func(o *Observation) {
@@ -30,19 +37,24 @@ func TestGateMessages(t *testing.T) {
 			"no new controller serves sidecars yet; they stay connected to 1 controller of version v1 and 2 controllers of version v2",
 		},
 		"excused sidecars": {
-			proxiesConnected, healthy(func(o *Observation) { o.Proxies.Excused = "shop" }),
-			"10 of 10 sidecars are connected (sidecars of the namespace shop are not, which does not count alone)",
+			proxiesConnected, healthy(disconnected, func(o *Observation) { others(o.Proxies.Connected) }),
+			"3 of 3 sidecars are connected (10 sidecars in the namespace shop do not count alone, of which these are not: shop/web)",
 		},
 		"no handover": {sidecarsTakenOver, healthy(), "no sidecar is upgraded in place"},
 		"handovers": {
-			sidecarsTakenOver, healthy(func(o *Observation) { o.Handovers = Handovers{Begun: 3, Done: 2} }), "2 of 3 sidecars that are upgraded in place have taken over",
+			sidecarsTakenOver, healthy(func(o *Observation) { o.Handovers = Handovers{Begun: Census{"shop": {Pods: 3}}, Done: 2} }), "2 of 3 sidecars that are upgraded in place have taken over",
 		},
 		"excused handovers": {
-			sidecarsTakenOver, healthy(func(o *Observation) { o.Handovers = Handovers{Begun: 3, Done: 2, Uncounted: []string{"shop/web-0: x"}} }),
-			"2 of 3 sidecars that are upgraded in place have taken over (1 of one namespace have not, which does not count alone: shop/web-0: x)",
+			sidecarsTakenOver, healthy(func(o *Observation) {
+				o.Handovers = Handovers{Begun: Census{"shop": {Pods: 3, Failed: []string{"shop/web-0: x"}}}, Done: 5}
+				others(o.Handovers.Begun)
+			}),
+			"5 of 6 sidecars that are upgraded in place have taken over (3 sidecars in the namespace shop do not count alone, of which these have not: shop/web-0: x)",
 		},
 		"failed handovers": {
-			sidecarsTakenOver, healthy(func(o *Observation) { o.Handovers = Handovers{Begun: 3, Done: 2, Failed: []string{"a/b: slow"}} }),
+			sidecarsTakenOver, healthy(func(o *Observation) {
+				o.Handovers = Handovers{Begun: Census{"a": {Pods: 3, Failed: []string{"a/b: slow"}}}, Done: 2}
+			}),
 			"2 of 3 sidecars that are upgraded in place have taken over; a/b: slow",
 		},
 		"more errors": {errorRate, healthy(failing(500, 10_000)), "5.00% of requests fail (500 of 10000 in the last minute), 0.10% failed before the step, an increase of more than 2.00 percentage points"},

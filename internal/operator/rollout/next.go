@@ -3,6 +3,7 @@ package rollout
 import (
 	"cmp"
 	"slices"
+	"time"
 )
 
 // NextPlan computes the plan for the current situation. It advances only when every gate has passed. It never retires the revision to roll
@@ -77,7 +78,7 @@ func (s Situation) planReplacement(desired Revision) Plan {
 	limits.RestartIdle, limits.AwaitLast = true, true
 	p.Phase = Workloads
 	p.Wave = NextWave(s.Workloads, s.Desired, limits, s.Now)
-	undecided := CountHandovers(s.Workloads, s.Desired, limits, s.Now).IsUndecided
+	undecided := CountHandovers(s.Workloads, s.Desired, limits, s.Now).isUndecided()
 	if p.Wave.Done() && Worst(s.Verdicts) == Passed && !undecided {
 		p.Phase, p.Verify = Idle, true
 	}
@@ -132,21 +133,39 @@ func (s Situation) planRollback(desired Revision) Plan {
 	return p
 }
 
-// planIdle keeps the desired revision, restarts workloads that could not be restarted before, and retires all other revisions. Their
+// keepEarlier is how long an earlier revision is kept at most for workloads that could not be upgraded with the others.
+const keepEarlier = 7 * 24 * time.Hour
+
+// IsFinishing reports whether workloads remain that could not be upgraded with the others, and the earlier revision is kept for them. Gates apply as before.
+func (s Situation) IsFinishing() bool {
+	verified := s.revision(s.Desired).Verified
+	return !verified.IsZero() && s.Active == s.Desired && s.lastGood() != "" && s.Now.Sub(verified) < keepEarlier &&
+		NextWave(s.Workloads, s.Desired, s.Limits, s.Now).remains()
+}
+
+// remains reports whether the operator may still upgrade workloads.
+func (w Wave) remains() bool { return !w.Done() || len(w.Blocked) > 0 }
+
+// planIdle keeps the desired revision, restarts workloads that could not be restarted before, and retires all other revisions, unless it is finishing. Their
 // sidecars are served by the desired revision.
 func (s Situation) planIdle() Plan {
 	p := Plan{Phase: Idle, Active: s.Desired}
+	finishing := s.IsFinishing()
 	if s.Active == s.Desired && s.revision(s.Desired).Serving && s.CanaryInjector == "" {
 		limits := s.Limits
 		limits.Align = true
+		if finishing && !PassedExceptSoak(s.Verdicts) {
+			limits.Halted = "no further workload is upgraded before all gates pass: " + cmp.Or(Explain(s.Verdicts, Failed), Explain(s.Verdicts, Waiting))
+		}
 		// No gate holds up what is done about an idle mesh. Some failures do not show that an image is broken, if it serves more pods.
-		if t := CountHandovers(s.Workloads, s.Desired, limits, s.Now); len(t.Failed) > 0 && len(t.Failed) >= t.Done {
-			limits.Stopped = "no further sidecar is upgraded in place, because of another one: " + t.Failed[0]
+		t := CountHandovers(s.Workloads, s.Desired, limits, s.Now)
+		if failed := t.Failed(); len(failed) > 0 && len(failed) >= t.Done {
+			limits.Stopped = "no further sidecar is upgraded in place, because of another one: " + failed[0]
 		}
 		p.Wave = NextWave(s.Workloads, s.Desired, limits, s.Now)
 	}
 	for _, r := range s.Revisions {
-		if r.Name != s.Desired && s.Active == s.Desired {
+		if r.Name != s.Desired && s.Active == s.Desired && (!finishing || r.Name != s.lastGood()) {
 			p.Retire = append(p.Retire, r.Name)
 		}
 	}

@@ -61,14 +61,21 @@ func TestNextPlan_Retires(t *testing.T) {
 		s.Revisions[1].Verified = noon
 		s.Revisions = append(s.Revisions, Revision{Name: "ancient"})
 	}
+	allMoved := func(s *Situation) {
+		for i := range s.Workloads {
+			s.Workloads[i].Sidecars = map[string]int{"new": 1}
+		}
+	}
 	for name, test := range map[string]struct {
 		change func(*Situation)
 		want   []string
 	}{
-		"the desired revision runs":         {func(*Situation) {}, []string{"ancient", "old"}},
+		"all workloads have moved":          {allMoved, []string{"ancient", "old"}},
+		"some workloads have not":           {func(*Situation) {}, []string{"ancient"}},
+		"some have not for a week":          {func(s *Situation) { s.Revisions[1].Verified = noon.Add(-keepEarlier) }, []string{"ancient", "old"}},
 		"another revision still runs":       {func(s *Situation) { s.Active = "old" }, nil},
-		"a canary still serves namespaces":  {func(s *Situation) { s.Canary, s.CanaryInjector = "ancient", "ancient" }, []string{"old"}},
-		"a canary whose webhook is removed": {func(s *Situation) { s.Canary = "ancient" }, []string{"ancient", "old"}},
+		"a canary still serves namespaces":  {func(s *Situation) { s.Canary, s.CanaryInjector = "ancient", "ancient"; allMoved(s) }, []string{"old"}},
+		"a canary whose webhook is removed": {func(s *Situation) { s.Canary = "ancient"; allMoved(s) }, []string{"ancient", "old"}},
 	} {
 		if got := NextPlan(upgrade(verified, test.change)).Retire; !slices.Equal(got, test.want) {
 			t.Errorf("%s: retires %v, want %v", name, got, test.want)

@@ -1,13 +1,10 @@
 package rollout
 
 import (
-	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
-	"time"
-
-	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
@@ -17,10 +14,10 @@ type Sidecar struct {
 	Namespace, Pod string
 	// UID is that of the pod.
 	UID string
+	// Workload is the service account of the pod, as "<namespace>/<name>".
+	Workload string
 	// Revision is the revision that injected the sidecar.
 	Revision string
-	// Created is when the pod was created.
-	Created time.Time
 	// Problem is why the container of the sidecar has never started, such as ImagePullBackOff; empty for one that has.
 	Problem string
 }
@@ -36,53 +33,49 @@ type Connection struct {
 	IsConnected func(uid string) bool
 	// Desired is the revision that the gates evaluate.
 	Desired string
-	// Before are the names of the pods that were not connected at the start of the upgrade, and Since is that time.
-	Before []string
-	Since  time.Time
+	// Before counts the sidecars of each workload that were not connected at the start of the upgrade.
+	Before map[string]int
 }
 
-// Proxies counts the sidecars that should be connected, and names those that are not, sorted.
+// Census counts the sidecars that should be connected, and names the ones that are not.
 //
 // A container that never started has no connection to lose: its pod counts only if no sidecar of the desired revision has started, which is
-// then what is wrong with that revision. A pod that was not connected at the start does not count, unless another pod has its name now.
-//
-// The sidecars of one namespace do not decide alone. Its owner can block their connections. They are Excused if at least otherNamespaces
-// namespaces are connected completely, and one of them with a sidecar of each revision that is missing.
-func (c Connection) Proxies() Proxies {
-	var proxies Proxies
-	var missing []Sidecar
-	connected := connectedNamespaces{}
+// then what is wrong with that revision. As many sidecars of a workload as were not connected at the start do not count, whatever pods it has now.
+func (c Connection) Census() Census {
+	census, before := Census{}, maps.Clone(c.Before)
 	started := slices.ContainsFunc(c.Expected, func(s Sidecar) bool { return s.Revision == c.Desired && s.Problem == "" })
 	for _, s := range c.Expected {
+		tally := census[s.Namespace]
 		switch {
 		case s.Problem != "" && (started || s.Revision != c.Desired):
+			continue
 		case c.IsConnected(s.UID):
-			proxies.Live++
-			connected.add(s)
-		case slices.Contains(c.Before, s.Name()) && !s.Created.After(c.Since):
+			tally.Shows = append(tally.Shows, s.Revision)
+		case before[s.Workload] > 0:
+			before[s.Workload]--
+			continue
 		default:
-			proxies.Live++
-			missing = append(missing, s)
+			tally.Failed, tally.Lacks = append(tally.Failed, s.describe()), append(tally.Lacks, s.Revision)
 		}
+		tally.Pods++
+		census[s.Namespace] = tally
 	}
-	slices.SortFunc(missing, func(a, b Sidecar) int { return cmp.Compare(a.Name(), b.Name()) })
-	if connected.excuse(missing) {
-		proxies.Live -= len(missing)
-		proxies.Excused, missing = missing[0].Namespace, nil
+	for namespace, tally := range census {
+		tally.Shows, tally.Lacks, tally.Sound = lists.Unique(tally.Shows), lists.Unique(tally.Lacks), len(tally.Failed) == 0
+		census[namespace] = tally
 	}
-	proxies.Missing = lists.Map(missing, Sidecar.describe)
-	return proxies
+	return census
 }
 
-// Disconnected returns the names of the pods whose sidecars have started and are not connected, sorted.
-func (c Connection) Disconnected() []string {
-	var list []string
+// Disconnected counts the sidecars of each workload that have started and are not connected.
+func (c Connection) Disconnected() map[string]int {
+	counts := map[string]int{}
 	for _, s := range c.Expected {
 		if s.Problem == "" && !c.IsConnected(s.UID) {
-			list = append(list, s.Name())
+			counts[s.Workload]++
 		}
 	}
-	return lists.Unique(list)
+	return counts
 }
 
 // describe is the name of a pod, with the reason why its sidecar has not started.
@@ -93,45 +86,6 @@ func (s Sidecar) describe() string {
 	return s.Name() + " (" + s.Problem + ")"
 }
 
-// otherNamespaces is the number of completely connected namespaces that outweigh one that is not.
-const otherNamespaces = 3
-
-// connectedNamespaces holds the revisions of the connected sidecars of each namespace.
-type connectedNamespaces map[string]map[string]bool
-
-func (c connectedNamespaces) add(s Sidecar) {
-	if c[s.Namespace] == nil {
-		c[s.Namespace] = map[string]bool{}
-	}
-	c[s.Namespace][s.Revision] = true
-}
-
-// excuse reports whether all missing sidecars are of one namespace, and sidecars of the same revisions are connected in enough others.
-func (c connectedNamespaces) excuse(missing []Sidecar) bool {
-	if len(missing) == 0 {
-		return false
-	}
-	namespace := missing[0].Namespace
-	others := len(c)
-	if c[namespace] != nil {
-		others--
-	}
-	if others < otherNamespaces {
-		return false
-	}
-	return !slices.ContainsFunc(missing, func(s Sidecar) bool { return s.Namespace != namespace || !c.hasElsewhere(s) })
-}
-
-// hasElsewhere reports whether another namespace has a connected sidecar of the same revision.
-func (c connectedNamespaces) hasElsewhere(s Sidecar) bool {
-	for namespace, revisions := range c {
-		if namespace != s.Namespace && revisions[s.Revision] {
-			return true
-		}
-	}
-	return false
-}
-
 // maxNamedPods is how many pods the message of a gate names.
 const maxNamedPods = 5
 
@@ -140,32 +94,6 @@ func namePods(pods []string, separator string) string {
 	text := strings.Join(pods[:min(len(pods), maxNamedPods)], separator)
 	if more := len(pods) - maxNamedPods; more > 0 {
 		text += fmt.Sprintf(" and %d more pods", more)
-	}
-	return text
-}
-
-// tolerated is how many of so many sidecars a gate lets fail: a number, or a share of them.
-func tolerated(limit intstr.IntOrString, of int) int {
-	n, err := intstr.GetScaledValueFromIntOrPercent(&limit, of, false)
-	if err != nil {
-		return 0 // admission rejects such values, and the strictest limit is the safe one
-	}
-	return n
-}
-
-// tolerates reports whether a gate accepts the sidecars that are missing.
-func (p Proxies) tolerates(limit intstr.IntOrString) bool {
-	return len(p.Missing) <= tolerated(limit, p.Live)
-}
-
-// message describes which sidecars are connected.
-func (p Proxies) message() string {
-	text := fmt.Sprintf("%d of %d sidecars are connected", p.Live-len(p.Missing), p.Live)
-	if len(p.Missing) > 0 {
-		text += ", not those of " + namePods(p.Missing, ", ")
-	}
-	if p.Excused != "" {
-		text += fmt.Sprintf(" (sidecars of the namespace %s are not, which does not count alone)", p.Excused)
 	}
 	return text
 }

@@ -2,10 +2,10 @@ package rollout
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
@@ -16,7 +16,7 @@ func sidecars(n int, namespaces ...string) []Sidecar {
 	for _, namespace := range namespaces {
 		for i := range n {
 			name := fmt.Sprintf("web-%d", i)
-			list = append(list, Sidecar{Namespace: namespace, Pod: name, UID: namespace + "/" + name, Revision: "new", Created: noon})
+			list = append(list, Sidecar{Namespace: namespace, Pod: name, UID: namespace + "/" + name, Workload: namespace + "/web", Revision: "new"})
 		}
 	}
 	return list
@@ -31,9 +31,9 @@ func exceptPods(pods ...string) func(string) bool {
 
 func TestSidecarsThatMustBeConnected(t *testing.T) {
 	one := sidecars(1, "shop")
-	unpulled := Sidecar{Namespace: "shop", Pod: "late", UID: "late", Revision: "new", Created: noon, Problem: "ImagePullBackOff"}
-	renewed := sidecars(2, "shop")
-	renewed[0].Created = noon.Add(time.Minute)
+	unpulled := Sidecar{Namespace: "shop", Pod: "late", UID: "late", Revision: "new", Problem: "ImagePullBackOff"}
+	reversed := sidecars(2, "shop")
+	slices.Reverse(reversed)
 	four := []string{"a", "b", "c", "d"}
 	apart := append(sidecars(1, "a", "b", "c"), Sidecar{Namespace: "d", Pod: "canary", UID: "d/canary", Revision: "newest"}, Sidecar{Namespace: "d", Pod: "other", UID: "d/other", Revision: "newest"})
 	versions := append(sidecars(1, four...), Sidecar{Namespace: "a", Pod: "old", UID: "a/old", Revision: "old"}, Sidecar{Namespace: "a", Pod: "web", UID: "a/web", Revision: "new"},
@@ -48,13 +48,16 @@ func TestSidecarsThatMustBeConnected(t *testing.T) {
 		"all are connected": {Connection{Expected: sidecars(2, "shop"), IsConnected: exceptPods()}, 2, nil, ""},
 		"one is not":        {Connection{Expected: sidecars(2, "shop"), IsConnected: exceptPods("shop/web-1")}, 2, []string{"shop/web-1"}, ""},
 		"it was not before either": {
-			Connection{Expected: sidecars(2, "shop"), IsConnected: exceptPods("shop/web-1"), Before: []string{"shop/web-1"}, Since: noon}, 1, nil, "",
+			Connection{Expected: sidecars(2, "shop"), IsConnected: exceptPods("shop/web-1"), Before: map[string]int{"shop/web": 1}}, 1, nil, "",
 		},
 		"it was not before, and is now": {
-			Connection{Expected: sidecars(2, "shop"), IsConnected: exceptPods(), Before: []string{"shop/web-1"}, Since: noon}, 2, nil, "",
+			Connection{Expected: sidecars(2, "shop"), IsConnected: exceptPods(), Before: map[string]int{"shop/web": 1}}, 2, nil, "",
 		},
-		"a later pod with the name of one that was not before": {
-			Connection{Expected: renewed, IsConnected: exceptPods("shop/web-0"), Before: []string{"shop/web-0"}, Since: noon}, 2, []string{"shop/web-0"}, "",
+		"another one of a workload of which one was not before": {
+			Connection{Expected: sidecars(3, "shop"), IsConnected: exceptPods("shop/web-0", "shop/web-2"), Before: map[string]int{"shop/web": 1}}, 2, []string{"shop/web-2"}, "",
+		},
+		"another workload was not before": {
+			Connection{Expected: sidecars(2, "shop"), IsConnected: exceptPods("shop/web-1"), Before: map[string]int{"shop/db": 1}}, 2, []string{"shop/web-1"}, "",
 		},
 		"an image cannot be pulled, another sidecar runs": {
 			Connection{Expected: append(one, unpulled), IsConnected: exceptPods("late"), Desired: "new"}, 1, nil, "",
@@ -84,7 +87,7 @@ func TestSidecarsThatMustBeConnected(t *testing.T) {
 			Connection{Expected: apart, IsConnected: exceptPods("d/canary"), Desired: "newest"}, 5, []string{"d/canary"}, "",
 		},
 		"one namespace of four has several versions": {
-			Connection{Expected: versions, IsConnected: exceptPods("d/old"), Desired: "new"}, 6, nil, "d",
+			Connection{Expected: versions, IsConnected: exceptPods("d/old"), Desired: "new"}, 5, nil, "d",
 		},
 		"the image of the version cannot be pulled, and an earlier one runs": {
 			Connection{Expected: []Sidecar{{Namespace: "a", Pod: "old", UID: "old", Revision: "old"}, unpulled}, IsConnected: exceptPods("late"), Desired: "new"},
@@ -93,16 +96,17 @@ func TestSidecarsThatMustBeConnected(t *testing.T) {
 			"",
 		},
 		"several, in another order": {
-			Connection{Expected: []Sidecar{renewed[1], renewed[0]}, IsConnected: exceptPods("shop/")}, 2, []string{"shop/web-0", "shop/web-1"}, "",
+			Connection{Expected: reversed, IsConnected: exceptPods("shop/")}, 2, []string{"shop/web-0", "shop/web-1"}, "",
 		},
 		"the only sidecar of the new version is not connected": {
 			Connection{Expected: mixed, IsConnected: exceptPods("d/canary"), Desired: "newest"}, 9, []string{"d/canary"}, "",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := c.connection.Proxies()
-			if got.Live != c.live || !slices.Equal(got.Missing, c.missing) || got.Excused != c.excused {
-				t.Errorf("%+v, want %d, %v and %q", got, c.live, c.missing, c.excused)
+			census := c.connection.Census()
+			got := census.judge(intstr.FromInt32(0))
+			if live := census.without(got.excused).pods(); live != c.live || !slices.Equal(got.failed, c.missing) || got.excused != c.excused {
+				t.Errorf("%d sidecars and %+v, want %d, %v and %q", live, got, c.live, c.missing, c.excused)
 			}
 		})
 	}
@@ -112,8 +116,9 @@ func TestDisconnectedPods(t *testing.T) {
 	pods := sidecars(4, "shop")
 	slices.Reverse(pods)
 	pods[0].Problem = "ImagePullBackOff"
-	got := Connection{Expected: append(pods, pods[1]), IsConnected: exceptPods("shop/web-0", "shop/web-2", "shop/web-3")}.Disconnected()
-	if want := []string{"shop/web-0", "shop/web-2"}; !slices.Equal(got, want) {
+	pods = append(pods, Sidecar{UID: "db-0", Workload: "shop/db"})
+	got := Connection{Expected: pods, IsConnected: exceptPods("shop/web-0", "shop/web-2", "shop/web-3")}.Disconnected()
+	if want := map[string]int{"shop/web": 2}; !maps.Equal(got, want) {
 		t.Errorf("%v are disconnected, want %v", got, want)
 	}
 }
@@ -122,8 +127,8 @@ func TestMissingSidecarsAreNamedAndTolerated(t *testing.T) {
 	missing := func(n int) *Proxies {
 		p := Connection{Expected: sidecars(1000, "shop"), IsConnected: func(uid string) bool {
 			return !slices.Contains([]string{"0", "1", "2", "3", "4", "5", "6"}[:n], strings.TrimPrefix(uid, "shop/web-"))
-		}}.Proxies()
-		return &p
+		}}.Census()
+		return &Proxies{Connected: p}
 	}
 	for name, c := range map[string]struct {
 		missing int

@@ -143,14 +143,22 @@ func (s Situation) hasRestartedAfter(moment time.Time) bool {
 // Ref names a workload.
 type Ref struct {
 	// Kind is the kind, such as Deployment. One that does not belong to Kubernetes has its group, as for kubectl: Rollout.argoproj.io. Pods
-	// without an owner have the kind Pod.
+	// without an owner have the kind Pod. Without a name, the Ref stands for all workloads of a kind, none of which can be read.
 	Kind      string
 	Namespace string
 	Name      string
 }
 
 // String is "<kind> <namespace>/<name>".
-func (r Ref) String() string { return r.Kind + " " + r.Namespace + "/" + r.Name }
+func (r Ref) String() string {
+	if r.isKind() {
+		return "each " + r.Kind
+	}
+	return r.Kind + " " + r.Namespace + "/" + r.Name
+}
+
+// isKind reports whether the Ref stands for all workloads of a kind.
+func (r Ref) isKind() bool { return r.Name == "" }
 
 // Compare orders workloads by namespace, kind and name.
 func (r Ref) Compare(other Ref) int {
@@ -191,12 +199,14 @@ type Workload struct {
 	Accounts []identity.ServiceAccount
 	// Sidecars counts its live pods by the revision of their sidecars.
 	Sidecars map[string]int
+	// Lost counts the sidecars on nodes that are not ready, by revision. They are among Sidecars, and nothing can be done about them now.
+	Lost map[string]int
 	// Slotted are those of its live pods that have two slots. They are among Sidecars by the revision that injected them.
 	Slotted []SlottedPod
 	// Running are those of its pods whose sidecars should be connected: they have started on a ready node, and not just now. Pods whose
 	// sidecars cannot start are among them, with the problem.
 	Running []Sidecar
-	// Ready is true when its last rollout is complete and all its pods are ready.
+	// Ready is true when its last rollout is complete, and at most Tolerated of its pods on ready nodes are not ready.
 	Ready bool
 	// Held is why it is not Ready though all its pods are: its controller waits, or is absent. Empty otherwise.
 	Held string

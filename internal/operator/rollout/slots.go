@@ -38,8 +38,11 @@ type Slot struct {
 // SlottedPod is a pod whose sidecar can be upgraded in place.
 type SlottedPod struct {
 	Namespace, Pod, UID string
-	// Node is where the pod runs.
+	// Node is where the pod runs. Lost is true if it is not ready, so that the state of the pod is not known.
 	Node string
+	Lost bool
+	// Unready is true if the pod is not ready.
+	Unready bool
 	// Revision is the revision that injected the pod. Level is that of what new images of the slots do not change.
 	Revision, Level string
 	// Fixed is why the images of the slots must not be changed, although there are two; empty if they may.

@@ -24,7 +24,7 @@ func ImageKey(image string) string {
 // while one of its sidecars does not run, although the other slot serves, so no limit and no gate delays them.
 func TakeBacks(workloads []Workload, now time.Time) []PodPatch {
 	var patches []PodPatch
-	for _, load := range workloads {
+	for _, load := range reachable(workloads) {
 		for _, pod := range load.Slotted {
 			if patch := pod.takeBack(now); patch != nil {
 				patch.Workload = load.Ref

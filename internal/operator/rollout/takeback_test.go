@@ -43,57 +43,66 @@ func TestHandoversThatCount(t *testing.T) {
 	other.Level = "2"
 	fixed := func(p SlottedPod) SlottedPod { p.Fixed = "restarts are counted"; return p }
 	three := []Workload{slotted("a", "a", donePod), slotted("b", "b", donePod), slotted("c", "c", donePod)}
+	type want struct {
+		begun, done       int
+		failed, uncounted []string
+		undecided         bool
+	}
 	for name, test := range map[string]struct {
 		load []Workload
-		want Handovers
+		want want
 		gate State
 	}{
-		"none":          {[]Workload{slotted("shop", "web", outdatedPod)}, Handovers{}, Passed},
-		"in progress":   {[]Workload{slotted("shop", "web", handingOver)}, Handovers{Begun: 1}, Passed},
-		"all":           {three, Handovers{Begun: 3, Done: 3}, Passed},
-		"one fails":     {[]Workload{slotted("shop", "web", stuckPod)}, Handovers{Begun: 1, Failed: []string{"shop/web-0"}}, Failed},
-		"one of two":    {[]Workload{slotted("shop", "web", stuckPod, donePod)}, Handovers{Begun: 2, Done: 1, Failed: []string{"shop/web-0"}}, Failed},
-		"one namespace": {append([]Workload{slotted("shop", "web", stuckPod)}, three...), Handovers{Begun: 4, Done: 3, Uncounted: []string{"shop/web-0"}}, Passed},
+		"none":          {[]Workload{slotted("shop", "web", outdatedPod)}, want{}, Passed},
+		"in progress":   {[]Workload{slotted("shop", "web", handingOver)}, want{begun: 1}, Passed},
+		"all":           {three, want{begun: 3, done: 3}, Passed},
+		"one fails":     {[]Workload{slotted("shop", "web", stuckPod)}, want{begun: 1, failed: []string{"shop/web-0"}}, Failed},
+		"one of two":    {[]Workload{slotted("shop", "web", stuckPod, donePod)}, want{begun: 2, done: 1, failed: []string{"shop/web-0"}}, Failed},
+		"one namespace": {append([]Workload{slotted("shop", "web", stuckPod)}, three...), want{begun: 4, done: 3, uncounted: []string{"shop/web-0"}}, Passed},
 		"one namespace, in part": {
-			[]Workload{slotted("shop", "web", stuckPod, donePod), three[0], three[1]}, Handovers{Begun: 4, Done: 3, Failed: []string{"shop/web-0"}}, Failed,
+			[]Workload{slotted("shop", "web", stuckPod, donePod), three[0], three[1]}, want{begun: 4, done: 3, failed: []string{"shop/web-0"}}, Failed,
 		},
 		"slow": {
-			[]Workload{slotted("shop", "web", slow), slotted("bank", "web", slow)}, Handovers{Begun: 2, Failed: []string{"bank/web-0", "shop/web-0"}}, Failed,
+			[]Workload{slotted("shop", "web", slow), slotted("bank", "web", slow)}, want{begun: 2, failed: []string{"bank/web-0", "shop/web-0"}}, Failed,
 		},
 		"a pod that must not be changed": {
-			[]Workload{slotted("shop", "web", fixed(stuckPod), fixed(donePod), fixed(handingOver))}, Handovers{}, Passed,
+			[]Workload{slotted("shop", "web", fixed(stuckPod), fixed(donePod), fixed(handingOver))}, want{}, Passed,
 		},
-		"another level":            {[]Workload{slotted("shop", "web", other, donePod)}, Handovers{Begun: 1, Done: 1}, Passed},
-		"nobody knows":             {[]Workload{slotted("shop", "web", unknown)}, Handovers{Begun: 1}, Passed},
-		"two namespaces":           {append([]Workload{slotted("shop", "web", stuckPod), slotted("bank", "web", stuckPod)}, three...), Handovers{Begun: 5, Done: 3, Failed: []string{"bank/web-0", "shop/web-0"}}, Failed},
-		"one stays idle":           {[]Workload{slotted("shop", "web", idlePod)}, Handovers{Begun: 1}, Passed},
-		"no image":                 {[]Workload{slotted("shop", "web", late)}, Handovers{Begun: 1, Failed: []string{"shop/web-0"}}, Failed},
-		"no image, for a moment":   {[]Workload{slotted("shop", "web", pullingPod)}, Handovers{Begun: 1, Uncounted: []string{"shop/web-0"}, IsUndecided: true}, Passed},
-		"no image, and taken back": {[]Workload{slotted("shop", "web", takenBackPod)}, Handovers{Begun: 1, Uncounted: []string{"shop/web-0"}, IsUndecided: true}, Passed},
+		"another level":            {[]Workload{slotted("shop", "web", other, donePod)}, want{begun: 1, done: 1}, Passed},
+		"nobody knows":             {[]Workload{slotted("shop", "web", unknown)}, want{begun: 1}, Passed},
+		"two namespaces":           {append([]Workload{slotted("shop", "web", stuckPod), slotted("bank", "web", stuckPod)}, three...), want{begun: 5, done: 3, failed: []string{"bank/web-0", "shop/web-0"}}, Failed},
+		"one stays idle":           {[]Workload{slotted("shop", "web", idlePod)}, want{begun: 1}, Passed},
+		"no image":                 {[]Workload{slotted("shop", "web", late)}, want{begun: 1, failed: []string{"shop/web-0"}}, Failed},
+		"no image, for a moment":   {[]Workload{slotted("shop", "web", pullingPod)}, want{begun: 1, failed: []string{"shop/web-0"}, undecided: true}, Passed},
+		"no image, and taken back": {[]Workload{slotted("shop", "web", takenBackPod)}, want{begun: 1, failed: []string{"shop/web-0"}, undecided: true}, Passed},
 		"no image in one of three namespaces": {
-			[]Workload{slotted("shop", "web", late), three[0], three[1]}, Handovers{Begun: 3, Done: 2, Failed: []string{"shop/web-0"}}, Failed,
+			[]Workload{slotted("shop", "web", late), three[0], three[1]}, want{begun: 3, done: 2, failed: []string{"shop/web-0"}}, Failed,
 		},
-		"no image in one of four namespaces": {append([]Workload{slotted("shop", "web", late)}, three...), Handovers{Begun: 4, Done: 3, Uncounted: []string{"shop/web-0"}}, Passed},
+		"no image in one of four namespaces": {append([]Workload{slotted("shop", "web", late)}, three...), want{begun: 4, done: 3, uncounted: []string{"shop/web-0"}}, Passed},
 		"no image in two namespaces": {
 			append([]Workload{slotted("shop", "web", pullingPod), slotted("bank", "web", takenBackPod)}, three...),
-			Handovers{Begun: 5, Done: 3, Failed: []string{"bank/web-0", "shop/web-0"}},
+			want{begun: 5, done: 3, failed: []string{"bank/web-0", "shop/web-0"}},
 			Failed,
 		},
 		"no image, and other failures": {
-			[]Workload{slotted("shop", "web", pullingPod, stuckPod)}, Handovers{Begun: 2, Failed: []string{"shop/web-0", "shop/web-1"}}, Failed,
+			[]Workload{slotted("shop", "web", pullingPod, stuckPod)}, want{begun: 2, failed: []string{"shop/web-0", "shop/web-1"}}, Failed,
 		},
 	} {
-		got := CountHandovers(test.load, "new", inPlace(), noon)
-		verdict := sidecarsTakenOver(Observation{Handovers: got}, Bounds{MaxDisconnected: intstr.FromString("1%")})
-		if verdict.State != test.gate || !containsAll(verdict.Message, got.Failed) || !containsAll(verdict.Message, got.Uncounted) {
+		counted := CountHandovers(test.load, "new", inPlace(), noon)
+		j := counted.Begun.judge(intstr.FromString("1%"))
+		verdict := sidecarsTakenOver(Observation{Handovers: counted}, Bounds{MaxDisconnected: intstr.FromString("1%")})
+		if verdict.State != test.gate || !containsAll(verdict.Message, j.failed) || !containsAll(verdict.Message, j.uncounted) {
 			t.Errorf("%s: the verdict is %+v", name, verdict)
 		}
-		for _, reasons := range [][]string{got.Failed, got.Uncounted} {
-			for i := range reasons {
-				reasons[i], _, _ = strings.Cut(reasons[i], ":")
+		pods := func(reasons []string) (names []string) {
+			for _, reason := range reasons {
+				name, _, _ := strings.Cut(reason, ":")
+				names = append(names, name)
 			}
+			return names
 		}
-		if diff := cmp.Diff(test.want, got); diff != "" {
+		got := want{counted.Begun.pods(), counted.Done, pods(j.failed), pods(j.uncounted), counted.isUndecided()}
+		if diff := cmp.Diff(test.want, got, cmp.AllowUnexported(want{})); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}

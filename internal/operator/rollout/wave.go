@@ -37,8 +37,10 @@ type Limits struct {
 	RestartIdle bool
 	// PullsWithSecrets is true if nodes pull images with pull secrets of the mesh.
 	PullsWithSecrets bool
-	// Stopped is why no workload begins to be upgraded in place; empty if they may.
-	Stopped string
+	// Stopped is why no workload begins to be upgraded in place; empty if they may. Halted is why none is restarted either.
+	Stopped, Halted string
+	// UnreadSince is when a workload could not be read first; zero for now.
+	UnreadSince time.Time
 	// Slots is what pods with two slots have in each revision. Pods are evaluated by their revision alone without it.
 	Slots map[string]SlotTarget
 	// DrainTimeout is how long connections of an earlier Envoy may last.
@@ -109,6 +111,7 @@ func (w Wave) Done() bool {
 
 // NextWave chooses the workloads to restart so that their sidecars become those of the target revision.
 func NextWave(workloads []Workload, target string, limits Limits, now time.Time) Wave {
+	workloads = reachable(workloads)
 	byNamespace, inPlace := map[string][]Workload{}, map[Ref]slotsPlan{}
 	known := newProofs(workloads, target, limits, now)
 	late, stopped := findOverdue(workloads, target, limits, now), stoppedNamespaces(workloads, target, limits, now)
@@ -117,7 +120,9 @@ func NextWave(workloads []Workload, target string, limits Limits, now time.Time)
 		byNamespace[w.Ref.Namespace] = append(byNamespace[w.Ref.Namespace], w)
 		plan, ok := limits.planInPlace(w, target, known, now)
 		if ok {
-			plan.blocked = cmp.Or(plan.blocked, stopped[w.Ref.Namespace])
+			if reason := stopped[w.Ref.Namespace]; reason != "" {
+				plan.blocked, plan.patches = cmp.Or(plan.blocked, reason), nil
+			}
 			inPlace[w.Ref] = plan
 		}
 		if w.isRestarting(target, now) && !late.refs[w.Ref] || plan.isInProgress() {
@@ -166,6 +171,10 @@ func (w *Wave) addNamespace(group []Workload, plans map[Ref]slotsPlan, limits Li
 	var lastReady time.Time
 	var due dueWorkloads
 	for _, load := range group {
+		if load.Ref.isKind() {
+			w.addUnread(load, limits, now)
+			continue
+		}
 		w.align(load, limits, now)
 		plan, isInPlace := plans[load.Ref]
 		if load.isAbsent() && load.Restart.Revision != w.Target {
@@ -218,8 +227,7 @@ func (w *Wave) addWorkload(load Workload, isInPlace bool, limits Limits, now tim
 	case load.OptedOut:
 		w.addManual(load, "opted out of restarts: "+load.Ref.restartHint())
 	case load.Unread != "":
-		w.requeueAfter(blockedRetry)
-		w.Blocked = append(w.Blocked, Note{load.Ref, load.Unread})
+		w.addUnread(load, limits, now)
 	case load.OnDelete:
 		w.addManual(load, "does not replace its pods by itself, because of its update strategy or because it is paused: delete its pods one by one")
 	case denied != "":
@@ -246,9 +254,22 @@ func (w *Wave) addWorkload(load Workload, isInPlace bool, limits Limits, now tim
 	}
 }
 
+// addUnread adds a workload that cannot be read. That may pass, so the upgrade waits, but not longer than for a gate.
+func (w *Wave) addUnread(load Workload, limits Limits, now time.Time) {
+	w.requeueAfter(blockedRetry)
+	if limits.UnreadSince.IsZero() || now.Sub(limits.UnreadSince) <= limits.Timeout {
+		w.addWaiting(load, load.Unread)
+		return
+	}
+	w.Blocked = append(w.Blocked, Note{load.Ref, fmt.Sprintf("%s, for longer than %s", load.Unread, limits.Timeout)})
+}
+
 // retry restarts denied workloads again, within the same limits.
 func (w *Wave) retry(denied []Workload, limits Limits, available int, pause time.Duration) {
 	for _, load := range denied {
+		if limits.Halted != "" {
+			continue
+		}
 		isUrgent := limits.RejectedRevision != "" && load.Restart.Revision == limits.RejectedRevision && !load.Ready
 		if isUrgent || load.Ready && load.Blocked == "" && limits.Order.awaits(load.Ref, w.pending) == "" && available > 0 && w.slots > 0 && pause <= 0 {
 			w.add(&w.Retry, load.Ref)
@@ -262,6 +283,8 @@ func (w *Wave) choose(outdated []Workload, limits Limits, available int, pause t
 	for _, load := range outdated {
 		awaits := limits.Order.awaits(load.Ref, w.pending)
 		switch {
+		case limits.Halted != "":
+			w.Blocked = append(w.Blocked, Note{load.Ref, limits.Halted})
 		case !load.Ready:
 			w.Blocked = append(w.Blocked, Note{load.Ref, load.notReadyReason()})
 		case load.Blocked != "":

@@ -99,13 +99,13 @@ func TestNextWave(t *testing.T) {
 				deployment("c", "z", "old", func(w *Workload) { w.Ref.Kind = "StatefulSet.example.org" }),
 			}, one, wantWave{restart: []string{"x", "y"}, manual: []string{"z"}},
 		},
-		"one that cannot be read is blocked, and does not count as unavailable": {
+		"one that cannot be read is waited for, and does not count as unavailable": {
 			[]Workload{deployment("a", "x", "old", notReady, func(w *Workload) { w.Unread = "no permission" }), deployment("a", "y", "old")},
 			one,
-			wantWave{blocked: []string{"x"}, restart: []string{"y"}},
+			wantWave{waiting: []string{"x"}, restart: []string{"y"}},
 		},
-		"one that is ready and cannot be read is blocked": {
-			[]Workload{deployment("a", "x", "old", func(w *Workload) { w.Unread = "no permission" })}, one, wantWave{blocked: []string{"x"}},
+		"one that is ready and cannot be read is waited for": {
+			[]Workload{deployment("a", "x", "old", func(w *Workload) { w.Unread = "no permission" })}, one, wantWave{waiting: []string{"x"}},
 		},
 		"a Job and a bare pod are manual": {
 			[]Workload{
@@ -337,7 +337,7 @@ func TestBlockedWorkloadIsTriedAgain(t *testing.T) {
 		t.Errorf("%+v, want a blocked workload and another look after a minute", wave)
 	}
 	load.Blocked, load.Unread = "", "no permission"
-	if wave := NextWave([]Workload{load}, "new", Limits{}, noon); len(wave.Blocked) != 1 || wave.RequeueAfter != time.Minute {
+	if wave := NextWave([]Workload{load}, "new", Limits{}, noon); len(wave.Waiting) != 1 || wave.RequeueAfter != time.Minute {
 		t.Errorf("%+v, want another look at what cannot be read", wave)
 	}
 	load.Unread = ""
