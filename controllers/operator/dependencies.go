@@ -60,6 +60,8 @@ type Dependencies struct {
 	Pulls upgrade.Images
 	// Metrics counts what happens; nil counts nothing.
 	Metrics *metrics.Recorder
+	// Beat notes that a mesh was reconciled; nil notes nothing.
+	Beat func()
 	// Components are those of every mesh, and Images replace their default images, by the variables of component.Image.
 	Components []component.Component
 	Images     map[string]string
@@ -177,7 +179,7 @@ func newControllers(d Dependencies) controllers {
 		trust: &trust.Reconciler{Cluster: c, Applier: d.applier(c.Client), Recorder: d.Recorder, Status: d.Status, Parallel: d.Parallel},
 		upgrade: &upgrade.Reconciler{
 			Cluster: c, Applier: d.applier(c.Client), Recorder: d.Recorder, Status: d.Status, DataPlane: d.DataPlane,
-			Restarter: d.restarter(), Images: d.Pulls, Health: d.Health, Prometheus: d.Prometheus, Metrics: d.Metrics,
+			Restarter: d.restarter(), Images: d.Pulls, Health: d.Health, Prometheus: d.Prometheus, Metrics: d.Metrics, Beat: d.Beat,
 		},
 		revision: &revision.Reconciler{Cluster: c, Applier: d.applier(c.Client)},
 		components: &components.Reconciler{
@@ -190,7 +192,7 @@ func newControllers(d Dependencies) controllers {
 
 // simulated returns the dependencies of the same operator in a simulation. What is only simulated is not counted.
 func (d Dependencies) simulated(s plan.Simulation) Dependencies {
-	d.Cluster, d.Objects, d.Status, d.Recorder, d.Metrics = s.Cluster, s.Client, s.Status, s.Recorder, nil
+	d.Cluster, d.Objects, d.Status, d.Recorder, d.Metrics, d.Beat = s.Cluster, s.Client, s.Status, s.Recorder, nil, nil
 	d.DataPlane, d.Health, d.Prometheus = s.DataPlane, s.Health, s.Health
 	d.Vault, d.Tokens, d.Parallel, d.Pulls = s.Vault, s.Vault.Token, 1, dryrun.Pulls{}
 	return d

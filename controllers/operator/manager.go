@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
-	"net/http"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -43,6 +42,7 @@ import (
 	"github.com/openservicemesh/osm-operator/controllers/operator/ownership"
 	"github.com/openservicemesh/osm-operator/controllers/operator/plan"
 	"github.com/openservicemesh/osm-operator/controllers/operator/policies"
+	"github.com/openservicemesh/osm-operator/controllers/operator/probes"
 	"github.com/openservicemesh/osm-operator/controllers/operator/teardown"
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/operator/component"
@@ -54,7 +54,6 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/takeover"
 	"github.com/openservicemesh/osm-operator/internal/platform/backoff"
 	"github.com/openservicemesh/osm-operator/internal/platform/compatibility"
-	"github.com/openservicemesh/osm-operator/internal/platform/health"
 	"github.com/openservicemesh/osm-operator/internal/platform/message"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -131,7 +130,8 @@ func NewManager(cfg *rest.Config, o Options) (ctrl.Manager, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the operator cannot be prepared: %w", err)
 	}
-	lock.StandBy = standBy(o.Logger, eventRecorder(mgr), o.Namespace)
+	state := probes.NewState(o.Now)
+	lock.Followed, lock.StandBy = state.StandBy, standBy(o.Logger, eventRecorder(mgr), o.Namespace)
 	authorities, err := addServers(mgr, o)
 	if err != nil {
 		return nil, err
@@ -149,16 +149,11 @@ func NewManager(cfg *rest.Config, o Options) (ctrl.Manager, error) {
 			return nil, err
 		}
 	}
-	return mgr, addReconcilers(mgr, o, authorities)
+	return mgr, addReconcilers(mgr, o, state, authorities)
 }
 
-// addServers serves health, and what all controllers record, where there is an address. It returns the authorities of the server of metrics, or nil.
+// addServers serves what all controllers record, if there is an address. It returns the authorities of the server of metrics, or nil.
 func addServers(mgr ctrl.Manager, o Options) (authorities func(context.Context) (string, error), err error) {
-	if o.ProbeAddress != "" && o.ProbeAddress != "0" {
-		if err := mgr.Add(probes{o.ProbeAddress}); err != nil {
-			return nil, err
-		}
-	}
 	if o.MetricsAddress == "" || o.MetricsAddress == "0" {
 		return nil, nil
 	}
@@ -189,7 +184,7 @@ func repairConversions(ctx context.Context, mgr ctrl.Manager) error {
 }
 
 // addReconcilers adds the controllers. None of them calls another: they are ordered by the state that they observe.
-func addReconcilers(mgr ctrl.Manager, o Options, authorities func(context.Context) (string, error)) error {
+func addReconcilers(mgr ctrl.Manager, o Options, state *probes.State, authorities func(context.Context) (string, error)) error {
 	plane, err := dataplane.New(mgr, o.Now)
 	if err != nil {
 		return err
@@ -207,7 +202,7 @@ func addReconcilers(mgr ctrl.Manager, o Options, authorities func(context.Contex
 	if err != nil {
 		return err
 	}
-	d.MetricsAuthorities = authorities
+	d.MetricsAuthorities, d.Beat = authorities, state.Beat
 	d.DataPlane, d.Kinds, d.Gateways, d.Objects = plane, watches, watches, watches.Objects
 	c := newControllers(d)
 	reconcilers := []interface{ SetupWithManager(ctrl.Manager) error }{
@@ -235,7 +230,17 @@ func addReconcilers(mgr ctrl.Manager, o Options, authorities func(context.Contex
 			return fmt.Errorf("the watches of %T cannot be prepared: %w", r, err)
 		}
 	}
-	return nil
+	return addProbes(mgr, o, plane, state)
+}
+
+// addProbes serves health, if there is an address.
+func addProbes(mgr ctrl.Manager, o Options, plane *dataplane.Plane, state *probes.State) error {
+	if o.ProbeAddress == "" || o.ProbeAddress == "0" {
+		return nil
+	}
+	return mgr.Add(&probes.Server{
+		Address: o.ProbeAddress, Elected: mgr.Elected(), Caches: []probes.Syncer{mgr.GetCache(), plane}, Meshes: mgr.GetClient(), State: state, Now: o.Now,
+	})
 }
 
 // conditionClient returns a client of OperatorConditions. It has no cache: the operator may read its own one only.
@@ -306,19 +311,4 @@ func cacheOptions() cache.Options {
 		byObject[kind] = cache.ByObject{Label: ours}
 	}
 	return cache.Options{DefaultTransform: cache.TransformStripManagedFields(), NewInformer: backoff.NewInformer, ByObject: byObject}
-}
-
-// probes answers the kubelet. Other pods can reach its port too, so its clients have limits.
-type probes struct{ address string }
-
-// NeedLeaderElection implements manager.LeaderElectionRunnable. Each replica is probed.
-func (probes) NeedLeaderElection() bool { return false }
-
-// Start implements manager.Runnable.
-func (p probes) Start(ctx context.Context) error {
-	mux := http.NewServeMux()
-	for _, path := range []string{"/healthz", "/readyz"} {
-		mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "ok") })
-	}
-	return health.Serve(ctx, health.Config{Address: p.address, Handler: mux, OnClosed: func() {}})
 }

@@ -35,6 +35,8 @@ type Lock struct {
 	Log    logr.Logger
 	// StandBy is called when the operator starts to wait for another one.
 	StandBy func(other Other)
+	// Followed is called when another replica, or an operator of another namespace, was seen to be active.
+	Followed func()
 	// Wait waits for a duration, or until the context ends.
 	Wait func(ctx context.Context, d time.Duration) error
 
@@ -42,6 +44,8 @@ type Lock struct {
 	acquired time.Time
 	// checked is when the active replica searched last.
 	checked time.Time
+	// seen is the record that was read last.
+	seen resourcelock.LeaderElectionRecord
 }
 
 // Get returns the record of the Lease, after no other operator is active. Having waited, it returns an error, because the times in the
@@ -49,9 +53,14 @@ type Lock struct {
 func (l *Lock) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []byte, error) {
 	other := l.preceding(ctx)
 	if other == nil {
-		return l.Interface.Get(ctx)
+		record, raw, err := l.Interface.Get(ctx)
+		if err == nil {
+			l.see(*record)
+		}
+		return record, raw, err
 	}
 	l.StandBy(*other)
+	l.Followed()
 	for waiting := other; waiting != nil; {
 		if err := l.Wait(ctx, interval); err != nil {
 			return nil, nil, err
@@ -62,6 +71,15 @@ func (l *Lock) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []b
 		}
 	}
 	return nil, nil, fmt.Errorf("the operator in namespace %s has stopped: this one can be elected now", other.Namespace)
+}
+
+// see compares a record with the one before. The holder of a Lease that was renewed in between is active; that of another one may have been killed.
+func (l *Lock) see(record resourcelock.LeaderElectionRecord) {
+	before := l.seen
+	l.seen = record
+	if holder := record.HolderIdentity; holder != "" && holder != l.Identity() && holder == before.HolderIdentity && !record.RenewTime.Equal(&before.RenewTime) {
+		l.Followed()
+	}
 }
 
 // Create creates the Lease.

@@ -107,10 +107,11 @@ func record(acquired time.Time) resourcelock.LeaderElectionRecord {
 func TestLockWaitsForAnotherOperator(t *testing.T) {
 	c := cluster([]string{"first"}, lease("first", "x", time.Hour, 0))
 	var waitedFor []string
+	followed := 0
 	lock := &Lock{
 		Interface: &memory{record: &resourcelock.LeaderElectionRecord{}}, Log: testr.New(t),
 		Others:  &Others{Client: c, Namespace: "mine", Now: func() time.Time { return start }},
-		StandBy: func(other Other) { waitedFor = append(waitedFor, other.Namespace) },
+		StandBy: func(other Other) { waitedFor = append(waitedFor, other.Namespace) }, Followed: func() { followed++ },
 		Wait: func(ctx context.Context, _ time.Duration) error {
 			return c.Delete(ctx, lease("first", "x", time.Hour, 0))
 		},
@@ -118,7 +119,7 @@ func TestLockWaitsForAnotherOperator(t *testing.T) {
 	if _, _, err := lock.Get(t.Context()); err == nil {
 		t.Error("the caller must start again after waiting, because its times are old")
 	}
-	if len(waitedFor) != 1 || waitedFor[0] != "first" {
+	if len(waitedFor) != 1 || waitedFor[0] != "first" || followed != 1 {
 		t.Errorf("waited for %v, want the operator in namespace first", waitedFor)
 	}
 	if _, _, err := lock.Get(t.Context()); err != nil {
@@ -178,5 +179,39 @@ func TestLockWithoutPermission(t *testing.T) {
 	}
 	if err := lock.Update(t.Context(), record(start.Add(-time.Hour))); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestOtherReplicaIsSeen reads the Lease several times. Only a holder that renews it is active.
+func TestOtherReplicaIsSeen(t *testing.T) {
+	at := func(seconds int) metav1.Time { return metav1.NewTime(start.Add(time.Duration(seconds) * time.Second)) }
+	type read struct {
+		holder  string
+		renewed int
+	}
+	for name, test := range map[string]struct {
+		reads []read
+		want  bool
+	}{
+		"nobody holds it":         {[]read{{"", 0}, {"", 2}}, false},
+		"a replica renews it":     {[]read{{"x", 0}, {"x", 2}}, true},
+		"a replica was killed":    {[]read{{"x", 0}, {"x", 0}, {"x", 0}}, false},
+		"another one acquires it": {[]read{{"x", 0}, {"y", 2}}, false},
+		"it holds it itself":      {[]read{{"me", 0}, {"me", 2}}, false},
+	} {
+		held, followed := &memory{}, false
+		lock := &Lock{
+			Interface: held, Log: testr.New(t), Followed: func() { followed = true },
+			Others: &Others{Client: cluster(nil), Namespace: "mine", Now: func() time.Time { return start }},
+		}
+		for _, r := range test.reads {
+			held.record = &resourcelock.LeaderElectionRecord{HolderIdentity: r.holder, RenewTime: at(r.renewed)}
+			if _, _, err := lock.Get(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if followed != test.want {
+			t.Errorf("%s: another replica is active: %t", name, followed)
+		}
 	}
 }

@@ -60,7 +60,7 @@ func startReplica(t *testing.T, clients kubernetes.Interface, name string) *repl
 		LockConfig: resourcelock.ResourceLockConfig{Identity: name},
 	}}
 	lock := &Lock{
-		Interface: r.network, Log: testr.New(t), StandBy: func(Other) {},
+		Interface: r.network, Log: testr.New(t), StandBy: func(Other) {}, Followed: func() {},
 		Others: &Others{Client: cluster([]string{"mine"}), Namespace: "mine", Now: time.Now},
 		Wait:   func(context.Context, time.Duration) error { return nil },
 	}

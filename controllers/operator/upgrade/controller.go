@@ -68,7 +68,12 @@ type Reconciler struct {
 	Prometheus Prometheus
 	// Metrics counts what happens; nil counts nothing.
 	Metrics *metrics.Recorder
+	// Beat notes that a mesh was reconciled, with or without an error. Each mesh is then reconciled once in a minute at least; nil notes nothing.
+	Beat func()
 }
+
+// heartbeat is how often an idle mesh is observed, so that metrics tell an operator that is stuck from one that has nothing to do.
+const heartbeat = time.Minute
 
 // pollInterval is how often an upgrade is observed: the inputs of gates send no events.
 const pollInterval = 2 * time.Second
@@ -118,14 +123,22 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 
 // Reconcile takes one mesh one step further, and writes the rollout's part of the status once.
 func (r *Reconciler) Reconcile(ctx context.Context, mesh *v1alpha1.Mesh) (reconcile.Result, error) {
+	if r.Beat != nil {
+		defer r.Beat()
+	}
 	p := &pass{mesh: mesh, desired: r.Desired(mesh), session: r.Applier.For(mesh)}
 	allowed, err := r.mayRollOut(ctx, p)
 	if err == nil && allowed {
 		err = r.run(ctx, p)
 		r.Metrics.RecordGates(mesh.Name, p.situation.Verdicts)
+		r.Metrics.RecordWave(mesh.Name, p.plan.Wave)
 	}
 	if written := r.writeStatus(ctx, p, err); written != nil || err != nil && !observe.IsStalledError(err) {
 		return reconcile.Result{}, errors.Join(err, written)
+	}
+	r.Metrics.RecordReconciliation(mesh.Name, r.Now())
+	if r.Beat != nil {
+		p.RequeueAfter(heartbeat)
 	}
 	return reconcile.Result{RequeueAfter: p.Requeue}, nil
 }

@@ -67,6 +67,9 @@ func New(mgr manager.Manager, now func() time.Time) (*Plane, error) {
 	return p, mgr.Add(own)
 }
 
+// WaitForCacheSync waits until all watches have received their objects, or the context ends.
+func (p *Plane) WaitForCacheSync(ctx context.Context) bool { return p.cache.WaitForCacheSync(ctx) }
+
 // meshOf returns the mesh of a namespace. It is empty for a namespace without mesh and for an unknown one.
 func (p *Plane) meshOf(ctx context.Context, namespace string) string {
 	object := &corev1.Namespace{}

@@ -112,6 +112,11 @@ func TestRecorderCountsAndDeletes(t *testing.T) {
 	}
 	r.RecordGates("osm", []rollout.Verdict{{Gate: "ReplicasReady", State: rollout.Passed}, {Gate: "Soaked", State: rollout.Waiting}})
 	r.RecordGates("osm", []rollout.Verdict{{Gate: "ReplicasReady", State: rollout.Failed}})
+	r.RecordWave("osm", rollout.Wave{
+		Restart: make([]rollout.Ref, 1), InProgress: make([]rollout.Ref, 2), Waiting: make([]rollout.Note, 4), Blocked: make([]rollout.Note, 5),
+		Upgrading: make([]rollout.Note, 6), Manual: make([]rollout.Note, 7), TakeBacks: make([]rollout.PodPatch, 8),
+	})
+	r.RecordReconciliation("osm", noon)
 	r.RecordRestart("osm")
 	r.RecordSlotChange("osm")
 	r.RecordSlotChange("osm")
@@ -132,21 +137,35 @@ osm_operator_drift_repairs_total{kind="Service",mesh="osm"} 2
 osm_operator_gate_state{gate="ReplicasReady",mesh="osm",state="failed"} 1
 osm_operator_gate_state{gate="ReplicasReady",mesh="osm",state="passed"} 0
 osm_operator_gate_state{gate="ReplicasReady",mesh="osm",state="waiting"} 0
+# HELP osm_operator_last_reconciliation_timestamp_seconds End of the last reconciliation of a mesh without an error, in seconds since 1970.
+# TYPE osm_operator_last_reconciliation_timestamp_seconds gauge
+osm_operator_last_reconciliation_timestamp_seconds{mesh="osm"} 1.795176e+09
 # HELP osm_operator_rollbacks_total Rollbacks started.
 # TYPE osm_operator_rollbacks_total counter
 osm_operator_rollbacks_total{mesh="osm"} 1
 # HELP osm_operator_slot_changes_total Images of slots changed by the operator, to upgrade sidecars in place.
 # TYPE osm_operator_slot_changes_total counter
 osm_operator_slot_changes_total{mesh="osm"} 2
+# HELP osm_operator_slots_failing Slots of sidecars that do not start, so that their pods are not ready although the other slot serves.
+# TYPE osm_operator_slots_failing gauge
+osm_operator_slots_failing{mesh="osm"} 8
 # HELP osm_operator_upgrades_total Completed upgrades, including installations, by result.
 # TYPE osm_operator_upgrades_total counter
 osm_operator_upgrades_total{mesh="osm",result="RolledBack"} 1
+# HELP osm_operator_workloads_outdated Workloads with outdated sidecars, by what is done about them.
+# TYPE osm_operator_workloads_outdated gauge
+osm_operator_workloads_outdated{mesh="osm",state="blocked"} 5
+osm_operator_workloads_outdated{mesh="osm",state="restarting"} 3
+osm_operator_workloads_outdated{mesh="osm",state="skipped"} 7
+osm_operator_workloads_outdated{mesh="osm",state="upgrading"} 6
+osm_operator_workloads_outdated{mesh="osm",state="waiting"} 4
 # HELP osm_operator_workload_restarts_total Workloads restarted by the operator, to replace or remove their sidecars.
 # TYPE osm_operator_workload_restarts_total counter
 osm_operator_workload_restarts_total{mesh="osm"} 1
 `
 	err = testutil.GatherAndCompare(registry, strings.NewReader(want), "osm_operator_gate_state", "osm_operator_rollbacks_total",
-		"osm_operator_upgrades_total", "osm_operator_workload_restarts_total", "osm_operator_slot_changes_total", "osm_operator_drift_repairs_total")
+		"osm_operator_upgrades_total", "osm_operator_workload_restarts_total", "osm_operator_slot_changes_total", "osm_operator_drift_repairs_total",
+		"osm_operator_workloads_outdated", "osm_operator_slots_failing", "osm_operator_last_reconciliation_timestamp_seconds")
 	if err != nil {
 		t.Error(err)
 	}
@@ -163,6 +182,8 @@ osm_operator_workload_restarts_total{mesh="osm"} 1
 	// A dry run has no Recorder.
 	var disabled *Recorder
 	disabled.RecordGates("osm", nil)
+	disabled.RecordWave("osm", rollout.Wave{})
+	disabled.RecordReconciliation("osm", noon)
 	disabled.RecordRestart("osm")
 	disabled.RecordSlotChange("osm")
 	disabled.RecordRepair("osm", "Service")

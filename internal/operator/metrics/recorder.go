@@ -16,6 +16,9 @@ import (
 // Recorder counts events. A nil Recorder, as in a dry run, counts nothing.
 type Recorder struct {
 	gates     *prometheus.GaugeVec
+	workloads *prometheus.GaugeVec
+	failing   *prometheus.GaugeVec
+	observed  *prometheus.GaugeVec
 	durations *prometheus.HistogramVec
 	restarts  *prometheus.CounterVec
 	slots     *prometheus.CounterVec
@@ -33,6 +36,15 @@ func NewRecorder(registry prometheus.Registerer) (*Recorder, error) {
 		gates: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "osm_operator_gate_state", Help: "1 for the current state of a gate, 0 for its other states.",
 		}, []string{"mesh", "gate", "state"}),
+		workloads: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "osm_operator_workloads_outdated", Help: "Workloads with outdated sidecars, by what is done about them.",
+		}, []string{"mesh", "state"}),
+		failing: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "osm_operator_slots_failing", Help: "Slots of sidecars that do not start, so that their pods are not ready although the other slot serves.",
+		}, []string{"mesh"}),
+		observed: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "osm_operator_last_reconciliation_timestamp_seconds", Help: "End of the last reconciliation of a mesh without an error, in seconds since 1970.",
+		}, []string{"mesh"}),
 		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "osm_operator_mesh_phase_seconds", Help: "Duration of completed phases, in seconds.",
 			Buckets: []float64{1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 24 * 3600},
@@ -43,7 +55,7 @@ func NewRecorder(registry prometheus.Registerer) (*Recorder, error) {
 		upgrades:  counter("osm_operator_upgrades_total", "Completed upgrades, including installations, by result.", "result"),
 		repairs:   counter("osm_operator_drift_repairs_total", "Objects whose changes or deletion outside the operator were reverted.", "kind"),
 	}
-	for _, metric := range []prometheus.Collector{r.gates, r.durations, r.restarts, r.slots, r.rollbacks, r.upgrades, r.repairs} {
+	for _, metric := range []prometheus.Collector{r.gates, r.workloads, r.failing, r.observed, r.durations, r.restarts, r.slots, r.rollbacks, r.upgrades, r.repairs} {
 		if err := registry.Register(metric); err != nil {
 			return nil, err
 		}
@@ -68,6 +80,27 @@ func (r *Recorder) RecordGates(mesh string, verdicts []rollout.Verdict) {
 			}
 			r.gates.WithLabelValues(mesh, verdict.Gate, name).Set(value)
 		}
+	}
+}
+
+// RecordWave sets how many workloads have outdated sidecars, by what is done about them, and how many slots do not start.
+func (r *Recorder) RecordWave(mesh string, wave rollout.Wave) {
+	if r == nil {
+		return
+	}
+	for state, n := range map[string]int{
+		"restarting": len(wave.Restart) + len(wave.InProgress), "upgrading": len(wave.Upgrading), "waiting": len(wave.Waiting),
+		"blocked": len(wave.Blocked), "skipped": len(wave.Manual),
+	} {
+		r.workloads.WithLabelValues(mesh, state).Set(float64(n))
+	}
+	r.failing.WithLabelValues(mesh).Set(float64(len(wave.TakeBacks)))
+}
+
+// RecordReconciliation notes that a mesh was reconciled.
+func (r *Recorder) RecordReconciliation(mesh string, now time.Time) {
+	if r != nil {
+		r.observed.WithLabelValues(mesh).Set(float64(now.Unix()))
 	}
 }
 
@@ -124,7 +157,7 @@ func (r *Recorder) DeleteMesh(mesh string) {
 		return
 	}
 	for _, metric := range []*prometheus.MetricVec{
-		r.gates.MetricVec, r.durations.MetricVec, r.restarts.MetricVec, r.slots.MetricVec, r.rollbacks.MetricVec, r.upgrades.MetricVec, r.repairs.MetricVec,
+		r.gates.MetricVec, r.workloads.MetricVec, r.failing.MetricVec, r.observed.MetricVec, r.durations.MetricVec, r.restarts.MetricVec, r.slots.MetricVec, r.rollbacks.MetricVec, r.upgrades.MetricVec, r.repairs.MetricVec,
 	} {
 		metric.DeletePartialMatch(prometheus.Labels{"mesh": mesh})
 	}

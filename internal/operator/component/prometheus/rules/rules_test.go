@@ -110,6 +110,25 @@ var alertCases = []alertCase{
 	{"OSMWatchStale", "a bookmark a minute ago", series{`osm_watch_age_seconds{mesh="osm", resource="pods"}`: "60x20"}, "10m", false},
 	{"OSMRolloutHalted", "a gate has failed", series{`osm_operator_gate_state{mesh="osm", gate="ErrorRate", state="failed"}`: "1x20"}, "10m", true},
 	{"OSMRolloutHalted", "a phase for two hours", series{`osm_operator_mesh_phase_start_timestamp_seconds{mesh="osm", phase="Canary"}`: "0x150"}, "120m", true},
+	{"OSMRolloutHalted", "workloads without progress", series{
+		`osm_operator_mesh_phase_start_timestamp_seconds{mesh="osm", phase="Workloads"}`: "0x150", `osm_operator_proxies_outdated{mesh="osm"}`: "900x150",
+	}, "120m", true},
+	{"OSMRolloutHalted", "workloads one after the other", series{
+		`osm_operator_mesh_phase_start_timestamp_seconds{mesh="osm", phase="Workloads"}`: "0x150", `osm_operator_proxies_outdated{mesh="osm"}`: "900-1x150",
+	}, "120m", false},
+	{"OSMSidecarsOutdated", "for eight days", series{
+		`osm_operator_proxies_outdated{mesh="osm"}`: "3x90", `osm_operator_mesh_phase_start_timestamp_seconds{mesh="osm", phase="Idle"}`: "-691200x90",
+	}, "80m", true},
+	{"OSMSidecarsOutdated", "for two days", series{
+		`osm_operator_proxies_outdated{mesh="osm"}`: "3x90", `osm_operator_mesh_phase_start_timestamp_seconds{mesh="osm", phase="Idle"}`: "-172800x90",
+	}, "80m", false},
+	{"OSMSidecarsOutdated", "none", series{
+		`osm_operator_proxies_outdated{mesh="osm"}`: "0x90", `osm_operator_mesh_phase_start_timestamp_seconds{mesh="osm", phase="Idle"}`: "-691200x90",
+	}, "80m", false},
+	{"OSMSlotsFailing", "one for a quarter of an hour", series{`osm_operator_slots_failing{mesh="osm"}`: "1x20"}, "15m", true},
+	{"OSMSlotsFailing", "one that is taken back", series{`osm_operator_slots_failing{mesh="osm"}`: "1x2 0x20"}, "15m", false},
+	{"OSMOperatorStuck", "for an hour", series{`osm_operator_last_reconciliation_timestamp_seconds{mesh="osm"}`: "0x70"}, "60m", true},
+	{"OSMOperatorStuck", "each minute", series{`osm_operator_last_reconciliation_timestamp_seconds{mesh="osm"}`: "0+60x70"}, "60m", false},
 	{"OSMRolloutHalted", "paused for two hours", series{`osm_operator_mesh_phase_start_timestamp_seconds{mesh="osm", phase="Paused"}`: "0x150"}, "120m", false},
 }
 
