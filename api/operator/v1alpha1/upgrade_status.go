@@ -158,6 +158,13 @@ type RevisionBaseline struct {
 	// +kubebuilder:validation:MaxItems=256
 	Rejecting []string `json:"rejecting,omitempty"`
 
+	// disconnected are the pods, as <namespace>/<name>, whose sidecars ran and were not connected before. They do not fail the upgrade. Only
+	// operators before v0.6.0 write it.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=256
+	Disconnected []string `json:"disconnected,omitempty"`
+
 	// disconnectedWorkloads are the workloads with sidecars that ran and were not connected before. As many sidecars of them do not fail the
 	// upgrade.
 	// +optional

@@ -1808,6 +1808,11 @@ func (in *RevisionBaseline) DeepCopyInto(out *RevisionBaseline) {
 		*out = make([]string, len(*in))
 		copy(*out, *in)
 	}
+	if in.Disconnected != nil {
+		in, out := &in.Disconnected, &out.Disconnected
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
 	if in.DisconnectedWorkloads != nil {
 		in, out := &in.DisconnectedWorkloads, &out.DisconnectedWorkloads
 		*out = make([]DisconnectedWorkload, len(*in))

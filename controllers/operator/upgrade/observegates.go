@@ -96,7 +96,7 @@ func observation(p *pass, reading health.Observation) rollout.Observation {
 	if reading.Proxies != nil {
 		baseline := ptr.Deref(status.Baseline, v1alpha1.RevisionBaseline{})
 		connection := p.connection(reading.Proxies)
-		connection.Before = disconnectedBefore(baseline)
+		connection.Before, connection.PodsBefore = disconnectedBefore(baseline), baseline.Disconnected
 		o.Proxies = &rollout.Proxies{Connected: connection.Census(), Accepted: reading.Proxies.Accepted(baseline.Rejecting)}
 	}
 	if baseline := status.Baseline; baseline != nil && baseline.ErrorRate != "" {

@@ -33,8 +33,10 @@ type Connection struct {
 	IsConnected func(uid string) bool
 	// Desired is the revision that the gates evaluate.
 	Desired string
-	// Before counts the sidecars of each workload that were not connected at the start of the upgrade.
-	Before map[string]int
+	// Before counts the sidecars of each workload that were not connected at the start of the upgrade. PodsBefore are their pods, if an earlier operator
+	// recorded the start.
+	Before     map[string]int
+	PodsBefore []string
 }
 
 // Census counts the sidecars that should be connected, and names the ones that are not.
@@ -51,6 +53,8 @@ func (c Connection) Census() Census {
 			continue
 		case c.IsConnected(s.UID):
 			tally.Shows = append(tally.Shows, s.Revision)
+		case slices.Contains(c.PodsBefore, s.Name()):
+			continue
 		case before[s.Workload] > 0:
 			before[s.Workload]--
 			continue

@@ -50,6 +50,9 @@ func TestSidecarsThatMustBeConnected(t *testing.T) {
 		"it was not before either": {
 			Connection{Expected: sidecars(2, "shop"), IsConnected: exceptPods("shop/web-1"), Before: map[string]int{"shop/web": 1}}, 1, nil, "",
 		},
+		"it was not before, as an earlier operator has recorded": {
+			Connection{Expected: sidecars(2, "shop"), IsConnected: exceptPods("shop/web-1"), PodsBefore: []string{"shop/web-1"}}, 1, nil, "",
+		},
 		"it was not before, and is now": {
 			Connection{Expected: sidecars(2, "shop"), IsConnected: exceptPods(), Before: map[string]int{"shop/web": 1}}, 2, nil, "",
 		},
