@@ -22,7 +22,8 @@ const (
 	settlingTime = 2 * time.Second
 	// syncTime is how long a probe waits for the watches.
 	syncTime = 500 * time.Millisecond
-	// silence is how long no mesh may be reconciled, successfully or not, before the operator counts as stuck. After errors, a mesh is reconciled again within 17 minutes.
+	// silence is how long no mesh may be reconciled, successfully or not, before the operator counts as stuck. After errors, a mesh is reconciled again within
+	// 17 minutes.
 	silence = 30 * time.Minute
 )
 
@@ -91,8 +92,8 @@ func answer(check func(context.Context) error) http.HandlerFunc {
 	}
 }
 
-// ready returns an error until the replica is elected and its watches have received all objects, or until it stands by for another one. The earlier replica of an
-// update is not stopped before that, and is then no longer needed. A permission that is
+// ready returns an error until the replica is elected and its watches have received all objects, or until it stands by for another one. The earlier replica of
+// an update is not stopped before that, and is then no longer needed. A permission that is
 // missing keeps it from becoming ready.
 func (p *Server) ready(ctx context.Context) error {
 	leading := p.leading.Load()

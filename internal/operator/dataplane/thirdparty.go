@@ -65,7 +65,7 @@ func stateOfThirdParty(o *unstructured.Unstructured) state {
 		if phase == "Paused" {
 			s.held = "its phase is Paused: its sidecars are upgraded when it is Healthy"
 		}
-		s.progress.complete = observed && phase == "Healthy" && timeIn(o, "spec", "restartAt").Equal(timeIn(o, "status", "restartedAt"))
+		s.complete = observed && phase == "Healthy" && timeIn(o, "spec", "restartAt").Equal(timeIn(o, "status", "restartedAt"))
 	case cloneSetKind.GroupKind():
 		s.complete, s.unavailable = s.complete && missing("updatedReplicas") == 0, missing("availableReplicas")
 		s.onDelete = in(o, "spec", "updateStrategy", "paused") == true || hasPartition(o, "spec", "updateStrategy", "partition") ||

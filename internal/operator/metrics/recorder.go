@@ -55,7 +55,9 @@ func NewRecorder(registry prometheus.Registerer) (*Recorder, error) {
 		upgrades:  counter("osm_operator_upgrades_total", "Completed upgrades, including installations, by result.", "result"),
 		repairs:   counter("osm_operator_drift_repairs_total", "Objects whose changes or deletion outside the operator were reverted.", "kind"),
 	}
-	for _, metric := range []prometheus.Collector{r.gates, r.workloads, r.failing, r.observed, r.durations, r.restarts, r.slots, r.rollbacks, r.upgrades, r.repairs} {
+	for _, metric := range []prometheus.Collector{
+		r.gates, r.workloads, r.failing, r.observed, r.durations, r.restarts, r.slots, r.rollbacks, r.upgrades, r.repairs,
+	} {
 		if err := registry.Register(metric); err != nil {
 			return nil, err
 		}
@@ -157,7 +159,8 @@ func (r *Recorder) DeleteMesh(mesh string) {
 		return
 	}
 	for _, metric := range []*prometheus.MetricVec{
-		r.gates.MetricVec, r.workloads.MetricVec, r.failing.MetricVec, r.observed.MetricVec, r.durations.MetricVec, r.restarts.MetricVec, r.slots.MetricVec, r.rollbacks.MetricVec, r.upgrades.MetricVec, r.repairs.MetricVec,
+		r.gates.MetricVec, r.workloads.MetricVec, r.failing.MetricVec, r.observed.MetricVec, r.durations.MetricVec, r.restarts.MetricVec,
+		r.slots.MetricVec, r.rollbacks.MetricVec, r.upgrades.MetricVec, r.repairs.MetricVec,
 	} {
 		metric.DeletePartialMatch(prometheus.Labels{"mesh": mesh})
 	}

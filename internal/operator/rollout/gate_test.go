@@ -31,6 +31,7 @@ func healthy(change ...func(*Observation)) Observation {
 func disconnected(o *Observation) {
 	o.Proxies.Connected["shop"] = Tally{Pods: 10, Failed: []string{"shop/web"}}
 }
+
 func rejecting(o *Observation) {
 	o.Proxies.Accepted["shop"] = Tally{Pods: 10, Failed: []string{"shop/web: bad"}}
 }
