@@ -260,6 +260,21 @@ func (c *Cluster) DeleteNamespace(ctx context.Context, name string) error {
 	return client.IgnoreNotFound(c.Client.Delete(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}))
 }
 
+// DeletedNamespacesAreGone waits until no namespace is being deleted.
+func (c *Cluster) DeletedNamespacesAreGone(ctx context.Context) error {
+	return Until(ctx, deletionLimit, "all deleted namespaces are gone", func(ctx context.Context) (bool, string, error) {
+		var list corev1.NamespaceList
+		err := c.Client.List(ctx, &list)
+		var left []string
+		for i := range list.Items {
+			if list.Items[i].DeletionTimestamp != nil {
+				left = append(left, list.Items[i].Name)
+			}
+		}
+		return err == nil && len(left) == 0, strings.Join(left, ", "), err
+	})
+}
+
 // reservationVariable is the environment variable with the reservation of the local cluster that this process inherits or has.
 const reservationVariable = "OSM_LOCAL_RESERVATION"
 

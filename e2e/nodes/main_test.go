@@ -2,6 +2,7 @@ package nodes
 
 import (
 	"context"
+	"errors"
 	"os"
 	"testing"
 	"time"
@@ -51,5 +52,6 @@ func tearDown(ctx context.Context) error {
 	if second == nil {
 		return nil
 	}
-	return second.Leave(ctx)
+	// Pods on a node that has left end minutes later, and their namespaces with them.
+	return errors.Join(cluster.DeletedNamespacesAreGone(ctx), second.Leave(ctx))
 }

@@ -57,6 +57,10 @@ func setUp(ctx context.Context) (*lab.Cluster, error) {
 	if err := cluster.InstallGatewayAPI(ctx); err != nil {
 		return cluster, err
 	}
+	// Pages print all namespaces of the mesh.
+	if err := cluster.DeletedNamespacesAreGone(ctx); err != nil {
+		return cluster, err
+	}
 	for _, name := range demoNamespaces {
 		exists, err := cluster.HasNamespace(ctx, time.Minute, name)
 		if err != nil {
