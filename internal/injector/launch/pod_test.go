@@ -28,7 +28,7 @@ import (
 
 const (
 	first, second = "envoy", "envoy-standby"
-	timeout       = 20 * time.Second
+	timeout       = time.Minute
 )
 
 // pod is two slots, their volume, an application and a control plane.
