@@ -35,7 +35,7 @@ func TestVerifyIngressGateway(t *testing.T) {
 		want    string
 	}{
 		"everything fits":         {[]catalog.Entry{meshtest.Slice(service.Name, pod), listens, route("web", ""), allowed}, ""},
-		"no pods":                 {[]catalog.Entry{listens, route("web", ""), allowed}, "no pod serves"},
+		"no pods":                 {[]catalog.Entry{listens, route("web", ""), allowed}, "no pod is ready"},
 		"no Gateway":              {[]catalog.Entry{meshtest.Slice(service.Name, pod), route("web", ""), allowed}, "has no Gateway of its GatewayClass"},
 		"a port of nobody":        {[]catalog.Entry{meshtest.Slice(service.Name, pod), other, route("web", ""), allowed}, "listener http of Gateway shop/web"},
 		"a route elsewhere":       {[]catalog.Entry{meshtest.Slice(service.Name, pod), listens, route("db", ""), allowed}, "no rule of a listener in use"},
@@ -69,7 +69,7 @@ func TestVerifyGatewayWithPodsOfItsOwn(t *testing.T) {
 		&catalog.Gateway{Name: meshtest.Name("shop", "web"), Class: "osm", Listeners: []catalog.GatewayListener{{Name: "http", Port: 8080, Protocol: "HTTP", From: "Same"}}},
 		pod, meshtest.Slice(meshtest.Name("osm-system", own), pod)).View()
 	for from, want := range map[string]string{
-		own: "", names.IngressGateway: "each Gateway has a Service of its own", names.DedicatedGateway("shop", "gone"): "no pod serves; the mesh has no Gateway",
+		own: "", names.IngressGateway: "each Gateway has a Service of its own", names.DedicatedGateway("shop", "gone"): "no pod is ready; the mesh has no Gateway",
 	} {
 		var reasons, remedies []string
 		for _, check := range VerifyIngressGateway(view, from, entity.Name{}) {

@@ -76,7 +76,7 @@ func verifyGateway(v *catalog.View, policy *ingressbackend.Policy, gateway entit
 	context := fmt.Sprintf("IngressBackend %q admits the pods of Service %q", policy.Name, gateway)
 	addresses := v.Addresses(gateway)
 	if len(addresses) == 0 {
-		return failure(context, "the Service has no pods", "start the gateway, or correct --from-service")
+		return failure(context, "the Service has no pod that is ready", "start the gateway, look at why its pods are not ready, or correct --from-service")
 	}
 	if policy.AnyAddress() || slices.Contains(policy.Gateways, gateway) {
 		return success(context, "")
@@ -109,7 +109,7 @@ func VerifyIngressGateway(v *catalog.View, from string, service entity.Name) []d
 }
 
 func verifyGatewayPods(v *catalog.View, from string) diagnosis.Finding {
-	const context = "The ingress gateway of the mesh has pods"
+	const context = "The ingress gateway of the mesh has pods that are ready"
 	if len(v.Addresses(entity.Name{Namespace: v.Settings().Namespace, Name: from})) > 0 {
 		return success(context, "")
 	}
@@ -120,7 +120,7 @@ func verifyGatewayPods(v *catalog.View, from string) diagnosis.Finding {
 	if from == names.IngressGateway && len(own) > 0 {
 		return failure(context, "each Gateway has a Service of its own", "specify one with --from-service: "+strings.Join(own, ", "))
 	}
-	return failure(context, "no pod serves", "set spec.ingressGateway.mode of the Mesh to Managed, and read its condition with osm check")
+	return failure(context, "no pod is ready", "set spec.ingressGateway.mode of the Mesh to Managed; if it is, osm check names the pods and what they wait for")
 }
 
 // verifyListeners verifies that the gateway serves at least one listener.

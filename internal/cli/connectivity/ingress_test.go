@@ -39,7 +39,7 @@ func TestVerifyIngress(t *testing.T) {
 		"another protocol":       {front, []catalog.Entry{on}, func(i *Ingress) { i.Protocol = "https" }, "lists the port with the other protocol"},
 		"an older policy":        {front, []catalog.Entry{on, policy("older", 1, gateway)}, func(*Ingress) {}, `IngressBackend "shop/older" is older`},
 		"another gateway":        {policy("front", 2, meshtest.Name("ingress", "other")), []catalog.Entry{on}, func(*Ingress) {}, "admits neither the Service nor the address 10.0.0.7"},
-		"a gateway without pods": {front, []catalog.Entry{on}, func(i *Ingress) { i.Gateway.Name = "none" }, "the Service has no pods"},
+		"a gateway without pods": {front, []catalog.Entry{on}, func(i *Ingress) { i.Gateway.Name = "none" }, "the Service has no pod that is ready"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			entries := append([]catalog.Entry{&catalog.Namespace{Name: "shop", Monitored: true}, web, gatewayPod, meshtest.Slice(gateway, gatewayPod)}, c.others...)
