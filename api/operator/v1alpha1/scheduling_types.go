@@ -79,6 +79,13 @@ type GatewayPodsSpec struct {
 	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,5}(h|m|s|ms)){1,4}$') || duration(self) >= duration('1s') && duration(self) <= duration('10m')",messageExpression="'drainDelay is ' + self + ': use 1s to 10m'"
 	DrainDelay *Duration `json:"drainDelay,omitempty"`
 
+	// image is the image of Envoy in the pods of the gateway, so that a gateway can get another one before or after the sidecars. Default: the
+	// image of the sidecars.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	Image *string `json:"image,omitempty"`
+
 	// overlay is a strategic merge patch of the pod template, for what has no field: environment variables, volumes, security contexts. It
 	// changes existing containers, and no images, ServiceAccount, labels and annotations of the operator. One that does not fit is reported with
 	// the reason ComponentFailed. Default: none.

@@ -585,6 +585,11 @@ func (in *GatewayPodsSpec) DeepCopyInto(out *GatewayPodsSpec) {
 		*out = new(Duration)
 		**out = **in
 	}
+	if in.Image != nil {
+		in, out := &in.Image, &out.Image
+		*out = new(string)
+		**out = **in
+	}
 	if in.Overlay != nil {
 		in, out := &in.Overlay, &out.Overlay
 		*out = new(runtime.RawExtension)

@@ -19,7 +19,7 @@ func (p progress) isDone(lost int) bool {
 	return p.complete && p.behind <= lost && p.unavailable <= lost+rollout.Tolerated(p.desired-lost)
 }
 
-// podCounts counts the pods of a workload: all, the ones that are not ready, and the ones on nodes that are not ready, which are not among the former.
+// podCounts counts the pods of a workload: all, those on nodes that are not ready, and those on other nodes that are not ready themselves.
 type podCounts struct{ all, unready, lost int }
 
 // with adds a pod.

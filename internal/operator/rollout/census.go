@@ -10,25 +10,25 @@ import (
 // otherNamespaces is the number of namespaces that outweigh one in which pods fail.
 const otherNamespaces = 3
 
-// Tally counts the pods of a namespace that a gate judges.
+// Tally counts the pods of a namespace that a gate evaluates.
 type Tally struct {
 	// Pods counts all of them. Failed describes the ones that fail.
 	Pods   int
 	Failed []string
 	// Sound is true if the namespace shows that the revision works.
 	Sound bool
-	// Lacks are the revisions of the pods that fail, and Shows the revisions that work. Both are empty for a gate that judges one revision.
+	// Lacks are the revisions of the pods that fail, and Shows the revisions that work. Both are empty for a gate that evaluates one revision.
 	Lacks, Shows []string
 }
 
-// Census has the pods that a gate judges, by namespace.
+// Census has the pods that a gate evaluates, by namespace.
 //
 // No namespace decides alone, because its owner can make its pods fail: a gate passes if it would pass without one of them, and if at least otherNamespaces
 // others are sound and show the revisions that fail there. Neither can its owner hide failures elsewhere by a large number of pods.
 type Census map[string]Tally
 
-// judgement is what a gate makes of a census.
-type judgement struct {
+// outcome is what a gate makes of a census.
+type outcome struct {
 	// failed describes the pods that fail and count, sorted. exceeds is true if they are more than the gate tolerates.
 	failed  []string
 	exceeds bool
@@ -37,17 +37,17 @@ type judgement struct {
 	uncounted []string
 }
 
-// judge compares the pods that fail with what a gate tolerates: a number, or a share of all.
-func (c Census) judge(limit intstr.IntOrString) judgement {
+// evaluate compares the pods that fail with what a gate tolerates: a number, or a share of all.
+func (c Census) evaluate(limit intstr.IntOrString) outcome {
 	if c.isTolerable(limit) {
-		return judgement{failed: c.failed()}
+		return outcome{failed: c.failed()}
 	}
 	for _, namespace := range slices.Sorted(maps.Keys(c)) {
 		if rest := c.without(namespace); len(c[namespace].Failed) > 0 && c.isOutweighed(namespace) && rest.isTolerable(limit) {
-			return judgement{failed: rest.failed(), excused: namespace, uncounted: Census{namespace: c[namespace]}.failed()}
+			return outcome{failed: rest.failed(), excused: namespace, uncounted: Census{namespace: c[namespace]}.failed()}
 		}
 	}
-	return judgement{failed: c.failed(), exceeds: true}
+	return outcome{failed: c.failed(), exceeds: true}
 }
 
 func (c Census) isTolerable(limit intstr.IntOrString) bool {

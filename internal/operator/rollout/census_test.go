@@ -48,7 +48,7 @@ func TestNoNamespaceVetoes(t *testing.T) {
 		}
 		all := maps.Clone(rest)
 		all["evil"] = drawTally(t, "evil", 400)
-		if j := all.judge(limit); j.exceeds {
+		if j := all.evaluate(limit); j.exceeds {
 			t.Fatalf("%v passes, and does not with %v: %+v", rest, all["evil"], j)
 		}
 	})
@@ -65,7 +65,7 @@ func TestNoNamespaceHides(t *testing.T) {
 		if got, most := all.weight(), 2*pods; got > most {
 			t.Fatalf("%d pods of one namespace let %d others count as %d, at most %d are expected", size, pods, got, most)
 		}
-		if j := all.judge(intstr.FromInt32(0)); failed > 0 && len(rest.failing()) > 1 && !j.exceeds {
+		if j := all.evaluate(intstr.FromInt32(0)); failed > 0 && len(rest.failing()) > 1 && !j.exceeds {
 			t.Fatalf("failures in %v are hidden by a large namespace", rest.failing())
 		}
 	})
@@ -144,7 +144,7 @@ func TestCensus(t *testing.T) {
 		"as many as allowed":                  {Census{"a": sound(60), "b": bad(50, "new", "b/1")}, "1%", []string{"b/1"}, "", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := test.census.judge(intstr.FromString(test.limit))
+			got := test.census.evaluate(intstr.FromString(test.limit))
 			if !slices.Equal(got.failed, test.failed) || got.excused != test.excused || got.exceeds != test.exceeds {
 				t.Errorf("%+v, want %v, excused %q, exceeds %t", got, test.failed, test.excused, test.exceeds)
 			}

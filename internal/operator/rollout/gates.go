@@ -66,7 +66,7 @@ func proxiesConnected(o Observation, b Bounds) Verdict {
 		return v
 	}
 	connected := o.Proxies.Connected
-	j := connected.judge(b.MaxDisconnected)
+	j := connected.evaluate(b.MaxDisconnected)
 	if j.exceeds {
 		v.State = Waiting
 	}
@@ -85,7 +85,7 @@ func configurationAccepted(o Observation, b Bounds) Verdict {
 		v.State, v.Message = Waiting, "the control plane does not report which configuration sidecars reject"
 		return v
 	}
-	j := o.Proxies.Accepted.judge(intstr.FromInt(b.MaxRejected))
+	j := o.Proxies.Accepted.evaluate(intstr.FromInt(b.MaxRejected))
 	v.Message = fmt.Sprintf("%d sidecars reject their configuration", len(j.failed))
 	if j.exceeds {
 		v.State = Failed
@@ -109,7 +109,7 @@ func certificatesValid(o Observation, _ Bounds) Verdict {
 		}
 		census[namespace] = tally
 	}
-	j := census.judge(intstr.FromInt(0))
+	j := census.evaluate(intstr.FromInt(0))
 	if j.exceeds {
 		v.State, v.Message = Failed, namePods(j.failed, "; ")
 	}
@@ -118,7 +118,7 @@ func certificatesValid(o Observation, _ Bounds) Verdict {
 }
 
 // excuse is the end of a message about a namespace that does not count.
-func (j judgement) excuse(pods int, verb string) string {
+func (j outcome) excuse(pods int, verb string) string {
 	if j.excused == "" {
 		return ""
 	}
@@ -220,7 +220,7 @@ type Replicas struct {
 	Desired, Ready int
 }
 
-// Proxies are the sidecars that gates judge.
+// Proxies are the sidecars that gates evaluate.
 type Proxies struct {
 	// Connected has the sidecars that should be connected; the ones that are not fail.
 	Connected Census

@@ -57,7 +57,7 @@ func (h *Handovers) add(pod SlottedPod, image string, now time.Time) {
 }
 
 // Failed describes the pods that did not take over and that count, sorted.
-func (h Handovers) Failed() []string { return h.Begun.judge(intstr.FromInt(0)).failed }
+func (h Handovers) Failed() []string { return h.Begun.evaluate(intstr.FromInt(0)).failed }
 
 // isUndecided reports whether pods of a single namespace fail, and others may still show that the image is the cause. A slot that does not start is taken back
 // within seconds, so the others have handoverTimeout to take over.
@@ -78,7 +78,7 @@ func sidecarsTakenOver(o Observation, b Bounds) Verdict {
 		return v
 	}
 	v.Message = fmt.Sprintf("%d of %d sidecars that are upgraded in place have taken over", t.Done, t.Begun.pods())
-	j := t.Begun.judge(b.MaxDisconnected)
+	j := t.Begun.evaluate(b.MaxDisconnected)
 	if j.exceeds && t.isUndecided() {
 		v.Message += fmt.Sprintf("; the other namespaces decide whether these count: %s", namePods(j.failed, "; "))
 		return v

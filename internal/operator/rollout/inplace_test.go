@@ -184,7 +184,7 @@ func TestNoHandoversWithoutUpgradesInPlace(t *testing.T) {
 	limits := inPlace()
 	limits.InPlace, limits.Slots["new"] = false, SlotTarget{Image: newEnvoy, Level: "1", Unusable: "broken"}
 	if got := CountHandovers([]Workload{slotted("shop", "web", donePod)}, "new", limits, noon); got.Begun != nil || got.Done != 0 || got.Unusable != "" {
-		t.Errorf("%+v", got)
+		t.Errorf("handovers are counted: %+v", got)
 	}
 }
 

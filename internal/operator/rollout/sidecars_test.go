@@ -107,7 +107,7 @@ func TestSidecarsThatMustBeConnected(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			census := c.connection.Census()
-			got := census.judge(intstr.FromInt32(0))
+			got := census.evaluate(intstr.FromInt32(0))
 			if live := census.without(got.excused).pods(); live != c.live || !slices.Equal(got.failed, c.missing) || got.excused != c.excused {
 				t.Errorf("%d sidecars and %+v, want %d, %v and %q", live, got, c.live, c.missing, c.excused)
 			}

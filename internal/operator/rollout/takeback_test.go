@@ -89,7 +89,7 @@ func TestHandoversThatCount(t *testing.T) {
 		},
 	} {
 		counted := CountHandovers(test.load, "new", inPlace(), noon)
-		j := counted.Begun.judge(intstr.FromString("1%"))
+		j := counted.Begun.evaluate(intstr.FromString("1%"))
 		verdict := sidecarsTakenOver(Observation{Handovers: counted}, Bounds{MaxDisconnected: intstr.FromString("1%")})
 		if verdict.State != test.gate || !containsAll(verdict.Message, j.failed) || !containsAll(verdict.Message, j.uncounted) {
 			t.Errorf("%s: the verdict is %+v", name, verdict)

@@ -169,7 +169,7 @@ func (s Settings) pod(inputs component.Inputs) (corev1.PodSpec, error) {
 		ServiceAccount: s.ServiceAccount, Listeners: s.Listeners,
 		DrainDelay: s.drainDelay(),
 		Resources:  ptr.Deref(s.Pods.Resources, component.Resources("100m", "128Mi", "512Mi")),
-		EnvoyImage: cmp.Or(inputs.EnvoyImage, parameters.Images.Sidecar), InitImage: cmp.Or(inputs.InitImage, parameters.Images.Init),
+		EnvoyImage: cmp.Or(ptr.Deref(s.Pods.Image, ""), inputs.EnvoyImage, parameters.Images.Sidecar), InitImage: cmp.Or(inputs.InitImage, parameters.Images.Init),
 	})
 	if err != nil {
 		return corev1.PodSpec{}, err

@@ -24,11 +24,17 @@ func mesh(settings v1alpha1.IngressGatewaySpec) *v1alpha1.Mesh {
 	return &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm"}, Spec: v1alpha1.MeshSpec{IngressGateway: &settings, ControlPlane: &v1alpha1.ControlPlaneSpec{ImagePullSecrets: []v1alpha1.PullSecret{{Name: "registry"}}}}}
 }
 
-// TestImagesOfNewPods checks that a gateway runs the images that the Mesh or the MeshConfig sets for sidecars.
+// TestImagesOfNewPods checks that a gateway runs its own image, or else the images that the Mesh or the MeshConfig sets for sidecars.
 func TestImagesOfNewPods(t *testing.T) {
+	testImages(t, v1alpha1.IngressGatewaySpec{}, "mirror/envoy")
+	testImages(t, v1alpha1.IngressGatewaySpec{GatewayPodsSpec: v1alpha1.GatewayPodsSpec{Image: ptr.To("mirror/patched")}}, "mirror/patched")
+}
+
+func testImages(t *testing.T, settings v1alpha1.IngressGatewaySpec, envoy string) {
+	t.Helper()
 	version := release(t, "v9.9.9")
 	objects, err := ingressgateway.Managed{}.Render(component.Inputs{
-		Mesh: mesh(v1alpha1.IngressGatewaySpec{}), EnvoyImage: "mirror/envoy", InitImage: "mirror/init",
+		Mesh: mesh(settings), EnvoyImage: "mirror/envoy", InitImage: "mirror/init",
 		ControlPlanes: []component.ControlPlane{{Release: version, Parameters: operand.Parameters{Namespace: "osm-system", TrustDomain: "cluster.local", Images: version.Images}}},
 	})
 	if err != nil {
@@ -51,7 +57,7 @@ func TestImagesOfNewPods(t *testing.T) {
 		t.Errorf("containers %v, want three", images)
 	}
 	for name, image := range images {
-		if want := map[bool]string{true: "mirror/envoy", false: "mirror/init"}[name == names.SidecarContainer]; image != want {
+		if want := map[bool]string{true: envoy, false: "mirror/init"}[name == names.SidecarContainer]; image != want {
 			t.Errorf("the container %s has the image %s, want %s", name, image, want)
 		}
 	}
