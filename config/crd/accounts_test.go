@@ -3,6 +3,7 @@ package crd_test
 import (
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -44,6 +45,10 @@ func testAccountsOfTheMeshAreBounded(t *testing.T, server *rest.Config, admin cl
 	}
 	reader := ", roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: extension-apiserver-authentication-reader}, subjects: [{kind: ServiceAccount, name: osm-traffic-metrics, namespace: bounded}]"
 	pods := ", spec: {selector: {matchLabels: {app: a}}, template: {metadata: {labels: {app: a}}, spec: {containers: [{name: a, image: a}]}}}"
+	pull := func(name, more string) string {
+		return "{apiVersion: v1, kind: Pod, metadata: {name: " + name + ", namespace: bounded, labels: {operator.openservicemesh.io/pulls-for: osm}}, spec: {automountServiceAccountToken: false, " +
+			"securityContext: {runAsNonRoot: true}, containers: [{name: a, image: a, securityContext: {allowPrivilegeEscalation: false}}], " + more + "}}"
+	}
 	service := func(group, version string) string {
 		return ", spec: {group: " + group + ", version: " + version + ", groupPriorityMinimum: 100, versionPriority: 100, service: {namespace: bounded, name: a}, insecureSkipTLSVerify: true}"
 	}
@@ -59,7 +64,8 @@ func testAccountsOfTheMeshAreBounded(t *testing.T, server *rest.Config, admin cl
 		{operator, object("Secret", "bounded", "certificate-of-our-ingress", ", type: kubernetes.io/tls, data: {tls.crt: '', tls.key: ''}"), ""},
 		{operator, object("ConfigMap", "bounded-member", "osm-trust-osm", ""), ""},
 		{operator, object("Deployment", "bounded", "osm-controller", pods), ""},
-		{operator, object("DaemonSet", "bounded", "osm-pull-0123456789", pods), ""},
+		{operator, pull("osm-pull-0123456789-0123456789", ""), ""},
+		{operator, pull("osm-pull-volumes", "volumes: [{name: a, emptyDir: {}}]"), ""},
 		{operator, object("RoleBinding", "kube-system", "osm-traffic-metrics-osm", reader), ""},
 		{operator, object("MutatingWebhookConfiguration", "", "osm-webhook-osm", ""), ""},
 		{operator, object("ValidatingWebhookConfiguration", "", "osm-validator-mesh-osm", ""), ""},
@@ -72,7 +78,19 @@ func testAccountsOfTheMeshAreBounded(t *testing.T, server *rest.Config, admin cl
 		{operator, object("Secret", "bounded-member", "osm-operator-metrics", ""), "Secrets of a mesh only"},
 		{operator, object("ConfigMap", "kube-system", "aws-auth", ""), "namespaces of Kubernetes"},
 		{operator, object("Deployment", "kube-system", "coredns", pods), "namespaces of Kubernetes"},
-		{operator, object("DaemonSet", "bounded", "agent", pods), "osm-pull-* only"},
+		{operator, object("DaemonSet", "bounded", "osm-pull-0123456789", pods), "cannot create resource"},
+		{operator, pull("agent", ""), "osm-pull-* only"},
+		{operator, object("Pod", "bounded", "osm-pull-1", ", spec: {containers: [{name: a, image: a}]}"), "osm-pull-* only"},
+		{operator, strings.Replace(pull("osm-pull-1", ""), "bounded", "kube-system", 1), "namespaces of Kubernetes"},
+		{operator, strings.Replace(pull("osm-pull-1", ""), "automountServiceAccountToken: false, ", "", 1), "no account"},
+		{operator, pull("osm-pull-1", "serviceAccountName: other"), "no account"},
+		{operator, pull("osm-pull-1", "hostNetwork: true"), "no rights on their node"},
+		{operator, pull("osm-pull-1", "hostPID: true"), "no rights on their node"},
+		{operator, pull("osm-pull-1", "volumes: [{name: a, hostPath: {path: /}}]"), "no rights on their node"},
+		{operator, pull("osm-pull-1", "volumes: [{name: a, secret: {secretName: a}}]"), "no Secrets"},
+		{operator, strings.Replace(pull("osm-pull-1", ""), "allowPrivilegeEscalation: false", "privileged: true", 1), "no rights on their node"},
+		{operator, strings.Replace(pull("osm-pull-1", ""), "allowPrivilegeEscalation: false", "allowPrivilegeEscalation: false, capabilities: {add: [SYS_ADMIN]}", 1), "no rights on their node"},
+		{operator, pull("osm-pull-1", "initContainers: [{name: b, image: a}]"), "no rights on their node"},
 		{operator, object("MutatingWebhookConfiguration", "", "mine", ""), "webhooks of a mesh only"},
 		{operator, object("APIService", "", "v1.apps.example.com", service("apps.example.com", "v1")), "v1alpha1.metrics.smi-spec.io only"},
 		{injector, object("ConfigMap", "kube-system", "aws-auth", ""), "trust ConfigMap of a mesh only"},
@@ -91,6 +109,18 @@ func testAccountsOfTheMeshAreBounded(t *testing.T, server *rest.Config, admin cl
 	create(t, admin, left)
 	if err := operator.Delete(t.Context(), left); err != nil {
 		t.Errorf("the operator cannot delete a webhook that Open Service Mesh has left: %v", err)
+	}
+	for _, name := range []string{"osm-pull-left", "agent"} {
+		text := strings.Replace(object("DaemonSet", "bounded", name, pods), "{name: ", "{labels: {operator.openservicemesh.io/pulls-for: osm}, name: ", 1)
+		create(t, admin, parse(t, text))
+		if err := operator.Delete(t.Context(), parse(t, text)); (err == nil) != (name == "osm-pull-left") {
+			t.Errorf("the operator deletes the DaemonSet %s: %v", name, err)
+		}
+		pod := strings.Replace(pull(name, ""), "{labels: {operator.openservicemesh.io/pulls-for: osm}, ", "{", 1)
+		create(t, admin, parse(t, pod))
+		if err := operator.Delete(t.Context(), parse(t, pod)); (err == nil) != (name == "osm-pull-left") {
+			t.Errorf("the operator deletes the pod %s: %v", name, err)
+		}
 	}
 	for _, name := range secretsOfOperatorRole(t) {
 		text := object("Secret", "bounded-roles", name, "")

@@ -32,7 +32,6 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/meshconfig"
 	"github.com/openservicemesh/osm-operator/internal/operator/metrics"
 	"github.com/openservicemesh/osm-operator/internal/operator/observe"
-	"github.com/openservicemesh/osm-operator/internal/operator/pull"
 	"github.com/openservicemesh/osm-operator/internal/operator/restart"
 	"github.com/openservicemesh/osm-operator/internal/operator/secrets"
 	"github.com/openservicemesh/osm-operator/internal/operator/status"
@@ -142,7 +141,7 @@ func newDependencies(mgr ctrl.Manager, o Options, server discovery.ServerVersion
 	return Dependencies{
 		Cluster: cluster, Status: status.NewWriter(mgr.GetClient()), Recorder: eventRecorder(mgr), Metrics: counters,
 		Health: o.Health, MountDelay: cmp.Or(o.MountDelay, certificates.DefaultMountDelay), Prometheus: prometheus.New(nil),
-		Vault: vault.Signer{}, Tokens: own.ForAudience, Pulls: pull.New(mgr.GetClient(), mgr.GetAPIReader(), cluster.Now),
+		Vault: vault.Signer{}, Tokens: own.ForAudience,
 		Components: append(builtin.All(), o.Components...), Images: o.ComponentImages,
 		Parallel: trust.Parallel, Definitions: definitions, Kubernetes: kubernetes,
 	}, nil

@@ -51,6 +51,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/metricsserver"
 	"github.com/openservicemesh/osm-operator/internal/operator/metricsserver/servingcert"
 	"github.com/openservicemesh/osm-operator/internal/operator/operand"
+	"github.com/openservicemesh/osm-operator/internal/operator/pull"
 	"github.com/openservicemesh/osm-operator/internal/operator/takeover"
 	"github.com/openservicemesh/osm-operator/internal/platform/backoff"
 	"github.com/openservicemesh/osm-operator/internal/platform/compatibility"
@@ -204,6 +205,7 @@ func addReconcilers(mgr ctrl.Manager, o Options, state *probes.State, authoritie
 	}
 	d.MetricsAuthorities, d.Beat = authorities, state.Beat
 	d.DataPlane, d.Kinds, d.Gateways, d.Objects = plane, watches, watches, watches.Objects
+	d.Pulls = pull.New(mgr.GetClient(), mgr.GetAPIReader(), plane, d.Cluster.Now)
 	c := newControllers(d)
 	reconcilers := []interface{ SetupWithManager(ctrl.Manager) error }{
 		&ownership.Reconciler{Cluster: d.Cluster}, c.mesh, c.takeover, c.certificates, c.trust, c.upgrade, c.revision,

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -38,6 +37,8 @@ type slottedPods struct {
 	mesh, namespace string
 
 	mu sync.Mutex
+	// unasked is true if the node is not asked to pull.
+	unasked bool
 	// stuck is an image whose Envoy never takes over, and absent one that pods cannot pull.
 	stuck, absent string
 	// running has the images of the containers, by pod and slot. serving is the slot that serves in each pod, and drained when the other one is idle.
@@ -57,6 +58,7 @@ func newSlottedPods(t *testing.T, mesh, level string, pods ...string) *slottedPo
 		running: map[string]map[string]string{}, serving: map[string]string{}, drained: map[string]time.Time{},
 		pulled: map[string]bool{},
 	}
+	newSlotsNode(t)
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.namespace}}
 	create(t, namespace)
 	slot := func(name string) corev1.Container {
@@ -109,19 +111,18 @@ func (s *slottedPods) step(ctx context.Context) {
 	}
 }
 
-// pull simulates the DaemonSets that pull images, and their pods.
+// pull simulates the node that the pods which pull images are placed on.
 func (s *slottedPods) pull(ctx context.Context) {
-	var sets appsv1.DaemonSetList
-	if cluster.client.List(ctx, &sets, client.InNamespace(meshNamespace(s.mesh)), client.MatchingLabels{names.PullLabel: s.mesh}) != nil {
+	var pods corev1.PodList
+	if cluster.client.List(ctx, &pods, client.InNamespace(meshNamespace(s.mesh)), client.MatchingLabels{names.PullLabel: s.mesh}) != nil {
 		return
 	}
-	for _, set := range sets.Items {
-		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: set.Namespace, Name: set.Name, Labels: set.Spec.Template.Labels}, Spec: set.Spec.Template.Spec}
-		pod.Spec.NodeName, pod.Spec.TerminationGracePeriodSeconds = slotsNode, ptr.To[int64](0)
-		if cluster.client.Create(ctx, pod) != nil {
-			continue // it exists
-		}
+	for i := range pods.Items {
+		pod := &pods.Items[i]
 		image := pod.Spec.InitContainers[0]
+		if len(pod.Status.InitContainerStatuses) > 0 {
+			continue
+		}
 		pod.Status.InitContainerStatuses = []corev1.ContainerStatus{{
 			Name: image.Name, Image: image.Image, State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 0, Reason: "Completed"}},
 		}}
@@ -129,6 +130,21 @@ func (s *slottedPods) pull(ctx context.Context) {
 			s.pulled[image.Image] = true
 		}
 	}
+}
+
+// newSlotsNode makes sure that the node of pods with two slots is ready.
+func newSlotsNode(t *testing.T) {
+	t.Helper()
+	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: slotsNode}}
+	if err := cluster.client.Create(t.Context(), node); client.IgnoreAlreadyExists(err) != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() error {
+		get(t, node)
+		node.Status.NodeInfo = corev1.NodeSystemInfo{KubeletVersion: "v1.36.0", OperatingSystem: "linux"}
+		node.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}}
+		return cluster.client.Status().Update(t.Context(), node)
+	})
 }
 
 // startContainers starts the containers of a pod whose images have changed.
@@ -143,7 +159,7 @@ func (s *slottedPods) startContainers(ctx context.Context, pod *corev1.Pod) {
 		if s.running[pod.Name][c.Name] == c.Image {
 			continue
 		}
-		if !isNew && c.Image != olderEnvoy && !s.pulled[c.Image] {
+		if !isNew && c.Image != olderEnvoy && !s.pulled[c.Image] && !s.unasked {
 			s.t.Errorf("%s got the image %s before its node", pod.Name, c.Image)
 		}
 		started := metav1.Now()
@@ -252,19 +268,40 @@ func TestSidecarsAreUpgradedInPlace(t *testing.T) {
 	waitPullsEnded(t, name)
 }
 
-// waitPullsEnded waits until no DaemonSet pulls images for a mesh.
+// waitPullsEnded waits until no pod pulls images for a mesh.
 func waitPullsEnded(t *testing.T, mesh string) {
 	t.Helper()
 	eventually(t, func() error {
-		var sets appsv1.DaemonSetList
-		if err := cluster.client.List(t.Context(), &sets, client.InNamespace(meshNamespace(mesh))); err != nil {
+		var pods corev1.PodList
+		if err := cluster.client.List(t.Context(), &pods, client.InNamespace(meshNamespace(mesh)), client.MatchingLabels{names.PullLabel: mesh}); err != nil {
 			return err
 		}
-		if len(sets.Items) > 0 {
-			return fmt.Errorf("%d DaemonSets are left", len(sets.Items))
+		if len(pods.Items) > 0 {
+			return fmt.Errorf("%d pods are left that pull images", len(pods.Items))
 		}
 		return nil
 	})
+}
+
+// TestNothingIsPulledAhead has a Mesh that does not want its nodes to pull. Its slots change as if they had the image.
+func TestNothingIsPulledAhead(t *testing.T) {
+	t.Parallel()
+	const name, patched = "pullsoff", "example/envoy:unpulled"
+	readyMesh(t, name, func(spec *v1alpha1.MeshSpec) {
+		inPlaceUpgrades(spec)
+		spec.Upgrade.DataPlane.Pull = &v1alpha1.PullSpec{Mode: ptr.To(v1alpha1.PullOff)}
+	})
+	s := newSlottedPods(t, name, "1", "cart")
+	s.mu.Lock()
+	s.unasked = true
+	s.mu.Unlock()
+	change(t, meshConfig(name), func(c *configv1alpha2.MeshConfig) { c.Spec.Sidecar.EnvoyImage = patched })
+	s.wait(patched)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.pulled) > 0 {
+		t.Errorf("the node was asked to pull %v", s.pulled)
+	}
 }
 
 // TestFailedHandoverIsRolledBack has an Envoy that never takes over.

@@ -51,4 +51,8 @@ const (
 	DefaultDrainTimeout = time.Hour
 	// DefaultPauseBetween is the time between two restarts in a namespace.
 	DefaultPauseBetween = 30 * time.Second
+	// DefaultPullMode is whether nodes pull the image of sidecars before their pods get it.
+	DefaultPullMode = PullAuto
+	// DefaultPullParallelism is the number of nodes that pull an image of sidecars at the same time.
+	DefaultPullParallelism int32 = 10
 )

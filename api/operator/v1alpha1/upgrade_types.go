@@ -97,7 +97,36 @@ type DataPlaneSpec struct {
 	// pauseBetween is the time between a workload becoming ready again and the next restart in its namespace. Default: 30s.
 	// +optional
 	PauseBetween *Duration `json:"pauseBetween,omitempty"`
+
+	// pull configures how nodes get the image of sidecars that are upgraded in place.
+	// +optional
+	Pull *PullSpec `json:"pull,omitempty"`
 }
+
+// PullSpec configures how nodes get the image of sidecars before the slots of running pods get it.
+type PullSpec struct {
+	// mode is Auto, or "Off" in quotation marks, because YAML reads Off as false. Auto lets each node with pods that are upgraded in place pull the
+	// image and run its Envoy once, before its pods get it. Off pulls nothing ahead: a pod is not ready while its node pulls. Default: Auto.
+	// +optional
+	Mode *PullMode `json:"mode,omitempty"`
+
+	// parallelism is the number of nodes that pull at the same time. Default: 10.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	Parallelism *int32 `json:"parallelism,omitempty"`
+}
+
+// PullMode decides whether nodes pull the image of sidecars before their pods get it.
+// +kubebuilder:validation:Enum=Auto;Off
+type PullMode string
+
+// The modes of pulls.
+const (
+	// PullAuto makes nodes pull an image before their pods get it.
+	PullAuto PullMode = "Auto"
+	// PullOff pulls nothing ahead.
+	PullOff PullMode = "Off"
+)
 
 // RestartMode decides how workloads with outdated sidecars get new ones.
 // +kubebuilder:validation:Enum=Rolling;InPlace;Manual

@@ -43,7 +43,8 @@ func (r *Reconciler) observeSituation(ctx context.Context, p *pass) (rollout.Sit
 		Workloads: workloads, Limits: desired.Limits(p.mesh),
 		AutomaticRollback: ptr.Deref(upgrade.Rollback, v1alpha1.RollbackAutomatic) == v1alpha1.RollbackAutomatic,
 	}
-	situation.Limits.PullsWithSecrets = len(component.Scheduling(p.mesh, v1alpha1.SchedulingSpec{}).PullSecrets) > 0
+	ahead, _ := desired.Pull(p.mesh)
+	situation.Limits.Unproven = !ahead || len(component.Scheduling(p.mesh, v1alpha1.SchedulingSpec{}).PullSecrets) > 0
 	situation.Limits.Denied = r.Restarter.Denied(ctx, p.mesh)
 	ordering := takeover.Ordering{Reader: r.Client, Calls: r.DataPlane}
 	if err := ordering.Limit(ctx, p.mesh, p.desired.Namespace, workloads, &situation.Limits); err != nil {

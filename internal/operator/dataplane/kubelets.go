@@ -50,10 +50,30 @@ func (p *Plane) OldKubelets(ctx context.Context) ([]string, error) {
 
 // isOld reports whether new pods of a mesh may run on a node whose kubelet is too old for upgrades in place. Sidecars need Linux.
 func isOld(node *corev1.Node) bool {
+	return !node.Spec.Unschedulable && canRunSidecars(node) &&
+		compatibility.FeatureOf(compatibility.SidecarsInPlace).LacksKubelet(node.Status.NodeInfo.KubeletVersion)
+}
+
+// canRunSidecars reports whether a node has a kubelet and Linux.
+func canRunSidecars(node *corev1.Node) bool {
 	isVirtual := slices.ContainsFunc(node.Spec.Taints, func(t corev1.Taint) bool { return t.Key == virtualNodeTaint })
 	system := node.Status.NodeInfo.OperatingSystem
-	return !node.Spec.Unschedulable && !isVirtual && (system == "" || system == string(corev1.Linux)) &&
-		compatibility.FeatureOf(compatibility.SidecarsInPlace).LacksKubelet(node.Status.NodeInfo.KubeletVersion)
+	return !isVirtual && (system == "" || system == string(corev1.Linux))
+}
+
+// ReadyNodes returns the nodes that can run sidecars, and whether each is ready.
+func (p *Plane) ReadyNodes(ctx context.Context) (map[string]bool, error) {
+	var list corev1.NodeList
+	if err := p.cache.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("the nodes cannot be listed: %w", err)
+	}
+	ready := map[string]bool{}
+	for i := range list.Items {
+		if node := &list.Items[i]; canRunSidecars(node) {
+			ready[node.Name] = isNodeReady(node)
+		}
+	}
+	return ready, nil
 }
 
 // watchKubelets requests a reconciliation of all meshes when OldKubelets may return something else.

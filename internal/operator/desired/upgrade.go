@@ -49,6 +49,13 @@ func Limits(mesh *v1alpha1.Mesh) rollout.Limits {
 	}
 }
 
+// Pull returns whether nodes pull the image of sidecars before their pods get it, and how many at the same time.
+func Pull(mesh *v1alpha1.Mesh) (ahead bool, parallelism int) {
+	_, _, plane := UpgradeSettings(mesh)
+	pull := ptr.Deref(plane.Pull, v1alpha1.PullSpec{})
+	return ptr.Deref(pull.Mode, v1alpha1.DefaultPullMode) != v1alpha1.PullOff, int(ptr.Deref(pull.Parallelism, v1alpha1.DefaultPullParallelism))
+}
+
 // DrainTimeout returns how long the sidecar that another one replaces in its pod serves open connections.
 func DrainTimeout(mesh *v1alpha1.Mesh) time.Duration {
 	return ptr.Deref(mesh.Spec.Sidecar, v1alpha1.SidecarSpec{}).DrainTimeout.ValueOr(v1alpha1.DefaultDrainTimeout)

@@ -200,7 +200,7 @@ func (Health) ErrorRate(context.Context, prometheus.Target, string, time.Time) (
 type Pulls struct{}
 
 // Nodes returns all nodes.
-func (Pulls) Nodes(context.Context, *v1alpha1.Mesh, pull.Image) (rollout.Pulled, error) {
+func (Pulls) Nodes(context.Context, *v1alpha1.Mesh, pull.Request) (rollout.Pulled, error) {
 	return rollout.Pulled{}, nil
 }
 

@@ -140,7 +140,7 @@ func TestMirroredPodIsUpgraded(t *testing.T) {
 	if patch == nil || patch.Image != mirror+newEnvoy || patch.Declared != targets["new"].Image {
 		t.Fatalf("the first patch is %+v", patch)
 	}
-	if !(Wave{Patches: []PodPatch{{Declared: patch.Declared, Node: "a"}}}).NeedsImage(targets["new"].Image) {
+	if d := (Wave{Patches: []PodPatch{{Declared: patch.Declared, Node: "a"}}}).Demand(targets["new"].Image); len(d.Now) != 1 {
 		t.Error("no node pulls the image before")
 	}
 	pod.Patched, pod.Slots[1].Image, pod.Slots[1].Problem = noon, patch.Image, "ErrImagePull"

@@ -14,17 +14,20 @@ type pullKey struct{ namespace, secrets string }
 // proven by the first pod with the same pull secrets in the namespace, because nobody else has its credentials.
 type proofs struct {
 	target SlotTarget
-	// needsSecrets is true if the nodes pulled with pull secrets, which proves nothing for pods without any.
+	// needsSecrets is true if the nodes prove nothing for pods without pull secrets.
 	needsSecrets bool
 	// started have a pod that has started with the image, and trying one that is about to. failed name a pod that could not start.
 	started, trying map[pullKey]bool
 	failed          map[pullKey]string
+	// needs are the nodes of pods that are to be changed, and have not begun to serve with the image. hasRun is true if a pod serves with it.
+	needs  []string
+	hasRun bool
 }
 
 // newProofs reads the proofs for a target from the pods that have its image, or had it.
 func newProofs(workloads []Workload, target string, limits Limits, now time.Time) *proofs {
 	p := &proofs{
-		target: limits.Slots[target], needsSecrets: limits.PullsWithSecrets,
+		target: limits.Slots[target], needsSecrets: limits.Unproven,
 		started: map[pullKey]bool{}, trying: map[pullKey]bool{}, failed: map[pullKey]string{},
 	}
 	for _, load := range workloads {
@@ -37,9 +40,27 @@ func newProofs(workloads []Workload, target string, limits Limits, now time.Time
 			case pod.isPatchedFor(p.target, limits) && pod.isBegun(p.target.Image):
 				p.trying[key] = true
 			}
+			serving, _, known := pod.serving()
+			p.hasRun = p.hasRun || known && serving.Image == p.target.Image
 		}
+		p.needs = append(p.needs, load.needs(target, limits, now)...)
 	}
 	return p
+}
+
+// needs returns the nodes of the pods of the workload that are to get the image of a target in place.
+func (w Workload) needs(target string, limits Limits, now time.Time) []string {
+	restart, outdated := w.Outdated(target, limits)
+	if limits.Manual || w.OptedOut || restart > 0 || limits.Include != nil && !limits.Include(w) {
+		return nil
+	}
+	var nodes []string
+	for _, pod := range outdated {
+		if state := pod.Next(limits.Slots[target].Image, now).State; state != Fails && state != Stays {
+			nodes = append(nodes, pod.Node)
+		}
+	}
+	return nodes
 }
 
 func (p SlottedPod) pullKey() pullKey { return pullKey{p.Namespace, p.PullSecrets} }
@@ -63,9 +84,10 @@ func (p *proofs) hasNode(node string) bool {
 
 // missing is why a pod does not get the image, and is not waited for; empty if it may get it. ofNode is true if its node is the reason.
 func (p *proofs) missing(pod SlottedPod) (reason string, ofNode bool) {
+	late := p.target.Late[pod.Node]
 	switch other := p.failed[pod.pullKey()]; {
-	case !p.hasNode(pod.Node) && p.target.Overdue != "":
-		return fmt.Sprintf("%s waits for its node %s: %s", pod.Pod, pod.Node, p.target.Overdue), true
+	case !p.hasNode(pod.Node) && late != "":
+		return fmt.Sprintf("%s waits for its node %s: %s", pod.Pod, pod.Node, late), true
 	case other != "" && !p.isProven(pod.pullKey()):
 		return fmt.Sprintf("%s waits: %s has the same pull secrets (%s), and could not start with the image %s", pod.Pod, other, cmp.Or(pod.PullSecrets, "none"), p.target.Image), false
 	}

@@ -77,7 +77,7 @@ func TestFirstPodProvesThePull(t *testing.T) {
 		},
 	} {
 		limits := inPlace()
-		limits.MaxUnavailable, limits.PullsWithSecrets = all, test.secretsOfMesh
+		limits.MaxUnavailable, limits.Unproven = all, test.secretsOfMesh
 		wave := NextWave(test.load, "new", limits, noon)
 		var patches []string
 		for _, p := range wave.Patches {
@@ -113,7 +113,7 @@ func TestNodesWithoutTheImageHoldNothingUp(t *testing.T) {
 		"late, and the others are done":                     {load: onNodes(slotted("a", "x", donePod, outdatedPod), "near", "far"), overdue: "late", blocked: true, done: true},
 	} {
 		limits := inPlace()
-		limits.Slots["new"] = SlotTarget{Image: newEnvoy, Level: "1", Pulled: Pulled{Nodes: Nodes{"near": true}, Overdue: test.overdue}}
+		limits.Slots["new"] = SlotTarget{Image: newEnvoy, Level: "1", Pulled: Pulled{Nodes: Nodes{"near": true}, Late: map[string]string{"far": test.overdue}}}
 		wave := NextWave([]Workload{test.load}, "new", limits, noon)
 		var patches []string
 		for _, p := range wave.Patches {

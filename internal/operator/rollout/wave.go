@@ -35,8 +35,8 @@ type Limits struct {
 	AwaitLast bool
 	// RestartIdle restarts workloads with a slot that stays idle with its new image.
 	RestartIdle bool
-	// PullsWithSecrets is true if nodes pull images with pull secrets of the mesh.
-	PullsWithSecrets bool
+	// Unproven is true if nodes prove nothing for pods without pull secrets: they pull with those of the mesh, or do not pull ahead.
+	Unproven bool
 	// Stopped is why no workload begins to be upgraded in place; empty if they may. Halted is why none is restarted either.
 	Stopped, Halted string
 	// UnreadSince is when a workload could not be read first; zero for now.
