@@ -143,6 +143,14 @@ func (m mesh) jobPod(namespace string) corev1.Pod {
 	return pods.Items[0]
 }
 
+// pulls returns the pods that pull images for the mesh.
+func (m mesh) pulls() []corev1.Pod {
+	m.t.Helper()
+	var pods corev1.PodList
+	lab.Must(m.t, cluster.Client.List(m.t.Context(), &pods, client.MatchingLabels{names.PullLabel: m.name}))
+	return pods.Items
+}
+
 // The image of a sidecar that nodes cannot pull reaches no pod. The pods stay as they are, and the condition names the reason.
 func TestAbsentImageReachesNoPod(t *testing.T) {
 	lab.RequireFull(t)
@@ -164,6 +172,14 @@ func TestAbsentImageReachesNoPod(t *testing.T) {
 	if now := s.slots(t.Context(), cart); !slices.Equal(now, before) {
 		t.Errorf("the slots have the images %q, want %q", now, before)
 	}
+	if pods := m.pulls(); len(pods) != 1 {
+		t.Errorf("%d pods pull the image, want that of the only node with such pods", len(pods))
+	}
+	m.change(fmt.Sprintf(`{"sidecar":{"image":%q}}`, before[0]))
+	lab.Eventually(t, podLimit, "nothing pulls any more", func(context.Context) (bool, string, error) {
+		left := len(m.pulls())
+		return left == 0, fmt.Sprintf("%d pods", left), nil
+	})
 	for _, text := range unready() {
 		t.Error(text)
 	}

@@ -150,6 +150,7 @@ func TestPodsOnOldKubeletsAreFixed(t *testing.T) {
 		node("new", "v1.32.0"), node("old", "v1.31.14-eks-1"), node("unknown", ""), node("dedicated", "v1.30.1", taint("team")),
 		node("cordoned", "v1.30.1", func(n *corev1.Node) { n.Spec.Unschedulable = true }),
 		node("virtual", "v1.19.10-vk-azure-aci-1.4.5", taint(virtualNodeTaint)),
+		node("lost", "v1.36.0", func(n *corev1.Node) { n.Status.Conditions[0].Status = corev1.ConditionUnknown }),
 		node("windows", "v1.31.1", func(n *corev1.Node) { n.Status.NodeInfo.OperatingSystem = "windows" }),
 	}
 	if kept := nodes[3].(*corev1.Node); kept.Status.NodeInfo.KernelVersion != "" || len(kept.Status.Conditions) != 1 || len(kept.Spec.Taints) != 0 {
@@ -159,6 +160,10 @@ func TestPodsOnOldKubeletsAreFixed(t *testing.T) {
 	old, err := p.OldKubelets(t.Context())
 	if diff := cmp.Diff([]string{"dedicated (v1.30.1)", "old (v1.31.14-eks-1)"}, old); diff != "" || err != nil {
 		t.Errorf("old kubelets, %v (-want +got):\n%s", err, diff)
+	}
+	ready, err := p.ReadyNodes(t.Context())
+	if diff := cmp.Diff(map[string]bool{"new": true, "old": true, "unknown": true, "dedicated": true, "cordoned": true, "lost": false}, ready); diff != "" || err != nil {
+		t.Errorf("nodes that can run sidecars, %v (-want +got):\n%s", err, diff)
 	}
 	o := observation{now: noon}
 	if err := p.readNodes(t.Context(), &o); err != nil {

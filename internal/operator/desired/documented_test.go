@@ -90,6 +90,8 @@ func TestDocumentedDefaultsAreCorrect(t *testing.T) {
 		"upgrade.gates.maxRestarts":          fmt.Sprint(v1alpha1.DefaultMaxRestarts),
 		"upgrade.dataPlane.maxUnavailable":   v1alpha1.DefaultMaxUnavailable,
 		"upgrade.dataPlane.pauseBetween":     v1alpha1.DefaultPauseBetween.String(),
+		"upgrade.dataPlane.pull.mode":        string(v1alpha1.DefaultPullMode),
+		"upgrade.dataPlane.pull.parallelism": fmt.Sprint(v1alpha1.DefaultPullParallelism),
 		"upgrade.dataPlane.restart":          string(v1alpha1.RestartRolling),
 		"upgrade.strategy.type":              string(v1alpha1.DefaultStrategy),
 		"upgrade.rollback":                   string(v1alpha1.RollbackAutomatic),

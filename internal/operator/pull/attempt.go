@@ -16,8 +16,8 @@ const (
 	unasked state = iota
 	// asked: its pod has not run the Envoy of the image yet.
 	asked
-	// refused: the pod cannot be created.
-	refused
+	// rejected: the pod cannot be created.
+	rejected
 	// failed: the Envoy of the image does not run there.
 	failed
 	// pulled: the node has the image, and its Envoy has run there.

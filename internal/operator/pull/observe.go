@@ -3,14 +3,12 @@ package pull
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
@@ -31,19 +29,8 @@ type observation struct {
 	// hasRun is true if the Envoy of the image has run on a node.
 	hasRun bool
 	// first is when a node was asked first. A pod that is created again does not make it wait longer.
-	first    map[string]time.Time
-	refusals map[string]refusal
-}
-
-// refusal is the last reason why the pod of a node cannot be created.
-type refusal struct {
-	reason   string
-	isDenied bool
-	at       time.Time
-}
-
-func (r refusal) attempt(first, now time.Time) attempt {
-	return attempt{state: refused, reason: r.reason, isDenied: r.isDenied, tried: r.at, isLate: now.Sub(first) > Timeout}
+	first      map[string]time.Time
+	rejections map[string]rejection
 }
 
 // due is when the nodes are observed again: soon while some are waited for, and rarely if there is much to read.
@@ -97,13 +84,13 @@ func (i Image) hasRun(pods map[string]*corev1.Pod) bool {
 	return false
 }
 
-// read reads the attempts of the wanted nodes from their pods, and the earlier refusals. It returns the pods to delete, sorted by name.
+// read reads the attempts of the nodes of the request from their pods, and the earlier rejections. It returns the pods to delete, sorted by name.
 func (r round) read(pods map[string]*corev1.Pod, o *observation) []*corev1.Pod {
-	surplus, first, refusals := maps.Clone(pods), map[string]time.Time{}, map[string]refusal{}
+	surplus, first, rejections := maps.Clone(pods), map[string]time.Time{}, map[string]rejection{}
 	for _, node := range slices.Concat(r.Now, r.Later) {
 		name := r.podName(node)
 		pod, earlier := pods[name], o.first[node]
-		switch last, isRefused := o.refusals[node]; {
+		switch last, isRejected := o.rejections[node]; {
 		case pod != nil:
 			if created := pod.CreationTimestamp.Time; earlier.IsZero() || created.Before(earlier) {
 				earlier = created
@@ -112,45 +99,14 @@ func (r round) read(pods map[string]*corev1.Pod, o *observation) []*corev1.Pod {
 			if _, canPull := r.ready[node]; canPull && (!isOver(pod) || r.now.Sub(pod.CreationTimestamp.Time) < poll) {
 				delete(surplus, name)
 			}
-		case isRefused:
-			refusals[node] = last
+		case isRejected:
+			rejections[node] = last
 			r.attempts[node] = last.attempt(earlier, r.now)
 		}
 		if a := r.attempts[node]; a.state != pulled && !earlier.IsZero() {
 			first[node] = earlier
 		}
 	}
-	o.first, o.refusals = first, refusals
+	o.first, o.rejections = first, rejections
 	return slices.SortedFunc(maps.Values(surplus), func(a, b *corev1.Pod) int { return strings.Compare(a.Name, b.Name) })
-}
-
-// ask creates the pods of the next nodes. A pod that is rejected holds up its node only.
-func (p *Puller) ask(ctx context.Context, mesh *v1alpha1.Mesh, r round, o *observation) error {
-	var reasons []error
-	for _, node := range r.next() {
-		if o.first[node].IsZero() {
-			o.first[node] = r.now
-		}
-		pod := r.pod(mesh, node)
-		err := p.client.Create(ctx, pod)
-		if err == nil {
-			delete(o.refusals, node)
-			r.attempts[node] = r.attemptOf(pod, o.first[node], r.now)
-			continue
-		}
-		if ctx.Err() != nil {
-			return err
-		}
-		err = fmt.Errorf("the pod %s/%s, which pulls the image %s on the node %s, cannot be created: %w: permit pods with the label %s in this namespace and in its quota, or set spec.upgrade.dataPlane.pull.mode of the Mesh to %q",
-			pod.Namespace, pod.Name, r.Reference, node, err, names.PullLabel, v1alpha1.PullOff)
-		reasons = append(reasons, err)
-		o.refusals[node] = refusal{reason: err.Error(), isDenied: isDenied(err), at: r.now}
-		r.attempts[node] = o.refusals[node].attempt(o.first[node], r.now)
-	}
-	return errors.Join(reasons...)
-}
-
-// isDenied reports whether an error lasts until somebody acts. Others may be those of an API server that is busy.
-func isDenied(err error) bool {
-	return apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err)
 }

@@ -46,17 +46,14 @@ func shortHash(text string) string {
 	return hex.EncodeToString(sum[:])[:10]
 }
 
-// pod returns the pod that pulls the image on a node. The scheduler places it, so it waits while the node has as many pods as it may have. Tools that drain
-// nodes evict it, because it has a controller: the Mesh.
-func (i Image) pod(mesh *v1alpha1.Mesh, node string) *corev1.Pod {
+// pod returns the pod that pulls the image on a node. The scheduler places it, so it waits while the node has as many pods as it may have.
+func (i Image) pod(mesh *v1alpha1.Mesh, node string, owners []metav1.OwnerReference) *corev1.Pod {
 	labels := operand.Labels(mesh.Name, "")
 	labels[names.PullLabel], labels[names.AppLabel] = mesh.Name, i.app()
 	return &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: i.Namespace, Name: i.podName(node), Labels: labels, Annotations: map[string]string{evictionAnnotation: "true"},
-			OwnerReferences: []metav1.OwnerReference{{
-				APIVersion: v1alpha1.GroupVersion.String(), Kind: "Mesh", Name: mesh.Name, UID: mesh.UID, Controller: ptr.To(true),
-			}},
+			OwnerReferences: owners,
 		},
 		Spec: i.spec(mesh, node),
 	}

@@ -66,7 +66,7 @@ func New(c client.Client, live client.Reader, nodes Cluster, now func() time.Tim
 func (p *Puller) Nodes(ctx context.Context, mesh *v1alpha1.Mesh, r Request) (rollout.Pulled, error) {
 	o := p.observation(mesh)
 	if o.image != r.Image {
-		o = observation{image: r.Image, Pulled: rollout.Pulled{Nodes: rollout.Nodes{}}, first: map[string]time.Time{}, refusals: map[string]refusal{}}
+		o = observation{image: r.Image, Pulled: rollout.Pulled{Nodes: rollout.Nodes{}}, first: map[string]time.Time{}, rejections: map[string]rejection{}}
 	}
 	if p.now().Before(o.due(r)) {
 		return o.Pulled, nil

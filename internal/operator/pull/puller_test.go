@@ -231,10 +231,10 @@ func TestReadsAreBounded(t *testing.T) {
 		late        bool
 		most        int
 	}{
-		"ten nodes in time":      {10, 10, false, 29},
-		"many in time":           {150, 150, false, 8},
-		"one node that is late":  {1, 1, true, 1},
-		"many that are late":     {50, 50, true, 1},
+		"ten nodes in time":     {10, 10, false, 29},
+		"many in time":          {150, 150, false, 8},
+		"one node that is late": {1, 1, true, 1},
+		"many that are late":    {50, 50, true, 1},
 	} {
 		nodes := numbered("n", test.nodes)
 		c, p := newCluster(t, nodes...)

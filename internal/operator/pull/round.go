@@ -34,8 +34,8 @@ type round struct {
 	now      time.Time
 }
 
-// wanted are all nodes of the request that are ready.
-func (r round) wanted() []string {
+// candidates are all nodes of the request that are ready.
+func (r round) candidates() []string {
 	return slices.DeleteFunc(slices.Concat(r.Now, r.Later), func(node string) bool { return !r.ready[node] })
 }
 
@@ -47,7 +47,7 @@ func (r round) next() []string {
 		isLater := i >= len(r.Now)
 		switch a := r.attempts[node]; {
 		case !r.ready[node]:
-		case a.state == refused && r.now.Sub(a.tried) >= poll:
+		case a.state == rejected && r.now.Sub(a.tried) >= poll:
 			again = append(again, node)
 		case a.state == unasked && isLater:
 			later = append(later, node)
@@ -66,7 +66,7 @@ func (r round) next() []string {
 // room is how many more nodes may be asked now. Late nodes try again rarely. They take at most half of the places, so that they do not hold up the others.
 func (r round) room() int {
 	inTime, late := 0, 0
-	for _, node := range r.wanted() {
+	for _, node := range r.candidates() {
 		switch a := r.attempts[node]; {
 		case a.state == asked && !a.isLate:
 			inTime++
@@ -83,7 +83,7 @@ func (r round) room() int {
 
 // isMoving reports whether nodes that pull are waited for.
 func (r round) isMoving() bool {
-	return slices.ContainsFunc(r.wanted(), func(node string) bool {
+	return slices.ContainsFunc(r.candidates(), func(node string) bool {
 		a := r.attempts[node]
 		return (a.state == asked || a.state == failed) && !a.isLate
 	})
@@ -121,7 +121,7 @@ func (r round) unusable() string {
 	}
 	var broken []string
 	isOpen := false
-	for _, node := range r.wanted() {
+	for _, node := range r.candidates() {
 		a := r.attempts[node]
 		if a.state == failed {
 			broken = append(broken, node)

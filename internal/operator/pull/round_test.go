@@ -71,7 +71,7 @@ func checkVerdict(t *testing.T, r round, open int) {
 			succeeded++
 		case failed:
 			broken++
-		case unasked, asked, refused:
+		case unasked, asked, rejected:
 		}
 	}
 	got := r.unusable()
@@ -128,8 +128,8 @@ func TestNext(t *testing.T) {
 		"nodes on which Envoy does not run":     {2, set(now[:2], attempt{state: failed}), now[2:4]},
 		"not more than a part of later ones":    {1, both(set(now, attempt{state: pulled}), set(later[:10], attempt{state: pulled})), nil},
 		"as many later ones as may be":          {1, both(set(now, attempt{state: pulled}), set(later[:9], attempt{state: pulled})), later[9:10]},
-		"rejected pods are the last":            {30, both(set(now[:2], attempt{state: refused}), set(later[2:], attempt{state: pulled})), append(append(slices.Clone(now[2:]), later[:2]...), now[:2]...)},
-		"pods that were rejected just now wait": {30, both(set(now, attempt{state: refused, tried: noon.Add(-time.Second)}), set(later, attempt{state: pulled})), nil},
+		"rejected pods are the last":            {30, both(set(now[:2], attempt{state: rejected}), set(later[2:], attempt{state: pulled})), append(append(slices.Clone(now[2:]), later[:2]...), now[:2]...)},
+		"pods that were rejected just now wait": {30, both(set(now, attempt{state: rejected, tried: noon.Add(-time.Second)}), set(later, attempt{state: pulled})), nil},
 	} {
 		r := newRound(test.parallelism, now, later)
 		if test.prepare != nil {

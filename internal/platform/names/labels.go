@@ -85,7 +85,7 @@ const (
 
 // Labels on the control plane's objects.
 const (
-	// PullLabel on a DaemonSet that pulls an image of sidecars, and on its pods, is the name of the mesh.
+	// PullLabel on a pod that pulls an image of sidecars is the name of the mesh.
 	PullLabel = "operator.openservicemesh.io/pulls-for"
 	// NameLabel, InstanceLabel and VersionLabel are the recommended Kubernetes labels. Only objects of OSM and of earlier operators have the instance,
 	// which is the mesh name.

@@ -313,7 +313,7 @@ const (
 	LauncherSlotFlag = "slot"
 	// LauncherDrainFlag is the flag of the launcher with the time after which it cuts the connections of an Envoy that drains.
 	LauncherDrainFlag = "drain-bound"
-	// PullPrefix begins the names of DaemonSets that pull images of sidecars.
+	// PullPrefix begins the names of pods that pull images of sidecars.
 	PullPrefix = "osm-pull-"
 	// WaitContainer is the init container after the slots. It ends once one of them serves, so the application starts with a working network.
 	WaitContainer = "osm-wait"
