@@ -85,7 +85,7 @@ func nodeOf(pod *corev1.Pod) string {
 func (c *cluster) pods() map[string]corev1.Pod {
 	c.t.Helper()
 	var list corev1.PodList
-	if err := c.Client.List(c.t.Context(), &list, client.MatchingLabels{names.PullLabel: osm.Name}); err != nil {
+	if err := c.List(c.t.Context(), &list, client.MatchingLabels{names.PullLabel: osm.Name}); err != nil {
 		c.t.Fatal(err)
 	}
 	pods := map[string]corev1.Pod{}

@@ -11,7 +11,6 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/component"
-	"github.com/openservicemesh/osm-operator/internal/operator/operand"
 	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
@@ -48,12 +47,10 @@ func shortHash(text string) string {
 
 // pod returns the pod that pulls the image on a node. The scheduler places it, so it waits while the node has as many pods as it may have.
 func (i Image) pod(mesh *v1alpha1.Mesh, node string, owners []metav1.OwnerReference) *corev1.Pod {
-	labels := operand.Labels(mesh.Name, "")
-	labels[names.PullLabel], labels[names.AppLabel] = mesh.Name, i.app()
 	return &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: i.Namespace, Name: i.podName(node), Labels: labels, Annotations: map[string]string{evictionAnnotation: "true"},
-			OwnerReferences: owners,
+			Namespace: i.Namespace, Name: i.podName(node), Labels: map[string]string{names.PullLabel: mesh.Name, names.AppLabel: i.app()},
+			Annotations: map[string]string{evictionAnnotation: "true"}, OwnerReferences: owners,
 		},
 		Spec: i.spec(mesh, node),
 	}

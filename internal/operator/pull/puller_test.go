@@ -156,7 +156,7 @@ func TestBusyAPIServerIsWaitedFor(t *testing.T) {
 	c, p := newCluster(t, "one")
 	c.denied["one"] = apierrors.NewTooManyRequests("busy", 1)
 	for range 5 {
-		if got, err := p.Nodes(t.Context(), osm, request("one")); len(got.Late) > 0 || c.now == noon && err == nil {
+		if got, err := p.Nodes(t.Context(), osm, request("one")); len(got.Late) > 0 || c.now.Equal(noon) && err == nil {
 			t.Errorf("after %s: %+v, %v", c.now.Sub(noon), got, err)
 		}
 		c.pass(20 * time.Second)

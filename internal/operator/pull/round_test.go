@@ -36,7 +36,7 @@ func numbered(prefix string, n int) []string {
 // TestOneNodeIsNoVerdict draws the results of up to six nodes, which end in any order, and of which any number pulls at a time. A node on which Envoy does not
 // run decides nothing while another one has run it, or may still do so. If none can, the image is unusable.
 func TestOneNodeIsNoVerdict(t *testing.T) {
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test
+	random := rand.New(rand.NewPCG(1, 2))
 	for range 5000 {
 		nodes := numbered("n", 1+random.IntN(6))
 		present := random.IntN(len(nodes) + 1)
