@@ -67,7 +67,7 @@ func TestAnotherImageHasItsOwnPods(t *testing.T) {
 	r := request("one")
 	r.Reference = "envoy:3"
 	if got, err := p.Nodes(t.Context(), osm, r); err != nil || got.Nodes == nil || len(got.Nodes) > 0 {
-		t.Errorf("%+v, %v, want no node", got, err)
+		t.Errorf("known is %+v, %v, want no node", got, err)
 	}
 	if after := c.pods(); len(after) != 1 || after["one"].Name == before.Name {
 		t.Errorf("%d pods are left, want that of the other image", len(after))
@@ -83,7 +83,7 @@ func TestPodsOfUnneededNodesAreDeleted(t *testing.T) {
 	delete(c.ready, "three")
 	c.pass(2 * time.Second)
 	if got := c.ask(p, "two", "three"); !contains(got.Late["three"], "gone") {
-		t.Errorf("%+v", got)
+		t.Errorf("known is %+v", got)
 	}
 	if got := c.asked(); !slices.Equal(got, []string{"two"}) {
 		t.Errorf("%q have pods", got)
@@ -104,7 +104,7 @@ func TestRestartedOperatorGoesOn(t *testing.T) {
 	c.pass(Timeout + time.Second)
 	got := c.ask(c.newPuller(), "one", "two", "three")
 	if !got.Nodes["one"] || !contains(got.Late["two"], "within 2m0s") || got.Late["three"] != "" {
-		t.Errorf("%+v", got)
+		t.Errorf("known is %+v", got)
 	}
 	if got := c.asked(); len(got) != 3 {
 		t.Errorf("%q have pods", got)
@@ -124,7 +124,7 @@ func TestFailingImageIsNotUsedAfterItsTime(t *testing.T) {
 	c.pass(Timeout)
 	restarted := c.newPuller()
 	if got := c.ask(restarted, "one", "two"); len(got.Nodes) > 0 || !contains(restarted.Unusable(image.Reference), "exit code 132 on the node one") {
-		t.Errorf("%+v, unusable because %q", got, restarted.Unusable(image.Reference))
+		t.Errorf("known is %+v, unusable because %q", got, restarted.Unusable(image.Reference))
 	}
 	c.pass(Memory)
 	if reason := restarted.Unusable(image.Reference); reason != "" {
@@ -141,7 +141,7 @@ func TestRejectedPodHoldsUpItsNodeOnly(t *testing.T) {
 		t.Errorf("the error is %v", err)
 	}
 	if !contains(got.Late["one"], "exceeded quota") || got.Late["two"] != "" || !slices.Equal(c.asked(), []string{"two"}) {
-		t.Errorf("%+v, and %q were asked", got, c.asked())
+		t.Errorf("known is %+v, and %q were asked", got, c.asked())
 	}
 	delete(c.denied, "one")
 	c.end("two", 0)
@@ -174,7 +174,7 @@ func TestEvictedPodIsReplaced(t *testing.T) {
 	c.set("one", func(s *corev1.PodStatus) { s.Phase, s.Reason = corev1.PodFailed, "Evicted" })
 	c.pass(Timeout + time.Second)
 	if got := c.ask(p, "one"); !contains(got.Late["one"], "was ended: Evicted") || len(c.asked()) > 0 {
-		t.Errorf("%+v, %q have pods", got, c.asked())
+		t.Errorf("known is %+v, %q have pods", got, c.asked())
 	}
 	c.pass(poll)
 	if got := c.ask(p, "one"); got.Late["one"] == "" || len(c.asked()) != 1 {
