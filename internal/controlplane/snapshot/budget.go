@@ -23,6 +23,8 @@ type budgets struct {
 	// bytes are those of the large scopes of a namespace, and of each of these scopes.
 	bytes map[string]int
 	large map[*scopeNode]int
+	// idle are the bytes of all scopes of a namespace that have no stream.
+	idle map[string]int
 	// refused are the scopes beyond the budget of a namespace, and retry are the namespaces with room for some of them.
 	refused scopesIn[struct{}]
 	retry   map[string]struct{}
@@ -31,7 +33,7 @@ type budgets struct {
 func newBudgets() budgets {
 	return budgets{
 		least: largeScope, maximum: maxNamespaceBytes,
-		bytes: map[string]int{}, large: map[*scopeNode]int{}, refused: scopesIn[struct{}]{}, retry: map[string]struct{}{},
+		bytes: map[string]int{}, idle: map[string]int{}, large: map[*scopeNode]int{}, refused: scopesIn[struct{}]{}, retry: map[string]struct{}{},
 	}
 }
 
@@ -65,6 +67,14 @@ func (b *budgets) remove(n *scopeNode) {
 		delete(b.bytes, namespace)
 	}
 	b.retry[namespace] = struct{}{}
+}
+
+// small returns the bytes of a scope that does not count as large.
+func (b *budgets) small(n *scopeNode) int {
+	if _, isLarge := b.large[n]; isLarge {
+		return 0
+	}
+	return n.bytes
 }
 
 // takeRetries returns the refused scopes that are to be tried again, in order of their keys.

@@ -9,6 +9,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/timeshare"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
 // A change of one namespace may rebuild the configuration of sidecars in many others, which takes time that all share. So namespaces whose changes are
@@ -52,6 +53,9 @@ func (s *Store) applyChanges(b status.Batch) {
 	common.Changes = nil
 	for _, c := range b.Changes {
 		namespace := s.payerOf(c)
+		if namespace == "" {
+			s.dropWaiting(c.Ref)
+		}
 		if _, isMeasured := x.measured[namespace]; !isMeasured {
 			common.Changes = append(common.Changes, c)
 			continue
@@ -67,12 +71,16 @@ func (s *Store) applyChanges(b status.Batch) {
 	}
 }
 
-// payerOf returns the namespace whose time a change takes; empty for changes that do not wait: those of pods and their endpoints, which are cheap and urgent,
-// and those of administrators.
+// payerOf returns the namespace whose time a change takes; empty for changes that do not wait: those of endpoints, and of pods that begin or end, which are
+// cheap and urgent, and those of administrators.
 func (s *Store) payerOf(c catalog.Change) string {
 	namespace := c.Ref.Name.Namespace
 	switch c.Ref.Kind {
 	case entity.KindService, entity.KindGateway, entity.KindReferenceGrant:
+	case entity.KindPod:
+		if !s.isEdited(c) {
+			return ""
+		}
 	default:
 		if !c.Ref.Kind.IsPolicy() {
 			return ""
@@ -84,22 +92,43 @@ func (s *Store) payerOf(c catalog.Change) string {
 	return namespace
 }
 
-// applyShared applies changes of any namespaces. If that takes long, those that may be the cause are measured from now on.
-func (s *Store) applyShared(b status.Batch) {
-	spent := s.applyTimed(b)
-	if spent < slowBatch || !s.synced.Load() {
+// isEdited reports whether a change of a pod is one of its metadata, such as labels: their owner makes as many as he likes, and each can select other Services.
+// The states that Kubernetes reports are urgent.
+func (s *Store) isEdited(c catalog.Change) bool {
+	after, ok := c.Entry.(*inventory.Instance)
+	before := s.catalog.View().Pod(c.Ref.Name)
+	return ok && before != nil && before.ID == after.ID && before.Finished == after.Finished && before.Terminating == after.Terminating &&
+		before.NodeUnreachable == after.NodeUnreachable && slices.Equal(before.IPs, after.IPs)
+}
+
+// dropWaiting forgets an earlier change of an object, which waits, for a later one that does not.
+func (s *Store) dropWaiting(ref entity.Ref) {
+	q := s.changeShares.waiting[ref.Name.Namespace]
+	if q == nil || ref.Kind != entity.KindPod {
 		return
 	}
-	now, namespaces := s.config.Now(), map[string]bool{}
+	before := q.changeCount()
+	_, left := q.takeSome(0, func(c catalog.Change) bool { return c.Ref == ref })
+	s.countWaiting(left - before)
+}
+
+// applyShared applies changes of any namespaces, and charges these in equal parts. Those that may be the cause of a slow batch, or have used much time, are
+// measured from now on.
+func (s *Store) applyShared(b status.Batch) {
+	namespaces := map[string]bool{}
 	for _, c := range b.Changes {
 		namespaces[s.payerOf(c)] = true
 	}
-	isAlone := len(namespaces) == 1
+	spent := s.applyTimed(b)
+	if len(namespaces) == 0 || !s.synced.Load() {
+		return
+	}
+	x, now, part := &s.changeShares, s.config.Now(), spent/time.Duration(len(namespaces))
 	delete(namespaces, "")
 	for namespace := range namespaces {
-		s.changeShares.measured[namespace] = now.Add(watchTime)
-		if isAlone {
-			s.changeShares.shares.Charge(namespace, spent, now)
+		x.shares.Charge(namespace, part, now)
+		if spent >= slowBatch || x.shares.Used(namespace, now) >= slowUse {
+			x.measured[namespace] = now.Add(watchTime)
 		}
 	}
 }

@@ -1,6 +1,10 @@
 package snapshot
 
-import "time"
+import (
+	"maps"
+	"slices"
+	"time"
+)
 
 // idleTime is for how long a scope stays after its last stream has ended. A sidecar that reconnects, or does so without end, gets it again. A change that
 // affects such a scope drops it, so nothing is built for nobody.
@@ -9,6 +13,13 @@ const idleTime = 30 * time.Second
 // spareIdle is how many idle scopes a namespace may have in addition to one for each of its pods. Whoever owns a pod chooses by its labels which scope it
 // has, so one pod could otherwise leave any number of them behind.
 const spareIdle = 8
+
+// idleOfAccount and idleOfNamespace are how many idle scopes of an account and of a namespace stay whatever they need. The others count in the budget of the
+// namespace, also if they are not large.
+const (
+	idleOfAccount   = 8
+	idleOfNamespace = 64
+)
 
 // scopesIn are scopes of each namespace, each with a value.
 type scopesIn[V any] map[string]map[*scopeNode]V
@@ -56,9 +67,46 @@ func (s *Store) releaseStream(n *scopeNode, stream *Stream) {
 	}
 	s.idle.add(n, s.config.Now())
 	namespace := n.key.Identity.Namespace
-	if len(s.idle[namespace]) > spareIdle+s.catalog.PodsIn(namespace) {
+	s.budgets.idle[namespace] += n.bytes
+	for len(s.idle[namespace]) > spareIdle+s.catalog.PodsIn(namespace) {
 		s.releaseScope(oldest(s.idle[namespace]))
 	}
+	s.fitIdle(namespace)
+}
+
+// removeIdle removes a scope from those without a stream.
+func (s *Store) removeIdle(n *scopeNode) {
+	if !s.idle.has(n) {
+		return
+	}
+	s.idle.remove(n)
+	namespace := n.key.Identity.Namespace
+	if s.budgets.idle[namespace] -= n.bytes; s.budgets.idle[namespace] == 0 {
+		delete(s.budgets.idle, namespace)
+	}
+}
+
+// fitIdle drops idle scopes of a namespace that its budget has no room for, the oldest first.
+func (s *Store) fitIdle(namespace string) {
+	room := s.budgets.maximum - s.budgets.bytes[namespace]
+	if s.budgets.idle[namespace] <= room {
+		return
+	}
+	kept, ofAccount := 0, map[string]int{}
+	for _, n := range latestFirst(s.idle[namespace]) {
+		account := n.key.Identity.Name
+		if kept < idleOfNamespace && ofAccount[account] < idleOfAccount {
+			kept++
+			ofAccount[account]++
+		} else if room -= s.budgets.small(n); room < 0 {
+			s.releaseScope(n)
+		}
+	}
+}
+
+// latestFirst returns idle scopes, the one that has lost its last stream most recently first.
+func latestFirst(idle map[*scopeNode]time.Time) []*scopeNode {
+	return slices.SortedFunc(maps.Keys(idle), func(a, b *scopeNode) int { return idle[b].Compare(idle[a]) })
 }
 
 // dropIdleScopes drops scopes that have had no stream for a while.

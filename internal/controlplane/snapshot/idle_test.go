@@ -156,3 +156,42 @@ func TestLabelsOfOnePodCauseFewScopes(t *testing.T) {
 		t.Errorf("%d things are left after all scopes were dropped", left)
 	}
 }
+
+// TestIdleScopesBeyondThePodsFitIntoTheBudget leaves many small scopes of one account, and of many accounts, without a stream. A few stay in any case, and the
+// others as far as the namespace has room for them.
+func TestIdleScopesBeyondThePodsFitIntoTheBudget(t *testing.T) {
+	for name, test := range map[string]struct{ accounts, maximum, want int }{
+		"one account, no room":   {1, 0, idleOfAccount},
+		"one account, room":      {1, maxNamespaceBytes, 100},
+		"many accounts, no room": {100, 0, idleOfNamespace},
+		"many accounts, room":    {100, maxNamespaceBytes, 100},
+	} {
+		t.Run(name, func(t *testing.T) {
+			entries := []catalog.Entry{&catalog.Settings{}, &catalog.Namespace{Name: "evil", Monitored: true}}
+			var pods []*inventory.Instance
+			for i := range 100 {
+				account, app := fmt.Sprint("account-", i%test.accounts), fmt.Sprint("s-", i)
+				pod := meshtest.Pod("evil", fmt.Sprint("p-", i), app, account, fmt.Sprintf("10.0.1.%d", i+1))
+				pods = append(pods, pod)
+				entries = append(entries, pod, accountOf(pod), meshtest.Service("evil", app, app, fmt.Sprintf("10.96.0.%d", i+1), 80, inventory.ProtocolHTTP))
+			}
+			h := newSyncedHarness(entries...)
+			h.store.budgets.maximum = test.maximum
+			for _, pod := range pods {
+				h.connect(t, pod).Close()
+				h.advance(time.Millisecond)
+			}
+			if got := len(h.store.scopes); got != test.want {
+				t.Errorf("%d scopes are left, want %d", got, test.want)
+			}
+			last := pods[len(pods)-1]
+			if h.connect(t, last); len(h.store.scopes) != test.want {
+				t.Error("the last scope is not among them")
+			}
+			h.advance(idleTime)
+			if left := h.store.budgets.idle["evil"]; left != 0 || len(h.store.scopes) != 1 {
+				t.Errorf("%d bytes and %d scopes are left after all without a stream were dropped", left, len(h.store.scopes))
+			}
+		})
+	}
+}

@@ -8,10 +8,13 @@ import (
 
 // A stream may need a scope that must be built first. Whoever owns a pod chooses by its labels which one, so one pod alone can keep the Store's goroutine busy.
 // So scopes of streams are built one at a time, after all changes that are queued, for the namespace that has used the least time. Other namespaces then wait
-// for one scope of it at most.
+// for one scope of it at most. A namespace that has used its share of the time waits, even if no other one needs the time.
 
 // leastMove is how much time a namespace may have used before its connected streams wait for their new scopes too.
 const leastMove = 500 * time.Millisecond
+
+// startupPeriod is for how long after the initial sync no stream waits because of the time that its namespace has used: all sidecars connect then.
+const startupPeriod = 2 * time.Minute
 
 // buildLane has the streams that wait for a scope. It belongs to the Store's goroutine.
 type buildLane struct {
@@ -20,6 +23,9 @@ type buildLane struct {
 	jobs    map[string][]buildJob
 	queued  map[any]bool
 	arrived int
+	// commands counts the queued calls of buildNext, and isTimed is true while a timer will make another one.
+	commands int
+	isTimed  bool
 }
 
 // buildJob builds the scope of a stream and binds it.
@@ -50,13 +56,15 @@ func (l *buildLane) add(job buildJob) bool {
 	return true
 }
 
-// take removes the first job of the namespace that has used the least time; of several, the one that arrived first. It is false if there is none.
-func (l *buildLane) take(now time.Time) (buildJob, bool) {
+// take removes the first job of the namespace that has used the least time; of several, the one that arrived first. It is false if there is none, or if all
+// namespaces have to wait. mayWait reports whether a namespace has to, once it has used its share.
+func (l *buildLane) take(now time.Time, mayWait func(string) bool) (buildJob, bool) {
 	var best buildJob
 	least, found := time.Duration(0), false
 	for namespace, jobs := range l.jobs {
 		used := l.shares.Used(namespace, now)
-		if !found || used < least || used == least && jobs[0].number < best.number {
+		isNext := !found || used < least || used == least && jobs[0].number < best.number
+		if isNext && (l.shares.Wait(namespace, now) == 0 || !mayWait(namespace)) {
 			best, least, found = jobs[0], used, true
 		}
 	}
@@ -70,9 +78,22 @@ func (l *buildLane) take(now time.Time) (buildJob, bool) {
 	return best, true
 }
 
+// wait returns how long the first namespace with a job has to wait; 0 if there is one that does not.
+func (l *buildLane) wait(now time.Time, mayWait func(string) bool) time.Duration {
+	shortest := changesWait
+	for namespace := range l.jobs {
+		if !mayWait(namespace) {
+			return 0
+		}
+		shortest = min(shortest, l.shares.Wait(namespace, now))
+	}
+	return shortest
+}
+
 // buildLater builds a scope when it is the turn of its namespace.
 func (s *Store) buildLater(owner any, namespace string, do func()) {
 	if s.lane.add(buildJob{owner: owner, namespace: namespace, do: do}) {
+		s.lane.commands++
 		s.run(s.buildNext)
 	}
 }
@@ -80,14 +101,41 @@ func (s *Store) buildLater(owner any, namespace string, do func()) {
 // buildNext does the job whose turn it is, as a batch of its own: policies of other namespaces are applied while a large scope is translated. Everything
 // that was queued meanwhile comes before the next job.
 func (s *Store) buildNext() {
+	s.lane.commands = max(s.lane.commands-1, 0)
 	now := s.config.Now()
-	job, found := s.lane.take(now)
-	if !found {
+	if job, found := s.lane.take(now, s.mayWait); found {
+		s.running.begin(&runningBatch{turnBegan: now})
+		s.charged(job.namespace, job.do)
+		s.endRunning()
+	}
+	s.scheduleRest()
+}
+
+// mayWait reports whether a namespace waits once it has used its share. All sidecars connect when the control plane starts, and what the mesh itself runs is
+// needed by all.
+func (s *Store) mayWait(namespace string) bool {
+	return s.config.Now().Sub(s.syncedAt) >= startupPeriod && namespace != s.catalog.View().Settings().Namespace
+}
+
+// scheduleRest lets the jobs be done that no queued call of buildNext will do, because their namespaces had to wait.
+func (s *Store) scheduleRest() {
+	l := &s.lane
+	if len(l.queued) <= l.commands {
 		return
 	}
-	s.running.begin(&runningBatch{turnBegan: now})
-	s.charged(job.namespace, job.do)
-	s.endRunning()
+	wait := l.wait(s.config.Now(), s.mayWait)
+	switch {
+	case wait == 0:
+		l.commands++
+		s.run(s.buildNext)
+	case !l.isTimed:
+		l.isTimed = true
+		s.config.Log.Info("Sidecars of namespaces wait for their first configuration, because others of these namespaces took long", "namespaces", len(l.jobs), "wait", wait.String())
+		s.runAfter(wait, func() {
+			l.isTimed = false
+			s.buildNext()
+		})
+	}
 }
 
 // charged does something for a namespace, and counts the time without the batches that have interrupted it.

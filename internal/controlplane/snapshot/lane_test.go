@@ -30,7 +30,7 @@ func TestLaneIsFair(t *testing.T) {
 			for namespace := range l.jobs {
 				waiting[namespace] = l.shares.Used(namespace, now)
 			}
-			job, found := l.take(now)
+			job, found := l.take(now, never)
 			if !found {
 				if len(waiting) > 0 {
 					t.Fatalf("jobs of %v are not found", waiting)
@@ -49,6 +49,9 @@ func TestLaneIsFair(t *testing.T) {
 	})
 }
 
+// never lets no namespace wait.
+func never(string) bool { return false }
+
 // TestLaneKeepsTheOrderOfANamespace takes the jobs of one namespace in the order of their arrival, and each owner once.
 func TestLaneKeepsTheOrderOfANamespace(t *testing.T) {
 	l, now := newBuildLane(), time.Unix(1_800_000_000, 0)
@@ -57,7 +60,7 @@ func TestLaneKeepsTheOrderOfANamespace(t *testing.T) {
 	}
 	var got []any
 	for {
-		job, found := l.take(now)
+		job, found := l.take(now, never)
 		if !found {
 			break
 		}

@@ -76,7 +76,7 @@ func (s *Store) rebuildAll() {
 // scopeFor returns the node of a scope and builds it if there is none.
 func (s *Store) scopeFor(key scope.Key) *scopeNode {
 	if n, ok := s.scopes[key]; ok {
-		s.idle.remove(n) // the caller adds a stream
+		s.removeIdle(n) // the caller adds a stream
 		return n
 	}
 	n := &scopeNode{key: key, streams: map[*Stream]struct{}{}, identity: s.identityFor(key.Identity)}
@@ -228,7 +228,7 @@ func (s *Store) releaseScope(n *scopeNode) {
 // dropScope removes a scope. Refused scopes may have room afterwards.
 func (s *Store) dropScope(n *scopeNode) {
 	delete(s.scopes, n.key)
-	s.idle.remove(n)
+	s.removeIdle(n)
 	s.budgets.remove(n)
 	s.countRefused()
 	s.quarantine.CloseScope(n.key)
