@@ -27,6 +27,7 @@ func TestValidation(t *testing.T) {
 	for _, ns := range namespaces() {
 		create(t, c, ns)
 	}
+	open := storeOpenGateways(t, c)
 	t.Run("Mesh", func(t *testing.T) { testMesh(t, c) })
 	t.Run("SpecBecomesEmpty", func(t *testing.T) { testSpecBecomesEmpty(t, c) })
 	t.Run("Upgrade", func(t *testing.T) { testUpgrade(t, c) })
@@ -39,6 +40,7 @@ func TestValidation(t *testing.T) {
 	t.Run("StoredTrafficSplit", func(t *testing.T) { testStoredTrafficSplits(t, c, stored) })
 	t.Run("Policies", func(t *testing.T) { testPolicies(t, c) })
 	t.Run("Gateways", func(t *testing.T) { testGateways(t, c) })
+	t.Run("TestGatewaysOfEachNamespaceAreNamed", func(t *testing.T) { testGatewaysOfEachNamespaceAreNamed(t, c, open) })
 	t.Run("Labels", func(t *testing.T) { testLabels(t, c) })
 	t.Run("RemovalOrder", func(t *testing.T) { testRemovalOrder(t, c) })
 	t.Run("TestNothingIsDeletedUnderSidecars", func(t *testing.T) { testNothingIsDeletedUnderSidecars(t, c) })

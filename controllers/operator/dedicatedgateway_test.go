@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -44,7 +45,7 @@ func TestGatewaysHavePodsOfTheirOwn(t *testing.T) {
 	m := readyMesh(t, mesh, nil)
 	mode := func(deployment v1alpha1.GatewayDeployment) {
 		change(t, m, func(m *v1alpha1.Mesh) {
-			m.Spec.IngressGateway = &v1alpha1.IngressGatewaySpec{Mode: ptr.To(v1alpha1.IngressGatewayManaged), Deployment: &deployment}
+			m.Spec.IngressGateway = &v1alpha1.IngressGatewaySpec{Mode: ptr.To(v1alpha1.IngressGatewayManaged), Deployment: &deployment, AllowedNamespaces: []string{tenant}}
 		})
 	}
 	mode(v1alpha1.GatewayDeploymentPerGateway)
@@ -80,4 +81,69 @@ func TestGatewaysHavePodsOfTheirOwn(t *testing.T) {
 	mode(v1alpha1.GatewayDeploymentShared)
 	waitFor(t, shared, there)
 	waitGone(t, deployment(web))
+}
+
+// A Gateway with an annotation that Kubernetes rejects for its Service gets the answer, and the Mesh and another Gateway are as before. Without permission
+// in the Mesh, the annotation does not reach the Service.
+func TestRejectedServiceConcernsItsGatewayOnly(t *testing.T) {
+	t.Parallel()
+	const mesh, tenant, ranges = "rejectedgateway", "rejectedgateway-tenant", "service.beta.kubernetes.io/load-balancer-source-ranges"
+	m := readyMesh(t, mesh, nil)
+	allow := func(keys ...string) {
+		change(t, m, func(m *v1alpha1.Mesh) {
+			m.Spec.IngressGateway = &v1alpha1.IngressGatewaySpec{
+				Mode: ptr.To(v1alpha1.IngressGatewayManaged), Deployment: ptr.To(v1alpha1.GatewayDeploymentPerGateway), AllowedNamespaces: []string{tenant},
+				Service: &v1alpha1.GatewayServiceSpec{AllowedMetadata: keys},
+			}
+		})
+	}
+	allow()
+	if err := cluster.client.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: tenant}}); err != nil {
+		t.Fatal(err)
+	}
+	bad, good := userGateway(mesh, tenant, "bad"), userGateway(mesh, tenant, "good")
+	bad.Object["spec"].(map[string]any)["infrastructure"] = map[string]any{"annotations": map[string]any{ranges: "x"}}
+	eventually(t, func() error { return cluster.client.Create(t.Context(), bad) })
+	service := func(name string) *corev1.Service {
+		return &corev1.Service{ObjectMeta: inMeshNamespace(mesh, names.DedicatedGateway(tenant, name))}
+	}
+	waitFor(t, service("bad"), func(s *corev1.Service) error {
+		if value, has := s.Annotations[ranges]; has {
+			return fmt.Errorf("the Service has the annotation %q of the Gateway", value)
+		}
+		return nil
+	})
+	published := func() string {
+		class := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass"}}
+		if err := cluster.client.Get(t.Context(), client.ObjectKey{Name: mesh}, class); err != nil {
+			return err.Error()
+		}
+		return class.GetAnnotations()[names.RejectedGatewaysAnnotation]
+	}
+	allow(ranges)
+	eventually(t, func() error {
+		if text := published(); !strings.Contains(text, names.DedicatedGateway(tenant, "bad")) || !strings.Contains(text, ranges) {
+			return fmt.Errorf("the control plane reads %q", text)
+		}
+		return nil
+	})
+	if err := cluster.client.Create(t.Context(), good); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, service("good"), func(*corev1.Service) error { return nil })
+	waitFor(t, m, func(m *v1alpha1.Mesh) error {
+		for _, c := range m.Status.Components {
+			if c.Name == "ingress-gateway" && c.Reason == v1alpha1.ReasonApplyFailed {
+				return fmt.Errorf("the component fails: %s", c.Message)
+			}
+		}
+		return nil
+	})
+	allow()
+	eventually(t, func() error {
+		if text := published(); text != "" {
+			return fmt.Errorf("the control plane still reads %q", text)
+		}
+		return nil
+	})
 }

@@ -32,7 +32,7 @@ func prepareMesh(t *testing.T) {
 		"--serviceaccount="+names.DefaultNamespace+":osm-controller"); err != nil {
 		t.Fatal(err)
 	}
-	if err := patchMesh(t.Context(), `{"traffic":{"permissive":true},"ingressGateway":{"mode":"Managed","deployment":"PerGateway","replicas":1,"service":{"type":"ClusterIP"}}}`); err != nil {
+	if err := patchMesh(t.Context(), `{"traffic":{"permissive":true},"ingressGateway":{"mode":"Managed","deployment":"PerGateway","allowedNamespaces":["gateway-conformance-infra","gateway-conformance-app-backend","gateway-conformance-web-backend","gateway-conformance-mesh","gateway-conformance-mesh-consumer"],"replicas":1,"service":{"type":"ClusterIP"}}}`); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -221,6 +221,8 @@ const (
 	ReasonReplicasFailed = "ReplicasFailed"
 	// ReasonNamespacesRejected means that namespaces reject the ConfigMap with the root certificate, or objects of a component, for example because of a quota.
 	ReasonNamespacesRejected = "NamespacesRejected"
+	// ReasonGatewaysRejected means that the API server rejects objects of Gateways with pods of their own. Other Gateways are served.
+	ReasonGatewaysRejected = "GatewaysRejected"
 	// ReasonRestartsDenied means that restarts of workloads are rejected, for example by a policy engine. They are retried with a backoff.
 	ReasonRestartsDenied = "RestartsDenied"
 	// ReasonDeleteFailed means that an object of the mesh could not be removed.

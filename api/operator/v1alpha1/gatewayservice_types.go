@@ -20,6 +20,18 @@ type GatewayServiceSpec struct {
 	// +optional
 	Labels Labels `json:"labels,omitempty"`
 
+	// allowedMetadata are the labels and annotations that a Gateway with the deployment PerGateway may give to its Service in its infrastructure: keys, or
+	// domains with a slash at the end, such as "example.com/", for all their keys. The Service is in the namespace of the mesh, so allow only what every
+	// namespace of allowedNamespaces may decide, for example no address and no DNS name that another one needs. Default: none.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=317
+	// +kubebuilder:validation:items:XValidation:rule="self.matches('^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$')",messageExpression="'spec.ingressGateway.service.allowedMetadata has \"' + self + '\", which is no key and no domain: write for example example.com/note, or example.com/ for all keys of the domain'"
+	AllowedMetadata []string `json:"allowedMetadata,omitempty"`
+
 	// loadBalancerClass is the implementation of the load balancer. Kubernetes rejects a change: set type to ClusterIP in between. Default:
 	// that of the cluster.
 	// +optional

@@ -634,6 +634,11 @@ func (in *GatewayServiceSpec) DeepCopyInto(out *GatewayServiceSpec) {
 			(*out)[key] = val
 		}
 	}
+	if in.AllowedMetadata != nil {
+		in, out := &in.AllowedMetadata, &out.AllowedMetadata
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
 	if in.LoadBalancerClass != nil {
 		in, out := &in.LoadBalancerClass, &out.LoadBalancerClass
 		*out = new(string)

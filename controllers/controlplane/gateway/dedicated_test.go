@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
@@ -103,5 +104,34 @@ func TestGatewaysHaveStatusOfTheirOwnPods(t *testing.T) {
 		if strings.Contains(c.Message, "no effect") {
 			t.Errorf("%s: %s, want no word about labels, which the Service has", c.Type, c.Message)
 		}
+	}
+}
+
+// TestRejectedGatewaysSayWhy checks that the status of a Gateway has the answer of the API server about its objects, which the operator publishes, and that
+// of others does not.
+func TestRejectedGatewaysSayWhy(t *testing.T) {
+	f := newFixture(t, secret(t))
+	f.perGateway(t)
+	f.service(t, "web", "10.96.0.1", true)
+	f.service(t, "other", "10.96.0.2", true)
+	class := kinds.Object(kinds.GatewayClass)
+	class.SetName("osm")
+	published := fmt.Sprintf(`{%q: "Service osm-system/a cannot be applied: Invalid value", "osm-gateway-absent": "x"}`, names.DedicatedGateway("shop", "other"))
+	patch := fmt.Sprintf(`{"metadata": {"annotations": {%q: %q}}}`, names.RejectedGatewaysAnnotation, published)
+	if err := f.Client.Patch(t.Context(), class, client.RawPatch("application/merge-patch+json", []byte(patch))); err != nil {
+		t.Fatal(err)
+	}
+	f.reconcile(t)
+	if _, problems := f.statusOf(t, "web"); problems != "" {
+		t.Errorf("web has %s, want nothing about another Gateway", problems)
+	}
+	if _, problems := f.statusOf(t, "other"); problems != "Programmed ObjectRejected" {
+		t.Errorf("other has %s", problems)
+	}
+	var other gatewayv1.Gateway
+	f.get(t, kinds.Gateway, "other", &other)
+	programmed := meta.FindStatusCondition(other.Status.Conditions, string(gatewayv1.GatewayConditionProgrammed))
+	if programmed == nil || !strings.Contains(programmed.Message, "Service osm-system/a cannot be applied: Invalid value") {
+		t.Errorf("Programmed is %+v, want the answer of the API server", programmed)
 	}
 }

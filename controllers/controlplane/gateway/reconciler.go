@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 	"sync"
@@ -103,8 +104,9 @@ type pods struct {
 	service *corev1.Service
 	// ready is true if one of them accepts connections.
 	ready bool
-	// perGateway is true if they serve one Gateway.
+	// perGateway is true if they serve one Gateway. rejection is then what the API server answered about an object of theirs; empty if it accepts all.
 	perGateway bool
+	rejection  string
 }
 
 // read reads all Gateways and routes, and the objects that they refer to.
@@ -196,13 +198,27 @@ func (r *Reconciler) readPods(ctx context.Context, s *state) error {
 		s.catalog.Apply([]catalog.Change{catalog.Set(entry)})
 	}
 	s.dedicated = map[entity.Name]pods{}
+	rejections := s.rejections()
 	for _, d := range gateway.DedicatedGateways(s.catalog.View()) {
-		name := d.Gateway.Name
-		if s.dedicated[name], err = r.podsOf(ctx, names.DedicatedGateway(name.Namespace, name.Name)); err != nil {
+		name := names.DedicatedGateway(d.Gateway.Name.Namespace, d.Gateway.Name.Name)
+		own, err := r.podsOf(ctx, name)
+		if err != nil {
 			return err
 		}
+		own.rejection = rejections[name]
+		s.dedicated[d.Gateway.Name] = own
 	}
 	return nil
+}
+
+// rejections returns what the operator has published about objects that the API server rejects, by their names. It writes no status of Gateways itself.
+func (s *state) rejections() map[string]string {
+	all := map[string]string{}
+	for i := range s.classes {
+		// A text that is no such list is not of the operator.
+		_ = json.Unmarshal([]byte(s.classes[i].GetAnnotations()[names.RejectedGatewaysAnnotation]), &all)
+	}
+	return all
 }
 
 // podsOf reads the pods behind a Service in the namespace of the mesh.

@@ -174,6 +174,12 @@ func addressesOf(service *corev1.Service) []gatewayv1.GatewayStatusAddress {
 // gatewayProgrammed is programmedCondition for a Gateway, which needs an address too.
 func gatewayProgrammed(p pods, served bool) metav1.Condition {
 	c := programmedCondition(p, served)
+	if served && p.rejection != "" {
+		c.Status, c.Reason = metav1.ConditionFalse, string(gateway.ReasonObjectRejected)
+		c.Message = message.ForCondition(fmt.Sprintf("The API server rejects an object of this Gateway: %s. If it names a label or annotation of spec.infrastructure, "+
+			"correct it there. Otherwise, who manages the mesh can.", p.rejection))
+		return c
+	}
 	if served && p.service == nil && p.perGateway {
 		c.Reason = string(gatewayv1.GatewayReasonAddressNotAssigned)
 	}

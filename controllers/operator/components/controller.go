@@ -129,10 +129,12 @@ type rendering struct {
 	kept    []*unstructured.Unstructured
 	// missing lists the required kinds that are not served.
 	missing []string
-	// rejected are the objects that another namespace than the mesh's own rejects, and rejection says why.
+	// rejected are the objects that another namespace than the mesh's own rejects, or of users, and rejection says why.
 	rejected  []v1alpha1.ObjectReference
 	rejection error
-	err       error
+	// ofUsers is true if one of them is an object of a user.
+	ofUsers bool
+	err     error
 }
 
 // all returns the objects that are applied, and those that are kept.
@@ -190,7 +192,7 @@ func (r *Reconciler) reconcileComponent(ctx context.Context, session *apply.Sess
 		status.Reason, status.Message = v1alpha1.ReasonApplyFailed, c.err.Error()
 		return status
 	}
-	c.divide(session.ApplyAll(ctx, c.objects), component.Namespace(mesh))
+	c.divide(c.apply(ctx, session), component.Namespace(mesh))
 	references := referencesOf(mesh, c.all())
 	// A namespace that has left loses its objects even if another one rejects some.
 	remaining, err := r.prune(ctx, mesh, status.Objects, c.all())
@@ -205,35 +207,9 @@ func (r *Reconciler) reconcileComponent(ctx context.Context, session *apply.Sess
 	case c.awaited != "":
 		status.Reason, status.Message = v1alpha1.ReasonUpgradePending, "its upgrade waits for "+c.awaited+"; its pods serve unchanged"
 	case c.rejection != nil:
-		status.Reason, status.Message = v1alpha1.ReasonNamespacesRejected, "it serves the other namespaces; "+c.rejection.Error()
+		status.Reason, status.Message = c.describeRejection()
 	}
 	return status
-}
-
-// divide keeps the errors about objects of member namespaces apart: one namespace must not stop a component for the others.
-func (c *rendering) divide(applied error, own string) {
-	for _, err := range unjoin(applied) {
-		var failed *apply.ObjectError
-		var unreadable *unreadableError
-		if !errors.As(err, &failed) || errors.As(err, &unreadable) || failed.Namespace == "" || failed.Namespace == own {
-			c.err = errors.Join(c.err, err)
-			continue
-		}
-		version, kind := failed.Kind.ToAPIVersionAndKind()
-		c.rejected = append(c.rejected, v1alpha1.ObjectReference{APIVersion: version, Kind: kind, Namespace: failed.Namespace, Name: failed.Name})
-		c.rejection = errors.Join(c.rejection, err)
-	}
-}
-
-// unjoin returns the errors that errors.Join joined.
-func unjoin(err error) []error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		return joined.Unwrap()
-	}
-	if err == nil {
-		return nil
-	}
-	return []error{err}
 }
 
 // gatewayAPI is the command that installs the definitions of the Gateway API, in the release that this operator is tested with.

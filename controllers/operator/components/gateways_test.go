@@ -102,6 +102,21 @@ func (b *gatewayBench) names(t *testing.T) []string {
 	return found
 }
 
+// makeAvailable gives Deployments an available pod.
+func (b *gatewayBench) makeAvailable(t *testing.T, deployments ...string) {
+	t.Helper()
+	for _, name := range deployments {
+		var d appsv1.Deployment
+		if err := b.Client.Get(t.Context(), client.ObjectKey{Namespace: "osm-system", Name: name}, &d); err != nil {
+			t.Fatal(err)
+		}
+		d.Status.AvailableReplicas = 2
+		if err := b.Client.Status().Update(t.Context(), &d); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestDeploymentFollowsItsGateway checks that pods are made and deleted with Gateways, and that a change of the mode leaves none of the other mode.
 func TestDeploymentFollowsItsGateway(t *testing.T) {
 	b := newGatewayBench(t)

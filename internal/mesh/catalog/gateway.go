@@ -21,6 +21,8 @@ type Gateway struct {
 	Listeners []GatewayListener
 	// Parameters is the object that spec.infrastructure.parametersRef names, which makes the Gateway invalid; empty without one.
 	Parameters string
+	// Metadata are the keys of the labels and annotations that spec.infrastructure declares, sorted.
+	Metadata []string
 	// Ignored are the fields that are set and have no effect in the gateway that all share, sorted.
 	Ignored []string
 }
@@ -129,6 +131,8 @@ type GatewayClass struct {
 	PerGateway bool
 	// Ports are those that listeners of such Gateways may use; none means all.
 	Ports []uint16
+	// Metadata are the labels and annotations that such Gateways may give to their Services: keys, or domains with a slash at the end.
+	Metadata []string
 }
 
 // Ref implements Entry.

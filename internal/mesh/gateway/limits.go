@@ -31,6 +31,9 @@ const (
 	ReasonTooManyAuthorities gatewayv1.ListenerConditionReason = "TooManyAuthorities"
 )
 
+// ReasonObjectRejected means that the API server rejects an object of a Gateway with pods of its own. The operator publishes its answer.
+const ReasonObjectRejected gatewayv1.GatewayConditionReason = "ObjectRejected"
+
 // ReasonNamespaceNotAllowed means that the Mesh does not permit Gateways in the namespace.
 const ReasonNamespaceNotAllowed gatewayv1.ListenerConditionReason = "NamespaceNotAllowed"
 
@@ -42,14 +45,15 @@ func noEffect(fields []string) string {
 	return "These fields have no effect: " + strings.Join(fields, ", ") + "."
 }
 
-// ignored are the fields of a Gateway without effect. Only objects of its own can have labels and annotations.
-func (r *resolver) ignored(g *catalog.Gateway) []string {
+// withoutEffect describes what a Gateway sets without effect. Only objects of its own can have labels and annotations.
+func (r *resolver) withoutEffect(g *catalog.Gateway) string {
 	if !r.dedicated {
-		return g.Ignored
+		return noEffect(g.Ignored)
 	}
-	return slices.DeleteFunc(slices.Clone(g.Ignored), func(field string) bool {
+	fields := slices.DeleteFunc(slices.Clone(g.Ignored), func(field string) bool {
 		return field == catalog.InfrastructureLabels || field == catalog.InfrastructureAnnotations
 	})
+	return strings.TrimSpace(omittedMetadata(r.view.GatewayClass(g.Class), g) + " " + noEffect(fields))
 }
 
 // checkNumber rejects a listener if its namespace has too many that are accepted.

@@ -14,7 +14,7 @@ import (
 
 // addGateway checks what the listeners of a Gateway refer to. Others decide whether they are accepted.
 func (r *resolver) addGateway(g *catalog.Gateway) {
-	state := &gatewayState{gateway: g, ignored: r.ignored(g)}
+	state := &gatewayState{gateway: g, withoutEffect: r.withoutEffect(g)}
 	r.gateways = append(r.gateways, state)
 	r.byName[g.Name] = state
 	for _, spec := range g.Listeners {

@@ -186,8 +186,8 @@ type hostPort struct {
 type gatewayState struct {
 	gateway   *catalog.Gateway
 	listeners []*listenerState
-	// ignored are the fields that are set and have no effect.
-	ignored []string
+	// withoutEffect describes what is set and has no effect; empty if everything has one.
+	withoutEffect string
 }
 
 // listenerState is a listener with the routes that are attached to it.
@@ -309,7 +309,7 @@ func (g *gatewayState) status() GatewayStatus {
 		status.Accepted.OK, status.Accepted.Reason = invalid < len(g.listeners), string(gatewayv1.GatewayReasonListenersNotValid)
 	}
 	if status.Accepted.Message == "" {
-		status.Accepted.Message = noEffect(g.ignored)
+		status.Accepted.Message = g.withoutEffect
 	}
 	if g.gateway.Parameters != "" {
 		status.Accepted = invalidParameters(g.gateway)

@@ -31,6 +31,9 @@ func GatewayClass(mesh string) func(*unstructured.Unstructured) (*catalog.Gatewa
 			class.Namespaces = strings.Split(allowed, ",")
 		}
 		class.PerGateway = u.GetAnnotations()[names.GatewayDeploymentAnnotation] == names.GatewayDeploymentPerGateway
+		if allowed := u.GetAnnotations()[names.AllowedMetadataAnnotation]; allowed != "" {
+			class.Metadata = strings.Split(allowed, ",")
+		}
 		class.Ports = allowedPorts(u.GetAnnotations()[names.AllowedPortsAnnotation])
 		return class, nil
 	}
@@ -67,8 +70,11 @@ func Gateway(u *unstructured.Unstructured) (*catalog.Gateway, []Problem) {
 		Name: NameOf(u), Created: u.GetCreationTimestamp().UTC(), Class: string(object.Spec.GatewayClassName),
 		Ignored: setFields(u, ignoredByGateways()),
 	}
-	if infrastructure := object.Spec.Infrastructure; infrastructure != nil && infrastructure.ParametersRef != nil {
-		gateway.Parameters = fmt.Sprintf("%s %s", infrastructure.ParametersRef.Kind, infrastructure.ParametersRef.Name)
+	if infrastructure := object.Spec.Infrastructure; infrastructure != nil {
+		gateway.Metadata = metadataKeys(infrastructure)
+		if infrastructure.ParametersRef != nil {
+			gateway.Parameters = fmt.Sprintf("%s %s", infrastructure.ParametersRef.Kind, infrastructure.ParametersRef.Name)
+		}
 	}
 	for i := range object.Spec.Listeners {
 		listener := gatewayListener(u.GetNamespace(), &object.Spec.Listeners[i])
@@ -77,6 +83,19 @@ func Gateway(u *unstructured.Unstructured) (*catalog.Gateway, []Problem) {
 		gateway.Listeners = append(gateway.Listeners, listener)
 	}
 	return gateway, nil
+}
+
+// metadataKeys returns the keys of the declared labels and annotations, sorted.
+func metadataKeys(infrastructure *gatewayv1.GatewayInfrastructure) []string {
+	var keys []string
+	for key := range infrastructure.Labels {
+		keys = append(keys, string(key))
+	}
+	for key := range infrastructure.Annotations {
+		keys = append(keys, string(key))
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
 }
 
 func gatewayListener(namespace string, l *gatewayv1.Listener) catalog.GatewayListener {

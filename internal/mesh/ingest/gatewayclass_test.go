@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
@@ -21,9 +22,9 @@ func TestGatewayClass(t *testing.T) {
 			names.GatewayController("osm"),
 			map[string]string{
 				names.AllowedNamespacesAnnotation: "a,b", names.GatewayDeploymentAnnotation: names.GatewayDeploymentPerGateway,
-				names.AllowedPortsAnnotation: "8443,x,65536,-1,,8080",
+				names.AllowedPortsAnnotation: "8443,x,65536,-1,,8080", names.AllowedMetadataAnnotation: "example.com/,team",
 			},
-			&catalog.GatewayClass{Name: "x", Namespaces: []string{"a", "b"}, PerGateway: true, Ports: []uint16{8443, 8080}},
+			&catalog.GatewayClass{Name: "x", Namespaces: []string{"a", "b"}, PerGateway: true, Ports: []uint16{8443, 8080}, Metadata: []string{"example.com/", "team"}},
 		},
 		"another deployment": {
 			names.GatewayController("osm"), map[string]string{names.GatewayDeploymentAnnotation: "Shared"}, &catalog.GatewayClass{Name: "x"},
@@ -35,6 +36,14 @@ func TestGatewayClass(t *testing.T) {
 			got, problems := GatewayClass("osm")(object)
 			expect(t, test.want, got, nil, problems)
 		})
+	}
+}
+
+// TestKeysOfMetadata checks that the entry of a Gateway has the keys of its labels and annotations, and not their values.
+func TestKeysOfMetadata(t *testing.T) {
+	got, problems := Gateway(smi(t, "{gatewayClassName: osm, infrastructure: {labels: {team: a, b: c}, annotations: {example.com/note: long, team: a}}}"))
+	if len(problems) > 0 || !slices.Equal(got.Metadata, []string{"b", "example.com/note", "team"}) {
+		t.Errorf("the entry is %+v with %v", got, problems)
 	}
 }
 

@@ -51,6 +51,17 @@ type GatewayReader interface {
 	ReadsGateways(mesh *v1alpha1.Mesh) bool
 }
 
+// Reporter is implemented by components with objects that users shape. What the API server answers about such an object is published for its user, and is no
+// failure of the component.
+type Reporter interface {
+	// IsOfUser reports whether the objects of a name are those of one user.
+	IsOfUser(name string) bool
+	// IsReport reports whether an object publishes rejections. It is applied after the others.
+	IsReport(object *unstructured.Unstructured) bool
+	// Report writes what the API server answered, by the names of rejected objects, into a report that was rendered.
+	Report(report *unstructured.Unstructured, rejections map[string]string)
+}
+
 // Gateway is the kind of Gateways. The operator only reads them.
 func Gateway() Kind { return V1("gateway.networking.k8s.io", "Gateway", "gateways") }
 

@@ -22,6 +22,12 @@ const (
 	GatewayDeploymentPerGateway = "PerGateway"
 	// AllowedPortsAnnotation has the ports that listeners may use, separated by commas. Without it, they may use all.
 	AllowedPortsAnnotation = "openservicemesh.io/allowed-ports"
+	// AllowedMetadataAnnotation has the labels and annotations that such Gateways may give to their Services, separated by commas: keys, or domains with a
+	// slash at the end. Without it, they may give none.
+	AllowedMetadataAnnotation = "openservicemesh.io/allowed-metadata"
+	// RejectedGatewaysAnnotation has the answers of the API server about objects of such Gateways that it rejects: an object in JSON with a text for each
+	// NAMESPACE/NAME.
+	RejectedGatewaysAnnotation = "openservicemesh.io/rejected-gateways"
 )
 
 // dedicatedGatewayPrefix begins the names of the objects of such Gateways.

@@ -36,7 +36,8 @@ func dedicatedObjects(inputs component.Inputs, class *unstructured.Unstructured)
 	}
 	var all []*unstructured.Unstructured
 	for _, d := range gateway.DedicatedGateways(objects.View()) {
-		rendered, err := dedicatedGateway(inputs, d, byName[d.Gateway.Name])
+		infrastructure := infrastructure{objects.View().GatewayClass(d.Gateway.Class), byName[d.Gateway.Name]}
+		rendered, err := dedicatedGateway(inputs, d, infrastructure)
 		if err != nil {
 			return nil, err
 		}
@@ -46,7 +47,7 @@ func dedicatedObjects(inputs component.Inputs, class *unstructured.Unstructured)
 }
 
 // dedicatedGateway are the objects of one Gateway.
-func dedicatedGateway(inputs component.Inputs, d gateway.Dedicated, object *unstructured.Unstructured) ([]*unstructured.Unstructured, error) {
+func dedicatedGateway(inputs component.Inputs, d gateway.Dedicated, declared infrastructure) ([]*unstructured.Unstructured, error) {
 	name := d.Gateway.Name
 	pods := gatewaypods.Settings{
 		Name: names.DedicatedGateway(name.Namespace, name.Name), ServiceAccount: names.IngressGateway,
@@ -59,30 +60,24 @@ func dedicatedGateway(inputs component.Inputs, d gateway.Dedicated, object *unst
 		pods.Listeners = append(pods.Listeners, names.GatewayListener(port))
 	}
 	service := serviceOf(inputs.Mesh, pods, ports)
-	service.Labels = merged(infrastructure(object, "labels"), service.Labels, pods.Labels)
-	service.Annotations = merged(infrastructure(object, "annotations"), service.Annotations)
+	service.Labels = merged(declared.metadata("labels"), service.Labels, pods.Labels)
+	service.Annotations = merged(declared.metadata("annotations"), service.Annotations)
 	return pods.Objects(inputs, service)
 }
 
-// infrastructure returns the labels or annotations that the owner of a Gateway declares for its Service. No other object has them: the namespace of the mesh
-// has privileges, and labels of pods select them for its Services and policies, while tools change Deployments by their metadata.
-func infrastructure(object *unstructured.Unstructured, field string) map[string]string {
-	declared, _, _ := unstructured.NestedStringMap(object.Object, "spec", "infrastructure", field)
-	maps.DeleteFunc(declared, func(key, _ string) bool { return isReserved(key) })
+// infrastructure is what the owner of a Gateway declares for its objects, and the class that permits it.
+type infrastructure struct {
+	class   *catalog.GatewayClass
+	gateway *unstructured.Unstructured
+}
+
+// metadata returns the permitted labels or annotations for the Service. No other object has them: the namespace of the mesh has privileges, and labels of
+// pods select them for its Services and policies, while tools change Deployments by their metadata.
+func (i infrastructure) metadata(field string) map[string]string {
+	declared, _, _ := unstructured.NestedStringMap(i.gateway.Object, "spec", "infrastructure", field)
+	maps.DeleteFunc(declared, func(key, _ string) bool { return !gateway.MayHaveMetadata(i.class, key) })
 	return declared
 }
-
-// isReserved reports whether a label or annotation has a meaning for the operator, or for whoever finds the objects of a mesh.
-func isReserved(key string) bool {
-	prefix, _, qualified := strings.Cut(key, "/")
-	if !qualified {
-		return key == names.AppLabel || key == names.MeshNameLabel
-	}
-	return prefix == openServiceMesh || strings.HasSuffix(prefix, "."+openServiceMesh) || prefix == "app.kubernetes.io" || prefix == gatewayGroup
-}
-
-// openServiceMesh is the domain of the labels and annotations of meshes. Prefixes are the domain or one below it.
-const openServiceMesh = "openservicemesh.io"
 
 // merged returns the union of maps; later ones take precedence.
 func merged(all ...map[string]string) map[string]string {

@@ -97,6 +97,9 @@ func gatewayClass(inputs component.Inputs) *unstructured.Unstructured {
 			allowed := lists.Map(ports(inputs.Mesh), func(port int32) string { return strconv.Itoa(int(port)) })
 			annotations[names.AllowedPortsAnnotation] = strings.Join(allowed, ",")
 		}
+		if service := settings(inputs.Mesh).Service; service != nil && len(service.AllowedMetadata) > 0 {
+			annotations[names.AllowedMetadataAnnotation] = strings.Join(slices.Sorted(slices.Values(service.AllowedMetadata)), ",")
+		}
 	}
 	if len(annotations) > 0 {
 		class.SetAnnotations(annotations)
