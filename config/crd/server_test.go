@@ -48,6 +48,7 @@ func TestValidation(t *testing.T) {
 	t.Run("TestMeshConfigIsKept", func(t *testing.T) { testMeshConfigIsKept(t, c) })
 	t.Run("TestOnlyTheOperatorOpensAMesh", func(t *testing.T) { testOnlyTheOperatorOpensAMesh(t, server, c) })
 	t.Run("TestAccountsOfTheMeshAreBounded", func(t *testing.T) { testAccountsOfTheMeshAreBounded(t, server, c) })
+	t.Run("TestWebhooksOfTheOperatorAreBounded", func(t *testing.T) { testWebhooksOfTheOperatorAreBounded(t, server, c) })
 	t.Run("TestSlotsHaveImagesOfTheMesh", func(t *testing.T) { testSlotsHaveImagesOfTheMesh(t, server, c) })
 	t.Run("TestWorkloadsAreOnlyRestarted", func(t *testing.T) { testWorkloadsAreOnlyRestarted(t, server) })
 	t.Run("TestImagesHavePermittedPrefixes", func(t *testing.T) { testImagesHavePermittedPrefixes(t, c) })
