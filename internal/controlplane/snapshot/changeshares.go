@@ -28,6 +28,8 @@ const (
 // changeShares decides when changes are applied. It belongs to the Store's goroutine.
 type changeShares struct {
 	shares *timeshare.Shares
+	// suspects counts the time of batches that are not measured, in equal parts for their namespaces. Nobody waits because of it.
+	suspects *timeshare.Shares
 	// measured are the namespaces with batches of their own, each until a time.
 	measured map[string]time.Time
 	// waiting has the changes of namespaces that have used their time, and changes counts them.
@@ -36,8 +38,9 @@ type changeShares struct {
 }
 
 func newChangeShares() changeShares {
+	limits := timeshare.Limits{Burst: changesBurst, Percent: changesPercent, MaxWait: changesWait}
 	return changeShares{
-		shares:   timeshare.New(timeshare.Limits{Burst: changesBurst, Percent: changesPercent, MaxWait: changesWait}),
+		shares: timeshare.New(limits), suspects: timeshare.New(limits),
 		measured: map[string]time.Time{}, waiting: map[string]*queue{},
 	}
 }
@@ -112,8 +115,8 @@ func (s *Store) dropWaiting(ref entity.Ref) {
 	s.countWaiting(left - before)
 }
 
-// applyShared applies changes of any namespaces, and charges these in equal parts. Those that may be the cause of a slow batch, or have used much time, are
-// measured from now on.
+// applyShared applies changes of any namespaces. If that takes long, at once or together with earlier batches, those that may be the cause are measured from
+// now on.
 func (s *Store) applyShared(b status.Batch) {
 	namespaces := map[string]bool{}
 	for _, c := range b.Changes {
@@ -123,12 +126,15 @@ func (s *Store) applyShared(b status.Batch) {
 	if len(namespaces) == 0 || !s.synced.Load() {
 		return
 	}
-	x, now, part := &s.changeShares, s.config.Now(), spent/time.Duration(len(namespaces))
+	x, now, isAlone, part := &s.changeShares, s.config.Now(), len(namespaces) == 1, spent/time.Duration(len(namespaces))
 	delete(namespaces, "")
 	for namespace := range namespaces {
-		x.shares.Charge(namespace, part, now)
-		if spent >= slowBatch || x.shares.Used(namespace, now) >= slowUse {
+		x.suspects.Charge(namespace, part, now)
+		if spent >= slowBatch || x.suspects.Used(namespace, now) >= slowUse {
 			x.measured[namespace] = now.Add(watchTime)
+		}
+		if isAlone && spent >= slowBatch {
+			x.shares.Charge(namespace, spent, now)
 		}
 	}
 }
@@ -190,4 +196,5 @@ func (s *Store) countWaiting(change int) {
 func (x *changeShares) prune(now time.Time) {
 	maps.DeleteFunc(x.measured, func(namespace string, end time.Time) bool { return now.After(end) && x.waiting[namespace] == nil })
 	x.shares.Prune(now)
+	x.suspects.Prune(now)
 }

@@ -208,3 +208,35 @@ func TestUrgentPodChangesDoNotWait(t *testing.T) {
 		t.Error("labels of a namespace within its share wait")
 	}
 }
+
+// TestManyQuickBatchesAreMeasured lets two namespaces change something in each of many batches, none of which is slow. Both are measured from then on, and
+// neither is charged for what the other may have caused.
+func TestManyQuickBatchesAreMeasured(t *testing.T) {
+	m := newSlowMesh(t)
+	m.clock = func() time.Time {
+		if isBuilding() {
+			m.now = m.now.Add(10 * time.Millisecond)
+		}
+		return m.now
+	}
+	for i := range 50 {
+		began := m.now
+		m.store.Apply([]catalog.Change{
+			catalog.Set(meshtest.Group("a", "g", fmt.Sprint("/", i))),
+			catalog.Set(&catalog.Egress{
+				Name: meshtest.Name("hostile", "outside"), Sources: m.accounts[:1], Hosts: []string{fmt.Sprintf("host-%d.example.com", i)},
+				Ports: []catalog.EgressPort{{Number: 80, Protocol: inventory.ProtocolHTTP}},
+			}),
+		})
+		m.run()
+		if took := m.now.Sub(began); i == 0 && took >= slowBatch {
+			t.Fatalf("a batch takes %s, want a quick one", took)
+		}
+	}
+	for _, namespace := range []string{"hostile", "a"} {
+		_, isMeasured := m.store.changeShares.measured[namespace]
+		if _, isWaiting := m.store.changeShares.waiting[namespace]; !isMeasured || isWaiting {
+			t.Errorf("%s is measured: %t, waits: %t; want that it is measured, and does not wait", namespace, isMeasured, isWaiting)
+		}
+	}
+}

@@ -190,7 +190,7 @@ func (s *Store) takeOthers(seen int) (others status.Batch, left int) {
 	busy := map[string]bool{}
 	for _, batch := range s.running.batches {
 		for _, c := range batch.changes {
-			if namespace := s.payerOf(c); !batch.translating || namespace == batch.rebuilt.key.Identity.Namespace {
+			if namespace := s.interruptedBy(c); !batch.translating || namespace == batch.rebuilt.key.Identity.Namespace {
 				busy[namespace] = true
 			}
 		}
@@ -205,8 +205,16 @@ func (s *Store) takeOthers(seen int) (others status.Batch, left int) {
 	repeated := s.running.repeatedNamespace()
 	onlyPolicies := s.running.buildsNewScope()
 	return s.queue.takeSome(seen, func(c catalog.Change) bool {
-		return (!onlyPolicies || c.Ref.Kind.IsPolicy()) && !busy[s.payerOf(c)] && (repeated == "" || c.Ref.Name.Namespace != repeated)
+		return (!onlyPolicies || c.Ref.Kind.IsPolicy()) && !busy[s.interruptedBy(c)] && (repeated == "" || c.Ref.Name.Namespace != repeated)
 	})
+}
+
+// interruptedBy is payerOf, but empty for all changes of pods: they interrupt what their namespace does too.
+func (s *Store) interruptedBy(c catalog.Change) string {
+	if c.Ref.Kind == entity.KindPod {
+		return ""
+	}
+	return s.payerOf(c)
 }
 
 // repeatedNamespace returns the namespace of a scope that is translated again, because it has changed during a translation; empty if there is none. Its

@@ -20,7 +20,9 @@ var _ component.Reporter = Managed{}
 func (Managed) IsOfUser(name string) bool { return names.IsDedicatedGateway(name) }
 
 // IsReport implements component.Reporter. The control plane reads the GatewayClass, and writes the status of Gateways.
-func (Managed) IsReport(object *unstructured.Unstructured) bool { return object.GetKind() == "GatewayClass" }
+func (Managed) IsReport(object *unstructured.Unstructured) bool {
+	return object.GetKind() == "GatewayClass"
+}
 
 // Report implements component.Reporter.
 func (Managed) Report(class *unstructured.Unstructured, rejections map[string]string) {
