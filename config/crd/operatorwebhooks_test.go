@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/openservicemesh/osm-operator/internal/operator/operand"
+	"github.com/openservicemesh/osm-operator/internal/operator/takeover"
 )
 
 // webhookOf is a webhook configuration, in YAML.
@@ -55,6 +56,7 @@ func testWebhooksOfTheOperatorAreBounded(t *testing.T, server *rest.Config, admi
 			return
 		}
 	}
+	testRestoredWebhooks(t, operator, admin, webhookOf(mutating, "osm-webhook-hooked", injector, member, pods))
 	for _, object := range renderedWebhooks(t) {
 		text, err := yaml.Marshal(object.Object)
 		if err != nil {
@@ -64,6 +66,32 @@ func testWebhooksOfTheOperatorAreBounded(t *testing.T, server *rest.Config, admi
 	}
 	// Users are not affected.
 	awaitCreation(t, admin, webhookOf(mutating, "osm-webhook-hooked", "url: 'https://policies.example.com/x'", "", pods), "")
+}
+
+// testRestoredWebhooks restores what an Open Service Mesh had under the name of a webhook, which calls another namespace. Without a record of it, the operator
+// writes no such thing.
+func testRestoredWebhooks(t *testing.T, operator, admin client.Client, text string) {
+	t.Helper()
+	live := parse(t, text)
+	create(t, admin, live)
+	restore := func() error {
+		after := live.DeepCopy()
+		after.Object["webhooks"] = parse(t, strings.ReplaceAll(text, "hooked-system", "osm-system")).Object["webhooks"]
+		return operator.Patch(t.Context(), after, client.MergeFrom(live), client.DryRunAll)
+	}
+	if err := restore(); err == nil || !strings.Contains(err.Error(), "call Services in its namespace only") {
+		t.Errorf("without a record: %v", err)
+	}
+	live.SetAnnotations(map[string]string{takeover.ReplacedAnnotation: "{}"})
+	if err := admin.Update(t.Context(), live); err != nil {
+		t.Fatal(err)
+	}
+	if err := restore(); err != nil {
+		t.Errorf("with a record: %v", err)
+	}
+	if err := admin.Delete(t.Context(), live); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // renderedWebhooks returns the webhooks of each version of the control plane, with a canary.
