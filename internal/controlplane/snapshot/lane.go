@@ -1,6 +1,8 @@
 package snapshot
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/timeshare"
@@ -26,6 +28,8 @@ type buildLane struct {
 	// commands counts the queued calls of buildNext, and isTimed is true while a timer will make another one.
 	commands int
 	isTimed  bool
+	// logged is when a wait was logged.
+	logged time.Time
 }
 
 // buildJob builds the scope of a stream and binds it.
@@ -130,12 +134,23 @@ func (s *Store) scheduleRest() {
 		s.run(s.buildNext)
 	case !l.isTimed:
 		l.isTimed = true
-		s.config.Log.Info("Sidecars of namespaces wait for their first configuration, because others of these namespaces took long", "namespaces", len(l.jobs), "wait", wait.String())
+		s.logWait()
 		s.runAfter(wait, func() {
 			l.isTimed = false
 			s.buildNext()
 		})
 	}
+}
+
+// logWait logs the namespaces that wait, once a minute.
+func (s *Store) logWait() {
+	l, now := &s.lane, s.config.Now()
+	if now.Sub(l.logged) < watchTime {
+		return
+	}
+	l.logged = now
+	s.config.Log.Info("Sidecars wait for their configuration, because that of others of their namespaces took long",
+		"namespaces", slices.Sorted(maps.Keys(l.jobs)))
 }
 
 // charged does something for a namespace, and counts the time without the batches that have interrupted it.
