@@ -28,7 +28,7 @@ func testGateways(t *testing.T, c client.Client) {
 		for _, field := range fieldNames(kind) {
 			value, known := gatewaySettings[field]
 			// OLM rejects another rule of an existing object, so the rules do not know later fields.
-			if field == "mode" || field == "deployment" || field == "drainDelay" || name == "egressGateway" && field == "allowedNamespaces" {
+			if field == "mode" || field == "deployment" || field == "drainDelay" || field == "image" || name == "egressGateway" && field == "allowedNamespaces" {
 				continue
 			}
 			if !known {
@@ -55,6 +55,7 @@ func testGateways(t *testing.T, c client.Client) {
 		{"permitted metadata", ingress("service: {allowedMetadata: [team, example.com/note, example.com/]}"), ""},
 		{"permitted metadata of everything", ingress("service: {allowedMetadata: ['*']}"), "allowedMetadata has \"*\", which is no key and no domain: write for example example.com/note, or example.com/"},
 		{"permitted metadata of a part of a domain", ingress("service: {allowedMetadata: ['example.com/*']}"), "which is no key and no domain"},
+		{"an image", ingress("image: mirror/envoy:v0.6.1"), ""},
 		{"a drain delay", ingress("drainDelay: 90s"), ""},
 		{"a drain delay that is too long", ingress("drainDelay: 1h"), "drainDelay is 1h: use 1s to 10m"},
 		{"no drain delay", ingress("drainDelay: 0s"), "drainDelay is 0s: use 1s to 10m"},
