@@ -147,8 +147,11 @@ func ofMeshes() []Reason {
 	}
 }
 
-// meshEvents is the object of reasons that only Events of a Mesh have.
-const meshEvents = "Mesh (Event)"
+// meshEvents is the object of reasons that only Events of a Mesh have, and workloadEvents of those that only Events of workloads with sidecars have.
+const (
+	meshEvents     = "Mesh (Event)"
+	workloadEvents = "workload (Event)"
+)
 
 // ofEvents returns the reasons that only Events have.
 func ofEvents() []Reason {
@@ -174,11 +177,12 @@ func ofEvents() []Reason {
 		{"NamespaceKept", meshEvents, "The Mesh was deleted with removal.namespace Delete, and its namespace remains: the message has the cause."},
 		{"PhaseBegun", meshEvents, "The mesh entered another phase of an upgrade or a removal."},
 		{"Replaced", meshEvents, "A version of the control plane replaced another one, which was deleted."},
-		{"RestartDenied", meshEvents, "The API server or a policy rejected the restart of a workload: the message has its answer. The operator retries."},
-		{"RestartFailed", meshEvents, "The API server did not answer the restart of a workload. The operator retries."},
-		{"Restarted", meshEvents, "The operator restarted a workload, so that its pods get another sidecar or none."},
-		{"SlotChanged", meshEvents, "The operator changed the image of a slot of a pod, to upgrade its sidecar in place."},
-		{"SlotTakenBack", meshEvents, "A slot of a pod could not start with its new image, so the operator gave it the earlier one back: see [pods with two slots](upgrades.md#pods-with-two-slots)."},
+		{"EventsLimited", meshEvents, "Many workloads or pods have an Event about an upgrade, and further ones get none: see the conditions, `status.proxies` and the metrics of the operator."},
+		{"RestartDenied", workloadEvents, "The API server or a policy rejected the restart of the workload, or its upgrade in place: the message has its answer. The operator retries."},
+		{"RestartFailed", workloadEvents, "The API server did not answer the restart of the workload, or its upgrade in place, in time: the message says whether an admission webhook may be slow. The operator retries."},
+		{"Restarted", workloadEvents, "The operator restarted the workload, so that its pods get another sidecar or none."},
+		{"UpgradeBegun", workloadEvents, "The operator upgrades the sidecars of the workload [in place](upgrades.md#pods-with-two-slots): it changes the images of slots of its pods."},
+		{"SlotTakenBack", "Pod (Event)", "A slot of a pod could not start with its new image, so the operator gave it the earlier one back: see [pods with two slots](upgrades.md#pods-with-two-slots)."},
 		{"Restored", meshEvents, "The MeshConfig was deleted, and the operator created it again with its last values."},
 		{"Reverted", meshEvents, "A field of the MeshConfig that the Mesh declares was changed, and the operator restored it: change it in the Mesh."},
 		{"RevisionRestored", meshEvents, "The MeshRevision of the version before an upgrade was deleted, and the operator created it again, so that the mesh can be rolled back to it."},

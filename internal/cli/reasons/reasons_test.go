@@ -54,7 +54,7 @@ func TestComplete(t *testing.T) {
 // Every reason of an Event of the operator is explained.
 func TestEventsAreComplete(t *testing.T) {
 	explained, found := explainedReasons(t), 0
-	recorded := regexp.MustCompile(`(?s)corev1\.EventType\w+, "(\w+)"|\n\t\w+ Outcome = "(\w+)"`)
+	recorded := regexp.MustCompile(`(?s)corev1\.EventType\w+, "(\w+)"|\n\t\w+ Outcome = "(\w+)"|\n\tevent\w+ += "(\w+)"`)
 	for _, folder := range []string{"../../../controllers/operator", "../../operator"} {
 		err := filepath.WalkDir(folder, func(file string, entry fs.DirEntry, err error) error {
 			if err != nil || entry.IsDir() || filepath.Ext(file) != ".go" || strings.HasSuffix(file, "_test.go") {
@@ -62,7 +62,7 @@ func TestEventsAreComplete(t *testing.T) {
 			}
 			for _, match := range recorded.FindAllStringSubmatch(readText(t, file), -1) {
 				found++
-				if reason := match[1] + match[2]; !explained[reason] && reason != "Unchanged" {
+				if reason := match[1] + match[2] + match[3]; !explained[reason] && reason != "Unchanged" {
 					t.Errorf("%s of %s is not explained", reason, file)
 				}
 			}

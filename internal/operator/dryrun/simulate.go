@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"sync"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -21,6 +22,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/health"
 	"github.com/openservicemesh/osm-operator/internal/operator/pull"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/platform/prometheus"
 	"github.com/openservicemesh/osm-operator/internal/platform/report"
@@ -77,8 +79,10 @@ type Workloads interface {
 
 // DataPlane simulates restarts: a restarted workload has new sidecars and is ready at once.
 type DataPlane struct {
-	cluster   *Cluster
-	base      Workloads
+	cluster *Cluster
+	base    Workloads
+	// mu guards the fields below: workloads restart in parallel.
+	mu        sync.Mutex
 	restarted map[rollout.Ref]rollout.Restart
 	// patched has the images of the sidecars that are upgraded in place, by the UID of the pod.
 	patched map[string]string
@@ -138,6 +142,8 @@ func (p *DataPlane) Sources() []source.Source { return nil }
 
 // Restart restarts a workload. Restarts at the same time of the clock are one wave.
 func (p *DataPlane) Restart(_ context.Context, ref rollout.Ref, revision string, at time.Time) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if len(p.waves) == 0 || !at.Equal(p.lastWave) {
 		p.waves = append(p.waves, nil)
 	}
@@ -167,16 +173,27 @@ func (p *DataPlane) InPlace() int { return len(p.inPlace) }
 
 // PatchSlot changes the image of the sidecar of a pod.
 func (p *DataPlane) PatchSlot(_ context.Context, patch rollout.PodPatch) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.patched[patch.UID], p.inPlace[patch.Workload] = patch.Declared, true
 	p.cluster.writes++
 	return nil
 }
 
+// Reference refers to nothing: a simulation records no Event.
+func (p *DataPlane) Reference(context.Context, rollout.Ref, string) *corev1.ObjectReference {
+	return &corev1.ObjectReference{}
+}
+
 // VersionOf returns nothing: no simulated restart is denied.
 func (p *DataPlane) VersionOf(context.Context, rollout.Ref) string { return "" }
 
-// Waves returns the restarted workloads in order.
-func (p *DataPlane) Waves() [][]rollout.Ref { return slices.Clone(p.waves) }
+// Waves returns the restarted workloads in order. Those of one wave are sorted.
+func (p *DataPlane) Waves() [][]rollout.Ref {
+	return lists.Map(p.waves, func(wave []rollout.Ref) []rollout.Ref {
+		return slices.SortedFunc(slices.Values(wave), rollout.Ref.Compare)
+	})
+}
 
 // Health observes a control plane for which every gate passes.
 type Health struct{}

@@ -30,6 +30,8 @@ type DataPlane interface {
 	Restart(ctx context.Context, ref rollout.Ref, revision string, at time.Time) error
 	// PatchSlot changes the image of a slot of a pod.
 	PatchSlot(ctx context.Context, patch rollout.PodPatch) error
+	// Reference refers to the object of a workload in Events. pod is a pod of it, if one is changed.
+	Reference(ctx context.Context, ref rollout.Ref, pod string) *corev1.ObjectReference
 	// VersionOf returns a text that changes with the spec and labels of a workload and with the metadata of its namespace.
 	VersionOf(ctx context.Context, ref rollout.Ref) string
 }
@@ -47,6 +49,7 @@ type Restarter struct {
 	recorder  events.EventRecorder
 	metrics   *metrics.Recorder
 	now       func() time.Time
+	limits    *eventLimits
 
 	mu     sync.Mutex
 	denied map[types.UID]map[rollout.Ref]denial
@@ -80,7 +83,7 @@ func (r *Restarter) circumstances(ctx context.Context, mesh *v1alpha1.Mesh, ref 
 // New makes a Restarter. metrics may be nil.
 func New(plane DataPlane, recorder events.EventRecorder, m *metrics.Recorder, now func() time.Time) *Restarter {
 	return &Restarter{
-		dataPlane: plane, recorder: recorder, metrics: m, now: now,
+		dataPlane: plane, recorder: recorder, metrics: m, now: now, limits: newEventLimits(now),
 		denied: map[types.UID]map[rollout.Ref]denial{}, unconfirmed: map[types.UID]map[rollout.PodPatch]time.Time{},
 	}
 }
@@ -127,34 +130,32 @@ func (r *Restarter) RetryAfter(mesh *v1alpha1.Mesh, wave rollout.Wave) time.Dura
 // Run restarts the workloads of a wave. described is the text of the Event about a workload. It returns how long to wait before the
 // mesh is observed again; 0 means that nothing asks for it.
 func (r *Restarter) Run(ctx context.Context, mesh *v1alpha1.Mesh, wave rollout.Wave, action string, described func(rollout.Ref) string) (time.Duration, error) {
-	again := time.Duration(0)
-	for _, ref := range slices.Concat(wave.Restart, wave.Retry) {
-		err := r.dataPlane.Restart(ctx, ref, wave.Target, r.now())
-		switch {
-		case err == nil:
-			r.forget(mesh, ref)
-			r.metrics.RecordRestart(mesh.Name)
-			r.recorder.Eventf(mesh, nil, corev1.EventTypeNormal, "Restarted", action+" "+ref.String(), "%s", described(ref))
-		case ctx.Err() != nil:
-			return again, err
-		default:
-			again = soonest(again, r.fail(ctx, mesh, ref, wave.Target, "restart", err))
+	return r.apply(ctx, mesh, wave, "restart", lists.Map(slices.Concat(wave.Restart, wave.Retry), func(ref rollout.Ref) change {
+		return change{
+			workload: ref,
+			apply:    func(ctx context.Context) error { return r.dataPlane.Restart(ctx, ref, wave.Target, r.now()) },
+			done: func() {
+				r.metrics.RecordRestart(mesh.Name)
+				r.report(mesh, wave, report{
+					eventKey: eventKey{workload: ref, reason: eventRestarted}, regarding: r.dataPlane.Reference(ctx, ref, ""),
+					eventType: corev1.EventTypeNormal, action: action, note: described(ref),
+				})
+			},
 		}
-	}
-	return again, nil
+	}))
 }
 
 // fail records that a change of a workload failed, and returns how soon the mesh is observed again.
-func (r *Restarter) fail(ctx context.Context, mesh *v1alpha1.Mesh, ref rollout.Ref, target, what string, err error) time.Duration {
-	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
-		return retryChanged // the workload or the pod has changed since it was observed
-	}
-	again := r.deny(ctx, mesh, ref, target, what, err)
-	reason := "RestartDenied"
+func (r *Restarter) fail(ctx context.Context, mesh *v1alpha1.Mesh, wave rollout.Wave, failed change, what string, err error) time.Duration {
+	again := r.deny(ctx, mesh, failed.workload, wave.Target, what, err)
+	reason := eventDenied
 	if isUnavailable(err) {
-		reason = "RestartFailed"
+		reason = eventFailed
 	}
-	r.recorder.Eventf(mesh, nil, corev1.EventTypeWarning, reason, "Deny "+ref.String(), "%v", err)
+	r.report(mesh, wave, report{
+		eventKey: eventKey{workload: failed.workload, reason: reason}, regarding: r.dataPlane.Reference(ctx, failed.workload, failed.pod),
+		eventType: corev1.EventTypeWarning, action: "Deny", note: err.Error(),
+	})
 	return again
 }
 
@@ -191,6 +192,7 @@ func (r *Restarter) forget(mesh *v1alpha1.Mesh, ref rollout.Ref) {
 
 // Forget removes what is known of a mesh that is gone.
 func (r *Restarter) Forget(mesh types.UID) {
+	r.limits.forget(mesh)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.denied, mesh)
@@ -211,7 +213,7 @@ func isUnavailable(err error) bool {
 	var status apierrors.APIStatus
 	if !errors.As(err, &status) {
 		var transport *url.Error
-		return errors.As(err, &transport)
+		return errors.As(err, &transport) || errors.Is(err, context.DeadlineExceeded)
 	}
 	code := status.Status().Code
 	return code == http.StatusTooManyRequests || code >= http.StatusInternalServerError && !strings.Contains(status.Status().Message, "failed calling webhook")

@@ -6,12 +6,15 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
@@ -20,6 +23,7 @@ import (
 
 // fakePlane answers restarts of workloads by their name.
 type fakePlane struct {
+	mu        sync.Mutex
 	answers   map[string]error
 	restarted []string
 	patched   []string
@@ -32,14 +36,23 @@ func (p *fakePlane) PatchSlot(_ context.Context, patch rollout.PodPatch) error {
 	if err := p.answers[patch.Pod]; err != nil {
 		return err
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.patched = append(p.patched, patch.Pod)
 	return nil
+}
+
+// Reference has the name of a workload in its UID.
+func (p *fakePlane) Reference(_ context.Context, ref rollout.Ref, _ string) *corev1.ObjectReference {
+	return &corev1.ObjectReference{APIVersion: "apps/v1", Kind: ref.Kind, Namespace: ref.Namespace, Name: ref.Name, UID: types.UID("uid of " + ref.Name)}
 }
 
 func (p *fakePlane) Restart(_ context.Context, ref rollout.Ref, _ string, _ time.Time) error {
 	if err := p.answers[ref.Name]; err != nil {
 		return err
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.restarted = append(p.restarted, ref.Name)
 	return nil
 }
@@ -90,6 +103,7 @@ func TestRun_DenialDoesNotStopTheWave(t *testing.T) {
 	if !slices.Equal(f.plane.restarted, []string{"desk"}) {
 		t.Errorf("restarted %v, want desk", f.plane.restarted)
 	}
+	<-f.events.Events // that desk was restarted
 	if event := <-f.events.Events; !strings.Contains(event, "RestartDenied") || !strings.Contains(event, "frozen") {
 		t.Errorf("the Event is %q", event)
 	}
@@ -185,6 +199,7 @@ func TestRun_UnavailableServerIsNoDenial(t *testing.T) {
 			if !due || strings.Contains(message, "denied") || !strings.Contains(message, failure.Error()) {
 				t.Errorf("the message is %q, due %v", message, due)
 			}
+			<-f.events.Events // that desk was restarted
 			if event := <-f.events.Events; !strings.Contains(event, "RestartFailed") {
 				t.Errorf("the Event is %q", event)
 			}

@@ -2,6 +2,7 @@ package restart
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // confirmation is how long the Envoy of a slot must be without a connection to the control plane, before the slot counts as free. A replica of the
@@ -18,36 +20,46 @@ const confirmation = 20 * time.Second
 // PatchSlots changes the images of the slots of a wave, for sidecars that are upgraded in place. It returns how long to wait before the mesh is
 // observed again; 0 means that nothing asks for it. A denied patch of a slot that does not serve is tried again with the next observation.
 func (r *Restarter) PatchSlots(ctx context.Context, mesh *v1alpha1.Mesh, wave rollout.Wave) (time.Duration, error) {
-	again, denied := time.Duration(0), r.Denied(ctx, mesh)
-	for _, patch := range r.confirmed(mesh, slices.Concat(wave.TakeBacks, wave.Align, wave.Patches, wave.RetryPatches)) {
-		if message, due := denied(patch.Workload, wave.Target); message != "" && !due {
-			continue
-		}
-		err := r.dataPlane.PatchSlot(ctx, patch)
-		switch {
-		case err == nil:
-			r.forget(mesh, patch.Workload)
-			r.metrics.RecordSlotChange(mesh.Name)
-			r.recordChange(mesh, patch)
-		case ctx.Err() != nil:
-			return again, err
-		default:
-			again = soonest(again, r.fail(ctx, mesh, patch.Workload, wave.Target, "upgrade in place", err))
-		}
+	denied := r.Denied(ctx, mesh)
+	patches := lists.Filter(r.confirmed(mesh, slices.Concat(wave.TakeBacks, wave.Align, wave.Patches, wave.RetryPatches)), func(patch rollout.PodPatch) bool {
+		message, due := denied(patch.Workload, wave.Target)
+		return message == "" || due
+	})
+	begins := map[rollout.PodPatch]bool{}
+	for _, patch := range slices.Concat(wave.Patches, wave.RetryPatches) {
+		begins[patch] = true
 	}
-	return again, nil
+	return r.apply(ctx, mesh, wave, "upgrade in place", lists.Map(patches, func(patch rollout.PodPatch) change {
+		return change{
+			workload: patch.Workload, pod: patch.Pod,
+			apply: func(ctx context.Context) error { return r.dataPlane.PatchSlot(ctx, patch) },
+			done: func() {
+				r.metrics.RecordSlotChange(mesh.Name)
+				r.reportPatch(ctx, mesh, wave, patch, begins[patch])
+			},
+		}
+	}))
 }
 
-// recordChange records an Event about a change of a slot.
-func (r *Restarter) recordChange(mesh *v1alpha1.Mesh, patch rollout.PodPatch) {
-	action := "Patch " + patch.Namespace + "/" + patch.Pod + " " + patch.Slot
+// reportPatch records an Event about a pod whose slot gets its image back, or about a workload whose upgrade begins. Others have none: there are two or more
+// changes for each pod.
+func (r *Restarter) reportPatch(ctx context.Context, mesh *v1alpha1.Mesh, wave rollout.Wave, patch rollout.PodPatch, begins bool) {
 	if patch.TakesBack != "" {
-		r.recorder.Eventf(mesh, nil, corev1.EventTypeWarning, "SlotTakenBack", action,
-			"the slot %s of pod %s/%s could not start with the image %s, and has got %s back", patch.Slot, patch.Namespace, patch.Pod, patch.TakesBack, patch.Image)
+		r.report(mesh, wave, report{
+			eventKey:  eventKey{patch.Workload, patch.Pod, eventTakenBack},
+			regarding: podReference(patch), eventType: corev1.EventTypeWarning, action: "TakeBack",
+			note: fmt.Sprintf("the slot %s of pod %s/%s could not start with the image %s, and has got %s back", patch.Slot, patch.Namespace, patch.Pod, patch.TakesBack, patch.Image),
+		})
 		return
 	}
-	r.recorder.Eventf(mesh, nil, corev1.EventTypeNormal, "SlotChanged", action, "gave the slot %s of pod %s/%s the image %s", patch.Slot,
-		patch.Namespace, patch.Pod, patch.Image)
+	key := eventKey{workload: patch.Workload, reason: eventBegun}
+	if !begins || r.limits.has(mesh.UID, wave.Target, key) {
+		return
+	}
+	r.report(mesh, wave, report{
+		eventKey: key, regarding: r.dataPlane.Reference(ctx, patch.Workload, patch.Pod), eventType: corev1.EventTypeNormal, action: "UpgradeInPlace",
+		note: fmt.Sprintf("upgrading the sidecars of %s in place, to those of %s", patch.Workload, wave.Target),
+	})
 }
 
 // confirmed returns the patches that are due. One that is not confirmed must have been due in all observations for a while.

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
 
@@ -34,6 +35,10 @@ func (w *workloadsOf) Restart(_ context.Context, ref rollout.Ref, revision strin
 }
 
 func (w *workloadsOf) PatchSlot(context.Context, rollout.PodPatch) error { return nil }
+
+func (w *workloadsOf) Reference(context.Context, rollout.Ref, string) *corev1.ObjectReference {
+	return &corev1.ObjectReference{}
+}
 
 func (w *workloadsOf) VersionOf(context.Context, rollout.Ref) string { return "" }
 
