@@ -26,7 +26,7 @@ func testSlotsHaveImagesOfTheMesh(t *testing.T, server *rest.Config, admin clien
 		"{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRoleBinding, metadata: {name: slots-operator}, roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: osm-operator}, subjects: [{kind: User, name: '" + operatorName + "'}]}",
 		"{apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: {name: edit-pods, namespace: slots}, rules: [{apiGroups: [''], resources: [pods], verbs: [get, patch]}]}",
 		"{apiVersion: rbac.authorization.k8s.io/v1, kind: RoleBinding, metadata: {name: edit-pods, namespace: slots}, roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: edit-pods}, subjects: [{kind: User, name: '" + forgedName + "'}]}",
-		slots("slots", "web", injected), slots("slots", "other", "app: other"), slots("slots-outside", "web", injected),
+		slots("slots", "web", injected), slots("slots", "recorded", injected+"}, annotations: {kept: a, operator.openservicemesh.io/slot-change: before"), slots("slots", "other", "app: other"), slots("slots-outside", "web", injected),
 		"{apiVersion: v1, kind: Pod, metadata: {name: single, namespace: slots, labels: {" + injected + "}}, spec: {automountServiceAccountToken: false, " +
 			"initContainers: [{name: envoy, image: 'envoy:1', restartPolicy: Always}], containers: [{name: app, image: 'app:1'}]}}",
 	} {
@@ -34,6 +34,10 @@ func testSlotsHaveImagesOfTheMesh(t *testing.T, server *rest.Config, admin clien
 	}
 	createOperatorRole(t, admin)
 	operator, forged := newClientOf(t, server, operatorName), newClientOf(t, server, forgedName)
+	const recorded = `{"metadata": {"annotations": {"operator.openservicemesh.io/slot-change": "a"}}}`
+	const both = `{"metadata": {"annotations": {"operator.openservicemesh.io/slot-change": "a"}}, "spec": {"initContainers": [{"name": "envoy", "image": "envoy:3"}]}}`
+	const withOther = `{"metadata": {"annotations": {"operator.openservicemesh.io/slot-change": "a", "a": "b"}}, "spec": {"initContainers": [{"name": "envoy", "image": "envoy:3"}]}}`
+	const ofOperator = "only the operator writes the annotation operator.openservicemesh.io/slot-change"
 	image := func(list, name, image string) string {
 		return `{"spec": {"` + list + `": [{"name": "` + name + `", "image": "` + image + `"}]}}`
 	}
@@ -45,6 +49,11 @@ func testSlotsHaveImagesOfTheMesh(t *testing.T, server *rest.Config, admin clien
 	}{
 		{"a slot", operator, "slots", "web", image("initContainers", "envoy-standby", "envoy:3"), ""},
 		{"the other slot", operator, "slots", "web", image("initContainers", "envoy", "envoy:3"), ""},
+		{"a slot and its record", operator, "slots", "web", both, ""},
+		{"the record of a pod that has one", operator, "slots", "recorded", both, ""},
+		{"a slot, its record and another annotation", operator, "slots", "web", withOther, "images of the slots"},
+		{"another annotation of a pod with a record", operator, "slots", "recorded", `{"metadata": {"annotations": {"kept": "b"}}}`, "images of the slots"},
+		{"a removed annotation", operator, "slots", "recorded", `{"metadata": {"annotations": {"kept": null}}}`, "images of the slots"},
 		{"the application", operator, "slots", "web", image("containers", "app", "app:2"), "images of the slots"},
 		{"osm-init", operator, "slots", "web", image("initContainers", "osm-init", "init:2"), "images of the slots"},
 		{"a label", operator, "slots", "web", `{"metadata": {"labels": {"app": "admin"}}}`, "images of the slots"},
@@ -58,6 +67,11 @@ func testSlotsHaveImagesOfTheMesh(t *testing.T, server *rest.Config, admin clien
 
 		{"another image", admin, "slots", "web", image("initContainers", "envoy", "evil:1"), "only the operator changes the image of a sidecar"},
 		{"another image, by an account with the name of the operator", forged, "slots", "web", image("initContainers", "envoy", "evil:1"), "only the operator changes the image of a sidecar"},
+		{"a record", admin, "slots", "web", recorded, ofOperator},
+		{"another record", admin, "slots", "recorded", recorded, ofOperator},
+		{"no record", admin, "slots", "recorded", `{"metadata": {"annotations": {"operator.openservicemesh.io/slot-change": null}}}`, ofOperator},
+		{"a record, by an account with the name of the operator", forged, "slots", "web", recorded, ofOperator},
+		{"another annotation as its owner", admin, "slots", "recorded", `{"metadata": {"annotations": {"kept": "b"}}}`, ""},
 		{"the image of the other slot", admin, "slots", "web", image("initContainers", "envoy", "envoy:2"), ""},
 		{"the application as its owner", admin, "slots", "web", image("containers", "app", "app:2"), ""},
 		{"a label as its owner", admin, "slots", "web", `{"metadata": {"labels": {"app": "web"}}}`, ""},

@@ -2,6 +2,7 @@ package operator_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
@@ -17,7 +19,6 @@ import (
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
-	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/platform/report"
 )
@@ -170,7 +171,9 @@ func (s *slottedPods) startContainers(ctx context.Context, pod *corev1.Pod) {
 		if c.Image == s.absent {
 			state, ready = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ErrImagePull", Message: "unauthorized"}}, corev1.ConditionFalse
 		}
-		pod.Status.InitContainerStatuses[i] = corev1.ContainerStatus{Name: c.Name, Image: c.Image, Ready: state.Running != nil, State: state}
+		pod.Status.InitContainerStatuses[i] = corev1.ContainerStatus{
+			Name: c.Name, Image: c.Image, Ready: state.Running != nil, State: state, ContainerID: fmt.Sprintf("containerd://%s-%d", c.Name, started.UnixNano()),
+		}
 		changed = true
 	}
 	if !changed {
@@ -266,6 +269,27 @@ func TestSidecarsAreUpgradedInPlace(t *testing.T) {
 		t.Errorf("the slots got %q, want one image each", s.patched)
 	}
 	waitPullsEnded(t, name)
+	waitPodEvent(t, s.namespace, "cart", "UpgradeBegun")
+	waitPodEvent(t, s.namespace, "search", "UpgradeBegun")
+}
+
+// waitPodEvent waits for an Event on a pod, by which its owner finds it, that is related to the Mesh.
+func waitPodEvent(t *testing.T, namespace, name, reason string) {
+	t.Helper()
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+	get(t, pod)
+	eventually(t, func() error {
+		var list eventsv1.EventList
+		if err := cluster.client.List(t.Context(), &list, client.InNamespace(namespace)); err != nil {
+			return err
+		}
+		for _, e := range list.Items {
+			if e.Reason == reason && e.Regarding.Kind == "Pod" && e.Regarding.UID == pod.UID && e.Related != nil && e.Related.Kind == "Mesh" {
+				return nil
+			}
+		}
+		return fmt.Errorf("the pod %s/%s has no Event %s among %d", namespace, name, reason, len(list.Items))
+	})
 }
 
 // waitPullsEnded waits until no pod pulls images for a mesh.
@@ -324,11 +348,13 @@ func TestFailedHandoverIsRolledBack(t *testing.T) {
 	// Both happened a while ago.
 	early := metav1.NewTime(time.Now().Add(-4 * time.Minute))
 	change(t, pod, func(p *corev1.Pod) {
-		for i := range p.ManagedFields {
-			if p.ManagedFields[i].Manager == apply.FieldManager {
-				p.ManagedFields[i].Time = &early
-			}
+		record := map[string]any{}
+		if err := json.Unmarshal([]byte(p.Annotations[names.SlotChangeAnnotation]), &record); err != nil {
+			t.Errorf("the record of the change is %q: %v", p.Annotations[names.SlotChangeAnnotation], err)
 		}
+		record["time"] = early.UTC().Format(time.RFC3339)
+		text, _ := json.Marshal(record)
+		p.Annotations[names.SlotChangeAnnotation] = string(text)
 	})
 	eventually(t, func() error {
 		get(t, pod)
@@ -380,6 +406,7 @@ func TestSlotThatCannotStartIsTakenBack(t *testing.T) {
 		return nil
 	})
 	s.wait(olderEnvoy)
+	waitPodEvent(t, s.namespace, "cart", "SlotTakenBack")
 	waitCondition(t, mesh, v1alpha1.ConditionDataPlaneUpToDate, metav1.ConditionFalse, v1alpha1.ReasonSidecarsOutdated)
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "cart"}}
 	get(t, pod)

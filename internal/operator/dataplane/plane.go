@@ -106,7 +106,7 @@ func (p *Plane) workloads(ctx context.Context, mesh string, matches func(member 
 			return nil, err
 		}
 	}
-	return o.workloads(), nil
+	return p.times.slots(o.workloads(), o.now), nil
 }
 
 // pods returns the matching pods of the cache with corrected times. They share memory with it and must not be changed.

@@ -26,11 +26,6 @@ func slottedPod(pod *corev1.Pod) (rollout.SlottedPod, bool) {
 		Level: pod.Annotations[names.SlotsLevelAnnotation],
 		Fixed: workload.CountedRestarts(pod), PullSecrets: pullSecrets(pod), Injected: injectedImages(pod),
 	}
-	if changes := slotChanges(&pod.ObjectMeta); len(changes) > 0 {
-		latest := changes[len(changes)-1]
-		p.Patched = latest.Time.Time
-		p.TakenBack = takenBack(changes)
-	}
 	found := 0
 	for i, name := range []string{names.SidecarContainer, names.StandbyContainer} {
 		for _, c := range pod.Spec.InitContainers {
@@ -40,6 +35,7 @@ func slottedPod(pod *corev1.Pod) (rollout.SlottedPod, bool) {
 			}
 		}
 	}
+	addChange(&p, pod)
 	return p, found == len(p.Slots)
 }
 
@@ -77,7 +73,7 @@ func slotOf(c corev1.Container, statuses []corev1.ContainerStatus) rollout.Slot 
 		if waiting := status.State.Waiting; waiting != nil && !slices.Contains(startStates, waiting.Reason) {
 			slot.Problem = waiting.Reason
 		}
-		slot.Ended = status.State.Terminated != nil
+		slot.Ended, slot.Container = status.State.Terminated != nil, status.ContainerID
 	}
 	return slot
 }
@@ -86,7 +82,8 @@ func slotOf(c corev1.Container, statuses []corev1.ContainerStatus) rollout.Slot 
 // server removes such a manager when the image of the slot is changed by another one, so it stands for the last change, without a field of its own.
 const takeBackManager = apply.FieldManager + "-take-back-"
 
-// slotChanges are the operator's changes of a pod, sorted by time. It changes nothing but the images of slots.
+// slotChanges are the operator's changes of a pod, sorted by time. It changes nothing but the images of slots, and its record of that, which
+// earlier versions did not keep.
 func slotChanges(meta *metav1.ObjectMeta) []metav1.ManagedFieldsEntry {
 	var changes []metav1.ManagedFieldsEntry
 	for _, entry := range meta.ManagedFields {
@@ -117,14 +114,22 @@ func slotManager(patch rollout.PodPatch) client.FieldOwner {
 	return client.FieldOwner(takeBackManager + rollout.ImageKey(patch.TakesBack))
 }
 
-// PatchSlot changes the image of a slot of a pod. The UID of the patch makes it fail for another pod of the same name.
+// PatchSlot changes the image of a slot of a pod, and records that in the same patch. The UID of the patch makes it fail for another pod of the same name.
 func (p *Plane) PatchSlot(ctx context.Context, patch rollout.PodPatch) error {
+	before := &corev1.Pod{}
+	if err := p.cache.Get(ctx, client.ObjectKey{Namespace: patch.Namespace, Name: patch.Pod}, before); err != nil {
+		return fmt.Errorf("the pod %s/%s cannot be read: %w", patch.Namespace, patch.Pod, err)
+	}
+	annotations, err := newSlotChange(before, patch, p.now()).annotations()
+	if err != nil {
+		return fmt.Errorf("the change of a slot cannot be recorded: %w", err)
+	}
 	type container struct {
 		Name  string `json:"name"`
 		Image string `json:"image"`
 	}
 	content := map[string]any{
-		"metadata": map[string]any{"uid": patch.UID},
+		"metadata": map[string]any{"uid": patch.UID, "annotations": annotations},
 		"spec":     map[string]any{"initContainers": []container{{patch.Slot, patch.Image}}},
 	}
 	text, err := json.Marshal(content)

@@ -248,7 +248,8 @@ func TestImagesThatPoliciesGiveSlots(t *testing.T) {
 			*object.(*corev1.Pod) = *changed
 			return nil
 		}}
-		p := &Plane{writer: fake.NewClientBuilder().WithObjects(&web).WithInterceptorFuncs(answering).Build()}
+		c := fake.NewClientBuilder().WithObjects(&web).WithInterceptorFuncs(answering).Build()
+		p := &Plane{cache: readerCache{reader: c}, writer: c, now: func() time.Time { return noon }}
 		err := p.PatchSlot(t.Context(), rollout.PodPatch{Namespace: web.Namespace, Pod: web.Name, Slot: names.StandbyContainer, Image: "envoy:3", Declared: "envoy:3"})
 		if isDenied != (err != nil) {
 			t.Errorf("a slot that has got %s instead of envoy:3: %v", answer, err)

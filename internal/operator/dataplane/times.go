@@ -8,6 +8,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
 )
 
 // skewCorrector corrects times that other machines have written, if they are in the future of the operator's clock. What they stand for had happened
@@ -80,4 +82,14 @@ func notBefore(ready, restarted, now time.Time) time.Time {
 		return restarted
 	}
 	return ready
+}
+
+// slots returns workloads with corrected times of the operator's changes of slots, and of what has started since. It replaces those of the given ones.
+func (f *skewCorrector) slots(workloads []rollout.Workload, now time.Time) []rollout.Workload {
+	for _, w := range workloads {
+		for i, pod := range w.Slotted {
+			w.Slotted[i] = pod.NotBefore(f.correct(types.UID(pod.UID), "patched", pod.Patched, now))
+		}
+	}
+	return workloads
 }

@@ -118,7 +118,7 @@ func stripMeta(meta *metav1.ObjectMeta) {
 
 // slotAnnotations are the annotations of pods with two slots.
 func slotAnnotations() []string {
-	return []string{names.SlotsLevelAnnotation, names.InjectedSidecarAnnotation, names.InjectedInitAnnotation}
+	return []string{names.SlotsLevelAnnotation, names.InjectedSidecarAnnotation, names.InjectedInitAnnotation, names.SlotChangeAnnotation}
 }
 
 // stripPodMeta keeps the annotations of the slots, and the operator's changes of their images.
@@ -150,7 +150,7 @@ func sidecarOnly(containers []corev1.Container) []corev1.Container {
 	return kept
 }
 
-// startOnly keeps whether and when the containers of the sidecar started, or why they do not, and whether they have ended.
+// startOnly keeps which containers of the sidecar started and when, or why they do not, and whether they have ended.
 func startOnly(pod corev1.PodStatus) []corev1.ContainerStatus {
 	var all []corev1.ContainerStatus
 	for _, status := range slices.Concat(pod.InitContainerStatuses, pod.ContainerStatuses) {
@@ -160,7 +160,9 @@ func startOnly(pod corev1.PodStatus) []corev1.ContainerStatus {
 		if hasStarted(status) && status.RestartCount == 0 && status.State.Running == nil {
 			status.RestartCount = 1
 		}
-		kept := corev1.ContainerStatus{Name: status.Name, RestartCount: status.RestartCount, State: corev1.ContainerState{Running: status.State.Running}}
+		kept := corev1.ContainerStatus{
+			Name: status.Name, RestartCount: status.RestartCount, ContainerID: status.ContainerID, State: corev1.ContainerState{Running: status.State.Running},
+		}
 		if waiting := status.State.Waiting; waiting != nil {
 			kept.State.Waiting = &corev1.ContainerStateWaiting{Reason: waiting.Reason}
 		}

@@ -27,6 +27,8 @@ type Slot struct {
 	Image, Text string
 	// Started is when the container started last; zero while it does not run.
 	Started time.Time
+	// Container is the ID of the last container, and Before that of the one at the operator's last change of the pod, if that is recorded.
+	Container, Before string
 	// Problem is why the container does not start, such as ImagePullBackOff or CrashLoopBackOff; empty if it runs, and while it is about to.
 	Problem string
 	// Ended is true from the end of the container until it waits or runs again.
@@ -51,6 +53,8 @@ type SlottedPod struct {
 	PullSecrets string
 	// Patched is when the operator changed an image of the pod last; zero if it never did.
 	Patched time.Time
+	// Recorded is true if it is known which containers the pod had then. Earlier versions of the operator recorded nothing.
+	Recorded bool
 	// TakenBack is the ImageKey of the image that a slot could not start with, if that was the last change of the slot; empty otherwise.
 	TakenBack string
 	// Slots are the two slots, by name.
@@ -197,9 +201,25 @@ func (p SlottedPod) isPatched(serving, other Slot) bool {
 	return !p.Patched.IsZero() && !p.hasStarted(serving) && !p.hasStarted(other)
 }
 
-// hasStarted reports whether the container of a slot has started since the operator changed an image of the pod.
+// hasStarted reports whether the container of a slot has started since the operator changed an image of the pod, and runs. Without a record of the change,
+// clocks decide.
 func (p SlottedPod) hasStarted(s Slot) bool {
+	if p.Recorded && s.Container != "" {
+		return s.Container != s.Before && !s.Started.IsZero()
+	}
 	return !p.Patched.IsZero() && !s.Started.Before(p.Patched.Add(-clockSkew))
+}
+
+// NotBefore returns the pod with slots that have not started before the operator changed an image of the pod, if they have started since: the clock of the node
+// may be behind.
+func (p SlottedPod) NotBefore(patched time.Time) SlottedPod {
+	p.Patched = patched
+	for i, s := range p.Slots {
+		if p.Recorded && p.hasStarted(s) && s.Started.Before(patched) {
+			p.Slots[i].Started = patched
+		}
+	}
+	return p
 }
 
 // serving returns the slot that serves and the other one. They are not known while two Envoys seem to serve: replicas of the control plane report a

@@ -58,6 +58,8 @@ const (
 	// SlotsLevelAnnotation on a pod with two slots is the level of what their images do not carry: the bootstrap, the redirection and the launcher.
 	// Only the images of a pod with the level of a version can be those of that version.
 	SlotsLevelAnnotation = "operator.openservicemesh.io/slots-level"
+	// SlotChangeAnnotation on a pod with two slots is the operator's record of its last change of a slot. Nobody else may write it.
+	SlotChangeAnnotation = "operator.openservicemesh.io/slot-change"
 	// InjectedSidecarAnnotation and InjectedInitAnnotation on a pod with two slots are the images that the injector gave its slots and its init containers.
 	// Other admission steps may replace the images, so the annotations show how.
 	InjectedSidecarAnnotation = "operator.openservicemesh.io/injected-sidecar"
