@@ -32,7 +32,7 @@ func testAccountsOfTheMeshAreBounded(t *testing.T, server *rest.Config, admin cl
 	operator, injector := newClientOf(t, server, operatorName), newClientOf(t, server, injectorName)
 	object := func(kind, namespace, name, more string) string {
 		version := map[string]string{
-			"Deployment": "apps/v1", "DaemonSet": "apps/v1", "RoleBinding": "rbac.authorization.k8s.io/v1", "MutatingWebhookConfiguration": "admissionregistration.k8s.io/v1",
+			"DaemonSet": "apps/v1", "RoleBinding": "rbac.authorization.k8s.io/v1", "MutatingWebhookConfiguration": "admissionregistration.k8s.io/v1",
 			"ValidatingWebhookConfiguration": "admissionregistration.k8s.io/v1", "APIService": "apiregistration.k8s.io/v1",
 		}[kind]
 		if version == "" {
@@ -42,6 +42,11 @@ func testAccountsOfTheMeshAreBounded(t *testing.T, server *rest.Config, admin cl
 			namespace = ", namespace: " + namespace
 		}
 		return "{apiVersion: " + version + ", kind: " + kind + ", metadata: {name: " + name + namespace + "}" + more + "}"
+	}
+	const mesh = "operator.openservicemesh.io/mesh: osm"
+	deployment := func(namespace, name, label string) string {
+		return "{apiVersion: apps/v1, kind: Deployment, metadata: {name: " + name + ", namespace: " + namespace + ", labels: {" + label + "}}, " +
+			"spec: {selector: {matchLabels: {app: a}}, template: {metadata: {labels: {app: a}}, spec: {containers: [{name: a, image: a}]}}}}"
 	}
 	reader := ", roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: extension-apiserver-authentication-reader}, subjects: [{kind: ServiceAccount, name: osm-traffic-metrics, namespace: bounded}]"
 	pods := ", spec: {selector: {matchLabels: {app: a}}, template: {metadata: {labels: {app: a}}, spec: {containers: [{name: a, image: a}]}}}"
@@ -63,9 +68,11 @@ func testAccountsOfTheMeshAreBounded(t *testing.T, server *rest.Config, admin cl
 		{operator, object("Secret", "bounded", "osm-nginx-client-cert", ", type: kubernetes.io/tls, data: {tls.crt: '', tls.key: ''}"), ""},
 		{operator, object("Secret", "bounded", "certificate-of-our-ingress", ", type: kubernetes.io/tls, data: {tls.crt: '', tls.key: ''}"), ""},
 		{operator, object("ConfigMap", "bounded-member", "osm-trust-osm", ""), ""},
-		{operator, object("Deployment", "bounded", "osm-controller", pods), ""},
 		{operator, pull("osm-pull-0123456789-0123456789", ""), ""},
 		{operator, pull("osm-pull-volumes", "volumes: [{name: a, emptyDir: {}}]"), ""},
+		{operator, deployment("bounded", "osm-controller", mesh), ""},
+		{operator, deployment("bounded", "osm-injector-v0-6-0", mesh), ""},
+		{operator, deployment("bounded", names.DedicatedGateway("shop", "web"), mesh), ""},
 		{operator, object("RoleBinding", "kube-system", "osm-traffic-metrics-osm", reader), ""},
 		{operator, object("MutatingWebhookConfiguration", "", "osm-webhook-osm", ""), ""},
 		{operator, object("ValidatingWebhookConfiguration", "", "osm-validator-mesh-osm", ""), ""},
@@ -77,7 +84,6 @@ func testAccountsOfTheMeshAreBounded(t *testing.T, server *rest.Config, admin cl
 		{operator, object("Secret", "bounded", "database", ""), "Secrets of a mesh only"},
 		{operator, object("Secret", "bounded-member", "osm-operator-metrics", ""), "Secrets of a mesh only"},
 		{operator, object("ConfigMap", "kube-system", "aws-auth", ""), "namespaces of Kubernetes"},
-		{operator, object("Deployment", "kube-system", "coredns", pods), "namespaces of Kubernetes"},
 		{operator, object("DaemonSet", "bounded", "osm-pull-0123456789", pods), "cannot create resource"},
 		{operator, pull("agent", ""), "osm-pull-* only"},
 		{operator, object("Pod", "bounded", "osm-pull-1", ", spec: {containers: [{name: a, image: a}]}"), "osm-pull-* only"},
@@ -91,6 +97,9 @@ func testAccountsOfTheMeshAreBounded(t *testing.T, server *rest.Config, admin cl
 		{operator, strings.Replace(pull("osm-pull-1", ""), "allowPrivilegeEscalation: false", "privileged: true", 1), "no rights on their node"},
 		{operator, strings.Replace(pull("osm-pull-1", ""), "allowPrivilegeEscalation: false", "allowPrivilegeEscalation: false, capabilities: {add: [SYS_ADMIN]}", 1), "no rights on their node"},
 		{operator, pull("osm-pull-1", "initContainers: [{name: b, image: a}]"), "no rights on their node"},
+		{operator, deployment("kube-system", "osm-controller", mesh), "namespaces of Kubernetes"},
+		{operator, deployment("bounded-member", "web", mesh), "restarts workloads of applications"},
+		{operator, deployment("bounded-member", "osm-controller", "team: a"), "restarts workloads of applications"},
 		{operator, object("MutatingWebhookConfiguration", "", "mine", ""), "webhooks of a mesh only"},
 		{operator, object("APIService", "", "v1.apps.example.com", service("apps.example.com", "v1")), "v1alpha1.metrics.smi-spec.io only"},
 		{injector, object("ConfigMap", "kube-system", "aws-auth", ""), "trust ConfigMap of a mesh only"},
@@ -104,6 +113,11 @@ func testAccountsOfTheMeshAreBounded(t *testing.T, server *rest.Config, admin cl
 	create(t, admin, parse(t, object("MutatingWebhookConfiguration", "", "of-others", "")))
 	if err := operator.Delete(t.Context(), parse(t, object("MutatingWebhookConfiguration", "", "of-others", ""))); err == nil {
 		t.Error("the operator deletes the webhook of others")
+	}
+	application := parse(t, deployment("bounded-member", "application", mesh))
+	create(t, admin, application)
+	if err := operator.Delete(t.Context(), application); err == nil {
+		t.Error("the operator deletes the Deployment of an application")
 	}
 	left := parse(t, "{apiVersion: admissionregistration.k8s.io/v1, kind: MutatingWebhookConfiguration, metadata: {name: aks-osm-webhook-osm, labels: {app.kubernetes.io/name: openservicemesh.io}}}")
 	create(t, admin, left)

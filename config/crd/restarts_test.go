@@ -44,7 +44,7 @@ func testWorkloadsAreOnlyRestarted(t *testing.T, server *rest.Config) {
 		"{apiVersion: v1, kind: Namespace, metadata: {name: restarts}}",
 		"{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRoleBinding, metadata: {name: restarts-operator}, roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: osm-operator}, subjects: [{kind: User, name: '" + operatorName + "'}]}",
 		workload("argoproj.io/v1alpha1", "Rollout", "restarts"), workload("apps.kruise.io/v1alpha1", "CloneSet", "restarts"),
-		workload("apps/v1", "StatefulSet", "restarts"), workload("apps/v1", "DaemonSet", "restarts"), workload("argoproj.io/v1alpha1", "Rollout", "kube-system"),
+		workload("apps/v1", "Deployment", "restarts"), workload("apps/v1", "StatefulSet", "restarts"), workload("apps/v1", "DaemonSet", "restarts"), workload("argoproj.io/v1alpha1", "Rollout", "kube-system"),
 	} {
 		create(t, admin, parse(t, text))
 	}
@@ -55,6 +55,14 @@ func testWorkloadsAreOnlyRestarted(t *testing.T, server *rest.Config) {
 	for _, test := range []struct{ name, version, kind, namespace, patch, rejected string }{
 		{"a Rollout", "argoproj.io/v1alpha1", "Rollout", "restarts", restart, ""},
 		{"a CloneSet", "apps.kruise.io/v1alpha1", "CloneSet", "restarts", annotation, ""},
+		{"a Deployment", "apps/v1", "Deployment", "restarts", annotation, ""},
+		{"the image of a Deployment", "apps/v1", "Deployment", "restarts", `{"spec": {"template": {"spec": {"containers": [{"name": "a", "image": "evil"}]}}}}`, "changes nothing else"},
+		{"the account of a Deployment", "apps/v1", "Deployment", "restarts", `{"spec": {"template": {"spec": {"serviceAccountName": "admin"}}}}`, "changes nothing else"},
+		{"the replicas of a Deployment", "apps/v1", "Deployment", "restarts", `{"spec": {"replicas": 9}}`, "changes nothing else"},
+		{
+			"the image of a Deployment with the label of a mesh", "apps/v1", "Deployment", "restarts",
+			`{"metadata": {"labels": {"operator.openservicemesh.io/mesh": "osm"}}, "spec": {"template": {"spec": {"containers": [{"name": "a", "image": "evil"}]}}}}`, "changes nothing else",
+		},
 		{"a StatefulSet", "apps/v1", "StatefulSet", "restarts", annotation, ""},
 		{"a DaemonSet", "apps/v1", "DaemonSet", "restarts", annotation, ""},
 		{"the image of a Rollout", "argoproj.io/v1alpha1", "Rollout", "restarts", `{"spec": {"template": {"spec": {"containers": [{"name": "a", "image": "evil"}]}}}}`, "changes nothing else"},

@@ -1,6 +1,8 @@
 package builtin_test
 
 import (
+	"os"
+	"regexp"
 	"slices"
 	"testing"
 
@@ -15,6 +17,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/component"
 	"github.com/openservicemesh/osm-operator/internal/operator/component/builtin"
 	"github.com/openservicemesh/osm-operator/internal/operator/operand"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // Each object must be of a declared kind, because only declared kinds are watched and granted. It must have the labels of the mesh,
@@ -42,6 +45,36 @@ func TestComponentsRenderWhatTheyDeclare(t *testing.T) {
 		}
 		if health := c.Health(objects); !health.Ready && health.Message == "" {
 			t.Errorf("%s is not ready without a message", c.Name())
+		}
+	}
+}
+
+// TestThePolicyKnowsEachDeployment: of Deployments with other names, the admission policy permits the operator to restart them only.
+func TestThePolicyKnowsEachDeployment(t *testing.T) {
+	policy, err := os.ReadFile("../../../../config/admission/operator_policy.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := regexp.MustCompile(`variables\.name\.matches\('(\^\(osm-[^']+)'\)`).FindSubmatch(policy)
+	if found == nil {
+		t.Fatal("the policy has no pattern for names of Deployments")
+	}
+	known := regexp.MustCompile(string(found[1]))
+	deployments := []string{names.Controller, names.Injector, names.Controller + "-v0-5-0", names.Injector + "-v0-5-0", names.DedicatedGateway("shop", "web")}
+	for _, c := range builtin.All() {
+		objects, err := c.Render(inputs(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, object := range objects {
+			if object.GetKind() == "Deployment" {
+				deployments = append(deployments, object.GetName())
+			}
+		}
+	}
+	for _, name := range deployments {
+		if !known.MatchString(name) {
+			t.Errorf("the policy does not permit the operator to write the Deployment %s", name)
 		}
 	}
 }
