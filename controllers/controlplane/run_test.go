@@ -71,6 +71,11 @@ func startAPIServer(t *testing.T) kubernetes.Interface {
 		t.Fatal(err)
 	}
 	environment := &envtest.Environment{CRDInstallOptions: envtest.CRDInstallOptions{CRDs: definitions}}
+	stopGuard, err := testenv.Guard(environment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = stopGuard() })
 	config, err := environment.Start()
 	if err != nil {
 		t.Fatalf("the API server does not start; KUBEBUILDER_ASSETS is the folder that \"go run -C hack ./cluster assets\" prints: %v", err)

@@ -34,6 +34,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/operand"
 	"github.com/openservicemesh/osm-operator/internal/platform/compatibility"
 	"github.com/openservicemesh/osm-operator/internal/platform/logging"
+	testenv "github.com/openservicemesh/osm-operator/internal/testing/envtest"
 )
 
 const (
@@ -101,6 +102,11 @@ func runSuite(m *testing.M) (int, error) {
 		"roles.rbac.authorization.k8s.io#0", "clusterroles.rbac.authorization.k8s.io#0",
 		"rolebindings.rbac.authorization.k8s.io#0", "clusterrolebindings.rbac.authorization.k8s.io#0",
 	}, ","))
+	stopGuard, err := testenv.Guard(environment)
+	if err != nil {
+		return 1, err
+	}
+	defer func() { _ = stopGuard() }()
 	cfg, err := environment.Start()
 	if err != nil {
 		return 1, fmt.Errorf("the API server does not start: %w", err)

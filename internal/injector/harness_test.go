@@ -25,6 +25,7 @@ import (
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/operator/operand"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
+	testenv "github.com/openservicemesh/osm-operator/internal/testing/envtest"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 )
 
@@ -44,6 +45,11 @@ func startHarness(t *testing.T) *harness {
 		t.Fatal(`this test needs an API server: set KUBEBUILDER_ASSETS to the folder that "go run -C hack ./cluster assets" prints`)
 	}
 	environment := &envtest.Environment{CRDDirectoryPaths: []string{filepath.Join("..", "..", "config", "crd", "bases")}, ErrorIfCRDPathMissing: true}
+	stopGuard, err := testenv.Guard(environment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = stopGuard() })
 	config, err := environment.Start()
 	if err != nil {
 		t.Fatalf("the API server does not start: %v", err)

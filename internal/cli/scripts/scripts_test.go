@@ -21,6 +21,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
+	testenv "github.com/openservicemesh/osm-operator/internal/testing/envtest"
 	"github.com/openservicemesh/osm-operator/internal/testing/pki"
 )
 
@@ -87,6 +88,11 @@ func (s suite) run() (int, error) {
 	}
 	// Some scripts have Services with addresses of this range. In a range of this size, other Services get addresses beyond the first 256.
 	environment.ControlPlane.GetAPIServer().Configure().Set("service-cluster-ip-range", "10.0.0.0/16")
+	stopGuard, err := testenv.Guard(environment)
+	if err != nil {
+		return 1, err
+	}
+	defer func() { _ = stopGuard() }()
 	if _, err := environment.Start(); err != nil {
 		return 1, fmt.Errorf("the API server does not start: %w", err)
 	}

@@ -18,8 +18,6 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	"sigs.k8s.io/yaml"
-
-	"github.com/openservicemesh/osm-operator/internal/testing/guard"
 )
 
 // Start starts an API server and its etcd, which stop with the test. No controllers run: nothing collects garbage or makes a
@@ -92,16 +90,11 @@ func startServer(t *testing.T, flags map[string]string) *Server {
 	}
 	environment := &envtest.Environment{ControlPlaneStopTimeout: 20 * time.Second}
 	api := environment.ControlPlane.GetAPIServer()
-	folder := t.TempDir()
-	guarded(t, folder)
-	// Certificates and the key of tokens survive a restart only in a separate directory.
-	api.CertDir = filepath.Join(folder, "certificates")
-	environment.ControlPlane.Etcd = &envtest.Etcd{DataDir: filepath.Join(folder, "etcd")}
-	for _, dir := range []string{api.CertDir, environment.ControlPlane.Etcd.DataDir} {
-		if err := os.Mkdir(dir, 0o700); err != nil {
-			t.Fatal(err)
-		}
+	stopGuard, err := guarded(environment, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = stopGuard() })
 	// At shutdown the server waits for watches, which do not end, for as long as a request may take.
 	api.Configure().Set("request-timeout", "10s")
 	for flag, value := range flags {
@@ -117,16 +110,6 @@ func startServer(t *testing.T, flags map[string]string) *Server {
 		}
 	})
 	return &Server{Config: config, environment: environment}
-}
-
-// guarded kills the programs of a server, which have its folder in their arguments, if the test is killed: they are in process groups of their own.
-func guarded(t *testing.T, folder string) {
-	t.Helper()
-	input, err := guard.Start(`pkill -KILL -f -- "$FOLDER"`, "FOLDER="+folder)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = input.Close() })
 }
 
 // Stop stops the API server. Its storage keeps running.
