@@ -1,6 +1,7 @@
 package v1alpha1
 
 import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
@@ -94,6 +95,20 @@ type DataPlaneSpec struct {
 	// +kubebuilder:validation:Minimum=1
 	MaxConcurrentRestarts *int32 `json:"maxConcurrentRestarts,omitempty"`
 
+	// maxConcurrent replaces maxConcurrentRestarts by a number, or by a percentage of the workloads with sidecars, rounded up.
+	// Default: maxConcurrentRestarts.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="type(self) == int ? self >= 1 : string(self).matches('^([1-9]|[1-9][0-9]|100)%$')",messageExpression="'spec.upgrade.dataPlane.maxConcurrent ' + string(self) + ' allows no restart or is not a percentage: write a number of at least 1, or 1% to 100%'"
+	MaxConcurrent *intstr.IntOrString `json:"maxConcurrent,omitempty"`
+
+	// stages are namespaces in the order of their upgrade. A stage begins when nothing is left in the earlier ones that the operator can upgrade.
+	// A namespace belongs to the first stage that selects it, and to the end without one. Default: all namespaces at the same time.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=8
+	Stages []UpgradeStage `json:"stages,omitempty"`
+
 	// pauseBetween is the time between a workload becoming ready again and the next restart in its namespace. Default: 30s.
 	// +optional
 	PauseBetween *Duration `json:"pauseBetween,omitempty"`
@@ -101,6 +116,19 @@ type DataPlaneSpec struct {
 	// pull configures how nodes get the image of sidecars that are upgraded in place.
 	// +optional
 	Pull *PullSpec `json:"pull,omitempty"`
+}
+
+// UpgradeStage is some of the namespaces of a mesh.
+type UpgradeStage struct {
+	// name is the name of the stage in messages.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Name string `json:"name"`
+
+	// namespaceSelector selects namespaces of the mesh by their labels.
+	// +required
+	NamespaceSelector metav1.LabelSelector `json:"namespaceSelector"`
 }
 
 // PullSpec configures how nodes get the image of sidecars before the slots of running pods get it.

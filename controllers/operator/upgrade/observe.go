@@ -50,6 +50,9 @@ func (r *Reconciler) observeSituation(ctx context.Context, p *pass) (rollout.Sit
 	if err := ordering.Limit(ctx, p.mesh, p.desired.Namespace, workloads, &situation.Limits); err != nil {
 		return rollout.Situation{}, err
 	}
+	if err := r.Stage(ctx, p.mesh, &situation.Limits); err != nil {
+		return rollout.Situation{}, err
+	}
 	if situation.Limits.Slots, err = r.SlotTargets(ctx, p.mesh, revisions); err != nil {
 		return rollout.Situation{}, err
 	}

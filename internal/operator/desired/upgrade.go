@@ -41,6 +41,7 @@ func Limits(mesh *v1alpha1.Mesh) rollout.Limits {
 	return rollout.Limits{
 		MaxUnavailable: ptr.Deref(plane.MaxUnavailable, intstr.FromString(v1alpha1.DefaultMaxUnavailable)),
 		MaxConcurrent:  int(ptr.Deref(plane.MaxConcurrentRestarts, v1alpha1.DefaultMaxConcurrentRestarts)),
+		Concurrent:     plane.MaxConcurrent,
 		Pause:          plane.PauseBetween.ValueOr(v1alpha1.DefaultPauseBetween),
 		Manual:         restart == v1alpha1.RestartManual,
 		InPlace:        restart == v1alpha1.RestartInPlace,

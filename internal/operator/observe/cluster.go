@@ -11,6 +11,8 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -211,6 +213,32 @@ func isOlder(first, second *v1alpha1.Mesh) bool {
 		return first.Name < second.Name
 	}
 	return first.CreationTimestamp.Before(&second.CreationTimestamp)
+}
+
+// Stage adds the stages of a Mesh to limits.
+func (c *Cluster) Stage(ctx context.Context, mesh *v1alpha1.Mesh, limits *rollout.Limits) error {
+	_, _, plane := desired.UpgradeSettings(mesh)
+	if len(plane.Stages) == 0 {
+		return nil
+	}
+	members, err := c.Members(ctx, mesh.Name)
+	if err != nil {
+		return err
+	}
+	limits.StageOf = map[string]int{}
+	for i, stage := range plane.Stages {
+		limits.Stages = append(limits.Stages, stage.Name)
+		selector, err := metav1.LabelSelectorAsSelector(&stage.NamespaceSelector)
+		if err != nil {
+			return &StalledError{v1alpha1.ReasonInvalidSpec, fmt.Sprintf("spec.upgrade.dataPlane.stages: the namespaceSelector of %s is not a label selector: %v", stage.Name, err)}
+		}
+		for j := range members {
+			if _, found := limits.StageOf[members[j].Name]; !found && selector.Matches(labels.Set(members[j].Labels)) {
+				limits.StageOf[members[j].Name] = i
+			}
+		}
+	}
+	return nil
 }
 
 // SlotTargets is what pods with two slots have in each revision, by its name: the image that its injector gives new pods, and its level. A version that

@@ -134,6 +134,8 @@ func (w *Wave) upgradeInPlace(load Workload, plan slotsPlan, limits Limits, avai
 		// It has its place in the limits already.
 		w.Upgrading = append(w.Upgrading, Note{load.Ref, plan.waiting})
 		w.Patches = append(w.Patches, w.proofs.admit(plan.patches)...)
+	case w.awaitedStage != "":
+		w.addWaiting(load, w.awaitedStage)
 	case plan.blocked != "" && len(plan.patches) == 0 && plan.waiting == "":
 		w.requeueAfter(blockedRetry)
 		w.Blocked = append(w.Blocked, Note{load.Ref, plan.blocked})

@@ -123,6 +123,7 @@ func (s Situation) planRollback(desired Revision) Plan {
 	}
 	limits := s.Limits
 	limits.Manual, limits.RejectedRevision, limits.Align, limits.RestartIdle = false, s.Desired, true, true
+	limits.Stages = nil // all go back at the same time
 	limits.Include = func(w Workload) bool {
 		return w.Sidecars[s.Desired] > 0 || w.Restart.Revision == good || !w.ChangedAt(s.Desired, s.Limits).IsZero()
 	}

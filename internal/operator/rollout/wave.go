@@ -18,6 +18,8 @@ type Limits struct {
 	MaxUnavailable intstr.IntOrString
 	// MaxConcurrent is how many workloads of all namespaces may be restarting at the same time. 0 does not limit them.
 	MaxConcurrent int
+	// Concurrent replaces MaxConcurrent by a number, or by a percentage of all workloads, rounded up and at least one; nil for none.
+	Concurrent *intstr.IntOrString
 	// Pause is the time between a restarted workload of a namespace becoming ready and the next restart there.
 	Pause time.Duration
 	// Manual only lists the outdated workloads and restarts none.
@@ -50,6 +52,9 @@ type Limits struct {
 	Denied func(ref Ref, target string) (message string, due bool)
 	// Order is which workloads restart before which others.
 	Order *Order
+	// Stages are the names of the stages in their order, and StageOf is the one of each namespace, by its index. Other namespaces come last.
+	Stages  []string
+	StageOf map[string]int
 }
 
 // Wave lists the workloads with outdated sidecars by what is done about them now.
@@ -89,6 +94,8 @@ type Wave struct {
 	late overdue
 	// proofs are what is known about pulls of the image of the target.
 	proofs *proofs
+	// awaitedStage is why no further workload is changed; empty before a stage that is not complete.
+	awaitedStage string
 	// isStuck is true if the namespace has no room because of workloads that nothing waits for.
 	isStuck bool
 	// pending are the workloads that others may wait for, by the order of the limits.
@@ -111,7 +118,7 @@ func (w Wave) Done() bool {
 
 // NextWave chooses the workloads to restart so that their sidecars become those of the target revision.
 func NextWave(workloads []Workload, target string, limits Limits, now time.Time) Wave {
-	workloads = reachable(workloads)
+	workloads, limits = reachable(workloads), limits.of(len(workloads))
 	byNamespace, inPlace := map[string][]Workload{}, map[Ref]slotsPlan{}
 	known := newProofs(workloads, target, limits, now)
 	late, stopped := findOverdue(workloads, target, limits, now), stoppedNamespaces(workloads, target, limits, now)
@@ -134,8 +141,11 @@ func NextWave(workloads []Workload, target string, limits Limits, now time.Time)
 		wave.Unordered = limits.Order.unknown
 	}
 	// The order decides which namespaces get the slots first.
-	for _, namespace := range slices.Sorted(maps.Keys(byNamespace)) {
-		wave.addNamespace(byNamespace[namespace], inPlace, limits, now)
+	for _, namespaces := range limits.stages(slices.Sorted(maps.Keys(byNamespace))) {
+		for _, namespace := range namespaces {
+			wave.addNamespace(byNamespace[namespace], inPlace, limits, now)
+		}
+		wave.endStage(limits, namespaces)
 	}
 	slices.SortFunc(wave.Restart, Ref.Compare)
 	slices.SortFunc(wave.InProgress, Ref.Compare)
@@ -159,7 +169,8 @@ func (l Limits) pending(workloads []Workload, target string, now time.Time) map[
 		pending[ref] = !wave.late.refs[ref]
 	}
 	for _, note := range wave.Waiting {
-		pending[note.Ref] = true
+		// A workload of a later stage waits for this one.
+		pending[note.Ref] = note.Reason != wave.awaitedStage
 	}
 	return pending
 }
@@ -267,7 +278,7 @@ func (w *Wave) addUnread(load Workload, limits Limits, now time.Time) {
 // retry restarts denied workloads again, within the same limits.
 func (w *Wave) retry(denied []Workload, limits Limits, available int, pause time.Duration) {
 	for _, load := range denied {
-		if limits.Halted != "" {
+		if limits.Halted != "" || w.awaitedStage != "" {
 			continue
 		}
 		isUrgent := limits.RejectedRevision != "" && load.Restart.Revision == limits.RejectedRevision && !load.Ready
@@ -285,6 +296,8 @@ func (w *Wave) choose(outdated []Workload, limits Limits, available int, pause t
 		switch {
 		case limits.Halted != "":
 			w.Blocked = append(w.Blocked, Note{load.Ref, limits.Halted})
+		case w.awaitedStage != "":
+			w.addWaiting(load, w.awaitedStage)
 		case !load.Ready:
 			w.Blocked = append(w.Blocked, Note{load.Ref, load.notReadyReason()})
 		case load.Blocked != "":
@@ -341,6 +354,17 @@ func (l Limits) slots() int {
 		return math.MaxInt
 	}
 	return l.MaxConcurrent
+}
+
+// of returns the limits for so many workloads.
+func (l Limits) of(workloads int) Limits {
+	if l.Concurrent == nil {
+		return l
+	}
+	if n, err := intstr.GetScaledValueFromIntOrPercent(l.Concurrent, workloads, true); err == nil {
+		l.MaxConcurrent = max(n, 1)
+	}
+	return l
 }
 
 // Unavailable is how many of the given number of workloads may be unavailable, at least one.
