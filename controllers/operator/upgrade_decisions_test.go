@@ -75,6 +75,22 @@ func TestRejectedVersionIsTriedAgainWithOtherImagesOnly(t *testing.T) {
 	waitHistory(t, mesh, v1alpha1.ResultSucceeded, olderVersion, operatorVersion)
 }
 
+// One commit asks for another attempt.
+func TestRejectedVersionIsTriedAgainOnRequest(t *testing.T) {
+	t.Parallel()
+	const name = "retriedversion"
+	mesh := readyMesh(t, name, fastUpgrades)
+	failing := healthy()
+	failing.Proxies = &health.Proxies{Rejecting: 1, Rejections: []health.Rejection{{Workload: "shop/cart", Sidecars: []string{"a sidecar"}}}}
+	cluster.health.set(meshNamespace(name), operatorVersion, failing)
+	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(operatorVersion) })
+	waitHistory(t, mesh, v1alpha1.ResultRolledBack, olderVersion, operatorVersion)
+	waitCondition(t, mesh, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonRolledBack)
+	cluster.health.set(meshNamespace(name), operatorVersion, healthy())
+	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Upgrade.Retry = ptr.To("2") })
+	waitHistory(t, mesh, v1alpha1.ResultSucceeded, olderVersion, operatorVersion)
+}
+
 // A new operator must not change meshes in another way than an upgrade that a user requests: with the gates and the restarts of the Mesh.
 func TestMeshWithoutVersionFollowsTheOperatorWithItsGates(t *testing.T) {
 	t.Parallel()

@@ -20,6 +20,11 @@ type UpgradeSpec struct {
 	// +optional
 	Rollback *RollbackMode `json:"rollback,omitempty"`
 
+	// retry is any text. Another value tries a rejected version again, without any other change of the spec. Default: none.
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	Retry *string `json:"retry,omitempty"`
+
 	// dataPlane configures how workloads with outdated sidecars are restarted.
 	// +optional
 	DataPlane *DataPlaneSpec `json:"dataPlane,omitempty"`

@@ -2207,6 +2207,11 @@ func (in *UpgradeSpec) DeepCopyInto(out *UpgradeSpec) {
 		*out = new(RollbackMode)
 		**out = **in
 	}
+	if in.Retry != nil {
+		in, out := &in.Retry, &out.Retry
+		*out = new(string)
+		**out = **in
+	}
 	if in.DataPlane != nil {
 		in, out := &in.DataPlane, &out.DataPlane
 		*out = new(DataPlaneSpec)

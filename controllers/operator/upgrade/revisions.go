@@ -126,7 +126,10 @@ func (r *Reconciler) recordConclusions(ctx context.Context, p *pass) error {
 		r.Recorder.Eventf(p.mesh, nil, corev1.EventTypeWarning, "RollingBack", "GiveUp "+p.current.Name, "version %s is given up: %s",
 			p.current.Spec.Version, p.plan.Reject)
 		images := observe.EffectiveImages(p.mesh, p.current)
-		rejection := &v1alpha1.RevisionRejection{MeshGeneration: p.mesh.Generation, Images: &images, Reason: p.plan.Reject, Time: now}
+		upgrade, _, _ := desired.UpgradeSettings(p.mesh)
+		rejection := &v1alpha1.RevisionRejection{
+			MeshGeneration: p.mesh.Generation, Images: &images, Retry: ptr.Deref(upgrade.Retry, ""), Reason: p.plan.Reject, Time: now,
+		}
 		return r.recordOnRevision(ctx, p.current, func(status *v1alpha1.MeshRevisionStatus) { status.Rejected = rejection })
 	}
 	return nil

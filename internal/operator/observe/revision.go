@@ -65,10 +65,11 @@ func NextCanary(mesh *v1alpha1.Mesh, state desired.Mesh, revisions []v1alpha1.Me
 	return next.Name
 }
 
-// IsRejected reports whether the version of a revision failed with the present images.
+// IsRejected reports whether the version of a revision failed with the present images, and nobody asks for another attempt.
 func IsRejected(mesh *v1alpha1.Mesh, revision *v1alpha1.MeshRevision) bool {
 	rejected := revision.Status.Rejected
-	return rejected != nil && rejected.Images != nil && *rejected.Images == EffectiveImages(mesh, revision)
+	upgrade, _, _ := desired.UpgradeSettings(mesh)
+	return rejected != nil && rejected.Images != nil && *rejected.Images == EffectiveImages(mesh, revision) && rejected.Retry == ptr.Deref(upgrade.Retry, "")
 }
 
 // EffectiveImages are the images of a revision, with that of the sidecar that the Mesh declares.
