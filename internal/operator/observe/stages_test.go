@@ -36,7 +36,8 @@ func TestStagesOfNamespaces(t *testing.T) {
 		"two stages":         {[]v1alpha1.UpgradeStage{{Name: "test", NamespaceSelector: is("test")}, {Name: "internal", NamespaceSelector: not}}, map[string]int{"a": 0, "b": 1}, ""},
 		"no selector at all": {[]v1alpha1.UpgradeStage{{Name: "all"}}, map[string]int{"a": 0, "b": 0, "c": 0}, ""},
 		"an invalid one": {
-			[]v1alpha1.UpgradeStage{{Name: "near", NamespaceSelector: bad}}, nil,
+			[]v1alpha1.UpgradeStage{{Name: "near", NamespaceSelector: bad}},
+			nil,
 			`spec.upgrade.dataPlane.stages: the namespaceSelector of near is not a label selector: "Near" is not a valid label selector operator`,
 		},
 	} {
