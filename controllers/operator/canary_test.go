@@ -128,6 +128,8 @@ func TestCanaryIsVerifiedAndPromoted(t *testing.T) {
 	for _, object := range canaryObjects(name) {
 		waitGone(t, object)
 	}
+	// The earlier revision is deleted once no workload is left to upgrade.
+	waitGone(t, &v1alpha1.MeshRevision{ObjectMeta: metav1.ObjectMeta{Name: "canarywell-v0-0-9"}})
 	waitSelector(t, name, names.Controller)
 	waitWebhooks(t, name, 1)
 	waitEvent(t, "canarywell-v0-1-0", "CanaryInjects", first)
