@@ -87,7 +87,7 @@ func TestRejectedVersionIsTriedAgainOnRequest(t *testing.T) {
 	waitHistory(t, mesh, v1alpha1.ResultRolledBack, olderVersion, operatorVersion)
 	waitCondition(t, mesh, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonRolledBack)
 	cluster.health.set(meshNamespace(name), operatorVersion, healthy())
-	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Upgrade.Retry = ptr.To("2") })
+	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Upgrade.Attempt = ptr.To("2") })
 	waitHistory(t, mesh, v1alpha1.ResultSucceeded, olderVersion, operatorVersion)
 }
 

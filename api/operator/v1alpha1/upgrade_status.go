@@ -111,9 +111,9 @@ type RevisionRejection struct {
 	// +optional
 	Images *RevisionImages `json:"images,omitempty"`
 
-	// retry is spec.upgrade.retry of the Mesh during the failed upgrade. The revision is tried again with another value.
+	// attempt is spec.upgrade.attempt of the Mesh during the failed upgrade. The revision is tried again with another value.
 	// +optional
-	Retry string `json:"retry,omitempty"`
+	Attempt string `json:"attempt,omitempty"`
 
 	// reason lists the gates that failed, with their observed values.
 	Reason string `json:"reason"`

@@ -20,10 +20,10 @@ type UpgradeSpec struct {
 	// +optional
 	Rollback *RollbackMode `json:"rollback,omitempty"`
 
-	// retry is any text. Another value tries a rejected version again, without any other change of the spec. Default: none.
+	// attempt is any text. Another value tries a rejected version again, without any other change of the spec. Default: none.
 	// +optional
 	// +kubebuilder:validation:MaxLength=63
-	Retry *string `json:"retry,omitempty"`
+	Attempt *string `json:"attempt,omitempty"`
 
 	// dataPlane configures how workloads with outdated sidecars are restarted.
 	// +optional

@@ -2207,8 +2207,8 @@ func (in *UpgradeSpec) DeepCopyInto(out *UpgradeSpec) {
 		*out = new(RollbackMode)
 		**out = **in
 	}
-	if in.Retry != nil {
-		in, out := &in.Retry, &out.Retry
+	if in.Attempt != nil {
+		in, out := &in.Attempt, &out.Attempt
 		*out = new(string)
 		**out = **in
 	}

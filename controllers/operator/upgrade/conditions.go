@@ -90,7 +90,7 @@ func assessUpgrade(plan rollout.Plan, u *v1alpha1.UpgradeStatus) (conditions.Sta
 		return conditions.Failing, v1alpha1.ReasonInstalling, strings.TrimSuffix(fmt.Sprintf("installing version %s: %s", u.To, u.Message), ": ")
 	case rollout.RolledBack:
 		return conditions.Failing, v1alpha1.ReasonRolledBack, fmt.Sprintf(
-			"version %s was given up and the last good one runs; it is tried again with another spec.upgrade.retry, with other images, or after spec.version was the last good version: %s", u.To, u.Message)
+			"version %s was given up and the last good one runs; it is tried again with another spec.upgrade.attempt, with other images, or after spec.version was the last good version: %s", u.To, u.Message)
 	case rollout.Halted:
 		reason := v1alpha1.ReasonUpgradeHalted
 		if plan.CanaryBlocked {

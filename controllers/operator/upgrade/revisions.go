@@ -128,7 +128,7 @@ func (r *Reconciler) recordConclusions(ctx context.Context, p *pass) error {
 		images := observe.EffectiveImages(p.mesh, p.current)
 		upgrade, _, _ := desired.UpgradeSettings(p.mesh)
 		rejection := &v1alpha1.RevisionRejection{
-			MeshGeneration: p.mesh.Generation, Images: &images, Retry: ptr.Deref(upgrade.Retry, ""), Reason: p.plan.Reject, Time: now,
+			MeshGeneration: p.mesh.Generation, Images: &images, Attempt: ptr.Deref(upgrade.Attempt, ""), Reason: p.plan.Reject, Time: now,
 		}
 		return r.recordOnRevision(ctx, p.current, func(status *v1alpha1.MeshRevisionStatus) { status.Rejected = rejection })
 	}

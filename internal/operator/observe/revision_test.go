@@ -45,7 +45,7 @@ func TestRejectionBelongsToImages(t *testing.T) {
 		"not rejected":     {nil, false},
 		"the spec changed": {&v1alpha1.RevisionRejection{MeshGeneration: 3, Images: &images}, true},
 		"other images":     {&v1alpha1.RevisionRejection{MeshGeneration: 4, Images: &fixed}, false},
-		"another attempt":  {&v1alpha1.RevisionRejection{MeshGeneration: 3, Images: &images, Retry: "1"}, false},
+		"another attempt":  {&v1alpha1.RevisionRejection{MeshGeneration: 3, Images: &images, Attempt: "1"}, false},
 	} {
 		revision := &v1alpha1.MeshRevision{Spec: v1alpha1.MeshRevisionSpec{Images: images}, Status: v1alpha1.MeshRevisionStatus{Rejected: c.rejected}}
 		mesh := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Generation: 4}}
