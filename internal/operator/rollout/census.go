@@ -51,7 +51,16 @@ func (c Census) evaluate(limit intstr.IntOrString) outcome {
 }
 
 func (c Census) isTolerable(limit intstr.IntOrString) bool {
-	return len(c.failed()) <= tolerated(limit, c.weight())
+	return c.failures() <= tolerated(limit, c.weight())
+}
+
+// failures counts the pods that fail. A gate counts them once for each namespace, in the worst case of all pods.
+func (c Census) failures() int {
+	sum := 0
+	for _, tally := range c {
+		sum += len(tally.Failed)
+	}
+	return sum
 }
 
 // failed describes the pods that fail, sorted.
