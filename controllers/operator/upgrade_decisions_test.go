@@ -49,16 +49,23 @@ func TestPausedUpgradeIsNotRolledBackAtItsFirstLook(t *testing.T) {
 	waitHistory(t, mesh, v1alpha1.ResultSucceeded, olderVersion, operatorVersion)
 }
 
-// An edit that does not concern the version must not try a bad version again.
-func TestRejectedVersionIsTriedAgainWithOtherImagesOnly(t *testing.T) {
-	t.Parallel()
-	const name = "rejectedversion"
+// rejectingMesh returns a mesh that has rejected the version of the operator.
+func rejectingMesh(t *testing.T, name string) *v1alpha1.Mesh {
+	t.Helper()
 	mesh := readyMesh(t, name, fastUpgrades)
 	failing := healthy()
 	failing.Proxies = &health.Proxies{Rejecting: 1, Rejections: []health.Rejection{{Workload: "shop/cart", Sidecars: []string{"a sidecar"}}}}
 	cluster.health.set(meshNamespace(name), operatorVersion, failing)
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(operatorVersion) })
 	waitHistory(t, mesh, v1alpha1.ResultRolledBack, olderVersion, operatorVersion)
+	return mesh
+}
+
+// An edit that does not concern the version must not try a bad version again.
+func TestRejectedVersionIsTriedAgainWithOtherImagesOnly(t *testing.T) {
+	t.Parallel()
+	const name = "rejectedversion"
+	mesh := rejectingMesh(t, name)
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Sidecar = &v1alpha1.SidecarSpec{LogLevel: ptr.To("debug")} })
 	waitCondition(t, mesh, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonRolledBack)
 	tries := 0
@@ -79,12 +86,7 @@ func TestRejectedVersionIsTriedAgainWithOtherImagesOnly(t *testing.T) {
 func TestRejectedVersionIsTriedAgainOnRequest(t *testing.T) {
 	t.Parallel()
 	const name = "retriedversion"
-	mesh := readyMesh(t, name, fastUpgrades)
-	failing := healthy()
-	failing.Proxies = &health.Proxies{Rejecting: 1, Rejections: []health.Rejection{{Workload: "shop/cart", Sidecars: []string{"a sidecar"}}}}
-	cluster.health.set(meshNamespace(name), operatorVersion, failing)
-	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(operatorVersion) })
-	waitHistory(t, mesh, v1alpha1.ResultRolledBack, olderVersion, operatorVersion)
+	mesh := rejectingMesh(t, name)
 	waitCondition(t, mesh, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonRolledBack)
 	cluster.health.set(meshNamespace(name), operatorVersion, healthy())
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Upgrade.Attempt = ptr.To("2") })

@@ -93,8 +93,7 @@ func answer(check func(context.Context) error) http.HandlerFunc {
 }
 
 // ready returns an error until the replica is elected and its watches have received all objects, or until it stands by for another one. The earlier replica of
-// an update is not stopped before that, and is then no longer needed. A permission that is
-// missing keeps it from becoming ready.
+// an update is not stopped before that, and is then no longer needed. A permission that is missing keeps it from becoming ready.
 func (p *Server) ready(ctx context.Context) error {
 	leading := p.leading.Load()
 	if leading == 0 {

@@ -72,7 +72,7 @@ type Reconciler struct {
 	Beat func()
 }
 
-// heartbeat is how often an idle mesh is observed, so that metrics tell an operator that is stuck from one that has nothing to do.
+// heartbeat is how often an idle mesh is observed, so that metrics differ for a stuck operator and an idle one.
 const heartbeat = time.Minute
 
 // pollInterval is how often an upgrade is observed: the inputs of gates send no events.

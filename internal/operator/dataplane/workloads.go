@@ -94,13 +94,13 @@ func (o observation) workloads() []rollout.Workload {
 
 // addPod adds what a pod says about its workload.
 func (o observation) addPod(w *rollout.Workload, pod *corev1.Pod) {
+	ready, since := readiness(pod)
 	w.Sidecars[revisionOf(pod)]++
 	if account := accountOf(pod); !slices.Contains(w.Accounts, account) {
 		w.Accounts = append(w.Accounts, account)
 	}
 	if slotted, ok := slottedPod(pod); ok {
 		slotted.Fixed = cmp.Or(slotted.Fixed, o.fixedByKubelet(pod.Spec.NodeName))
-		ready, _ := readiness(pod)
 		slotted.Lost, slotted.Unready = o.lostNodes[pod.Spec.NodeName], !ready
 		w.Slotted = append(w.Slotted, slotted)
 	}
@@ -113,7 +113,6 @@ func (o observation) addPod(w *rollout.Workload, pod *corev1.Pod) {
 		}
 		w.Lost[revisionOf(pod)]++
 	}
-	_, since := readiness(pod)
 	if sidecar, ok := o.running(pod); ok {
 		w.Running = append(w.Running, sidecar)
 	}

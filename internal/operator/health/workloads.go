@@ -5,7 +5,6 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/certificate/rotation"
@@ -23,14 +22,6 @@ type Rejection struct {
 	Workload string
 	// Sidecars describes its sidecars that reject configuration, each with Envoy's error.
 	Sidecars []string
-}
-
-// namespace is that of the workload.
-func (r Rejection) namespace() string { return namespaceOf(r.Workload) }
-
-func namespaceOf(workload string) string {
-	namespace, _, _ := strings.Cut(workload, "/")
-	return namespace
 }
 
 // group are the sidecars of a service account that one revision injected. They have the same configuration and software, so a
@@ -91,7 +82,7 @@ func certificatesUntil(groups []group) map[string]time.Time {
 			continue
 		}
 		slices.SortFunc(ends, time.Time.Compare)
-		namespace := namespaceOf(g.workload)
+		namespace := rollout.NamespaceOf(g.workload)
 		if end, known := ends[len(ends)/2], first[namespace]; known.IsZero() || end.Before(known) {
 			first[namespace] = end
 		}
@@ -122,9 +113,10 @@ func (p Proxies) Accepted(before []string) rollout.Census {
 	}
 	for _, r := range p.Rejections {
 		if !slices.Contains(before, r.Workload) {
-			tally := census[r.namespace()]
+			namespace := rollout.NamespaceOf(r.Workload)
+			tally := census[namespace]
 			tally.Failed = append(tally.Failed, r.Sidecars...)
-			census[r.namespace()] = tally
+			census[namespace] = tally
 		}
 	}
 	for namespace, tally := range census {

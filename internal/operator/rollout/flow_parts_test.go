@@ -55,7 +55,7 @@ func TestComparisonsAreWeighed(t *testing.T) {
 
 func TestNamespaceOf(t *testing.T) {
 	for name, want := range map[string]string{"shop/web": "shop", "example.com": ""} {
-		if got := namespaceOf(name); got != want {
+		if got := NamespaceOf(name); got != want {
 			t.Errorf("the namespace of %s is %q, want %q", name, got, want)
 		}
 	}

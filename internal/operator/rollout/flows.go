@@ -29,8 +29,8 @@ const (
 	minCompared = 20
 )
 
-// namespaceOf is the part of a name before the slash; empty for the name of a host.
-func namespaceOf(name string) string {
+// NamespaceOf is the part of the name of a workload or a Service before the slash; empty for the name of a host.
+func NamespaceOf(name string) string {
 	namespace, _, found := strings.Cut(name, "/")
 	if !found {
 		return ""
@@ -116,7 +116,7 @@ func (c comparison) worstNamespaces() []string {
 	excess, sent := map[string]float64{}, map[string]float64{}
 	for _, f := range c.flows {
 		more := float64(f.Failed) - float64(f.Issued)*(c.expected(f)+c.tolerated)
-		client := namespaceOf(f.Client)
+		client := NamespaceOf(f.Client)
 		excess[client] += more
 		sent[client] += more
 		if server := c.suspect(f); server != client {
@@ -132,15 +132,15 @@ func (c comparison) worstNamespaces() []string {
 // suspect is the namespace of the destination of a flow, unless the destination is known not to fail by itself.
 func (c comparison) suspect(f Flow) string {
 	if _, isKnown := c.known[f.Destination]; isKnown {
-		return namespaceOf(f.Client)
+		return NamespaceOf(f.Client)
 	}
-	return namespaceOf(f.Destination)
+	return NamespaceOf(f.Destination)
 }
 
 // without leaves out the requests that a namespace sent, and those that it may have failed.
 func (c comparison) without(namespace string) comparison {
 	c.flows = slices.DeleteFunc(slices.Clone(c.flows), func(f Flow) bool {
-		return namespaceOf(f.Client) == namespace || c.suspect(f) == namespace
+		return NamespaceOf(f.Client) == namespace || c.suspect(f) == namespace
 	})
 	return c
 }
@@ -209,7 +209,7 @@ func splitFlows(flows []Flow, revision string) (touched, others []Flow) {
 	served := map[string]bool{}
 	for _, f := range flows {
 		// Only its own sidecars forward the requests to a Service.
-		if f.Local && f.Revision == revision && namespaceOf(f.Client) == namespaceOf(f.Destination) {
+		if f.Local && f.Revision == revision && NamespaceOf(f.Client) == NamespaceOf(f.Destination) {
 			served[f.Destination] = true
 		}
 	}
@@ -245,7 +245,7 @@ func referenceOf(flows []Flow, baseline *float64) reference {
 	type key struct{ destination, namespace string }
 	sums := map[key]Requests{}
 	for _, f := range flows {
-		k := key{f.Destination, namespaceOf(f.Client)}
+		k := key{f.Destination, NamespaceOf(f.Client)}
 		sums[k] = Requests{sums[k].Issued + f.Issued, sums[k].Failed + f.Failed}
 	}
 	for k, sum := range sums {
@@ -266,7 +266,7 @@ func (r reference) rate(f Flow) float64 { return max(r.overall, r.destinations[f
 func countNamespaces(flows []Flow, except string) int {
 	namespaces := map[string]bool{}
 	for _, f := range flows {
-		if namespace := namespaceOf(f.Client); namespace != except && f.Issued > 0 {
+		if namespace := NamespaceOf(f.Client); namespace != except && f.Issued > 0 {
 			namespaces[namespace] = true
 		}
 	}
