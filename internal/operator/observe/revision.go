@@ -69,7 +69,10 @@ func NextCanary(mesh *v1alpha1.Mesh, state desired.Mesh, revisions []v1alpha1.Me
 func IsRejected(mesh *v1alpha1.Mesh, revision *v1alpha1.MeshRevision) bool {
 	rejected := revision.Status.Rejected
 	upgrade, _, _ := desired.UpgradeSettings(mesh)
-	return rejected != nil && rejected.Images != nil && *rejected.Images == EffectiveImages(mesh, revision) && rejected.Attempt == ptr.Deref(upgrade.Attempt, "")
+	if rejected == nil || rejected.Images == nil {
+		return false
+	}
+	return *rejected.Images == EffectiveImages(mesh, revision) && rejected.Attempt == ptr.Deref(upgrade.Attempt, "")
 }
 
 // EffectiveImages are the images of a revision, with that of the sidecar that the Mesh declares.
