@@ -41,7 +41,8 @@ func TestNodeIsFull(t *testing.T) {
 	moveControlPlane(t)
 	s := deploy(t, "nodes-full")
 	lab.Must(t, cluster.Create(t.Context(), s.onSecond(pinned, nil)...))
-	lab.Must(t, cluster.PodsReady(t.Context(), podLimit, s.namespace))
+	// The pods of a Deployment may not exist yet when all existing pods are ready.
+	s.awaitReady(t, pinned)
 	fill(t)
 	requests := s.startLoad(t, near)
 
