@@ -36,7 +36,7 @@ const completeMesh = `
     tolerations: [{key: example.com/infrastructure, operator: Exists, effect: NoSchedule}]
     affinity: {podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: kubernetes.io/hostname}]}}
     topologySpreadConstraints: [{maxSkew: 1, topologyKey: topology.kubernetes.io/zone, whenUnsatisfiable: DoNotSchedule}]
-  sidecar: {image: "example.com/envoy:v1", logLevel: "off", statistics: All, destinations: Auto, drainTimeout: 10m, resources: {limits: {memory: 64Mi}}}
+  sidecar: {image: "example.com/envoy:v1", logLevel: "off", statistics: All, destinations: Auto, sourceAddresses: Own, classes: [{name: small, namespaceSelector: {matchLabels: {team: shop}}, resources: {requests: {memory: 32Mi}}, concurrency: 1, drainTimeout: 10m}], drainTimeout: 10m, resources: {limits: {memory: 64Mi}}}
   traffic: {permissive: false, egress: true}
   observability:
     prometheus:
@@ -137,6 +137,10 @@ func testMesh(t *testing.T, c client.Client) {
 		{"a Jaeger of others", mesh("osm", "{observability: {jaeger: {mode: Existing}}}"), `Unsupported value: "Existing": supported values: "Disabled", "Managed"`},
 		{"an unknown protocol of traces", mesh("osm", "{observability: {tracing: {protocol: Thrift}}}"), `Unsupported value: "Thrift"`},
 		{"sampling above all", mesh("osm", "{observability: {tracing: {sampling: 101%}}}"), "write a number from 0 to 100 with a percent sign"},
+		{"unknown source addresses", mesh("osm", "{sidecar: {sourceAddresses: Node}}"), `Unsupported value: "Node"`},
+		{"a class that drains for a moment", mesh("osm", "{sidecar: {classes: [{name: small, drainTimeout: 5s}]}}"), `drainTimeout is 5s: use 1m or more`},
+		{"a class without worker threads", mesh("osm", "{sidecar: {classes: [{name: small, concurrency: 0}]}}"), `should be greater than or equal to 1`},
+		{"a class with a name that is no label", mesh("osm", "{sidecar: {classes: [{name: Small}]}}"), `should match`},
 		{"unknown statistics", mesh("osm", "{sidecar: {statistics: Some}}"), `Unsupported value: "Some"`},
 		{"unknown destinations", mesh("osm", "{sidecar: {destinations: Lazy}}"), `Unsupported value: "Lazy"`},
 		{"unknown log level", mesh("osm", "{controlPlane: {logLevel: loud}}"), `Unsupported value: "loud"`},

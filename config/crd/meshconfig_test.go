@@ -33,6 +33,8 @@ spec:
     ecdhCurves: [P-256]
     localProxyMode: PodIP
     destinations: OnDemand
+    sourceAddresses: Own
+    classes: [{name: small, namespaceSelector: {matchLabels: {team: shop}}, resources: {requests: {memory: 32Mi}}, concurrency: 1, drainTimeout: 10m}]
   traffic:
     enableEgress: true
     outboundIPRangeExclusionList: [1.2.3.4/32]
@@ -86,6 +88,8 @@ func testMeshConfig(t *testing.T, c client.Client) {
 		{"unknown TLS version", meshConfig("{sidecar: {tlsMinProtocolVersion: TLSv1_4}}"), `Unsupported value: "TLSv1_4"`},
 		{"unknown reading of rules", meshConfig("{traffic: {rulesWithoutMatches: Some}}"), `Unsupported value: "Some"`},
 		{"no share of a log", meshConfig(`{observability: {accessLog: {samplingPercentage: "101"}}}`), `spec.observability.accessLog.samplingPercentage "101" is not a percentage`},
+		{"two classes of a name", meshConfig(`{sidecar: {classes: [{name: small}, {name: small}]}}`), "two classes of the same name"},
+		{"a class with a drain timeout that is no duration", meshConfig(`{sidecar: {classes: [{name: small, drainTimeout: long}]}}`), `drainTimeout "long" is not a duration of at least a minute`},
 		{"unknown destinations", meshConfig("{sidecar: {destinations: Lazy}}"), `Unsupported value: "Lazy"`},
 		{"unknown proxy mode", meshConfig("{sidecar: {localProxyMode: NodeIP}}"), `Unsupported value: "NodeIP"`},
 		{"certificate without key size", meshConfig("{certificate: {serviceCertValidityDuration: 24h}}"), "spec.certificate.certKeyBitSize: Required value"},

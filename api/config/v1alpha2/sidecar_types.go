@@ -32,6 +32,12 @@ type SidecarSpec struct {
 	// +optional
 	MaxDataPlaneConnections int `json:"maxDataPlaneConnections,omitempty"`
 
+	// sourceAddresses are the addresses from which the control plane accepts the token of a pod: Any, unless another running pod has the address, or
+	// Own, those of the pod alone. Own requires a network that never replaces the source address of a pod by an address of its node. It applies to new
+	// connections. Default: Any.
+	// +optional
+	SourceAddresses SourceAddresses `json:"sourceAddresses,omitempty"`
+
 	// configResyncInterval is the interval at which the configuration of every sidecar is recomputed, and pushed if it
 	// differs. The minimum is 30s; shorter intervals are ignored. Default: 0s, never.
 	// +optional
@@ -43,6 +49,14 @@ type SidecarSpec struct {
 	// value has the default of a LimitRange of the namespace, or else a request of 10m CPU or 64Mi memory.
 	// +optional
 	Resources corev1.ResourceRequirements `json:"resources,omitzero"`
+
+	// classes are sidecars of other sizes than that of resources. A pod gets the class that its annotation openservicemesh.io/sidecar-class names, or else
+	// that of its namespace. Applies to new pods. Default: none.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:XValidation:rule="self.all(a, self.exists_one(b, b.name == a.name))",message="spec.sidecar.classes has two classes of the same name: give each another name"
+	Classes []SidecarClass `json:"classes,omitempty"`
 
 	// statistics are Essential or All. Essential keeps the statistics of Envoy that dashboards, alerts and upgrades use.
 	// Metrics with labels of workloads do not depend on it. Applies to new pods. Default: Essential.
@@ -77,6 +91,17 @@ type SidecarSpec struct {
 	// +optional
 	LocalProxyMode LocalProxyMode `json:"localProxyMode,omitempty"`
 }
+
+// SourceAddresses are the addresses from which a token is accepted.
+// +kubebuilder:validation:Enum=Any;Own
+type SourceAddresses string
+
+const (
+	// SourceAddressesAny accepts a token from each address that belongs to no other running pod.
+	SourceAddressesAny SourceAddresses = "Any"
+	// SourceAddressesOwn accepts a token from the addresses of its pod only.
+	SourceAddressesOwn SourceAddresses = "Own"
+)
 
 // TLSVersion is a TLS version by its Envoy name.
 // +kubebuilder:validation:Enum=TLS_AUTO;TLSv1_0;TLSv1_1;TLSv1_2;TLSv1_3

@@ -126,6 +126,14 @@ type SidecarSpec struct {
 	// +optional
 	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
 
+	// classes are sidecars of other sizes than that of resources. A pod gets the class that its annotation openservicemesh.io/sidecar-class
+	// names, or else that of its namespace. They concern new pods. Default: the classes in the MeshConfig, initially none.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=16
+	Classes []SidecarClass `json:"classes,omitempty"`
+
 	// drainTimeout is how long connections of an earlier Envoy may last after a later one has taken over in its pod. Then they are closed.
 	// It concerns new pods, with upgrade.dataPlane.restart InPlace. It is between 1m and 24h. Default: 1h.
 	// +optional
@@ -145,6 +153,43 @@ type SidecarSpec struct {
 	// +optional
 	// +kubebuilder:validation:Enum=Eager;OnDemand;Auto
 	Destinations *string `json:"destinations,omitempty"`
+
+	// sourceAddresses are the addresses from which the control plane accepts the token of a pod: Any, unless another running pod has the
+	// address, or Own, those of the pod alone. Own requires a network that never replaces the source address of a pod by an address of its
+	// node. It applies to new connections. Default: the value in the MeshConfig, initially Any.
+	// +optional
+	// +kubebuilder:validation:Enum=Any;Own
+	SourceAddresses *string `json:"sourceAddresses,omitempty"`
+}
+
+// SidecarClass is a size of sidecars.
+type SidecarClass struct {
+	// name is the value of the annotation openservicemesh.io/sidecar-class.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	Name string `json:"name"`
+
+	// namespaceSelector selects the namespaces whose pods may have the class, by their labels. Default: all namespaces.
+	// +optional
+	NamespaceSelector *metav1.LabelSelector `json:"namespaceSelector,omitempty"`
+
+	// resources replace sidecar.resources as a whole. Default: sidecar.resources.
+	// +optional
+	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
+
+	// concurrency is the number of worker threads of Envoy. Default: one for each whole CPU of the limit, and 2 without a limit.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=128
+	Concurrency *int32 `json:"concurrency,omitempty"`
+
+	// drainTimeout is how long connections of an earlier Envoy may last after a later one has taken over in its pod, at least 1m. A value
+	// longer than sidecar.drainTimeout has no effect. Default: sidecar.drainTimeout.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,5}(h|m|s|ms)){1,4}$') || duration(self) >= duration('1m')",messageExpression="'drainTimeout is ' + self + ': use 1m or more'"
+	DrainTimeout *Duration `json:"drainTimeout,omitempty"`
 }
 
 // TrafficSpec sets defaults for traffic that no policy selects.

@@ -63,8 +63,16 @@ func declarations(mesh *v1alpha1.Mesh) ([]declaration, error) {
 		}
 		declare(&all, "spec.sidecar.resources", &resources, "sidecar", "resources")
 	}
+	if sidecar.Classes != nil {
+		classes, err := sidecarClasses(sidecar.Classes)
+		if err != nil {
+			return nil, err
+		}
+		declare(&all, "spec.sidecar.classes", &classes, "sidecar", "classes")
+	}
 	declare(&all, "spec.sidecar.statistics", sidecar.Statistics, "sidecar", "statistics")
 	declare(&all, "spec.sidecar.destinations", sidecar.Destinations, "sidecar", "destinations")
+	declare(&all, "spec.sidecar.sourceAddresses", sidecar.SourceAddresses, "sidecar", "sourceAddresses")
 	traffic := ptr.Deref(mesh.Spec.Traffic, v1alpha1.TrafficSpec{})
 	declare(&all, "spec.traffic.permissive", traffic.Permissive, "traffic", "enablePermissiveTrafficPolicyMode")
 	declare(&all, "spec.traffic.egress", traffic.Egress, "traffic", "enableEgress")

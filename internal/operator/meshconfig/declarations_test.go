@@ -18,7 +18,7 @@ import (
 func TestEveryDeclarationReachesItsField(t *testing.T) {
 	mesh := &v1alpha1.Mesh{Spec: v1alpha1.MeshSpec{
 		ControlPlane: &v1alpha1.ControlPlaneSpec{LogLevel: ptr.To("debug")},
-		Sidecar: &v1alpha1.SidecarSpec{Image: ptr.To("example/envoy:2"), LogLevel: ptr.To("info"), Statistics: ptr.To("All"), Destinations: ptr.To("Auto"), Resources: &corev1.ResourceRequirements{
+		Sidecar: &v1alpha1.SidecarSpec{Image: ptr.To("example/envoy:2"), LogLevel: ptr.To("info"), Statistics: ptr.To("All"), Destinations: ptr.To("Auto"), SourceAddresses: ptr.To("Own"), Classes: []v1alpha1.SidecarClass{{Name: "small", Concurrency: ptr.To[int32](1), DrainTimeout: ptr.To(v1alpha1.Duration("10m"))}}, Resources: &corev1.ResourceRequirements{
 			Limits: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("0.5")},
 		}},
 		Observability: &v1alpha1.ObservabilitySpec{
@@ -44,7 +44,8 @@ func TestEveryDeclarationReachesItsField(t *testing.T) {
 			"osmLogLevel": "debug", "accessLog": map[string]any{"samplingPercentage": "10"}, "tracing": map[string]any{"enable": true, "protocol": "OTLP", "samplingPercentage": "5"},
 		},
 		"sidecar": map[string]any{
-			"envoyImage": "example/envoy:2", "logLevel": "info", "statistics": "All", "destinations": "Auto",
+			"envoyImage": "example/envoy:2", "logLevel": "info", "statistics": "All", "destinations": "Auto", "sourceAddresses": "Own",
+			"classes":   []any{map[string]any{"name": "small", "concurrency": int64(1), "drainTimeout": "10m"}},
 			"resources": map[string]any{"limits": map[string]any{"cpu": "500m"}},
 		},
 		"traffic":     map[string]any{"enablePermissiveTrafficPolicyMode": true, "enableEgress": false, "rulesWithoutMatches": "None"},
