@@ -46,6 +46,7 @@ func (s *settings) apply(mc *configv1alpha2.MeshConfig) {
 		s.log.Error(err, "traces of changes are lost")
 	}
 	s.store.SetMaxConnections(mc.Spec.Sidecar.MaxDataPlaneConnections)
+	s.store.SetOwnAddresses(mc.Spec.Sidecar.SourceAddresses == configv1alpha2.SourceAddressesOwn)
 	interval, _ := ingest.ResyncInterval(&mc.Spec)
 	s.resync.Set(interval)
 	s.setLifetime(mc)

@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"testing"
 
@@ -23,31 +24,36 @@ func TestTokenFromAnotherPod(t *testing.T) {
 	for name, test := range map[string]struct {
 		pod  *inventory.Instance
 		from string
-		want error
+		// any and own are the errors with addresses of any kind, and with those of the pod only.
+		any, own error
 	}{
-		"its own address":                   {client, "10.0.0.1", nil},
-		"its own IPv6 address":              {client, "fd00::1", nil},
-		"another pod of the mesh":           {client, "10.0.0.2", ErrAddressMismatch},
-		"a pod outside the mesh":            {client, "10.0.0.5", ErrAddressMismatch},
-		"the address of a node":             {client, "192.0.2.1", nil},
-		"an earlier address of a pod":       {client, "10.0.0.4", nil},
-		"before its own address is known":   {starting, "10.0.0.2", nil},
-		"a connection without IP addresses": {client, "", nil},
+		"its own address":                   {client, "10.0.0.1", nil, nil},
+		"its own IPv6 address":              {client, "fd00::1", nil, nil},
+		"another pod of the mesh":           {client, "10.0.0.2", ErrAddressMismatch, ErrAddressMismatch},
+		"a pod outside the mesh":            {client, "10.0.0.5", ErrAddressMismatch, ErrAddressMismatch},
+		"the address of a node":             {client, "192.0.2.1", nil, ErrAddressMismatch},
+		"an earlier address of a pod":       {client, "10.0.0.4", nil, ErrAddressMismatch},
+		"before its own address is known":   {starting, "10.0.0.2", nil, ErrUnknown},
+		"a connection without IP addresses": {client, "", nil, ErrAddressMismatch},
 	} {
-		t.Run(name, func(t *testing.T) {
-			peer := peerOf(test.pod)
-			if test.from != "" {
-				peer.Address = netip.MustParseAddr(test.from)
-			}
-			stream, err := h.tryConnect(peer)
-			if !errors.Is(err, test.want) {
-				t.Errorf("error = %v, want %v", err, test.want)
-			}
-			if stream != nil {
-				stream.Close()
-				h.run()
-			}
-		})
+		for only, want := range map[bool]error{false: test.any, true: test.own} {
+			t.Run(fmt.Sprintf("%s, only own: %t", name, only), func(t *testing.T) {
+				h.store.SetOwnAddresses(only)
+				defer h.store.SetOwnAddresses(false)
+				peer := peerOf(test.pod)
+				if test.from != "" {
+					peer.Address = netip.MustParseAddr(test.from)
+				}
+				stream, err := h.tryConnect(peer)
+				if !errors.Is(err, want) {
+					t.Errorf("error = %v, want %v", err, want)
+				}
+				if stream != nil {
+					stream.Close()
+					h.run()
+				}
+			})
+		}
 	}
 	ended := *outside
 	ended.Finished = true

@@ -41,8 +41,8 @@ var (
 	ErrUnknown = errors.New("the token does not belong to a live pod of the mesh")
 	// ErrNoSidecar means that the pod has no sidecar of this mesh. Its other containers get no configuration.
 	ErrNoSidecar = errors.New("the pod has no sidecar of this mesh")
-	// ErrAddressMismatch means that the connection comes from another pod than the token.
-	ErrAddressMismatch = errors.New("the token is used from the address of another pod")
+	// ErrAddressMismatch means that the connection comes from another pod than the token, or may do so.
+	ErrAddressMismatch = errors.New("the token is used from an address that is not that of its pod")
 	// ErrNotSynced means that the initial sync is not complete.
 	ErrNotSynced = errors.New("the control plane has not yet read the whole mesh; try again")
 	// ErrFull means that the limit of connected proxies is reached.
@@ -222,11 +222,25 @@ func (s *Store) livePod(view *catalog.View, peer *Peer) (*inventory.Instance, er
 		return nil, fmt.Errorf("%w: service account %s has another UID", ErrUnknown, peer.ServiceAccount)
 	case !view.IsServed(pod):
 		return nil, ErrNoSidecar
-	// Other addresses may be the pod's own: some clusters translate source addresses to those of nodes.
-	case view.IsAddressOfAnother(pod, peer.Address):
-		return nil, ErrAddressMismatch
+	}
+	if err := s.checkAddress(view, pod, peer); err != nil {
+		return nil, err
 	}
 	return pod, nil
+}
+
+// checkAddress returns an error for a token from an address where its pod is not. Addresses that belong to no pod may be those of the pod: some clusters
+// translate source addresses to those of nodes.
+func (s *Store) checkAddress(view *catalog.View, pod *inventory.Instance, peer *Peer) error {
+	switch onlyOwn := s.ownAddresses.Load(); {
+	case onlyOwn && len(pod.IPs) == 0:
+		return fmt.Errorf("%w: the addresses of pod %s are not known yet", ErrUnknown, peer.Pod)
+	case onlyOwn && !slices.Contains(pod.IPs, peer.Address):
+		return fmt.Errorf("%w: %s is none of the pod's, and spec.sidecar.sourceAddresses of the MeshConfig is Own", ErrAddressMismatch, peer.Address)
+	case view.IsAddressOfAnother(pod, peer.Address):
+		return ErrAddressMismatch
+	}
+	return nil
 }
 
 // checkMaxConnections counts pods, so that neither a reconnecting pod nor one whose Envoys change is rejected.

@@ -38,6 +38,8 @@ type Store struct {
 	ready        atomic.Bool
 	// maxConnections is 0 for no limit.
 	maxConnections atomic.Int64
+	// ownAddresses is true if a token is accepted from the addresses of its pod only.
+	ownAddresses atomic.Bool
 	// trust is the trust bundle in all scopes; nil before the initial sync.
 	trust      atomic.Pointer[status.Trust]
 	registry   registry
@@ -144,6 +146,10 @@ func (s *Store) IsReady() bool { return s.ready.Load() }
 
 // SetMaxConnections limits the number of pods with connected proxies; 0 means no limit. It does not end streams.
 func (s *Store) SetMaxConnections(n int) { s.maxConnections.Store(int64(n)) }
+
+// SetOwnAddresses decides whether the token of a pod is accepted from its addresses only. Otherwise it is also accepted from those that belong to no other
+// running pod. Existing streams go on.
+func (s *Store) SetOwnAddresses(only bool) { s.ownAddresses.Store(only) }
 
 // CertificateRotated pushes the new certificate of a workload.
 func (s *Store) CertificateRotated(sa identity.ServiceAccount) {
