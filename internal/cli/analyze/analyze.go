@@ -102,7 +102,7 @@ func Cluster(ctx context.Context, c client.Client, m Mesh) *Report {
 func (a *analysis) look() {
 	for _, look := range []func(){
 		a.own, a.unknownFields, a.assessed, a.targets, a.routes, a.splits, a.ingress, a.gateways, a.serviceRoutes, a.backendTLSPolicies, a.acting,
-		a.workloads, a.reportUncreated, a.isolation, a.services, a.namespaces, a.declaredPorts, a.servers, a.selectors, a.keys,
+		a.workloads, a.reportUncreated, a.isolation, a.services, a.namespaces, a.declaredPorts, a.servers, a.selectors, a.keys, a.classes,
 	} {
 		look()
 	}

@@ -117,6 +117,7 @@ const tcpService = `{apiVersion: v1, kind: Service, metadata: {name: web, namesp
 
 const (
 	permissiveMesh = `{apiVersion: config.openservicemesh.io/v1alpha2, kind: MeshConfig, metadata: {name: osm-mesh-config, namespace: osm-system}, spec: {certificate: {serviceCertValidityDuration: 24h, certKeyBitSize: 2048}, traffic: {enablePermissiveTrafficPolicyMode: true}}}`
+	sidecarClass   = `{apiVersion: config.openservicemesh.io/v1alpha2, kind: MeshConfig, metadata: {name: osm-mesh-config, namespace: osm-system}, spec: {certificate: {serviceCertValidityDuration: 24h, certKeyBitSize: 2048}, sidecar: {classes: [{name: small}]}}}` + "\n---\n"
 	egressEnabled  = `{apiVersion: config.openservicemesh.io/v1alpha2, kind: MeshConfig, metadata: {name: osm-mesh-config, namespace: osm-system}, spec: {certificate: {serviceCertValidityDuration: 24h, certKeyBitSize: 2048}, featureFlags: {enableEgressPolicy: true}}}`
 	outsideEgress  = `{apiVersion: policy.openservicemesh.io/v1alpha1, kind: Egress, metadata: {name: a, namespace: shop}, spec: {sources: [{kind: ServiceAccount, namespace: shop, name: till}], hosts: [a.example.com], ports: [{number: 80, protocol: http}]}}`
 )
@@ -328,7 +329,19 @@ var findings = map[string]struct {
 	"closed egress is intended": {strings.Replace(policy("a", `policyTypes: [Egress]`), "name: a", `name: a, annotations: {openservicemesh.io/analyze-ignore: "OSM0510,OSM0511"}`, 1), nil},
 	"the node's network":        {`{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: shop}, spec: {hostNetwork: true}}`, []string{"OSM0503 Pod shop/p"}},
 	"an old sidecar":            {`{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: shop, labels: {operator.openservicemesh.io/revision: osm-v0-1-0}}, spec: {initContainers: [{name: envoy, restartPolicy: Always}]}}`, []string{"OSM0504 Pod shop/p"}},
-	"a Service of nobody":       {`{apiVersion: v1, kind: Service, metadata: {name: s, namespace: shop}, spec: {clusterIP: 10.0.0.9, selector: {app: none}, ports: [{port: 80}]}}`, []string{"OSM0505 Service shop/s"}},
+	"a class of sidecars": {
+		sidecarClass + `{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: shop, annotations: {openservicemesh.io/sidecar-class: small}, labels: {operator.openservicemesh.io/revision: osm-v0-2-0}}, spec: {initContainers: [{name: envoy, restartPolicy: Always}]}}`, nil,
+	},
+	"a class that does not exist": {
+		sidecarClass + `{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: shop, annotations: {openservicemesh.io/sidecar-class: large}, labels: {operator.openservicemesh.io/revision: osm-v0-2-0}}, spec: {initContainers: [{name: envoy, restartPolicy: Always}]}}`,
+		[]string{"OSM0512 Pod shop/p"},
+	},
+	"a class that a namespace may not have": {
+		strings.Replace(sidecarClass, "name: small", "name: small, namespaceSelector: {matchLabels: {team: payments}}", 1) +
+			`{apiVersion: v1, kind: Namespace, metadata: {name: shop, labels: {openservicemesh.io/monitored-by: osm}, annotations: {openservicemesh.io/sidecar-injection: enabled, openservicemesh.io/sidecar-class: small}}}`,
+		[]string{"OSM0512 Namespace shop"},
+	},
+	"a Service of nobody": {`{apiVersion: v1, kind: Service, metadata: {name: s, namespace: shop}, spec: {clusterIP: 10.0.0.9, selector: {app: none}, ports: [{port: 80}]}}`, []string{"OSM0505 Service shop/s"}},
 	"two protocols for a port": {
 		`{apiVersion: v1, kind: Service, metadata: {name: bytes, namespace: shop}, spec: {clusterIP: 10.0.0.9, selector: {app: web}, ports: [{port: 81, targetPort: 8080, appProtocol: tcp}]}}`, []string{"OSM0214 TrafficTarget shop/in", "OSM0311 Service shop/web"},
 	},

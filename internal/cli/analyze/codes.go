@@ -103,6 +103,7 @@ const (
 	codeKeptSidecar    = "OSM0509"
 	codeNoXDS          = "OSM0510"
 	codeNoDNS          = "OSM0511"
+	codeUnknownClass   = "OSM0512"
 
 	codeNoSuchMesh  = "OSM0601"
 	codeIgnored     = "OSM0602"
@@ -206,6 +207,7 @@ var meshCodes = []Code{
 	{codeKeptSidecar, diagnosis.Info, "Pods keep a sidecar although injection is disabled", "An annotation disables injection, or none enables it, and the pods are older. Policies apply to them until they are restarted. After that no policy protects them.", "Restart the workload if it is intended. Otherwise set the annotation openservicemesh.io/sidecar-injection to enabled."},
 	{codeNoXDS, diagnosis.Error, "NetworkPolicies keep sidecars from the control plane", "The policies that select the pods together isolate them for egress, and none allows the port for xDS of the control plane. New pods do not become ready. Sidecars that are connected keep what they have, and get no changes and certificates once the connection ends.", "Add the NetworkPolicy mesh-control-plane of docs/network-policies.md to the namespace."},
 	{codeNoDNS, diagnosis.Error, "NetworkPolicies keep sidecars from DNS", "The policies that select the pods together isolate them for egress, and none allows DNS. Sidecars look up the control plane there, so new pods do not become ready. Applications do not find Services. A port without a protocol is one of TCP, but DNS needs UDP too.", "Add the NetworkPolicy dns of docs/network-policies.md to the namespace."},
+	{codeUnknownClass, diagnosis.Warning, "An annotation names no class of sidecars", "The mesh has no class of that name, or permits it for other namespaces. The pods have the sidecar of pods without a class.", "Name a class of spec.sidecar.classes of the Mesh that the namespace may have, or have the platform team add one. Then restart the workload."},
 
 	{codeNoSuchMesh, diagnosis.Error, "A namespace belongs to a mesh that does not exist", "The mesh in the label openservicemesh.io/monitored-by does not exist in this cluster: no sidecars are injected, and policies have no effect.", "Remove the label, or correct it with osm namespace add NAMESPACE --mesh-name MESH."},
 	{codeIgnored, diagnosis.Warning, "A namespace is added to the mesh and ignored", "The label openservicemesh.io/ignore takes precedence: the namespace is not part of the mesh.", "Remove one of the labels."},

@@ -55,6 +55,8 @@ type sidecarSettings struct {
 	resources corev1.ResourceRequirements
 	// cpu is how much CPU it may use; zero is no limit.
 	cpu resource.Quantity
+	// workers is the declared number of its worker threads; 0 for none.
+	workers int32
 }
 
 // sidecarContainer returns Envoy as a native sidecar. It starts before the application, stops after it, and does not keep a Job running.
@@ -70,7 +72,7 @@ func sidecarContainer(image, cluster string, owner workload.Reference, probes []
 			"--log-level", cmp.Or(settings.logLevel, defaultLogLevel),
 			"--config-path", names.BootstrapDir + "/" + bootstrap.BootstrapFile,
 			"--service-cluster", cluster,
-			"--concurrency", concurrency(settings.cpu),
+			"--concurrency", concurrency(settings.workers, settings.cpu),
 			"--drain-time-s", strconv.Itoa(int(names.DrainTime.Seconds())),
 			"--drain-strategy", "immediate",
 			hotRestartOption,
@@ -106,14 +108,6 @@ func hardened() *corev1.SecurityContext {
 		Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
 		SeccompProfile:           &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
 	}
-}
-
-// concurrency returns one worker thread for each whole CPU of the limit, and at least one.
-func concurrency(limit resource.Quantity) string {
-	if limit.IsZero() {
-		return strconv.Itoa(defaultConcurrency)
-	}
-	return strconv.FormatInt(max(limit.Value(), 1), 10)
 }
 
 // podEnv returns the pod's own metadata as environment variables, under OSM's names.

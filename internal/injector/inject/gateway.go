@@ -130,6 +130,8 @@ type Config struct {
 	Settings configv1alpha2.MeshConfigSpec
 	// Reach is the state of the cluster. With its zero value, all sidecars are Eager.
 	Reach Reach
+	// workers is the number of worker threads that the class of a pod declares; 0 for none.
+	workers int32
 }
 
 // Namespace holds the metadata of a pod's namespace that injection reads.

@@ -23,6 +23,7 @@ func Mutate(pod *corev1.Pod, ns Namespace, c Config, uuid string) (*corev1.Pod, 
 	earlier := earlierInjection(pod)
 	uuid = cmp.Or(earlier.uuid, uuid)
 	c.InPlace = c.hasSlots(pod)
+	c = c.applyClass(pod, ns)
 	if err := removeInjection(pod); err != nil {
 		return nil, err
 	}
@@ -115,7 +116,7 @@ func addContainers(pod *corev1.Pod, ns Namespace, c Config, document initconfig.
 	cluster := cmp.Or(pod.Spec.ServiceAccountName, "default") + "." + ns.Name
 	resources := earlier.resources(pod, names.SidecarContainer, sidecarResources(pod, ns, c.Settings.Sidecar.Resources))
 	envoy := sidecarContainer(envoyImage, cluster, workload.Of(pod), document.Bootstrap.Probes, sidecarSettings{
-		logLevel: c.Settings.Sidecar.LogLevel, resources: resources, cpu: cpuLimit(pod, resources),
+		logLevel: c.Settings.Sidecar.LogLevel, resources: resources, cpu: cpuLimit(pod, resources), workers: c.workers,
 	})
 	envoy.Env = append(envoy.Env, destinations...)
 	preparation := initContainer(initImage, args, resources, c.Settings.Sidecar.EnablePrivilegedInitContainer)

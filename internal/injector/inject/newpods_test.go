@@ -20,7 +20,7 @@ func TestNewPodFields_MatchInjection(t *testing.T) {
 		config := testConfig()
 		config.Settings = spec
 		config.Reach = Reach{HasServiceRanges: true, PermissiveServices: AutoServices + 1}
-		pod, err := Mutate(parsePod(t, `{spec: {containers: [{name: app}]}}`), testNamespace(), config, testUUID)
+		pod, err := Mutate(parsePod(t, `{metadata: {annotations: {openservicemesh.io/sidecar-class: small}}, spec: {containers: [{name: app}]}}`), testNamespace(), config, testUUID)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -36,6 +36,8 @@ func TestNewPodFields_MatchInjection(t *testing.T) {
 		"spec.sidecar.logLevel":                               `{sidecar: {logLevel: debug}}`,
 		"spec.sidecar.envoyImage":                             `{sidecar: {envoyImage: other}}`,
 		"spec.sidecar.initContainerImage":                     `{sidecar: {initContainerImage: other}}`,
+		"spec.sidecar.classes":                                `{sidecar: {classes: [{name: small, concurrency: 7}]}}`,
+		"spec.sidecar.sourceAddresses":                        `{sidecar: {sourceAddresses: Own}}`,
 		"spec.sidecar.localProxyMode":                         `{sidecar: {localProxyMode: PodIP}}`,
 		"spec.sidecar.destinations":                           `{sidecar: {destinations: OnDemand}}`,
 		"spec.sidecar.destinations (by size)":                 `{sidecar: {destinations: Eager}}`,

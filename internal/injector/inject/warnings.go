@@ -24,6 +24,7 @@ func Warnings(pod *corev1.Pod, ns Namespace, c Config) []string {
 		warnings = append(warnings, fmt.Sprintf("the annotation %s=%s makes traffic bypass the mesh, without its policies and encryption", annotation, pod.Annotations[annotation]))
 	}
 	warnings = append(warnings, destinationsWarnings(pod, ns, c)...)
+	warnings = append(warnings, classWarnings(pod, ns, c)...)
 	if policy := pod.Spec.DNSPolicy; policy == corev1.DNSDefault || policy == corev1.DNSNone {
 		warnings = append(warnings, fmt.Sprintf("the pod has the dnsPolicy %s: its sidecar resolves the control plane by a name of the cluster's DNS, "+
 			"and the pod will not start unless its name servers resolve that name; use ClusterFirst", policy))

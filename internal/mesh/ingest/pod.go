@@ -174,6 +174,7 @@ var newPodFields = []specField{
 	{"sidecar.resources", func(s *configv1alpha2.MeshConfigSpec) bool {
 		return len(s.Sidecar.Resources.Limits)+len(s.Sidecar.Resources.Requests) > 0
 	}},
+	{"sidecar.classes", func(s *configv1alpha2.MeshConfigSpec) bool { return len(s.Sidecar.Classes) > 0 }},
 	{"sidecar.statistics", func(s *configv1alpha2.MeshConfigSpec) bool {
 		return s.Sidecar.Statistics == configv1alpha2.StatisticsAll
 	}},

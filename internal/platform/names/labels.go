@@ -38,6 +38,8 @@ const (
 	RedirectDNSAnnotation = "openservicemesh.io/redirect-dns"
 	// DestinationsAnnotation on a namespace or pod overrides sidecar.destinations of the MeshConfig: Eager or OnDemand. OSM did not have it.
 	DestinationsAnnotation = "openservicemesh.io/sidecar-destinations"
+	// SidecarClassAnnotation on a namespace or pod names one of sidecar.classes of the MeshConfig. OSM did not have it.
+	SidecarClassAnnotation = "openservicemesh.io/sidecar-class"
 	// EagerDestinationsAnnotation on a namespace or pod lists Services that sidecars have from the beginning, separated by commas. OSM did not have it.
 	EagerDestinationsAnnotation = "openservicemesh.io/sidecar-eager-destinations"
 	// TapUntilAnnotation on a pod is a time in the format of RFC 3339. Until then its sidecar logs every request, also in a mesh that logs a share of them.
