@@ -42,6 +42,14 @@ end
 if conditions.Paused ~= nil and conditions.Paused.status == "True" then
   return health("Suspended", conditions.Paused)
 end
+-- Sidecars are upgraded in waves, for hours or days. The mesh serves meanwhile, and a sync that waited for them would keep the next commit waiting, also one
+-- that pauses the upgrade.
+local function holds(condition)
+  return condition ~= nil and condition.status == "True" and condition.observedGeneration == obj.metadata.generation
+end
+if holds(upgrading) and holds(conditions.ControlPlaneReady) then
+  return health("Healthy", upgrading)
+end
 if conditions.Reconciling ~= nil then
   return health("Progressing", conditions.Reconciling)
 end

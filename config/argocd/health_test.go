@@ -34,6 +34,22 @@ func TestHealthCheck(t *testing.T) {
 			status("{type: Ready, status: 'True'}, {type: Upgrading, status: 'True'}, {type: Reconciling, status: 'True', message: wave 2 of 3}"),
 			"Progressing", "wave 2 of 3",
 		},
+		"a wave of an upgrade": {
+			status("{type: Ready, status: Unknown}, {type: Reconciling, status: 'True', message: waits}, {type: ControlPlaneReady, status: 'True', observedGeneration: 2}, {type: Upgrading, status: 'True', observedGeneration: 2, message: wave 2 of 3}"),
+			"Healthy", "wave 2 of 3",
+		},
+		"an upgrade replaces the control plane": {
+			status("{type: Ready, status: Unknown}, {type: Reconciling, status: 'True', message: waits}, {type: ControlPlaneReady, status: Unknown, observedGeneration: 2}, {type: Upgrading, status: 'True', observedGeneration: 2}"),
+			"Progressing", "waits",
+		},
+		"the conditions of an earlier upgrade": {
+			status("{type: Ready, status: Unknown}, {type: Reconciling, status: 'True', message: waits}, {type: ControlPlaneReady, status: 'True', observedGeneration: 1}, {type: Upgrading, status: 'True', observedGeneration: 2}"),
+			"Progressing", "waits",
+		},
+		"an upgrade with a pod that fails": {
+			status("{type: Ready, status: 'False', message: a pod crashes}, {type: ControlPlaneReady, status: 'True', observedGeneration: 2}, {type: Upgrading, status: 'True', observedGeneration: 2}"),
+			"Degraded", "a pod crashes",
+		},
 		"paused":   {status("{type: Ready, status: 'True'}, {type: Paused, status: 'True', message: spec.paused is true}"), "Suspended", "spec.paused is true"},
 		"planned":  {status("{type: Ready, status: Unknown, reason: Planned}, {type: Planned, status: 'True', message: 12 objects}"), "Suspended", "12 objects"},
 		"deleting": {deleted(""), "Progressing", "is being deleted"},
