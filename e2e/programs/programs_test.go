@@ -146,7 +146,8 @@ func (r *run) awaitSuccess(t *testing.T) {
 	})
 }
 
-// restartPeer deletes a pod and waits until its successor is ready. Meanwhile, the client may fail for a limited time.
+// restartPeer deletes a pod and waits until its successor is ready. Meanwhile, the client may fail for a limited time. Outside the mesh it may also lose requests
+// on a connection that the server closes in the moment of the request: only a sidecar repeats them.
 func (r *run) restartPeer(t *testing.T) {
 	t.Helper()
 	pod, err := cluster.Pod(t.Context(), r.namespace, r.peer[0], r.peer[1])
@@ -158,7 +159,7 @@ func (r *run) restartPeer(t *testing.T) {
 	lab.Must(t, cluster.Available(t.Context(), readyLimit, r.namespace))
 	seen := r.operations(t, begin)
 	t.Logf("restart of %s: %s", pod.Name, seen)
-	if r.outage == 0 && seen.failed > 0 || seen.gap > max(r.outage, busy) {
+	if r.outage == 0 && seen.failed > 0 && r.phase.mesh != "" || seen.gap > max(r.outage, busy) {
 		t.Errorf("restart of %s, which may interrupt the client for %s: %s", pod.Name, r.outage, seen)
 	}
 }
