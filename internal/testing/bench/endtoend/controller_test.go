@@ -62,18 +62,27 @@ func run(b *testing.B, command *exec.Cmd, start func(*exec.Cmd) error) *controll
 	must(b, err)
 	command.Stdout, command.Stderr = log, log
 	must(b, start(command))
+	c := &controller{B: b, command: command}
 	b.Cleanup(func() {
-		_ = command.Process.Signal(syscall.SIGTERM)
-		kill := time.AfterFunc(stopLimit, func() { _ = command.Process.Kill() })
-		defer kill.Stop()
-		_ = command.Wait() // ended by the signal
+		c.stop()
 		if text, err := os.ReadFile(log.Name()); err == nil && b.Failed() {
 			const shown = 2048
 			b.Logf("the end of its log:\n%s", text[max(0, len(text)-shown):])
 		}
 		must(b, log.Close())
 	})
-	return &controller{B: b, command: command}
+	return c
+}
+
+// stop ends the process, unless it has been ended.
+func (c *controller) stop() {
+	if c.command.ProcessState != nil {
+		return
+	}
+	_ = c.command.Process.Signal(syscall.SIGTERM)
+	kill := time.AfterFunc(stopLimit, func() { _ = c.command.Process.Kill() })
+	defer kill.Stop()
+	_ = c.command.Wait() // ended by the signal
 }
 
 // startController starts the controller with an authority and waits until it has read the mesh. start runs it.

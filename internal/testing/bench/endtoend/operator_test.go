@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"testing"
 	"time"
 
@@ -39,12 +40,7 @@ func measureOperator(b *testing.B, namespaces, pods int) {
 	b.Helper()
 	program, requests := build(b, "operator"), newAudit(b)
 	cluster := startCluster(b, &requests)
-	command := exec.Command(program, "--namespace="+names.OperatorNamespace, "--health-probe-bind-address=0", "--metrics-bind-address=0")
-	command.Env = append(os.Environ(), "KUBECONFIG="+cluster.kubeconfig)
-	for _, variable := range imageVariables {
-		command.Env = append(command.Env, variable+"=example.com/any:v1") // nothing pulls it
-	}
-	o := &operatorBench{controller: run(b, command, (*exec.Cmd).Start), client: cluster.client, requests: requests}
+	o := &operatorBench{controller: runOperator(b, program, cluster.kubeconfig), client: cluster.client, requests: requests}
 	ctx := b.Context()
 	o.install(ctx)
 	people := population{client: o.client, revision: o.mesh.Status.Revisions[0].Name, namespaces: namespaces, pods: pods}
@@ -67,6 +63,46 @@ func measureOperator(b *testing.B, namespaces, pods int) {
 	row(b, "memory and status", map[string]float64{
 		"MB": float64(used.Resident) / 1e6, "peak-MB": float64(used.Peak) / 1e6, "%-of-a-core-idle": 100 * o.idle, "status-B": float64(len(status)),
 	})
+	o.stop()
+	o.restart(program, cluster.kubeconfig, "a start beside them")
+	// An API server before Kubernetes 1.34 does not stream its lists.
+	o.restart(program, cluster.kubeconfig, "a start beside them, with lists in pages", "KUBE_FEATURE_WatchListClient=false")
+}
+
+// runOperator runs the operator with variables in its environment.
+func runOperator(b *testing.B, program, kubeconfig string, env ...string) *controller {
+	b.Helper()
+	command := exec.Command(program, "--namespace="+names.OperatorNamespace, "--health-probe-bind-address=0", "--metrics-bind-address=0")
+	command.Env = slices.Concat(os.Environ(), []string{"KUBECONFIG=" + kubeconfig}, env)
+	for _, variable := range imageVariables {
+		command.Env = append(command.Env, variable+"=example.com/any:v1") // nothing pulls it
+	}
+	return run(b, command, (*exec.Cmd).Start)
+}
+
+// restart starts the operator beside all pods, and ends it when it has reconciled the mesh. Before the start, a change makes the status old.
+func (o *operatorBench) restart(program, kubeconfig, name string, env ...string) {
+	o.Helper()
+	ctx := o.Context()
+	must(o.B, o.client.Get(ctx, client.ObjectKeyFromObject(o.mesh), o.mesh))
+	soak := v1alpha1.NewDuration(time.Minute + time.Duration(o.mesh.Generation)*time.Second)
+	o.mesh.Spec.Upgrade = &v1alpha1.UpgradeSpec{Gates: &v1alpha1.GatesSpec{Soak: &soak}}
+	must(o.B, o.client.Update(ctx, o.mesh))
+	begun := time.Now()
+	o.controller = runOperator(o.B, program, kubeconfig, env...)
+	eventually.Succeeds(o, startLimit, "the operator has reconciled the mesh", func() error {
+		err := o.client.Get(ctx, client.ObjectKeyFromObject(o.mesh), o.mesh)
+		upToDate := meta.FindStatusCondition(o.mesh.Status.Conditions, v1alpha1.ConditionDataPlaneUpToDate)
+		if err == nil && (upToDate == nil || upToDate.ObservedGeneration != o.mesh.Generation) {
+			err = fmt.Errorf("its conditions are %+v", o.mesh.Status.Conditions)
+		}
+		return err
+	})
+	took := time.Since(begun)
+	time.Sleep(idleTime)
+	used := o.usage()
+	o.stop()
+	row(o.B, name, map[string]float64{"s": took.Seconds(), "CPU-ms": ms(used.CPU), "MB": float64(used.Resident) / 1e6, "peak-MB": float64(used.Peak) / 1e6})
 }
 
 // imageVariables name the images of the control plane, as in the Deployment of the operator.

@@ -3,6 +3,7 @@ package endtoend
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -11,7 +12,9 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/openservicemesh/osm-operator/internal/injector/inject"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
+	"github.com/openservicemesh/osm-operator/internal/testing/bench/mesh"
 )
 
 // Each Deployment of the population has ten pods, and each node has 200 of all.
@@ -55,7 +58,10 @@ func (p population) create(ctx context.Context) error {
 		return err
 	}
 	if err := each(ctx, p.pods, func(ctx context.Context, i int) error {
-		pod := p.pod(i)
+		pod, err := p.pod(i)
+		if err != nil {
+			return err
+		}
 		if err := p.client.Create(ctx, pod); err != nil {
 			return err
 		}
@@ -112,27 +118,39 @@ func complete(ctx context.Context, c client.Client, d *appsv1.Deployment) error 
 	return c.Status().Update(ctx, d)
 }
 
-// pod returns a pod with a sidecar.
-func (p population) pod(i int) *corev1.Pod {
+// pod returns a pod with a sidecar in two slots, and as much else as pods of applications have: about 15 kB.
+func (p population) pod(i int) (*corev1.Pod, error) {
 	owner := p.deployment(i)
 	set := owner.Name + "-" + templateHash
-	return &corev1.Pod{
+	pod := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: owner.Namespace, Name: fmt.Sprintf("%s-%05d", set, i),
-			Labels: map[string]string{
-				"app": owner.Name, appsv1.DefaultDeploymentUniqueLabelKey: templateHash,
-				names.ProxyUUIDLabel: fmt.Sprintf("00000000-0000-4000-8000-%012d", i), names.RevisionLabel: p.revision,
-			},
+			Labels:          map[string]string{"app": owner.Name, appsv1.DefaultDeploymentUniqueLabelKey: templateHash},
 			OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: set, UID: types.UID(set), Controller: ptr.To(true)}},
 		},
 		Spec: corev1.PodSpec{
 			NodeName: fmt.Sprintf("node-%03d", i/podsOfNode), ServiceAccountName: owner.Name,
-			InitContainers: []corev1.Container{
-				{Name: names.InitContainer, Image: "init"}, {Name: names.SidecarContainer, Image: "envoy", RestartPolicy: ptr.To(corev1.ContainerRestartPolicyAlways)},
-			},
-			Containers: []corev1.Container{{Name: "app", Image: "app"}},
+			Containers: []corev1.Container{{
+				Name: "app", Image: "registry.example.com/team/application:v1.2.3", Env: variables(), EnvFrom: []corev1.EnvFromSource{{
+					ConfigMapRef: &corev1.ConfigMapEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: "settings"}},
+				}},
+			}},
 		},
 	}
+	return inject.Mutate(pod, inject.Namespace{Name: owner.Namespace, Labels: map[string]string{names.MonitoredByLabel: meshName}}, inject.Config{
+		Mesh: meshName, Namespace: namespace, TrustDomain: mesh.TrustDomain, Revision: p.revision, EnvoyImage: "example.com/any:v1", InitImage: "example.com/any:v1",
+		InPlace: true, SlotsLevel: 1,
+	}, fmt.Sprintf("00000000-0000-4000-8000-%012d", i))
+}
+
+// variables returns the environment of an application.
+func variables() []corev1.EnvVar {
+	const count = 40
+	var all []corev1.EnvVar
+	for i := range count {
+		all = append(all, corev1.EnvVar{Name: fmt.Sprintf("SETTING_OF_THE_APPLICATION_%02d", i), Value: "a value of some length, as addresses and options have"})
+	}
+	return all
 }
 
 // setReady writes the status of a pod, as the kubelet does.
@@ -140,19 +158,22 @@ func (p population) setReady(ctx context.Context, pod *corev1.Pod, ready bool) e
 	pod.Status = corev1.PodStatus{
 		Phase:      corev1.PodRunning,
 		Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: conditionOf(ready), LastTransitionTime: metav1.Now()}},
-		InitContainerStatuses: []corev1.ContainerStatus{
-			{
-				Name: names.SidecarContainer, Started: ptr.To(true), Ready: ready,
-				State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.Now()}},
-			},
-		},
+	}
+	for _, slot := range []string{names.SidecarContainer, names.StandbyContainer} {
+		pod.Status.InitContainerStatuses = append(pod.Status.InitContainerStatuses, corev1.ContainerStatus{
+			Name: slot, Started: ptr.To(true), Ready: ready, Image: "example.com/any:v1", ImageID: "example.com/any@sha256:" + strings.Repeat("0", 64),
+			ContainerID: "containerd://" + strings.Repeat("0", 64), State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.Now()}},
+		})
 	}
 	return p.client.Status().Update(ctx, pod)
 }
 
 // change writes the readiness of a pod that exists.
 func (p population) change(ctx context.Context, i int, ready bool) error {
-	pod := p.pod(i)
+	pod, err := p.pod(i)
+	if err != nil {
+		return err
+	}
 	if err := p.client.Get(ctx, client.ObjectKeyFromObject(pod), pod); err != nil {
 		return err
 	}
