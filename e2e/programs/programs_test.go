@@ -45,6 +45,7 @@ func phases() []phase {
 
 func TestPrograms(t *testing.T) {
 	lab.RequireFull(t)
+	cluster.Record(t, "ten programs of others outside, inside with defaults, and with the policies that the command line proposes")
 	for _, phase := range phases() {
 		t.Run(phase.name, func(t *testing.T) {
 			lab.Must(t, cluster.Patch(t.Context(), sampleMesh(), `{"spec":{"traffic":`+phase.traffic+`}}`))

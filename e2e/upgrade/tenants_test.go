@@ -21,6 +21,7 @@ func TestSidecarIsUpgradedInPlaceInNamespaceOfPlatformTeam(t *testing.T) {
 	if lab.IsCurrent() {
 		t.Skip("an image that no registry has can be loaded into the local cluster only")
 	}
+	cluster.Record(t, "a sidecar is upgraded in place in a namespace with limits, quotas and admission policies of a platform team")
 	first, second := currentEnvoy(t), loadEnvoy(t, "patched", patched)
 	m := newMesh(t, "tenants", cluster.Version)
 	m.change(fmt.Sprintf(`{"upgrade":{"dataPlane":{"restart":"InPlace"}},"sidecar":{"image":%q}}`, first))
