@@ -80,6 +80,7 @@ func setLimit(name corev1.ResourceName, limit string) func(*corev1.Pod) {
 // The bookstore runs without changes in namespaces as platform teams make them: its manifests are applied as they are, and the journey is that of other namespaces.
 func TestBookstoreRunsInNamespacesOfPlatformTeam(t *testing.T) {
 	lab.RequireFull(t)
+	cluster.Record(t, "the bookstore in namespaces with limits, quotas and admission policies of a platform team")
 	for _, name := range bookstoreNamespaces() {
 		exists, err := cluster.HasNamespace(t.Context(), bookstoreLimit, name)
 		lab.Must(t, err)
