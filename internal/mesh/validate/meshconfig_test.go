@@ -46,3 +46,18 @@ func TestRejectionsAreNoStatus(t *testing.T) {
 		})
 	}
 }
+
+func TestSelectorsOfClassesAreValidated(t *testing.T) {
+	const config = "apiVersion: config.openservicemesh.io/v1alpha2\nkind: MeshConfig\nmetadata: {name: osm-mesh-config, namespace: osm-system}\nspec: "
+	for selector, want := range map[string]string{
+		"{matchLabels: {team: shop}}": "",
+		"{}":                          "",
+		"{matchExpressions: [{key: team, operator: In}]}": `The namespaceSelector of the class "small" in spec.sidecar.classes is not a label selector`,
+		"{matchLabels: {team: 'a b'}}":                    `The namespaceSelector of the class "small" in spec.sidecar.classes is not a label selector`,
+	} {
+		rejections, _ := Split(Object(parse(t, config+"{"+goodCertificate+", sidecar: {classes: [{name: small, namespaceSelector: "+selector+"}]}}")))
+		if text := strings.Join(rejections, " "); !strings.Contains(text, want) || want == "" && text != "" {
+			t.Errorf("%s: rejections %q, want %q", selector, text, want)
+		}
+	}
+}

@@ -72,6 +72,7 @@ func meshConfig(u *unstructured.Unstructured) []ingest.Problem {
 	found := ingest.Problems(read)
 	durations(&config.Spec, &found)
 	exclusions(config.Spec.Traffic, &found)
+	sidecarClasses(config.Spec.Sidecar.Classes, &found)
 	risks(&config.Spec, &found)
 	if config.Name != configv1alpha2.Name {
 		found.Warn(ingest.ReasonUnsupported, "A mesh reads the MeshConfig named %s alone: this one, %s, has no effect.", configv1alpha2.Name, config.Name)
