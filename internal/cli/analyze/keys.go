@@ -17,7 +17,8 @@ const keyPrefix = "openservicemesh.io/"
 var knownKeys = []string{
 	names.MonitoredByLabel, names.IgnoreLabel, names.InjectionAnnotation, names.MetricsAnnotation, names.PermissiveAnnotation, names.EgressGatewayAnnotation,
 	names.OutboundPortExclusionAnnotation, names.InboundPortExclusionAnnotation, names.OutboundIPRangeExclusionAnnotation,
-	names.OutboundIPRangeInclusionAnnotation, names.RedirectDNSAnnotation, names.DestinationsAnnotation, names.EagerDestinationsAnnotation, names.SidecarClassAnnotation,
+	names.OutboundIPRangeInclusionAnnotation, names.RedirectDNSAnnotation, names.DestinationsAnnotation, names.EagerDestinationsAnnotation,
+	names.SidecarClassAnnotation,
 	names.AnalyzeIgnoreAnnotation, names.EscapedSlashesAnnotation, names.AllowedNamespacesAnnotation, names.TapUntilAnnotation,
 }
 

@@ -16,7 +16,9 @@ import (
 // SidecarClass returns the class that an annotation of a pod names, or else one of its namespace; nil without one, and for one that has no effect. The
 // problem is a sentence that says why it has none. Such a pod gets the sidecar of a pod without a class: the platform team may remove a class at any time, and
 // pods must start.
-func SidecarClass(classes []configv1alpha2.SidecarClass, pod map[string]string, namespace metav1.ObjectMeta) (class *configv1alpha2.SidecarClass, problem string) {
+func SidecarClass(classes []configv1alpha2.SidecarClass, pod map[string]string, namespace metav1.ObjectMeta) (
+	class *configv1alpha2.SidecarClass, problem string,
+) {
 	where, name := "pod", pod[names.SidecarClassAnnotation]
 	if name == "" {
 		where, name = "namespace "+namespace.Name, namespace.Annotations[names.SidecarClassAnnotation]
