@@ -72,6 +72,7 @@ http {
   upstream backend { server SERVER.NAMESPACE.svc.cluster.local:PORT max_fails=0; }
   server {
     listen 8080;
+    listen [::]:8080;
     location = /health { return 200; }
     location /plain/ { proxy_pass http://backend/; }
     location /encrypted/ { proxy_pass https://backend/; }
