@@ -66,6 +66,7 @@ func TestKubernetesIsUpgradedUnderTraffic(t *testing.T) {
 	t.Setenv(kubernetesVariable, newest)
 	lab.Must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "upgrade"))
 	u.expectVersions(newest, beforeNewest)
+	cluster.Record(t, "Kubernetes is upgraded from "+beforeNewest+", first the API server and then the kubelet, without a lost request")
 	u.expectChanges(agent, "late-control-plane")
 	t.Setenv(kubeletVariable, newest)
 	lab.Must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "upgrade"))
