@@ -100,7 +100,7 @@ func TestOmittedDenialsAreSaid(t *testing.T) {
 	}
 	if record(false) || !record(false, true) || !record(true, false, false) {
 		list, _ := s.Read()
-		t.Errorf("%+v", list)
+		t.Errorf("denials %+v: want two that say that some may be missing", list)
 	}
 }
 
