@@ -22,22 +22,10 @@ func TestArgoCD(t *testing.T) {
 	traffic := startTraffic(t)
 	t.Cleanup(func() { removeInstance(t) })
 	t.Cleanup(func() { restoreMesh(t) })
-	installArgoCD(t)
 	namespace := uidOf(t, "namespace", names.DefaultNamespace)
+	commit := followByArgoCD(t)
 
-	repository := serveRepository(t)
-	commit := func(spec string) string {
-		return repository.push(t, map[string]string{
-			"osm/install.yaml": readFile(t, "dist", "install.yaml"),
-			"osm/mesh.yaml":    strings.Replace(readFile(t, "config", "argocd", "mesh.yaml"), "spec: {}", "spec: "+spec, 1),
-		})
-	}
-	revision := commit("{}")
-	application := strings.ReplaceAll(readFile(t, "config", "argocd", "application.yaml"), "https://git.example.com/platform/osm.git", repository.url)
-	lab.Must(t, cluster.Put(t.Context(), application))
-	awaitApplication(t, revision, "Synced", "Healthy", "")
-
-	revision = commit("{controlPlane: {logLevel: debug}}")
+	revision := commit("{controlPlane: {logLevel: debug}}")
 	awaitApplication(t, revision, "Synced", "Healthy", "")
 	requireLogLevel(t, "debug")
 
@@ -61,6 +49,25 @@ func TestArgoCD(t *testing.T) {
 		t.Errorf("the namespace of the mesh was replaced: UID %s, before %s", got, namespace)
 	}
 	finishTraffic(t, traffic)
+}
+
+// followByArgoCD lets Argo CD take over the operator and the mesh from a repository. It returns what commits a spec of the Mesh, and returns the commit.
+func followByArgoCD(t *testing.T) func(spec string) (revision string) {
+	t.Helper()
+	installArgoCD(t)
+	repository := serveRepository(t)
+	commit := func(spec string) string {
+		t.Helper()
+		return repository.push(t, map[string]string{
+			"osm/install.yaml": readFile(t, "dist", "install.yaml"),
+			"osm/mesh.yaml":    strings.Replace(readFile(t, "config", "argocd", "mesh.yaml"), "spec: {}", "spec: "+spec, 1),
+		})
+	}
+	revision := commit("{}")
+	application := strings.ReplaceAll(readFile(t, "config", "argocd", "application.yaml"), "https://git.example.com/platform/osm.git", repository.url)
+	lab.Must(t, cluster.Put(t.Context(), application))
+	awaitApplication(t, revision, "Synced", "Healthy", "")
+	return commit
 }
 
 // removeInstance removes the label by which Argo CD knows the objects of an Application. It remains when that is deleted, and another Application of this

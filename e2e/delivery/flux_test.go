@@ -35,26 +35,11 @@ spec: {version: v9.9.9}
 // operator rejects fails with the reason of the Mesh. No request fails.
 func TestFlux(t *testing.T) {
 	lab.RequireFull(t)
-	lab.Must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "load-servers", "flux"))
 	traffic := startTraffic(t)
 	t.Cleanup(func() { restoreMesh(t) })
-	t.Cleanup(func() {
-		lab.Must(t, cluster.Repository.Tool(context.Background(), os.Stderr, "./cluster", "flux", "down"))
-	})
-	lab.Must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "flux", "up"))
+	repository := followByFlux(t)
 
-	repository := serveRepository(t)
-	revision := repository.push(t, map[string]string{
-		"operator/install.yaml": readFile(t, "dist", "install.yaml"),
-		"mesh/mesh.yaml":        readFile(t, "config", "samples", "operator_v1alpha1_mesh.yaml"),
-	})
-	sync := strings.ReplaceAll(readFile(t, "config", "flux", "sync.yaml"), "https://git.example.com/platform/osm.git", repository.url)
-	lab.Must(t, cluster.Put(t.Context(), sync))
-	t.Cleanup(func() { lab.Must(t, cluster.Delete(context.Background(), sync)) })
-	awaitSynced(t, "osm-operator", revision)
-	awaitSynced(t, "osm-mesh", revision)
-
-	revision = repository.push(t, map[string]string{"mesh/mesh.yaml": meshInGit})
+	revision := repository.push(t, map[string]string{"mesh/mesh.yaml": meshInGit})
 	requestSync(t)
 	awaitSynced(t, "osm-mesh", revision)
 	requireLogLevel(t, "debug")
@@ -71,6 +56,27 @@ func TestFlux(t *testing.T) {
 	requestSync(t)
 	awaitOperator(t)
 	finishTraffic(t, traffic)
+}
+
+// followByFlux lets Flux take over the operator and the mesh from the repository that it returns.
+func followByFlux(t *testing.T) gitRepository {
+	t.Helper()
+	lab.Must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "load-servers", "flux"))
+	t.Cleanup(func() {
+		lab.Must(t, cluster.Repository.Tool(context.Background(), os.Stderr, "./cluster", "flux", "down"))
+	})
+	lab.Must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "flux", "up"))
+	repository := serveRepository(t)
+	revision := repository.push(t, map[string]string{
+		"operator/install.yaml": readFile(t, "dist", "install.yaml"),
+		"mesh/mesh.yaml":        readFile(t, "config", "samples", "operator_v1alpha1_mesh.yaml"),
+	})
+	sync := strings.ReplaceAll(readFile(t, "config", "flux", "sync.yaml"), "https://git.example.com/platform/osm.git", repository.url)
+	lab.Must(t, cluster.Put(t.Context(), sync))
+	t.Cleanup(func() { lab.Must(t, cluster.Delete(context.Background(), sync)) })
+	awaitSynced(t, "osm-operator", revision)
+	awaitSynced(t, "osm-mesh", revision)
+	return repository
 }
 
 // readFile returns the content of a file of this checkout.

@@ -71,20 +71,7 @@ func TestCommitsInTheMiddleOfAWave(t *testing.T) {
 // startFlux lets Flux follow a repository, and returns what commits a spec of the Mesh.
 func startFlux(t *testing.T) func(spec string) {
 	t.Helper()
-	lab.Must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "load-servers", "flux"))
-	t.Cleanup(func() {
-		lab.Must(t, cluster.Repository.Tool(context.Background(), os.Stderr, "./cluster", "flux", "down"))
-	})
-	lab.Must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "flux", "up"))
-	repository := serveRepository(t)
-	revision := repository.push(t, map[string]string{
-		"operator/install.yaml": readFile(t, "dist", "install.yaml"),
-		"mesh/mesh.yaml":        readFile(t, "config", "samples", "operator_v1alpha1_mesh.yaml"),
-	})
-	sync := strings.ReplaceAll(readFile(t, "config", "flux", "sync.yaml"), "https://git.example.com/platform/osm.git", repository.url)
-	lab.Must(t, cluster.Put(t.Context(), sync))
-	t.Cleanup(func() { lab.Must(t, cluster.Delete(context.Background(), sync)) })
-	awaitSynced(t, "osm-mesh", revision)
+	repository := followByFlux(t)
 	return func(spec string) {
 		t.Helper()
 		repository.push(t, map[string]string{"mesh/mesh.yaml": strings.Replace(readFile(t, "config", "samples", "operator_v1alpha1_mesh.yaml"), "spec: {}", "spec: "+spec, 1)})
@@ -96,20 +83,10 @@ func startFlux(t *testing.T) func(spec string) {
 func startArgoCD(t *testing.T) func(spec string) {
 	t.Helper()
 	t.Cleanup(func() { removeInstance(t) })
-	installArgoCD(t)
-	repository := serveRepository(t)
-	push := func(spec string) string {
-		return repository.push(t, map[string]string{
-			"osm/install.yaml": readFile(t, "dist", "install.yaml"),
-			"osm/mesh.yaml":    strings.Replace(readFile(t, "config", "argocd", "mesh.yaml"), "spec: {}", "spec: "+spec, 1),
-		})
-	}
-	revision := push("{}")
-	lab.Must(t, cluster.Put(t.Context(), strings.ReplaceAll(readFile(t, "config", "argocd", "application.yaml"), "https://git.example.com/platform/osm.git", repository.url)))
-	awaitApplication(t, revision, "Synced", "Healthy", "")
+	commit := followByArgoCD(t)
 	return func(spec string) {
 		t.Helper()
-		push(spec)
+		commit(spec)
 		refresh(t)
 	}
 }
