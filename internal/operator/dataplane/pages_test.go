@@ -27,7 +27,7 @@ func TestListsAreStrippedPageByPage(t *testing.T) {
 		earlier = &corev1.PodList{Items: []corev1.Pod{pod(), pod()}}
 		return earlier, nil
 	}}
-	objects := pages{cache.ToListerWatcherWithContext(source)}
+	objects := stripPages(source)
 	for _, options := range []metav1.ListOptions{{Limit: 500, ResourceVersion: "0"}, {Limit: 500, Continue: "next"}} {
 		list, err := objects.List(options)
 		if err != nil {
