@@ -23,7 +23,7 @@ classes:
 - {name: large, namespaceSelector: {matchLabels: {team: payments}}, resources: {limits: {cpu: "4", memory: 1Gi}}}
 `
 
-// TestSidecarClass gives pods and namespaces classes. One that does not exist, or is for other namespaces, changes nothing, and the creator of the pod is told.
+// TestSidecarClass injects pods that name a class, or whose namespaces do. One that does not exist, or is for other namespaces, changes nothing, and the creator of the pod is told.
 func TestSidecarClass(t *testing.T) {
 	for name, test := range map[string]struct {
 		pod, namespace, team string

@@ -64,9 +64,9 @@ func measureOperator(b *testing.B, namespaces, pods int) {
 		"MB": float64(used.Resident) / 1e6, "peak-MB": float64(used.Peak) / 1e6, "%-of-a-core-idle": 100 * o.idle, "status-B": float64(len(status)),
 	})
 	o.stop()
-	o.restart(program, cluster.kubeconfig, "a start beside them")
+	o.restart(program, cluster.kubeconfig, "a start with all pods")
 	// An API server before Kubernetes 1.34 does not stream its lists.
-	o.restart(program, cluster.kubeconfig, "a start beside them, with lists in pages", "KUBE_FEATURE_WatchListClient=false")
+	o.restart(program, cluster.kubeconfig, "a start with all pods, listed in pages", "KUBE_FEATURE_WatchListClient=false")
 }
 
 // runOperator runs the operator with variables in its environment.
@@ -80,7 +80,7 @@ func runOperator(b *testing.B, program, kubeconfig string, env ...string) *contr
 	return run(b, command, (*exec.Cmd).Start)
 }
 
-// restart starts the operator beside all pods, and ends it when it has reconciled the mesh. Before the start, a change makes the status old.
+// restart starts the operator when all pods exist, and ends it when it has reconciled the mesh. Before the start, a change makes the status old.
 func (o *operatorBench) restart(program, kubeconfig, name string, env ...string) {
 	o.Helper()
 	ctx := o.Context()
