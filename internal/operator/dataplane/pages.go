@@ -17,8 +17,8 @@ func newInformer(objects cache.ListerWatcher, example runtime.Object, resync tim
 	return backoff.NewInformer(stripPages(objects), example, resync, indexers)
 }
 
-// stripPages lists objects page by page, and strips each page before the next one is read. Otherwise all objects are in memory whole before the cache strips the
-// first one, and a pod is many times as large as what is kept of it. An API server that streams its lists, as Kubernetes 1.34 does, is not asked for pages.
+// stripPages lists objects page by page, and strips each page before the next one is read. Otherwise all objects are in memory whole before the cache strips
+// the first one, and a pod is many times as large as what is kept of it. An API server that streams its lists, as Kubernetes 1.34 does, is not asked for pages.
 func stripPages(objects cache.ListerWatcher) *cache.ListWatch {
 	of := cache.ToListerWatcherWithContext(objects)
 	list := func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {

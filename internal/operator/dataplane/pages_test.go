@@ -29,7 +29,7 @@ func TestListsAreStrippedPageByPage(t *testing.T) {
 	}}
 	objects := stripPages(source)
 	for _, options := range []metav1.ListOptions{{Limit: 500, ResourceVersion: "0"}, {Limit: 500, Continue: "next"}} {
-		list, err := objects.List(options)
+		list, err := objects.ListWithContext(t.Context(), options)
 		if err != nil {
 			t.Fatal(err)
 		}
