@@ -13,6 +13,9 @@ import (
 // sizes matches counts and sizes of Envoy resources. They change with the translation, which the page does not describe.
 var sizes = regexp.MustCompile(`\b([CELRS]DS|ECDS) [0-9]+\b|\b[0-9.]+ (kB|bytes)\b|\s[0-9]+$`)
 
+// progressLine matches what commands print on a slow machine, after two seconds.
+var progressLine = regexp.MustCompile(`^ *[0-9]+s  `)
+
 // TestPageBeforeYouApply runs the commands of a page that needs no cluster.
 func TestPageBeforeYouApply(t *testing.T) {
 	repository, err := filepath.Abs("../../..")
@@ -58,9 +61,13 @@ func TestPageBeforeYouApply(t *testing.T) {
 	}
 }
 
+// withoutSizes returns lines of an output, with neither sizes nor progress.
 func withoutSizes(lines []string) []string {
 	var all []string
 	for _, line := range lines {
+		if progressLine.MatchString(line) {
+			continue
+		}
 		all = append(all, sizes.ReplaceAllString(strings.TrimRight(line, " "), " N"))
 	}
 	return all
