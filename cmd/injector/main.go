@@ -51,6 +51,7 @@ func command(config *injector.Config) *cobra.Command {
 	flags.BoolVar(&config.InPlace, "in-place", false, "give pods two slots, so that the sidecar can be upgraded while the application runs")
 	flags.DurationVar(&config.DrainBound, "drain-bound", 0, "when a slot cuts the connections of an earlier Envoy; 0 means an hour")
 	flags.IntVar(&config.SlotsLevel, "slots-level", 0, "level of pods with two slots, in an annotation; those of another level need more than new images to be upgraded")
+	flags.StringVar(&config.Sidecar, "sidecar", "", "what new pods get instead of what the MeshConfig has, as JSON of the operator; empty means what the MeshConfig has")
 	flags.StringVar(&config.XDSHost, "xds-host", "",
 		"host that new sidecars connect to; empty means "+names.Controller+" in the namespace of the control plane")
 	return cmd

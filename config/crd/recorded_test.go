@@ -97,7 +97,9 @@ func checkRecordedParameters(t *testing.T, mesh, revision *unstructured.Unstruct
 	declared, stored := &v1alpha1.Mesh{}, &v1alpha1.MeshRevision{}
 	fromUnstructured(t, mesh, declared)
 	fromUnstructured(t, revision, stored)
-	fresh := desired.Revision(declared, desired.StateOf(declared, compatibility.Current().Minor+".0"), operand.Images{Controller: "controller:v1", Injector: "injector:v1", Init: "init:v1", Sidecar: "envoy:v1"})
+	images := operand.Images{Controller: "controller:v1", Injector: "injector:v1", Init: "init:v1", Sidecar: "envoy:v1"}
+	state := desired.StateOf(declared, compatibility.Current().Minor+".0")
+	fresh := desired.Revision(declared, state, desired.Choice{Name: desired.RevisionName(state.Name, state.Version)}, desired.Images(declared, images))
 	want := desired.Parameters(stored, "osm-operator-system")
 	if diff := cmp.Diff(want, desired.Parameters(fresh, "osm-operator-system")); diff != "" {
 		t.Errorf("parameters of the Mesh differ from those of its stored MeshRevision (-stored +fresh):\n%s", diff)

@@ -202,7 +202,13 @@ func TestFailedCanaryAffectsOnlySelectedNamespaces(t *testing.T) {
 	// Other images start another attempt, and the Service selects the canary again.
 	cluster.health.set(meshNamespace(name), operatorVersion, healthy())
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Sidecar = &v1alpha1.SidecarSpec{Image: ptr.To("example/envoy:fixed")} })
-	m.wait(rest, "canaryill-v0-1-0")
+	waitFor(t, mesh, func(m *v1alpha1.Mesh) error {
+		if u := m.Status.Upgrade; u == nil || u.Revision == "" || u.Revision == "canaryill-v0-1-0" {
+			return fmt.Errorf("the upgrade is %+v, want one to another revision of the version", u)
+		}
+		return nil
+	})
+	m.wait(rest, mesh.Status.Upgrade.Revision)
 	waitReady(t, mesh)
 }
 

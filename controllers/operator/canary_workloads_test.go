@@ -18,7 +18,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
-	"github.com/openservicemesh/osm-operator/internal/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -183,7 +182,7 @@ func owner(ctx context.Context, mesh, deployment string) (string, error) {
 	if err := cluster.client.Get(ctx, client.ObjectKeyFromObject(d), d); err != nil {
 		return "", err
 	}
-	return desired.RevisionName(mesh, d.Labels[names.VersionLabel]), nil
+	return d.Spec.Template.Labels[names.ControlPlaneRevisionLabel], nil
 }
 
 // checkServices checks that an injector is reachable for every namespace, and a control plane for every sidecar.

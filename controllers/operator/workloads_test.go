@@ -16,7 +16,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
-	"github.com/openservicemesh/osm-operator/internal/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -182,7 +181,7 @@ func (s *workloads) activeRevision(ctx context.Context) string {
 	if cluster.client.Get(ctx, client.ObjectKey{Namespace: meshNamespace(s.mesh), Name: names.Injector}, d) != nil {
 		return ""
 	}
-	return desired.RevisionName(s.mesh, d.Labels[names.VersionLabel])
+	return d.Spec.Template.Labels[names.ControlPlaneRevisionLabel]
 }
 
 // wait waits until all pods have the sidecar of a revision.

@@ -11,6 +11,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -36,8 +37,13 @@ func TestNodeIsFull(t *testing.T) {
 	requireLocal(t)
 	cluster.Record(t, "no request is lost by an upgrade in place on a full node; pods without room wait, and are named")
 	first, next := envoys(t)
-	changeMesh(t, fmt.Sprintf(`{"upgrade":{"dataPlane":{"restart":"InPlace","pauseBetween":"1s","maxUnavailable":"100%%"}},"sidecar":{"image":%q}}`, first))
-	t.Cleanup(func() { changeMesh(t, `{"upgrade":null,"sidecar":null}`) })
+	changeMesh(t, fmt.Sprintf(`{"upgrade":{"gates":{"soak":"1s"},"dataPlane":{"restart":"InPlace","pauseBetween":"1s","maxUnavailable":"100%%"}},"sidecar":{"image":%q}}`, first))
+	t.Cleanup(func() {
+		changeMesh(t, `{"sidecar":null}`)
+		awaitIdle(t)
+		changeMesh(t, `{"upgrade":null}`)
+	})
+	awaitIdle(t)
 	moveControlPlane(t)
 	s := deploy(t, "nodes-full")
 	lab.Must(t, cluster.Create(t.Context(), s.onSecond(pinned, nil)...))
@@ -71,6 +77,19 @@ func envoys(t *testing.T) (first, next string) {
 	lab.Must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "load", archive))
 	lab.Must(t, second.Load(t.Context(), archive))
 	return built["envoy"], next
+}
+
+// awaitIdle waits until the mesh has no upgrade: what new pods get has passed its gates.
+func awaitIdle(t *testing.T) {
+	t.Helper()
+	ctx := context.WithoutCancel(t.Context())
+	lab.Eventually(t, slotsLimit, "the mesh is idle", func(context.Context) (bool, string, error) {
+		live := &v1alpha1.Mesh{}
+		err := cluster.Client.Get(ctx, client.ObjectKey{Name: names.DefaultMesh}, live)
+		upgrading := meta.FindStatusCondition(live.Status.Conditions, v1alpha1.ConditionUpgrading)
+		idle := upgrading != nil && upgrading.Reason == v1alpha1.ReasonIdle && upgrading.ObservedGeneration == live.Generation
+		return idle, lab.Conditions(live.Status.Conditions), err
+	})
 }
 
 // changeMesh merges a patch into the spec of the mesh, and waits until its injectors have it.

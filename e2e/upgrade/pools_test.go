@@ -86,7 +86,10 @@ var poolEvents = []poolEvent{
 		target := &appsv1.Deployment{ObjectMeta: objectNamed(s.namespace, cart)}
 		lab.Must(s.t, cluster.Patch(s.t.Context(), target, `{"spec":{"template":{"metadata":{"annotations":{"replaced":"true"}}}}}`))
 	}},
-	{name: "the slots of all sidecars are replaced", cause: func(s shop, image string) { s.mesh.change(fmt.Sprintf(`{"sidecar":{"image":%q}}`, image)) }},
+	{name: "the slots of all sidecars are replaced", after: poolAfter + 2*time.Minute, cause: func(s shop, image string) {
+		s.mesh.change(fmt.Sprintf(`{"sidecar":{"image":%q}}`, image))
+		s.awaitSlots("the new Envoy serves", image, 1)
+	}},
 	{name: "the client's pod is deleted, until SIGTERM", after: beforeStop, cause: func(s shop, _ string) {
 		lab.Must(s.t, cluster.Client.Delete(s.t.Context(), &corev1.Pod{ObjectMeta: objectNamed(s.namespace, buyer)}))
 	}},

@@ -79,7 +79,8 @@ func TestSlotFaults(t *testing.T) {
 	addVersions(t, map[string]string{rejectingFault: loadEnvoy(t, rejectingFault, rejecting), endingFault: loadEnvoy(t, endingFault, ending)})
 	f := slotFaults{second: loadEnvoy(t, "patched", patched)}
 	m := newMesh(t, "slotfaults", cluster.Version)
-	m.change(`{"upgrade":{"dataPlane":{"restart":"InPlace"}}}`)
+	// The faults must not roll back the images that cause them.
+	m.change(`{"upgrade":{"gates":{"soak":"1s","maxErrorRateIncrease":"100%"},"dataPlane":{"restart":"InPlace"}}}`)
 	m.awaitInjector("--in-place=true")
 	f.shop = deployCart(t, m)
 	f.outsider = deployStranger(t)

@@ -94,10 +94,21 @@ func isPodReady(pod *corev1.Pod) bool {
 	return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool { return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue })
 }
 
+// jobs is the namespace of Jobs.
+func (m mesh) jobs() string { return m.name + "-jobs" }
+
+// countJobs counts the pods of Jobs. They keep the sidecar that they started with.
+func (m mesh) countJobs(ctx context.Context) int {
+	m.t.Helper()
+	var pods corev1.PodList
+	lab.Must(m.t, cluster.Client.List(ctx, &pods, client.InNamespace(m.jobs())))
+	return len(pods.Items)
+}
+
 // startJob starts a Job that may not restart once, in a namespace of the mesh. The returned function requires that it still runs, in the same pod.
 func (m mesh) startJob() func() {
 	m.t.Helper()
-	namespace := m.name + "-jobs"
+	namespace := m.jobs()
 	lab.Must(m.t, cluster.CreateNamespace(m.t.Context(), namespace, m.name))
 	m.t.Cleanup(func() {
 		if err := cluster.DeleteNamespace(context.WithoutCancel(m.t.Context()), namespace); err != nil {

@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
 
 	"github.com/openservicemesh/osm-operator/internal/injector/inject"
+	"github.com/openservicemesh/osm-operator/internal/injector/inject/pinned"
 	"github.com/openservicemesh/osm-operator/internal/injector/inject/webhook"
 	"github.com/openservicemesh/osm-operator/internal/platform/admissionserver"
 	"github.com/openservicemesh/osm-operator/internal/platform/backoff"
@@ -90,6 +91,7 @@ func (i *Injector) newServer(objects *objects) (admissionserver.Config, error) {
 // Injector adds sidecars to the pods of one mesh. Its fields are the parts that need no API server.
 type Injector struct {
 	config   Config
+	sidecar  pinned.Sidecar
 	log      *logging.Logger
 	registry *prometheus.Registry
 	limits   *httplimit.Metrics
@@ -113,7 +115,11 @@ func New(config Config) (*Injector, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the API server's address is not known: run in a cluster, or set KUBECONFIG: %w", err)
 	}
-	return &Injector{config: config, log: log, registry: registry, limits: httplimit.NewMetrics(registry), watcher: watcher, api: api}, nil
+	sidecar, err := pinned.Parse(config.Sidecar)
+	if err != nil {
+		return nil, err
+	}
+	return &Injector{config: config, sidecar: sidecar, log: log, registry: registry, limits: httplimit.NewMetrics(registry), watcher: watcher, api: api}, nil
 }
 
 // Config configures an injector. All fields but Revision, WebhookClientCA and XDSHost are required.
@@ -142,6 +148,8 @@ type Config struct {
 	DrainBound time.Duration
 	// SlotsLevel is the level of pods with two slots: pods of another level need more than new images to be upgraded.
 	SlotsLevel int
+	// Sidecar is what new pods get, as pinned.Parse reads it. Empty means what the MeshConfig has.
+	Sidecar string
 	// WebhookAddress and HealthAddress are those of the servers.
 	WebhookAddress, HealthAddress string
 }
@@ -157,6 +165,7 @@ func (i *Injector) handler(objects *objects) *webhook.Handler {
 			DrainBound: i.config.DrainBound,
 			SlotsLevel: i.config.SlotsLevel,
 			EnvoyImage: i.config.EnvoyImage, InitImage: i.config.InitImage,
+			Sidecar: i.sidecar,
 		},
 		Cluster: &webhook.Objects{
 			Mesh: i.config.Mesh, MeshNamespace: i.config.Namespace,

@@ -1,6 +1,9 @@
 package v1alpha1
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
 
 // MeshRevision is one concrete version of the control plane of a Mesh, as a ReplicaSet is one version of a
 // Deployment. The operator creates, updates and deletes it; users only read it.
@@ -88,6 +91,11 @@ type MeshRevisionSpec struct {
 	// +optional
 	Slots *RevisionSlots `json:"slots,omitempty"`
 
+	// sidecar is what new pods get. It never changes: other values are another revision, so that each change passes the gates and has a way back. Without
+	// it, as in versions before v0.6, new pods get what the MeshConfig has.
+	// +optional
+	Sidecar *RevisionSidecar `json:"sidecar,omitempty"`
+
 	// bridgeUntil is when the controller stops to serve sidecars of Open Service Mesh. Without it they are not served.
 	// +optional
 	BridgeUntil *metav1.Time `json:"bridgeUntil,omitempty"`
@@ -100,6 +108,27 @@ type MeshRevisionSpec struct {
 	// +optional
 	// +kubebuilder:validation:Enum=Active;Canary;Promoting;Standby
 	Role Role `json:"role,omitempty"`
+}
+
+// RevisionSidecar is what new pods of a revision get. Other settings of the MeshConfig act on new pods at once.
+type RevisionSidecar struct {
+	// image is the image of Envoy.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	Image string `json:"image"`
+
+	// initImage is the image of the init containers.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	InitImage string `json:"initImage"`
+
+	// resources are the compute resources of the injected containers, for pods without a class of sidecars.
+	// +optional
+	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
+
+	// statistics are Essential or All.
+	// +required
+	Statistics string `json:"statistics"`
 }
 
 // RevisionSlots configures pods with two containers for Envoy.

@@ -38,6 +38,10 @@ type UpgradeStatus struct {
 	// to is the desired version.
 	To string `json:"to"`
 
+	// revision is the desired MeshRevision. It differs from that before also if only what new pods get has changed, such as the image of Envoy.
+	// +optional
+	Revision string `json:"revision,omitempty"`
+
 	// phase is the current phase.
 	Phase UpgradePhase `json:"phase"`
 
@@ -57,6 +61,10 @@ type HistoryEntry struct {
 	// from is the version before. It is empty for the installation.
 	// +optional
 	From string `json:"from,omitempty"`
+
+	// revision is the MeshRevision of the upgrade. It is empty in entries of operators before v0.6.
+	// +optional
+	Revision string `json:"revision,omitempty"`
 
 	// startTime is when the upgrade started.
 	// +optional
@@ -150,6 +158,14 @@ type RevisionBaseline struct {
 	// from is the version that was active before.
 	// +optional
 	From string `json:"from,omitempty"`
+
+	// revision is the MeshRevision that was active before. It is empty in baselines of operators before v0.6.
+	// +optional
+	Revision string `json:"revision,omitempty"`
+
+	// sidecar is what new pods of that MeshRevision got, so that it can be restored if somebody deletes it during the upgrade.
+	// +optional
+	Sidecar *RevisionSidecar `json:"sidecar,omitempty"`
 
 	// errorRate is the share of requests that failed, such as "0.25%". It is empty if the version before did not report it in time.
 	// +optional

@@ -23,6 +23,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/operator/enqueue"
 	"github.com/openservicemesh/osm-operator/internal/operator/observe"
+	"github.com/openservicemesh/osm-operator/internal/operator/operand"
 	"github.com/openservicemesh/osm-operator/internal/operator/secrets"
 	"github.com/openservicemesh/osm-operator/internal/operator/status"
 	"github.com/openservicemesh/osm-operator/internal/operator/webhooks"
@@ -146,7 +147,11 @@ func (r *Reconciler) reconcileServing(ctx context.Context, p *pass) error {
 
 // reconcileCanary keeps the certificate of the canary's injector, and deletes it after the last canary.
 func (r *Reconciler) reconcileCanary(ctx context.Context, p *pass) error {
-	canary := observe.NextCanary(p.mesh, p.desired, p.revisions)
+	chosen, _, err := r.Choose(ctx, p.mesh, p.revisions)
+	if err != nil && !operand.IsUnknownVersion(err) {
+		return err
+	}
+	canary := observe.NextCanary(p.mesh, chosen.Name, p.revisions)
 	if canary != "" {
 		service := names.WithSuffix(names.Injector, names.CanarySuffix(p.mesh.Name, canary))
 		return r.renewServing(ctx, p, secrets.CanaryCert, service+"."+p.desired.Namespace+".svc")

@@ -67,8 +67,11 @@ func (r *Reconciler) inputs(ctx context.Context, mesh *v1alpha1.Mesh) (component
 		}
 		inputs.ControlPlanes = append(inputs.ControlPlanes, component.ControlPlane{Release: release, Parameters: parameters})
 	}
-	next := desired.RevisionName(mesh.Name, r.Desired(mesh).Version)
-	inputs.Aliases = aliases(mesh, revisions, next, canary)
+	next, _, err := r.Choose(ctx, mesh, revisions)
+	if err != nil && !operand.IsUnknownVersion(err) {
+		return inputs, err
+	}
+	inputs.Aliases = aliases(mesh, revisions, next.Name, canary)
 	return inputs, r.addPodImages(ctx, &inputs)
 }
 

@@ -12,13 +12,12 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/component"
-	"github.com/openservicemesh/osm-operator/internal/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/operator/observe"
 )
 
-// describeRollout describes the rollout of the desired version. It is empty if that version is verified and the only one that runs.
-func describeRollout(mesh *v1alpha1.Mesh, revisions []v1alpha1.MeshRevision, version string) string {
-	desired, done := desired.RevisionName(mesh.Name, version), false
+// describeRollout describes the rollout of the desired version. It is empty if its desired revision is verified and the only one that runs.
+func describeRollout(mesh *v1alpha1.Mesh, revisions []v1alpha1.MeshRevision, desired, version string) string {
+	done := false
 	canary := false
 	for i := range revisions {
 		role := revisions[i].Spec.Role

@@ -382,7 +382,7 @@ func TestDescribeRollout(t *testing.T) {
 		"nothing is installed":                {nil, nil, false},
 	} {
 		mesh := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm"}, Status: v1alpha1.MeshStatus{Conditions: test.conditions}}
-		pending := describeRollout(mesh, test.revisions, "v0.2.0")
+		pending := describeRollout(mesh, test.revisions, "osm-v0-2-0", "v0.2.0")
 		if test.done != (pending == "") || !test.done && !strings.Contains(pending, "version v0.2.0 of the control plane") {
 			t.Errorf("%s: %q, want nothing: %t", name, pending, test.done)
 		}

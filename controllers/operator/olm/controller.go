@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/operator/enqueue"
 	"github.com/openservicemesh/osm-operator/internal/platform/message"
 )
@@ -73,7 +74,7 @@ func upgradeable(meshes []v1alpha1.Mesh) metav1.Condition {
 		if u == nil || u.From == "" || !isMoving(mesh) {
 			continue
 		}
-		waiting = append(waiting, fmt.Sprintf("Mesh %s is upgraded from %s to %s, phase %s", mesh.Name, u.From, u.To, u.Phase))
+		waiting = append(waiting, fmt.Sprintf("Mesh %s is upgraded from %s to %s, phase %s", mesh.Name, u.From, strings.TrimPrefix(desired.Destination(u), "version "), u.Phase))
 	}
 	if len(waiting) == 0 {
 		return metav1.Condition{Type: operators.Upgradeable, Status: metav1.ConditionTrue, Reason: reasonIdle, Message: "no mesh is being upgraded"}

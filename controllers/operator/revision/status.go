@@ -135,18 +135,21 @@ func formatReady(workloads []workload) string {
 	return "all pods are ready: "
 }
 
-// formatVersion describes a Deployment of another version.
+// formatVersion describes a Deployment of another revision.
 func (w workload) formatVersion() string {
-	if w.deployment == nil || w.deployedVersion() == w.version {
+	if w.deployment == nil || w.isDeployed() {
 		return ""
+	}
+	if w.deployedVersion() == w.version {
+		return fmt.Sprintf(" (still MeshRevision %s)", w.deployedRevision())
 	}
 	return fmt.Sprintf(" (still version %s)", w.deployedVersion())
 }
 
-// formatOutdatedPods describes pods of another version.
+// formatOutdatedPods describes pods of another revision.
 func (w workload) formatOutdatedPods() string {
 	if w.deployment == nil || w.outdatedPods() == 0 {
 		return ""
 	}
-	return fmt.Sprintf(" (remaining pods of another version: %d)", w.outdatedPods())
+	return fmt.Sprintf(" (remaining pods of another MeshRevision: %d)", w.outdatedPods())
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/desired"
+	"github.com/openservicemesh/osm-operator/internal/operator/operand"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -24,8 +25,8 @@ type workload struct {
 	deployment *appsv1.Deployment
 	pods       []corev1.Pod
 	now        time.Time
-	// version is that of the revision. The live Deployment may still have another one.
-	version string
+	// version and revision are those of the MeshRevision. The live Deployment may still have others.
+	version, revision string
 	// autoscaling is nil for a fixed number of pods.
 	autoscaling *v1alpha1.AutoscalingSpec
 }
@@ -35,7 +36,7 @@ func (r *Reconciler) workload(ctx context.Context, revision *v1alpha1.MeshRevisi
 	namespace := revision.Spec.Namespace
 	w := workload{
 		name: name, deployment: &appsv1.Deployment{}, now: r.Now(),
-		version: revision.Spec.Version, autoscaling: workloadSpec(revision, name).Autoscaling,
+		version: revision.Spec.Version, revision: revision.Name, autoscaling: workloadSpec(revision, name).Autoscaling,
 	}
 	err := r.Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, w.deployment)
 	if apierrors.IsNotFound(err) {
@@ -61,7 +62,7 @@ func (w workload) count() v1alpha1.WorkloadStatus {
 	}
 	count := v1alpha1.WorkloadStatus{Replicas: ptr.Deref(w.deployment.Spec.Replicas, 1)}
 	status := w.deployment.Status
-	if status.ObservedGeneration >= w.deployment.Generation && w.deployedVersion() == w.version {
+	if status.ObservedGeneration >= w.deployment.Generation && w.isDeployed() {
 		outdated := status.Replicas - status.UpdatedReplicas
 		count.Ready = min(max(status.ReadyReplicas-outdated, 0), count.Replicas)
 	}
@@ -81,12 +82,21 @@ func (w workload) isReady() bool {
 	return w.autoscaling != nil || status.Replicas == count.Replicas
 }
 
-// deployedVersion is the version of the Deployment's pod template.
+// isDeployed reports whether the Deployment has the pod template of the revision.
+func (w workload) isDeployed() bool {
+	return operand.IsOf(w.deployment.Spec.Template.Labels, w.version, w.revision)
+}
+
+// deployedVersion is the version of the Deployment's pod template, and deployedRevision its MeshRevision.
 func (w workload) deployedVersion() string {
 	return w.deployment.Spec.Template.Labels[names.VersionLabel]
 }
 
-// outdatedPods counts pods of another version, including terminating ones. A Deployment does not count the latter, but the API server
+func (w workload) deployedRevision() string {
+	return w.deployment.Spec.Template.Labels[names.ControlPlaneRevisionLabel]
+}
+
+// outdatedPods counts pods of another revision, including terminating ones. A Deployment does not count the latter, but the API server
 // keeps its connections to them: an outdated injector would inject outdated sidecars. A pod whose grace period has ended does not count,
 // because on a lost node its object stays.
 func (w workload) outdatedPods() int {
@@ -94,7 +104,7 @@ func (w workload) outdatedPods() int {
 	for i := range w.pods {
 		pod := &w.pods[i]
 		ended := pod.DeletionTimestamp != nil && !w.now.Before(pod.DeletionTimestamp.Time)
-		if pod.Labels[names.VersionLabel] != w.deployedVersion() && !ended {
+		if !operand.AreOfOneRevision(pod.Labels, w.deployment.Spec.Template.Labels) && !ended {
 			n++
 		}
 	}

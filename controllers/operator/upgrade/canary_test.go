@@ -56,7 +56,10 @@ func TestCheckCanary_LimitsTheNamesOfServices(t *testing.T) {
 	for version, want := range map[string]string{
 		"v0.4.0": "", "v0.4.0-" + strings.Repeat("x", 50): "set spec.upgrade.strategy.type to InPlace",
 	} {
-		p := &pass{mesh: &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm"}}, desired: desired.Mesh{Name: "osm", Version: version}}
+		p := &pass{
+			mesh: &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm"}}, desired: desired.Mesh{Name: "osm", Version: version},
+			chosen: desired.Choice{Name: desired.RevisionName("osm", version)},
+		}
 		if err := checkCanary(p); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("version %s: %v, want %q", version, err, want)
 		}

@@ -60,7 +60,7 @@ func assessControlPlane(p *pass, failed error) conditions.Assessment {
 	return assessment
 }
 
-// setUpgrading reports whether the mesh moves to another version. It is False while the first version is installed.
+// setUpgrading reports whether the mesh moves to another version, or to other sidecars. It is False while the first version is installed.
 func setUpgrading(editor *conditions.Editor, p *pass, upgrade *v1alpha1.UpgradeStatus, failed error) {
 	state, reason, message := conditions.Failing, v1alpha1.ReasonIdle, "no upgrade is in progress"
 	var stalled *observe.StalledError
@@ -68,9 +68,9 @@ func setUpgrading(editor *conditions.Editor, p *pass, upgrade *v1alpha1.UpgradeS
 	case errors.As(failed, &stalled):
 		reason, message = stalled.Reason, stalled.Message
 	case observe.IsPaused(p.mesh) && upgrade != nil:
-		reason, message = v1alpha1.ReasonPaused, fmt.Sprintf("the upgrade to version %s is paused", upgrade.To)
+		reason, message = v1alpha1.ReasonPaused, fmt.Sprintf("the upgrade to %s is paused", desired.Destination(upgrade))
 	case observe.IsPlanOnly(p.mesh) && upgrade != nil:
-		reason, message = v1alpha1.ReasonPlanned, fmt.Sprintf("the upgrade to version %s waits, because spec.mode is Plan", upgrade.To)
+		reason, message = v1alpha1.ReasonPlanned, fmt.Sprintf("the upgrade to %s waits, because spec.mode is Plan", desired.Destination(upgrade))
 	case p.plan.Phase == "" && observe.ModeOf(p.mesh) == observe.Apply:
 		state, reason, message = conditions.Progressing, v1alpha1.ReasonProgressing, "the next step is not decided yet"
 		if p.waiting != "" {
@@ -84,13 +84,14 @@ func setUpgrading(editor *conditions.Editor, p *pass, upgrade *v1alpha1.UpgradeS
 
 // assessUpgrade describes an upgrade. The state is Ready, so that the condition is True, while the mesh moves.
 func assessUpgrade(plan rollout.Plan, u *v1alpha1.UpgradeStatus) (conditions.State, string, string) {
-	way := fmt.Sprintf("from version %s to %s, %s", u.From, u.To, u.Phase)
+	way := fmt.Sprintf("from version %s to %s, %s", u.From, strings.TrimPrefix(desired.Destination(u), "version "), u.Phase)
 	switch plan.Phase {
 	case rollout.Installing:
 		return conditions.Failing, v1alpha1.ReasonInstalling, strings.TrimSuffix(fmt.Sprintf("installing version %s: %s", u.To, u.Message), ": ")
 	case rollout.RolledBack:
 		return conditions.Failing, v1alpha1.ReasonRolledBack, fmt.Sprintf(
-			"version %s was given up and the last good one runs; it is tried again with another spec.upgrade.attempt, with other images, or after spec.version was the last good version: %s", u.To, u.Message)
+			"%s was given up and the last good one runs; it is tried again with another spec.upgrade.attempt, with other images, or after the Mesh had the values of the last good one: %s",
+			desired.Destination(u), u.Message)
 	case rollout.Halted:
 		reason := v1alpha1.ReasonUpgradeHalted
 		if plan.CanaryBlocked {
@@ -98,7 +99,7 @@ func assessUpgrade(plan rollout.Plan, u *v1alpha1.UpgradeStatus) (conditions.Sta
 		}
 		return conditions.Failing, reason, way + ": " + u.Message
 	case rollout.RollingBack:
-		return conditions.Ready, v1alpha1.ReasonRollingBack, fmt.Sprintf("returning from version %s: %s", u.To, u.Message)
+		return conditions.Ready, v1alpha1.ReasonRollingBack, fmt.Sprintf("returning from %s: %s", desired.Destination(u), u.Message)
 	}
 	return conditions.Ready, v1alpha1.ReasonUpgrading, way + ": " + u.Message
 }

@@ -92,7 +92,10 @@ type pass struct {
 	// release is that of the desired version.
 	release *operand.Release
 	bundles webhooks.Bundles
-	// current is the MeshRevision of the desired version; nil when it does not exist.
+	// chosen is the desired MeshRevision, and images are those of its version.
+	chosen desired.Choice
+	images operand.Images
+	// current is the desired MeshRevision; nil when it does not exist.
 	current *v1alpha1.MeshRevision
 	// active is the MeshRevision that runs the mesh's own Deployments, by the plan; nil when it does not exist.
 	active *v1alpha1.MeshRevision
@@ -177,6 +180,9 @@ func (r *Reconciler) mayRollOut(ctx context.Context, p *pass) (bool, error) {
 
 // run decides about the next step, then takes it.
 func (r *Reconciler) run(ctx context.Context, p *pass) error {
+	if err := r.choose(ctx, p); err != nil {
+		return err
+	}
 	if whole, err := r.restoreEarlier(ctx, p); err != nil || !whole {
 		return err
 	}
@@ -188,6 +194,16 @@ func (r *Reconciler) run(ctx context.Context, p *pass) error {
 		}
 	}
 	return nil
+}
+
+// choose decides which MeshRevision is the desired one.
+func (r *Reconciler) choose(ctx context.Context, p *pass) error {
+	revisions, err := r.Revisions(ctx, p.mesh.Name)
+	if err != nil {
+		return err
+	}
+	p.chosen, p.images, err = r.Choose(ctx, p.mesh, revisions)
+	return err
 }
 
 // decide observes the mesh and computes the plan for its way to the desired version. Until the desired revision is verified, the gates are

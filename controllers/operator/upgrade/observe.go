@@ -39,7 +39,7 @@ func (r *Reconciler) observeSituation(ctx context.Context, p *pass) (rollout.Sit
 	}
 	upgrade, _, _ := desired.UpgradeSettings(p.mesh)
 	situation := rollout.Situation{
-		Strategy: rollout.Strategy(desired.Strategy(p.mesh)), Now: r.Now(), Desired: desired.RevisionName(p.desired.Name, p.desired.Version),
+		Strategy: rollout.Strategy(desired.Strategy(p.mesh)), Now: r.Now(), Desired: p.chosen.Name,
 		Workloads: workloads, Limits: desired.Limits(p.mesh),
 		AutomaticRollback: ptr.Deref(upgrade.Rollback, v1alpha1.RollbackAutomatic) == v1alpha1.RollbackAutomatic,
 	}
@@ -144,7 +144,7 @@ func (r *Reconciler) sidecarVersions(p *pass) []string {
 // versionOf is the version of a revision, which may have been deleted, by its name; empty for one that this operator does not know.
 func (r *Reconciler) versionOf(p *pass, revision string) string {
 	for _, version := range r.Catalogue.Known() {
-		if desired.RevisionName(p.desired.Name, version) == revision {
+		if plain := desired.RevisionName(p.desired.Name, version); plain == revision || plain == desired.FirstRevision(revision) {
 			return version
 		}
 	}
@@ -181,7 +181,7 @@ func (r *Reconciler) observeCanary(ctx context.Context, p *pass, situation *roll
 
 // checkCanary returns an error if the desired version cannot run as a canary.
 func checkCanary(p *pass) error {
-	longest := names.WithSuffix(reportService, names.CanarySuffix(p.mesh.Name, desired.RevisionName(p.desired.Name, p.desired.Version)))
+	longest := names.WithSuffix(reportService, names.CanarySuffix(p.mesh.Name, p.chosen.Name))
 	if len(longest) > validation.DNS1035LabelMaxLength {
 		return fmt.Errorf("version %s cannot run as a canary, because its Service %s would have a name of more than %d letters: set spec.upgrade.strategy.type to InPlace for it",
 			p.desired.Version, longest, validation.DNS1035LabelMaxLength)

@@ -142,7 +142,9 @@ func (r *Reconciler) measureBaseline(ctx context.Context, p *pass) (bool, error)
 	if err != nil {
 		return false, err
 	}
-	baseline := &v1alpha1.RevisionBaseline{From: active.Spec.Version, Time: metav1.NewTime(r.Now())}
+	baseline := &v1alpha1.RevisionBaseline{
+		From: active.Spec.Version, Revision: active.Name, Sidecar: active.Spec.Sidecar, Time: metav1.NewTime(r.Now()),
+	}
 	if reading.Proxies != nil {
 		list := reading.Proxies.RejectingWorkloads()
 		baseline.Rejecting = list[:min(len(list), maxBaselineNames)]

@@ -10,10 +10,9 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/desired"
 )
 
-// The version before an upgrade is lost if somebody has deleted its MeshRevision, and no other verified one remains.
-func TestLostVersion(t *testing.T) {
+// The MeshRevision before an upgrade is lost if somebody has deleted it, and no other verified one remains.
+func TestLostRevision(t *testing.T) {
 	now := metav1.NewTime(time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC))
-	state := desired.Mesh{Name: "osm", Version: "v2"}
 	revision := func(version string, changes ...func(*v1alpha1.MeshRevision)) v1alpha1.MeshRevision {
 		r := v1alpha1.MeshRevision{ObjectMeta: metav1.ObjectMeta{Name: desired.RevisionName("osm", version)}}
 		r.Spec.Role = v1alpha1.RoleStandby
@@ -24,6 +23,11 @@ func TestLostVersion(t *testing.T) {
 	}
 	from := func(version string) func(*v1alpha1.MeshRevision) {
 		return func(r *v1alpha1.MeshRevision) { r.Status.Baseline = &v1alpha1.RevisionBaseline{From: version} }
+	}
+	before := func(name string) func(*v1alpha1.MeshRevision) {
+		return func(r *v1alpha1.MeshRevision) {
+			r.Status.Baseline = &v1alpha1.RevisionBaseline{From: "v2", Revision: name, Sidecar: &v1alpha1.RevisionSidecar{Image: "first"}}
+		}
 	}
 	verified := func(r *v1alpha1.MeshRevision) { r.Status.VerificationTime = &now }
 	rejected := func(r *v1alpha1.MeshRevision) { r.Status.Rejected = &v1alpha1.RevisionRejection{Reason: "bad"} }
@@ -48,9 +52,13 @@ func TestLostVersion(t *testing.T) {
 		"an upgrade from no version":              {[]v1alpha1.MeshRevision{revision("v2", from(""))}, false},
 		"the desired one is deleted, not the old": {[]v1alpha1.MeshRevision{revision("v1", verified), revision("v2", from("v1"), deleted)}, false},
 	} {
-		version, lost := lostVersion(test.revisions, "osm-v2", state)
-		if lost != test.want || lost && version != "v1" {
-			t.Errorf("%s: version %q is lost: %t, want %t", name, version, lost, test.want)
+		from, lost := lostRevision(test.revisions, "osm-v2", "osm")
+		if lost != test.want || lost && (from.version != "v1" || from.Name != "osm-v1") {
+			t.Errorf("%s: revision %+v is lost: %t, want %t", name, from, lost, test.want)
 		}
+	}
+	other := revision("v2", before("osm-v2-0123abcd"))
+	if from, lost := lostRevision([]v1alpha1.MeshRevision{other}, "osm-v2", "osm"); !lost || from.Name != "osm-v2-0123abcd" || from.Sidecar.Image != "first" {
+		t.Errorf("the revision before one of the same version is lost: %t, %+v, want osm-v2-0123abcd with its image", lost, from)
 	}
 }

@@ -1,6 +1,7 @@
 package upgrade
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -81,7 +82,7 @@ func (r *Reconciler) assignRole(ctx context.Context, revision *v1alpha1.MeshRevi
 
 // applyRevision applies the MeshRevision of the desired version.
 func (r *Reconciler) applyRevision(ctx context.Context, p *pass, role v1alpha1.Role) error {
-	desired := desired.Revision(p.mesh, p.desired, r.imagesFor(p))
+	desired := desired.Revision(p.mesh, p.desired, p.chosen, p.images)
 	desired.Spec.Role = role
 	p.bridge = takeover.BridgeOf(p.mesh, p.current, r.Now())
 	desired.Spec.BridgeUntil = takeover.BridgeUntil(p.bridge)
@@ -103,15 +104,6 @@ func (r *Reconciler) applyRevision(ctx context.Context, p *pass, role v1alpha1.R
 	outcome, err := p.session.Apply(ctx, object)
 	p.applied = p.applied || outcome != apply.Unchanged
 	return err
-}
-
-// imagesFor are the images of the desired version. While the operator was of that version, its variables chose the registry. After an update
-// of the operator they are about another version, and the mesh keeps the images that it runs.
-func (r *Reconciler) imagesFor(p *pass) operand.Images {
-	if p.current == nil || p.desired.Version == r.Catalogue.Current() {
-		return p.release.Images
-	}
-	return p.release.Images.Keep(operand.Images(p.current.Spec.Images))
 }
 
 // recordConclusions records on the desired revision that it passed, or why it was given up.
@@ -158,7 +150,7 @@ func (r *Reconciler) retire(ctx context.Context, p *pass) error {
 	for _, name := range []string{names.Controller, names.Injector} {
 		deployment := &appsv1.Deployment{}
 		err := r.Client.Get(ctx, client.ObjectKey{Namespace: p.desired.Namespace, Name: name}, deployment)
-		if err != nil || deployment.Labels[names.VersionLabel] != current.Spec.Version {
+		if err != nil || !operand.IsOf(deployment.Spec.Template.Labels, current.Spec.Version, current.Name) {
 			return client.IgnoreNotFound(err)
 		}
 	}
@@ -170,8 +162,8 @@ func (r *Reconciler) retire(ctx context.Context, p *pass) error {
 		if err := client.IgnoreNotFound(r.Client.Delete(ctx, old)); err != nil {
 			return fmt.Errorf("the MeshRevision %s, which is replaced, cannot be deleted: %w", old.Name, err)
 		}
-		r.Recorder.Eventf(p.mesh, nil, corev1.EventTypeNormal, "Replaced", "Retire "+old.Name, "version %s has replaced version %s",
-			current.Spec.Version, old.Spec.Version)
+		r.Recorder.Eventf(p.mesh, nil, corev1.EventTypeNormal, "Replaced", "Retire "+old.Name, "version %s has replaced version %s: MeshRevision %s is deleted, and %s runs",
+			current.Spec.Version, old.Spec.Version, old.Name, current.Name)
 	}
 	return nil
 }
@@ -179,24 +171,29 @@ func (r *Reconciler) retire(ctx context.Context, p *pass) error {
 // restoredAnnotation is the version of the upgrade for which a MeshRevision was restored.
 const restoredAnnotation = "operator.openservicemesh.io/restored-for"
 
-// restoreEarlier makes the MeshRevision of the version before an upgrade again if somebody has deleted it. Without it there would be nothing to roll
-// back to: the desired version would take over the mesh, whatever its gates say, also if it was given up. It reports whether the upgrade may go on.
+// earlierRevision is the MeshRevision before an upgrade.
+type earlierRevision struct {
+	version string
+	desired.Choice
+}
+
+// restoreEarlier makes the MeshRevision before an upgrade again if somebody has deleted it. Without it there would be nothing to roll
+// back to: the desired one would take over the mesh, whatever its gates say, also if it was given up. It reports whether the upgrade may go on.
 func (r *Reconciler) restoreEarlier(ctx context.Context, p *pass) (bool, error) {
 	revisions, err := r.Revisions(ctx, p.mesh.Name)
 	if err != nil {
 		return false, err
 	}
-	from, lost := lostVersion(revisions, desired.RevisionName(p.desired.Name, p.desired.Version), p.desired)
+	earlier, lost := lostRevision(revisions, p.chosen.Name, p.desired.Name)
 	if !lost {
 		return true, nil
 	}
-	name := desired.RevisionName(p.desired.Name, from)
-	p.waiting = fmt.Sprintf("waiting for the MeshRevision %s, which was deleted, and which the mesh needs to roll back", name)
+	p.waiting = fmt.Sprintf("waiting for the MeshRevision %s, which was deleted, and which the mesh needs to roll back", earlier.Name)
 	p.RequeueAfter(time.Second)
-	live := observe.FindRevision(revisions, name)
+	live := observe.FindRevision(revisions, earlier.Name)
 	switch {
 	case live == nil:
-		return false, r.createEarlier(ctx, p, from, observe.ActiveRevision(revisions) == nil)
+		return false, r.createEarlier(ctx, p, earlier, observe.ActiveRevision(revisions) == nil)
 	case live.DeletionTimestamp != nil:
 		return false, nil // its finalizer is removed first
 	}
@@ -205,31 +202,35 @@ func (r *Reconciler) restoreEarlier(ctx context.Context, p *pass) (bool, error) 
 	return false, r.recordOnRevision(ctx, live, func(status *v1alpha1.MeshRevisionStatus) { status.VerificationTime = &now })
 }
 
-// lostVersion returns the version before the upgrade to a desired revision if no revision remains to which the mesh could be rolled back.
-func lostVersion(revisions []v1alpha1.MeshRevision, name string, state desired.Mesh) (from string, lost bool) {
+// lostRevision returns the MeshRevision before the upgrade to a desired one if none remains to which the mesh could be rolled back.
+func lostRevision(revisions []v1alpha1.MeshRevision, name, mesh string) (from earlierRevision, lost bool) {
 	current := observe.FindRevision(revisions, name)
-	if current == nil || current.Status.VerificationTime != nil || current.Status.Baseline == nil || current.Status.Baseline.From == state.Version {
-		return "", false
+	if current == nil || current.Status.VerificationTime != nil || current.Status.Baseline == nil || current.Status.Baseline.From == "" {
+		return from, false
 	}
-	from = current.Status.Baseline.From
-	earlier := observe.FindRevision(revisions, desired.RevisionName(state.Name, from))
+	baseline := current.Status.Baseline
+	from = earlierRevision{baseline.From, desired.Choice{Name: cmp.Or(baseline.Revision, desired.RevisionName(mesh, baseline.From)), Sidecar: baseline.Sidecar}}
+	if from.Name == name {
+		return from, false
+	}
+	earlier := observe.FindRevision(revisions, from.Name)
 	if earlier != nil && earlier.DeletionTimestamp == nil && earlier.Annotations[restoredAnnotation] == "" {
 		return from, false // it was not verified either
 	}
-	return from, from != "" && !slices.ContainsFunc(revisions, func(r v1alpha1.MeshRevision) bool {
+	return from, !slices.ContainsFunc(revisions, func(r v1alpha1.MeshRevision) bool {
 		return r.Name != name && r.DeletionTimestamp == nil && r.Status.VerificationTime != nil
 	})
 }
 
-// createEarlier makes the MeshRevision of a version again. Its objects still exist, and it takes them over.
-func (r *Reconciler) createEarlier(ctx context.Context, p *pass, version string, active bool) error {
-	release, err := r.Catalogue.Release(version)
+// createEarlier makes a MeshRevision again. Its objects still exist, and it takes them over.
+func (r *Reconciler) createEarlier(ctx context.Context, p *pass, earlier earlierRevision, active bool) error {
+	release, err := r.Catalogue.Release(earlier.version)
 	if err != nil {
 		return err
 	}
 	state := p.desired
-	state.Version = version
-	revision := desired.Revision(p.mesh, state, release.Images)
+	state.Version = earlier.version
+	revision := desired.Revision(p.mesh, state, earlier.Choice, desired.Images(p.mesh, release.Images))
 	revision.Spec.BridgeUntil = takeover.BridgeUntil(takeover.BridgeOf(p.mesh, p.current, r.Now()))
 	revision.Annotations = map[string]string{restoredAnnotation: p.desired.Version}
 	revision.Spec.Role = v1alpha1.RoleStandby
@@ -244,6 +245,6 @@ func (r *Reconciler) createEarlier(ctx context.Context, p *pass, version string,
 		return fmt.Errorf("the MeshRevision %s, which was deleted, cannot be made again: %w", revision.Name, err)
 	}
 	r.Recorder.Eventf(p.mesh, nil, corev1.EventTypeWarning, "RevisionRestored", "Restore "+revision.Name,
-		"made the MeshRevision %s again, which was deleted during the upgrade to %s: the mesh needs it to roll back", revision.Name, p.desired.Version)
+		"made the MeshRevision %s again, which was deleted during the upgrade to MeshRevision %s of version %s: the mesh needs it to roll back", revision.Name, p.chosen.Name, p.desired.Version)
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/dataplane"
 	"github.com/openservicemesh/osm-operator/internal/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/operator/observe"
+	"github.com/openservicemesh/osm-operator/internal/operator/operand"
 	"github.com/openservicemesh/osm-operator/internal/operator/restart"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
 	"github.com/openservicemesh/osm-operator/internal/operator/status"
@@ -29,7 +30,7 @@ func (r *Reconciler) writeStatus(ctx context.Context, p *pass, failed error) err
 	}
 	switch mode := observe.ModeOf(p.mesh); {
 	case p.plan.Phase != "":
-		recordAbandoned(updated, p.desired.Version, r.Now())
+		recordAbandoned(updated, p.desired.Version, p.chosen.Name, r.Now())
 		p.setUpgrade(updated, r.Now())
 		recordHistory(p, updated)
 	case mode == observe.Remove:
@@ -59,7 +60,12 @@ func (r *Reconciler) observeRevisions(ctx context.Context, p *pass, updated *v1a
 	if err != nil {
 		return err
 	}
-	p.current = observe.FindRevision(revisions, desired.RevisionName(p.desired.Name, p.desired.Version))
+	if p.chosen.Name == "" {
+		if p.chosen, _, err = r.Choose(ctx, p.mesh, revisions); err != nil && !operand.IsUnknownVersion(err) {
+			return err
+		}
+	}
+	p.current = observe.FindRevision(revisions, p.chosen.Name)
 	if p.plan.Active == "" {
 		p.active = observe.ActiveRevision(revisions)
 	} else if active := observe.FindRevision(revisions, p.plan.Active); active != nil {
@@ -107,18 +113,23 @@ func (p *pass) setUpgrade(updated *v1alpha1.MeshStatus, now time.Time) {
 		return
 	}
 	updated.Upgrade = &v1alpha1.UpgradeStatus{
-		From: p.from(), To: p.desired.Version, Phase: v1alpha1.UpgradePhase(p.plan.Phase), StartTime: metav1.NewTime(now), Message: p.progress(),
+		From: p.from(), To: p.desired.Version, Revision: p.chosen.Name, Phase: v1alpha1.UpgradePhase(p.plan.Phase), StartTime: metav1.NewTime(now), Message: p.progress(),
 	}
-	if before != nil && before.Phase == updated.Upgrade.Phase && before.To == updated.Upgrade.To {
+	if before != nil && before.Phase == updated.Upgrade.Phase && before.To == updated.Upgrade.To && isOf(before, p.chosen.Name) {
 		updated.Upgrade.StartTime = before.StartTime
 	}
 }
 
-// recordAbandoned adds the upgrade in the status to the history, if the desired version changed before it ended. Otherwise no record would show that the
+// isOf reports whether an upgrade is to a revision. Earlier operators recorded none.
+func isOf(upgrade *v1alpha1.UpgradeStatus, revision string) bool {
+	return upgrade.Revision == "" || upgrade.Revision == revision
+}
+
+// recordAbandoned adds the upgrade in the status to the history, if the desired revision changed before it ended. Otherwise no record would show that the
 // version was tried.
-func recordAbandoned(status *v1alpha1.MeshStatus, desired string, now time.Time) {
+func recordAbandoned(status *v1alpha1.MeshStatus, desired, revision string, now time.Time) {
 	tried := status.Upgrade
-	if tried == nil || tried.To == "" || tried.To == desired || tried.Phase == v1alpha1.UpgradePhase(rollout.RolledBack) {
+	if tried == nil || tried.To == "" || tried.To == desired && isOf(tried, revision) || tried.Phase == v1alpha1.UpgradePhase(rollout.RolledBack) {
 		return
 	}
 	ended := func(e v1alpha1.HistoryEntry) bool {
@@ -128,11 +139,14 @@ func recordAbandoned(status *v1alpha1.MeshStatus, desired string, now time.Time)
 		return
 	}
 	reason := "spec.version changed to " + desired + " before the upgrade ended"
+	if tried.To == desired {
+		reason = "what new pods get changed before the upgrade ended"
+	}
 	if tried.Message != "" {
 		reason += ": " + tried.Message
 	}
 	addToHistory(status, v1alpha1.HistoryEntry{
-		Version: tried.To, From: tried.From, StartTime: &tried.StartTime, CompletionTime: metav1.NewTime(now),
+		Version: tried.To, From: tried.From, Revision: tried.Revision, StartTime: &tried.StartTime, CompletionTime: metav1.NewTime(now),
 		Result: v1alpha1.ResultRolledBack, Reason: reason,
 	})
 }
@@ -147,7 +161,7 @@ func recordHistory(p *pass, status *v1alpha1.MeshStatus) {
 	if p.current.Status.Baseline != nil {
 		start = p.current.Status.Baseline.Time
 	}
-	entry := v1alpha1.HistoryEntry{Version: p.desired.Version, From: p.from(), StartTime: &start}
+	entry := v1alpha1.HistoryEntry{Version: p.desired.Version, From: p.from(), Revision: p.chosen.Name, StartTime: &start}
 	switch revision := p.current.Status; {
 	case revision.VerificationTime != nil:
 		entry.Result, entry.CompletionTime, entry.Reason = v1alpha1.ResultSucceeded, *revision.VerificationTime, p.untried()
@@ -188,7 +202,7 @@ func (p *pass) from() string {
 	switch {
 	case p.current != nil && p.current.Status.Baseline != nil:
 		return p.current.Status.Baseline.From
-	case p.active != nil && p.active.Spec.Version != p.desired.Version:
+	case p.active != nil && p.active.Name != p.chosen.Name:
 		return p.active.Spec.Version
 	}
 	return ""

@@ -18,6 +18,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/remaining"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
+	"github.com/openservicemesh/osm-operator/internal/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -103,7 +104,7 @@ func (a *analysis) sidecar(pod *unstructured.Unstructured) string {
 	switch {
 	case onHost(pod):
 		return codeHostNetwork
-	case entry.OSMSidecar, entry.Injected && a.mesh.Revision != "" && entry.Revision != a.mesh.Revision:
+	case entry.OSMSidecar, entry.Injected && a.mesh.Revision != "" && desired.FirstRevision(entry.Revision) != a.mesh.Revision:
 		return codeOldSidecar
 	case entry.Injected && !a.mesh.Partial && a.whyNot(pod) != "":
 		return codeKeptSidecar

@@ -16,6 +16,7 @@ import (
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/cli/gatewaystatus"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
+	"github.com/openservicemesh/osm-operator/internal/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/platform/report"
 )
 
@@ -26,7 +27,10 @@ func (s *State) describe(live *v1alpha1.Mesh) {
 	}
 	if u := live.Status.Upgrade; u != nil {
 		sidecars := ptr.Deref(live.Status.Proxies, v1alpha1.ProxyCounts{})
-		s.Rollout = &Rollout{Phase: string(u.Phase), From: u.From, To: u.To, Message: u.Message, Total: sidecars.Total, Outdated: sidecars.Outdated}
+		s.Rollout = &Rollout{
+			Phase: string(u.Phase), From: u.From, To: strings.TrimPrefix(desired.Destination(u), "version "), Message: u.Message,
+			Total: sidecars.Total, Outdated: sidecars.Outdated,
+		}
 	}
 	if live.Status.Certificates != nil {
 		s.Certificates = certificatesOf(*live.Status.Certificates, s.Sidecars)

@@ -13,6 +13,7 @@ import (
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/injector/inject/initconfig"
+	"github.com/openservicemesh/osm-operator/internal/injector/inject/pinned"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/bootstrap"
 	"github.com/openservicemesh/osm-operator/internal/mesh/workload"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -126,6 +127,8 @@ type Config struct {
 	DrainBound time.Duration
 	// SlotsLevel is what pods with slots have in names.SlotsLevelAnnotation.
 	SlotsLevel int
+	// Sidecar is what new pods get instead of what Settings has.
+	Sidecar pinned.Sidecar
 	// Settings is the spec of the MeshConfig. Its zero value selects the documented defaults.
 	Settings configv1alpha2.MeshConfigSpec
 	// Reach is the state of the cluster. With its zero value, all sidecars are Eager.

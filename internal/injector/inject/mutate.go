@@ -23,6 +23,7 @@ func Mutate(pod *corev1.Pod, ns Namespace, c Config, uuid string) (*corev1.Pod, 
 	earlier := earlierInjection(pod)
 	uuid = cmp.Or(earlier.uuid, uuid)
 	c.InPlace = c.hasSlots(pod)
+	c.Settings.Sidecar = c.Sidecar.In(c.Settings.Sidecar)
 	c = c.applyClass(pod, ns)
 	if err := removeInjection(pod); err != nil {
 		return nil, err
@@ -45,6 +46,10 @@ func Mutate(pod *corev1.Pod, ns Namespace, c Config, uuid string) (*corev1.Pod, 
 	if c.InPlace {
 		addSlotVolumes(pod)
 		setKey(&pod.Annotations, names.SlotsLevelAnnotation, strconv.Itoa(c.SlotsLevel))
+		delete(pod.Annotations, names.SidecarHashAnnotation)
+		if c.Sidecar.Hash != "" {
+			setKey(&pod.Annotations, names.SidecarHashAnnotation, c.Sidecar.Hash)
+		}
 	}
 	earlier.keepVolumes(pod.Spec.Volumes)
 	setKey(&pod.Labels, names.ProxyUUIDLabel, uuid)

@@ -50,8 +50,8 @@ func TestNewPodFieldsAreNamed(t *testing.T) {
 	if got := NewPodFields(spec); len(got) > 0 {
 		t.Errorf("without a value the fields %v are named", got)
 	}
-	spec.Sidecar.LogLevel, spec.Sidecar.EnvoyImage = "debug", "envoy:1"
-	if got, want := NewPodFields(spec), []string{"spec.sidecar.logLevel", "spec.sidecar.envoyImage"}; !slices.Equal(got, want) {
+	spec.Sidecar.LogLevel, spec.Sidecar.Destinations, spec.Sidecar.EnvoyImage = "debug", configv1alpha2.DestinationsAuto, "envoy:1"
+	if got, want := NewPodFields(spec), []string{"spec.sidecar.logLevel", "spec.sidecar.destinations"}; !slices.Equal(got, want) {
 		t.Errorf("the fields %v are named, want %v", got, want)
 	}
 }

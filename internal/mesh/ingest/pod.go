@@ -163,21 +163,14 @@ func stripContainers(containers []corev1.Container) []corev1.Container {
 	return all
 }
 
-// newPodFields lists the fields that only the injector reads, and whether they differ from their defaults.
+// newPodFields lists the fields that only the injector reads, and whether they differ from their defaults. Images, resources and statistics of sidecars are not
+// among them: the operator upgrades the mesh to them.
 var newPodFields = []specField{
 	{"sidecar.enablePrivilegedInitContainer", func(s *configv1alpha2.MeshConfigSpec) bool { return s.Sidecar.EnablePrivilegedInitContainer }},
 	{"sidecar.logLevel", func(s *configv1alpha2.MeshConfigSpec) bool {
 		return s.Sidecar.LogLevel != "" && s.Sidecar.LogLevel != "error"
 	}},
-	{"sidecar.envoyImage", func(s *configv1alpha2.MeshConfigSpec) bool { return s.Sidecar.EnvoyImage != "" }},
-	{"sidecar.initContainerImage", func(s *configv1alpha2.MeshConfigSpec) bool { return s.Sidecar.InitContainerImage != "" }},
-	{"sidecar.resources", func(s *configv1alpha2.MeshConfigSpec) bool {
-		return len(s.Sidecar.Resources.Limits)+len(s.Sidecar.Resources.Requests) > 0
-	}},
 	{"sidecar.classes", func(s *configv1alpha2.MeshConfigSpec) bool { return len(s.Sidecar.Classes) > 0 }},
-	{"sidecar.statistics", func(s *configv1alpha2.MeshConfigSpec) bool {
-		return s.Sidecar.Statistics == configv1alpha2.StatisticsAll
-	}},
 	{"sidecar.destinations", func(s *configv1alpha2.MeshConfigSpec) bool {
 		return s.Sidecar.Destinations != "" && s.Sidecar.Destinations != configv1alpha2.DestinationsEager
 	}},

@@ -23,7 +23,7 @@ import (
 func slottedPod(pod *corev1.Pod) (rollout.SlottedPod, bool) {
 	p := rollout.SlottedPod{
 		Namespace: pod.Namespace, Pod: pod.Name, UID: string(pod.UID), Node: pod.Spec.NodeName, Revision: revisionOf(pod),
-		Level: pod.Annotations[names.SlotsLevelAnnotation],
+		Level: pod.Annotations[names.SlotsLevelAnnotation], Hash: pod.Annotations[names.SidecarHashAnnotation],
 		Fixed: workload.CountedRestarts(pod), PullSecrets: pullSecrets(pod), Injected: injectedImages(pod),
 	}
 	found := 0

@@ -21,7 +21,7 @@ func meshWith(shape v1alpha1.ControlPlaneSpec) *v1alpha1.Mesh {
 
 func TestAutoscalingHasDefaultsAndNoReplicas(t *testing.T) {
 	mesh := meshWith(v1alpha1.ControlPlaneSpec{Controller: &v1alpha1.WorkloadSpec{Autoscaling: &v1alpha1.AutoscalingSpec{MaxReplicas: 7}}})
-	revision := Revision(mesh, StateOf(mesh, "v0.1.0"), operand.Images{})
+	revision := Revision(mesh, StateOf(mesh, "v0.1.0"), Choice{}, operand.Images{})
 	if revision.Spec.ControlPlane.Controller.Replicas != nil {
 		t.Errorf("a revision with autoscaling has %d replicas", *revision.Spec.ControlPlane.Controller.Replicas)
 	}
@@ -37,7 +37,7 @@ func TestAutoscalingHasDefaultsAndNoReplicas(t *testing.T) {
 func TestImagesOfAMeshReplaceThoseOfTheVersion(t *testing.T) {
 	version := operand.Images{Controller: "c", Injector: "i", Init: "n", Sidecar: "s"}
 	mesh := meshWith(v1alpha1.ControlPlaneSpec{Images: &v1alpha1.ImagesSpec{Controller: ptr.To("mirror/c"), Init: ptr.To("mirror/n")}})
-	parameters := Parameters(Revision(mesh, StateOf(mesh, "v0.1.0"), version), "osm-operator-system")
+	parameters := Parameters(Revision(mesh, StateOf(mesh, "v0.1.0"), Choice{}, Images(mesh, version)), "osm-operator-system")
 	if want := (operand.Images{Controller: "mirror/c", Injector: "i", Init: "mirror/n", Sidecar: "s"}); parameters.Images != want {
 		t.Errorf("images = %+v, want %+v", parameters.Images, want)
 	}
@@ -54,7 +54,7 @@ func TestParametersHaveScheduling(t *testing.T) {
 		PriorityClass: "high", NodeSelector: map[string]string{"pool": "infra"}, Tolerations: shape.Tolerations, Affinity: shape.Affinity,
 		Spread: shape.TopologySpreadConstraints, PullSecrets: []string{"registry"},
 	}
-	if diff := cmp.Diff(want, Parameters(Revision(mesh, StateOf(mesh, "v0.1.0"), operand.Images{}), "osm-operator-system").Scheduling); diff != "" {
+	if diff := cmp.Diff(want, Parameters(Revision(mesh, StateOf(mesh, "v0.1.0"), Choice{}, operand.Images{}), "osm-operator-system").Scheduling); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -91,7 +91,7 @@ func TestControllerAndInjectorAreConfiguredApart(t *testing.T) {
 		Controller: &v1alpha1.WorkloadSpec{Replicas: ptr.To[int32](3), Labels: v1alpha1.Labels{"team": "mesh"}},
 		Injector:   &v1alpha1.WorkloadSpec{Replicas: ptr.To[int32](5), Annotations: map[string]string{"note": "a"}},
 	})
-	parameters := Parameters(Revision(mesh, StateOf(mesh, "v0.1.0"), operand.Images{}), "osm-operator-system")
+	parameters := Parameters(Revision(mesh, StateOf(mesh, "v0.1.0"), Choice{}, operand.Images{}), "osm-operator-system")
 	if parameters.Controller.Replicas != 3 || parameters.Controller.Labels["team"] != "mesh" || len(parameters.Controller.Annotations) > 0 {
 		t.Errorf("controller = %+v", parameters.Controller)
 	}

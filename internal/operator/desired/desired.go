@@ -67,13 +67,13 @@ func defaultKey(declared v1alpha1.KeySpec) v1alpha1.KeySpec {
 	return v1alpha1.KeySpec{Algorithm: &algorithm, Size: ptr.To(ptr.Deref(declared.Size, size))}
 }
 
-// RevisionName returns the name of the MeshRevision of a version.
+// RevisionName returns the name of the first MeshRevision of a version.
 func RevisionName(mesh, version string) string {
 	return mesh + "-" + strings.ToLower(strings.ReplaceAll(strings.ReplaceAll(version, ".", "-"), "+", "-"))
 }
 
 // revisionSuffix matches the part of a revision's name after the name of the mesh.
-var revisionSuffix = regexp.MustCompile(`^(v[0-9]+-[0-9]+-[0-9]+(-[-0-9a-z]+)?|dev)$`)
+var revisionSuffix = regexp.MustCompile(`^(v[0-9]+-[0-9]+-[0-9]+(-[-0-9a-z]+)?|dev(-[0-9a-f]+)?)$`)
 
 // IsRevisionOf reports whether a name is that of a current or earlier MeshRevision of a mesh.
 func IsRevisionOf(mesh, revision string) bool {
@@ -82,7 +82,7 @@ func IsRevisionOf(mesh, revision string) bool {
 }
 
 // anyRevision matches the name of any revision. Its first group is greedy, so the last version in the name counts.
-var anyRevision = regexp.MustCompile(`^(.+)-(v[0-9]+-[0-9]+-[0-9]+(-[-0-9a-z]+)?|dev)$`)
+var anyRevision = regexp.MustCompile(`^(.+)-(v[0-9]+-[0-9]+-[0-9]+(-[-0-9a-z]+)?|dev(-[0-9a-f]+)?)$`)
 
 // MeshOf returns the mesh of a current or earlier MeshRevision with this name.
 func MeshOf(revision string) (string, bool) {
@@ -93,18 +93,18 @@ func MeshOf(revision string) (string, bool) {
 	return parts[1], true
 }
 
-// Revision returns the desired MeshRevision of a mesh, without an owner. images are those of the desired version.
-func Revision(mesh *v1alpha1.Mesh, desired Mesh, images operand.Images) *v1alpha1.MeshRevision {
+// Revision returns the desired MeshRevision of a mesh, without an owner. images are those of the desired version, with those that the Mesh replaces.
+func Revision(mesh *v1alpha1.Mesh, desired Mesh, chosen Choice, images operand.Images) *v1alpha1.MeshRevision {
 	return &v1alpha1.MeshRevision{
 		TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "MeshRevision"},
 		ObjectMeta: metav1.ObjectMeta{
-			Name:   RevisionName(desired.Name, desired.Version),
+			Name:   chosen.Name,
 			Labels: operand.Labels(desired.Name, desired.Version),
 		},
 		Spec: v1alpha1.MeshRevisionSpec{
 			Mesh: desired.Name, Version: desired.Version, Namespace: desired.Namespace, TrustDomain: desired.TrustDomain,
 			Key: desired.Key, ControlPlane: controlPlane(mesh), Slots: slots(mesh),
-			Images: v1alpha1.RevisionImages(Images(mesh, images)),
+			Images: v1alpha1.RevisionImages(images), Sidecar: chosen.Sidecar,
 		},
 	}
 }
@@ -135,6 +135,7 @@ func Parameters(revision *v1alpha1.MeshRevision, operatorNamespace string) opera
 		BridgeUntil:     ptr.Deref(spec.BridgeUntil, metav1.Time{}).Time,
 		DrainTimeout:    ptr.Deref(spec.Slots, v1alpha1.RevisionSlots{}).DrainTimeout.Value(),
 		Images:          operand.Images(spec.Images),
+		Sidecar:         sidecarFlag(spec.Sidecar),
 	}
 }
 

@@ -40,8 +40,8 @@ func TestRevisionHasEveryDefault(t *testing.T) {
 			Controller: &v1alpha1.WorkloadSpec{Replicas: ptr.To[int32](2)}, Injector: &v1alpha1.WorkloadSpec{Replicas: ptr.To[int32](2)}, LogLevel: ptr.To("info"),
 		},
 	}}
-	got := Revision(implicit, StateOf(implicit, "v0.1.0"), images)
-	if diff := cmp.Diff(Revision(explicit, StateOf(explicit, "v9.9.9"), images), got); diff != "" {
+	got := Revision(implicit, StateOf(implicit, "v0.1.0"), Choice{Name: "osm-v0-1-0"}, images)
+	if diff := cmp.Diff(Revision(explicit, StateOf(explicit, "v9.9.9"), Choice{Name: "osm-v0-1-0"}, images), got); diff != "" {
 		t.Errorf("defaults and their explicit values differ (-explicit +default):\n%s", diff)
 	}
 	if got.Name != "osm-v0-1-0" || *got.Spec.ControlPlane.Controller.Replicas != 2 || got.Spec.Images.Sidecar != "s" {

@@ -61,3 +61,11 @@ func Pull(mesh *v1alpha1.Mesh) (ahead bool, parallelism int) {
 func DrainTimeout(mesh *v1alpha1.Mesh) time.Duration {
 	return ptr.Deref(mesh.Spec.Sidecar, v1alpha1.SidecarSpec{}).DrainTimeout.ValueOr(v1alpha1.DefaultDrainTimeout)
 }
+
+// Destination names what an upgrade leads to: a version, or a MeshRevision of the same version if only what new pods get has changed.
+func Destination(u *v1alpha1.UpgradeStatus) string {
+	if u.From != "" && u.From == u.To && u.Revision != "" {
+		return "MeshRevision " + u.Revision
+	}
+	return "version " + u.To
+}

@@ -20,6 +20,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/certificate/rotation"
 	"github.com/openservicemesh/osm-operator/internal/certificate/vault"
 	"github.com/openservicemesh/osm-operator/internal/operator/health"
+	"github.com/openservicemesh/osm-operator/internal/operator/operand"
 	"github.com/openservicemesh/osm-operator/internal/operator/pull"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
 	"github.com/openservicemesh/osm-operator/internal/platform/lists"
@@ -58,7 +59,7 @@ func (c *Client) deleteOutdatedPods(ctx context.Context, d *appsv1.Deployment) e
 	}
 	for i := range pods.Items {
 		pod := &pods.Items[i]
-		if pod.Labels[names.VersionLabel] == d.Spec.Template.Labels[names.VersionLabel] {
+		if operand.AreOfOneRevision(pod.Labels, d.Spec.Template.Labels) {
 			continue
 		}
 		gvk, content, err := c.content(pod)

@@ -1,7 +1,6 @@
 package observe
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,12 +12,10 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
-	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/operator/desired"
@@ -244,18 +241,17 @@ func (c *Cluster) Stage(ctx context.Context, mesh *v1alpha1.Mesh, limits *rollou
 // SlotTargets is what pods with two slots have in each revision, by its name: the image that its injector gives new pods, and its level. A version that
 // this operator does not know, and one before slots, has no level.
 func (c *Cluster) SlotTargets(ctx context.Context, mesh *v1alpha1.Mesh, revisions []v1alpha1.MeshRevision) (map[string]rollout.SlotTarget, error) {
-	declared := ptr.Deref(ptr.Deref(mesh.Spec.Sidecar, v1alpha1.SidecarSpec{}).Image, "")
-	config := &configv1alpha2.MeshConfig{}
-	err := c.Client.Get(ctx, client.ObjectKey{Namespace: c.Desired(mesh).Namespace, Name: names.MeshConfig}, config)
-	if client.IgnoreNotFound(err) != nil {
-		return nil, fmt.Errorf("the MeshConfig cannot be read: %w", err)
+	config, _, err := c.sidecarConfig(ctx, mesh)
+	if err != nil {
+		return nil, err
 	}
 	targets := map[string]rollout.SlotTarget{}
 	for i := range revisions {
-		target := rollout.SlotTarget{
-			Image: cmp.Or(declared, config.Spec.Sidecar.EnvoyImage, revisions[i].Spec.Images.Sidecar),
-			Init:  cmp.Or(config.Spec.Sidecar.InitContainerImage, revisions[i].Spec.Images.Init),
+		sidecar := revisions[i].Spec.Sidecar
+		if sidecar == nil {
+			sidecar = desired.Sidecar(mesh, config, operand.Images(revisions[i].Spec.Images))
 		}
+		target := rollout.SlotTarget{Image: sidecar.Image, Init: sidecar.InitImage, Hash: desired.BootstrapHash(revisions[i].Spec.Sidecar)}
 		if release, err := c.Catalogue.Release(revisions[i].Spec.Version); err == nil {
 			target.Level = release.SlotsLevel()
 		}

@@ -49,12 +49,12 @@ func find(revisions []v1alpha1.MeshRevision, matches func(*v1alpha1.MeshRevision
 }
 
 // NextCanary is the revision that runs the canary's Deployments or will do so next; empty for none. Its certificate must exist before
-// its injector starts.
-func NextCanary(mesh *v1alpha1.Mesh, state desired.Mesh, revisions []v1alpha1.MeshRevision) string {
+// its injector starts. name is that of the desired revision.
+func NextCanary(mesh *v1alpha1.Mesh, name string, revisions []v1alpha1.MeshRevision) string {
 	if canary := CanaryRevision(revisions); canary != nil {
 		return canary.Name
 	}
-	next := FindRevision(revisions, desired.RevisionName(state.Name, state.Version))
+	next := FindRevision(revisions, name)
 	active := ActiveRevision(revisions)
 	if next == nil || active == nil || next.Name == active.Name || next.DeletionTimestamp != nil || desired.Strategy(mesh) != v1alpha1.StrategyCanary {
 		return ""
@@ -78,6 +78,10 @@ func IsRejected(mesh *v1alpha1.Mesh, revision *v1alpha1.MeshRevision) bool {
 // EffectiveImages are the images of a revision, with that of the sidecar that the Mesh declares.
 func EffectiveImages(mesh *v1alpha1.Mesh, revision *v1alpha1.MeshRevision) v1alpha1.RevisionImages {
 	images := revision.Spec.Images
+	if revision.Spec.Sidecar != nil {
+		images.Sidecar = revision.Spec.Sidecar.Image
+		return images
+	}
 	images.Sidecar = ptr.Deref(ptr.Deref(mesh.Spec.Sidecar, v1alpha1.SidecarSpec{}).Image, images.Sidecar)
 	return images
 }

@@ -2,6 +2,7 @@ package operand
 
 import (
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -127,6 +128,12 @@ func (c *Catalogue) Release(name string) (*Release, error) {
 	}
 	c.opened[name] = release
 	return release, nil
+}
+
+// IsUnknownVersion reports whether an error is an UnknownVersionError.
+func IsUnknownVersion(err error) bool {
+	var unknown *UnknownVersionError
+	return errors.As(err, &unknown)
 }
 
 // UnknownVersionError is returned for a version that the operator cannot install.

@@ -29,6 +29,21 @@ type Release struct {
 	objects map[string][]*unstructured.Unstructured
 }
 
+// sidecarFlag is the flag of the injector with what new pods get.
+const sidecarFlag = "sidecar"
+
+// KeepsSidecars reports whether the injector of the version gives new pods what it was started with, and not what the MeshConfig has now.
+func (r *Release) KeepsSidecars() bool {
+	for _, container := range containersOf(r.objects[injectorFile]) {
+		for _, argument := range container.Args {
+			if flagName(argument) == sidecarFlag {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // slotsLevelFlag is the flag of the injector with the level of pods with two slots.
 const slotsLevelFlag = "slots-level"
 

@@ -40,6 +40,8 @@ type Parameters struct {
 	BridgeUntil time.Time
 	// Images are the images to run and to inject.
 	Images Images
+	// Sidecar is what the injector gives new pods, as its flag has it. Empty means what the MeshConfig has.
+	Sidecar string
 	// CanarySuffix is the suffix of a canary control plane, see the function CanarySuffix. Empty renders the mesh's own control plane.
 	CanarySuffix string
 	// WithoutStatus keeps the controller from writing the status of policies.

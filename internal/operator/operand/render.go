@@ -165,6 +165,17 @@ func Labels(mesh, version string) map[string]string {
 	return labels
 }
 
+// IsOf reports whether pods of the control plane with these labels are of a MeshRevision. Versions before v0.6 name only their version.
+func IsOf(labels map[string]string, version, revision string) bool {
+	named := labels[names.ControlPlaneRevisionLabel]
+	return labels[names.VersionLabel] == version && (named == "" || named == revision)
+}
+
+// AreOfOneRevision reports whether pods of the control plane with these labels are of the same MeshRevision. Versions before v0.6 name only their version.
+func AreOfOneRevision(a, b map[string]string) bool {
+	return a[names.VersionLabel] == b[names.VersionLabel] && a[names.ControlPlaneRevisionLabel] == b[names.ControlPlaneRevisionLabel]
+}
+
 // flags returns the values of the flags that a manifest may list. An empty value keeps that of the manifest.
 func flags(p Parameters) map[string]string {
 	values := map[string]string{
@@ -176,6 +187,7 @@ func flags(p Parameters) map[string]string {
 		"cert-key-algorithm": p.KeyAlgorithm,
 		"webhook-client-ca":  p.WebhookClientCA,
 		xdsHostFlag:          names.ServiceHost(names.WithSuffix(names.Controller, p.CanarySuffix), p.Namespace),
+		sidecarFlag:          p.Sidecar,
 		writeStatusFlag:      strconv.FormatBool(p.CanarySuffix == "" && !p.WithoutStatus),
 		"in-place":           strconv.FormatBool(p.DrainTimeout > 0),
 	}

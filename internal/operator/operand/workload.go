@@ -61,6 +61,9 @@ func fillDeployment(d *deployment, version string, p Parameters) error {
 		return err
 	}
 	d.Spec.Template.WithLabels(Labels(p.Mesh, version))
+	if _, named := d.Spec.Template.Labels[names.ControlPlaneRevisionLabel]; named {
+		d.Spec.Template.WithLabels(map[string]string{names.ControlPlaneRevisionLabel: p.Revision})
+	}
 	fillReportAudience(d, p.Mesh)
 	addMetadata(d.ObjectMetaApplyConfiguration, w)
 	addMetadata(d.Spec.Template.ObjectMetaApplyConfiguration, w)

@@ -45,8 +45,9 @@ type SlottedPod struct {
 	Lost bool
 	// Unready is true if the pod is not ready.
 	Unready bool
-	// Revision is the revision that injected the pod. Level is that of what new images of the slots do not change.
-	Revision, Level string
+	// Revision is the revision that injected the pod. Level is that of what new images of the slots do not change, and Hash identifies the settings that they do
+	// not change; empty for a pod whose injector did not say.
+	Revision, Level, Hash string
 	// Fixed is why the images of the slots must not be changed, although there are two; empty if they may.
 	Fixed string
 	// PullSecrets are the names of its pull secrets, sorted and separated by commas; empty without any.
@@ -76,6 +77,8 @@ type SlotTarget struct {
 	// Image is the image of its sidecars, and Init that of its init containers. Level is empty if the revision does not know slots: then pods with slots are
 	// restarted for it.
 	Image, Init, Level string
+	// Hash identifies the settings that images do not change; empty if the revision does not decide them.
+	Hash string
 	// Unusable is why the Envoy of the image does not run; empty if it does, and before it was tried.
 	Unusable string
 	Pulled
@@ -252,7 +255,8 @@ func (p SlottedPod) isBegun(image string) bool {
 
 // suits reports whether images alone decide whether the pod is of a revision.
 func (p SlottedPod) suits(target SlotTarget, limits Limits) bool {
-	return target.Level != "" && p.Level == target.Level && (limits.RejectedRevision == "" || p.Revision != limits.RejectedRevision)
+	hasSettings := p.Hash == "" || target.Hash == "" || p.Hash == target.Hash
+	return hasSettings && target.Level != "" && p.Level == target.Level && (limits.RejectedRevision == "" || p.Revision != limits.RejectedRevision)
 }
 
 // isPatchedFor reports whether images of the slots may be changed to make the pod one of a revision.

@@ -62,6 +62,8 @@ const (
 	SlotsLevelAnnotation = "operator.openservicemesh.io/slots-level"
 	// SlotChangeAnnotation on a pod with two slots is the operator's record of its last change of a slot. Nobody else may write it.
 	SlotChangeAnnotation = "operator.openservicemesh.io/slot-change"
+	// SidecarHashAnnotation on a pod with two slots identifies what else the revision decides about its sidecar, apart from images.
+	SidecarHashAnnotation = "operator.openservicemesh.io/sidecar-hash"
 	// InjectedSidecarAnnotation and InjectedInitAnnotation on a pod with two slots are the images that the injector gave its slots and its init containers.
 	// Other admission steps may replace the images, so the annotations show how.
 	InjectedSidecarAnnotation = "operator.openservicemesh.io/injected-sidecar"
@@ -96,6 +98,8 @@ const (
 	NameLabel     = "app.kubernetes.io/name"
 	InstanceLabel = "app.kubernetes.io/instance"
 	VersionLabel  = "app.kubernetes.io/version"
+	// ControlPlaneRevisionLabel on a pod of the control plane names its MeshRevision. Versions before v0.6 do not have it.
+	ControlPlaneRevisionLabel = "operator.openservicemesh.io/control-plane-revision"
 	// AppName is the value of NameLabel on everything that belongs to a mesh.
 	AppName = "openservicemesh.io"
 	// AppLabel names the component: osm-controller or osm-injector.

@@ -1,12 +1,10 @@
-package upgrade
+package observe
 
 import (
 	"testing"
 	"testing/fstest"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
-	"github.com/openservicemesh/osm-operator/internal/operator/desired"
-	"github.com/openservicemesh/osm-operator/internal/operator/observe"
 	"github.com/openservicemesh/osm-operator/internal/operator/operand"
 )
 
@@ -36,9 +34,13 @@ func TestMeshKeepsItsImagesWhenTheOperatorIsUpdated(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := &Reconciler{Cluster: &observe.Cluster{Catalogue: catalogue}}
-		p := &pass{desired: desired.Mesh{Version: "v0.3.0"}, release: &operand.Release{Images: recorded}, current: c.current}
-		if got := r.imagesFor(p).Controller; got != c.want {
+		var revisions []v1alpha1.MeshRevision
+		if c.current != nil {
+			c.current.Spec.Version = "v0.3.0"
+			revisions = append(revisions, *c.current)
+		}
+		cluster := &Cluster{Catalogue: catalogue}
+		if got := cluster.imagesOf(&operand.Release{Version: "v0.3.0", Images: recorded}, revisions).Controller; got != c.want {
 			t.Errorf("%s: the controller is %s, want %s", name, got, c.want)
 		}
 	}
