@@ -5,10 +5,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/utils/ptr"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
@@ -68,19 +70,37 @@ func Choose(mesh Mesh, sidecar *v1alpha1.RevisionSidecar, revisions []v1alpha1.M
 	case !known:
 		return Choice{plain, sidecar}
 	}
-	return Choice{plain + "-" + hashOf(sidecar), sidecar}
+	return Choice{unusedName(plain, sidecar, revisions), sidecar}
+}
+
+// unusedName returns the name of another revision of a version. It is a label of pods: with a long name of the mesh the hash is shorter, and another one is
+// taken if it is in use. A plain name of 62 characters or more leaves no room for one.
+func unusedName(plain string, sidecar *v1alpha1.RevisionSidecar, revisions []v1alpha1.MeshRevision) string {
+	room := min(hashLength, validation.LabelValueMaxLength-len(plain)-1)
+	if room < 1 {
+		return plain
+	}
+	name := ""
+	for attempt := range len(revisions) + 1 {
+		name = plain + "-" + hashOf([]any{sidecar, attempt})[:room]
+		if !slices.ContainsFunc(revisions, func(r v1alpha1.MeshRevision) bool { return r.Name == name }) {
+			break
+		}
+	}
+	return name
 }
 
 // FirstRevision returns the plain name of the version of a revision, whose name may have a hash in addition.
 func FirstRevision(revision string) string {
 	at := strings.LastIndexByte(revision, '-')
-	if at < 0 || len(revision)-at-1 != hashLength || strings.Trim(revision[at+1:], "0123456789abcdef") != "" {
+	isHash := len(revision)-at-1 == hashLength || len(revision) == validation.LabelValueMaxLength
+	if at < 0 || !isHash || strings.Trim(revision[at+1:], "0123456789abcdef") != "" {
 		return revision
 	}
 	return revision[:at]
 }
 
-// hashLength is the number of hexadecimal digits of a hash.
+// hashLength is the number of hexadecimal digits of a hash. Only names of the greatest length have shorter ones.
 const hashLength = 8
 
 func hashOf(content any) string {

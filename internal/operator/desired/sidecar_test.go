@@ -1,12 +1,14 @@
 package desired
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/utils/ptr"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
@@ -84,6 +86,31 @@ func TestChoose(t *testing.T) {
 	}
 	if chosen := Choose(mesh, nil, nil); chosen.Name != "osm-v0-6-0" || chosen.Sidecar != nil {
 		t.Errorf("a version that does not keep sidecars is %+v", chosen)
+	}
+}
+
+// Names of revisions are labels of pods, also with the longest name of a mesh, and differ from each other.
+func TestNamesOfRevisionsAreLabels(t *testing.T) {
+	for _, length := range []int{1, 45, 46, 47, 50, 53} {
+		mesh := Mesh{Name: strings.Repeat("m", length), Version: "v0.6.0"}
+		plain := RevisionName(mesh.Name, mesh.Version)
+		var revisions []v1alpha1.MeshRevision
+		names := map[string]bool{}
+		for i := range 8 {
+			chosen := Choose(mesh, &v1alpha1.RevisionSidecar{Image: strings.Repeat("i", i+1)}, revisions)
+			if errs := validation.IsValidLabelValue(chosen.Name); len(errs) > 0 || names[chosen.Name] || !IsRevisionOf(mesh.Name, chosen.Name) || FirstRevision(chosen.Name) != plain {
+				t.Errorf("revision %d of a mesh whose name has %d characters is %s (%v)", i, length, chosen.Name, errs)
+			}
+			names[chosen.Name] = true
+			revisions = append(revisions, v1alpha1.MeshRevision{
+				ObjectMeta: metav1.ObjectMeta{Name: chosen.Name}, Spec: v1alpha1.MeshRevisionSpec{Version: mesh.Version, Sidecar: chosen.Sidecar},
+			})
+		}
+	}
+	full := Mesh{Name: strings.Repeat("m", 53), Version: "v0.10.10"}
+	existing := v1alpha1.MeshRevision{ObjectMeta: metav1.ObjectMeta{Name: "other"}, Spec: v1alpha1.MeshRevisionSpec{Version: full.Version, Sidecar: &v1alpha1.RevisionSidecar{Image: "a"}}}
+	if chosen := Choose(full, &v1alpha1.RevisionSidecar{Image: "b"}, []v1alpha1.MeshRevision{existing}); len(chosen.Name) > validation.LabelValueMaxLength {
+		t.Errorf("the revision %s has %d characters", chosen.Name, len(chosen.Name))
 	}
 }
 
