@@ -84,6 +84,11 @@ func plannedWorkloads(waves [][]rollout.Ref, left []rollout.Note) v1alpha1.Plann
 	return w
 }
 
+// createsRevision reports whether an object that would be created is a MeshRevision.
+func createsRevision(o v1alpha1.PlannedObject) bool {
+	return o.Verb == v1alpha1.PlanVerb(dryrun.Create) && strings.HasPrefix(o.Object, "MeshRevision ")
+}
+
 // summaryOf is a plan in one sentence.
 func summaryOf(p *v1alpha1.PlanStatus) string {
 	var parts []string
@@ -102,8 +107,12 @@ func summaryOf(p *v1alpha1.PlanStatus) string {
 		objects = "objects: " + strings.Join(parts, ", ")
 	}
 	parts = []string{objects}
-	if p.From != "" && p.From != p.To {
+	switch {
+	case p.From == "":
+	case p.From != p.To:
 		parts = append([]string{fmt.Sprintf("version %s to %s", p.From, p.To)}, parts...)
+	case slices.ContainsFunc(o.Changes, createsRevision):
+		parts = append([]string{"other sidecars of version " + p.To}, parts...)
 	}
 	if w := p.Workloads; w.Restart > 0 {
 		parts = append(parts, fmt.Sprintf("workloads: restart %d in %d waves", w.Restart, w.Waves))

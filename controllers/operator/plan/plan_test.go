@@ -98,6 +98,10 @@ func TestSummaryOf(t *testing.T) {
 			v1alpha1.PlanStatus{From: "v1", To: "v2", Objects: v1alpha1.PlannedObjects{Update: 3, Delete: 1}, Workloads: v1alpha1.PlannedWorkloads{Restart: 5, Waves: 2, SkippedTotal: 1}},
 			"version v1 to v2; objects: update 3, delete 1; workloads: restart 5 in 2 waves; workloads skipped: 1",
 		},
+		"sidecars": {
+			v1alpha1.PlanStatus{From: "v1", To: "v1", Objects: v1alpha1.PlannedObjects{Create: 1, Changes: []v1alpha1.PlannedObject{{Verb: "Create", Object: "MeshRevision osm-v1-0123abcd"}}}},
+			"other sidecars of version v1; objects: create 1",
+		},
 		"traffic": {
 			v1alpha1.PlanStatus{From: "v1", To: "v1", Objects: v1alpha1.PlannedObjects{Repair: 1}, Proxies: &v1alpha1.PlannedProxies{Changed: 2}, Flows: &v1alpha1.PlannedFlows{Denied: 3}},
 			"objects: repair 1; sidecars configured anew: 2; flows newly denied: 3",
