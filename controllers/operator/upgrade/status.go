@@ -113,7 +113,8 @@ func (p *pass) setUpgrade(updated *v1alpha1.MeshStatus, now time.Time) {
 		return
 	}
 	updated.Upgrade = &v1alpha1.UpgradeStatus{
-		From: p.from(), To: p.desired.Version, Revision: p.chosen.Name, Phase: v1alpha1.UpgradePhase(p.plan.Phase), StartTime: metav1.NewTime(now), Message: p.progress(),
+		From: p.from(), To: p.desired.Version, Revision: p.chosen.Name,
+		Phase: v1alpha1.UpgradePhase(p.plan.Phase), StartTime: metav1.NewTime(now), Message: p.progress(),
 	}
 	if before != nil && before.Phase == updated.Upgrade.Phase && before.To == updated.Upgrade.To && isOf(before, p.chosen.Name) {
 		updated.Upgrade.StartTime = before.StartTime

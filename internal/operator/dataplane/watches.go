@@ -118,7 +118,9 @@ func stripMeta(meta *metav1.ObjectMeta) {
 
 // slotAnnotations are the annotations of pods with two slots.
 func slotAnnotations() []string {
-	return []string{names.SlotsLevelAnnotation, names.SidecarHashAnnotation, names.InjectedSidecarAnnotation, names.InjectedInitAnnotation, names.SlotChangeAnnotation}
+	return []string{
+		names.SlotsLevelAnnotation, names.SidecarHashAnnotation, names.InjectedSidecarAnnotation, names.InjectedInitAnnotation, names.SlotChangeAnnotation,
+	}
 }
 
 // stripPodMeta keeps the annotations of the slots, and the operator's changes of their images.

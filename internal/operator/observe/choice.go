@@ -47,8 +47,8 @@ func (c *Cluster) sidecarConfig(ctx context.Context, mesh *v1alpha1.Mesh) (confi
 	return config.Spec.Sidecar, err == nil, nil
 }
 
-// imagesOf are the images of a version. While the operator was of that version, its variables chose the registry. After an update of the operator they are about
-// another version, and the mesh keeps the images that it runs.
+// imagesOf are the images of a version. While the operator was of that version, its variables chose the registry. After an update of the operator they are
+// about another version, and the mesh keeps the images that it runs.
 func (c *Cluster) imagesOf(release *operand.Release, revisions []v1alpha1.MeshRevision) operand.Images {
 	of := find(revisions, func(r *v1alpha1.MeshRevision) bool { return r.Spec.Version == release.Version })
 	if of == nil || release.Version == c.Catalogue.Current() {

@@ -45,8 +45,8 @@ type SlottedPod struct {
 	Lost bool
 	// Unready is true if the pod is not ready.
 	Unready bool
-	// Revision is the revision that injected the pod. Level is that of what new images of the slots do not change, and Hash identifies the settings that they do
-	// not change; empty for a pod whose injector did not say.
+	// Revision is the revision that injected the pod. Level is that of what new images of the slots do not change, and Hash identifies the settings that they
+	// do not change; empty for a pod whose injector did not say.
 	Revision, Level, Hash string
 	// Fixed is why the images of the slots must not be changed, although there are two; empty if they may.
 	Fixed string

@@ -1,2 +1,3 @@
-// Package pinned is what an injector was started to give new pods, whatever the MeshConfig has now. The operator writes it as a flag, and the injector reads it.
+// Package pinned is what an injector was started to give new pods, whatever the MeshConfig has now. The operator writes it as a flag,
+// and the injector reads it.
 package pinned
