@@ -10,15 +10,17 @@ import (
 	"sigs.k8s.io/yaml"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	"github.com/openservicemesh/osm-operator/internal/injector/inject/pinned"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 )
 
 // TestNewPodFields_MatchInjection sets fields of the MeshConfig one by one. ingest.NewPodFields must return exactly those
-// that change the result of injection.
+// that change the result of injection, by an injector that was started with the sidecar of its MeshRevision.
 func TestNewPodFields_MatchInjection(t *testing.T) {
 	inject := func(spec configv1alpha2.MeshConfigSpec) *corev1.Pod {
 		config := testConfig()
 		config.Settings = spec
+		config.Sidecar = pinned.Sidecar{Image: config.EnvoyImage, InitImage: config.InitImage, Statistics: "Essential"}
 		config.Reach = Reach{HasServiceRanges: true, PermissiveServices: AutoServices + 1}
 		pod, err := Mutate(parsePod(t, `{metadata: {annotations: {openservicemesh.io/sidecar-class: small}}, spec: {containers: [{name: app}]}}`), testNamespace(), config, testUUID)
 		if err != nil {
@@ -36,6 +38,7 @@ func TestNewPodFields_MatchInjection(t *testing.T) {
 		"spec.sidecar.logLevel":                               `{sidecar: {logLevel: debug}}`,
 		"spec.sidecar.envoyImage":                             `{sidecar: {envoyImage: other}}`,
 		"spec.sidecar.initContainerImage":                     `{sidecar: {initContainerImage: other}}`,
+		"spec.sidecar.statistics":                             `{sidecar: {statistics: All}}`,
 		"spec.sidecar.classes":                                `{sidecar: {classes: [{name: small, concurrency: 7}]}}`,
 		"spec.sidecar.sourceAddresses":                        `{sidecar: {sourceAddresses: Own}}`,
 		"spec.sidecar.localProxyMode":                         `{sidecar: {localProxyMode: PodIP}}`,
