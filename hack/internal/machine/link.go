@@ -195,7 +195,7 @@ func (h *Host) both(one, other string, change func(in *netlink.Handle, m Machine
 
 // links returns the numbers of all machines that have a link.
 func links() ([]int, error) {
-	all, err := netlink.LinkList()
+	all, err := network.Interfaces()
 	if err != nil {
 		return nil, err
 	}

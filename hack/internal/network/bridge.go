@@ -53,7 +53,7 @@ func addServiceRoutes(p Plan, bridge netlink.Link) error {
 
 // Links returns the cluster's existing interfaces: the host sides of pod links, then the bridge.
 func Links(p Plan) ([]string, error) {
-	all, err := netlink.LinkList()
+	all, err := Interfaces()
 	if err != nil {
 		return nil, fmt.Errorf("cannot list the network interfaces: %w", err)
 	}
