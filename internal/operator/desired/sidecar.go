@@ -45,7 +45,8 @@ type Choice struct {
 }
 
 // Choose returns the MeshRevision of the desired version with which new pods get a sidecar: one that exists, or else one that is named after what it gives
-// them. The first revision of a version has its plain name. One of an earlier operator, which does not say what its pods get, becomes that of the present sidecar.
+// them. The first revision of a version has its plain name. One of an earlier operator, which does not say what its pods get, becomes that of the present
+// sidecar.
 func Choose(mesh Mesh, sidecar *v1alpha1.RevisionSidecar, revisions []v1alpha1.MeshRevision) Choice {
 	plain := RevisionName(mesh.Name, mesh.Version)
 	if sidecar == nil {
