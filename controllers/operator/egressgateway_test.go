@@ -16,7 +16,7 @@ import (
 func TestGatewayRunsTheImageOfSidecars(t *testing.T) {
 	t.Parallel()
 	const mesh, image = "gatewayimage", "mirror.example/envoy:v1"
-	m := readyMesh(t, mesh, nil)
+	m := readyMesh(t, mesh, fastUpgrades)
 	change(t, m, func(m *v1alpha1.Mesh) {
 		m.Spec.EgressGateway = &v1alpha1.EgressGatewaySpec{Mode: ptr.To(v1alpha1.EgressGatewayManaged)}
 	})

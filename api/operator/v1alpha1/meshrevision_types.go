@@ -94,6 +94,7 @@ type MeshRevisionSpec struct {
 	// sidecar is what new pods get. It never changes: other values are another revision, so that each change passes the gates and has a way back. Without
 	// it, as in versions before v0.6, new pods get what the MeshConfig has.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="spec.sidecar of a MeshRevision never changes: change spec.sidecar of the Mesh, and the operator creates another MeshRevision"
 	Sidecar *RevisionSidecar `json:"sidecar,omitempty"`
 
 	// bridgeUntil is when the controller stops to serve sidecars of Open Service Mesh. Without it they are not served.
