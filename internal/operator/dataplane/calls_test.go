@@ -1,11 +1,15 @@
 package dataplane
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllertest"
 
@@ -23,7 +27,7 @@ spec:
   rules: [{kind: TCPRoute, name: all}]`
 
 func TestCalls(t *testing.T) {
-	target, otherTarget := parse(t, trafficTargetText), parse(t, trafficTargetText, "name: api, annotations", "name: other, annotations", "name: api, namespace: shop", "name: api, namespace: other")
+	target, otherTarget := parse(t, trafficTargetText), parse(t, trafficTargetText, "name: api, annotations", "name: aaa, annotations", "name: api, namespace: shop", "name: api, namespace: other")
 	if _, err := strip(target); err != nil || len(target.GetAnnotations()) > 0 {
 		t.Errorf("the cache has annotations (%v)", err)
 	}
@@ -34,6 +38,44 @@ func TestCalls(t *testing.T) {
 	}
 	if _, err := planeOf().Calls(t.Context()); err == nil || !strings.Contains(err.Error(), "does not serve it") {
 		t.Errorf("without the definition of TrafficTargets the error is %v", err)
+	}
+}
+
+// What cannot be listed is an error, and no empty list: an operator would upgrade a mesh that it does not see.
+func TestListsThatFail(t *testing.T) {
+	broken := errors.New("no connection")
+	plane := planeOf(parse(t, trafficTargetText), node("good", corev1.ConditionTrue))
+	plane.cache = failingCache{plane.cache, broken}
+	if _, err := plane.Calls(t.Context()); !errors.Is(err, broken) || !strings.Contains(err.Error(), "the TrafficTargets cannot be listed") {
+		t.Errorf("the error for TrafficTargets is %v", err)
+	}
+	if err := plane.readNodes(t.Context(), &observation{}); !errors.Is(err, broken) || !strings.Contains(err.Error(), "the nodes cannot be listed") {
+		t.Errorf("the error for nodes is %v", err)
+	}
+}
+
+// failingCache lists nothing.
+type failingCache struct {
+	cache.Cache
+	err error
+}
+
+func (c failingCache) List(context.Context, client.ObjectList, ...client.ListOption) error {
+	return c.err
+}
+
+// A watch that cannot be ended is an error.
+func TestWatchOfCallsThatDoesNotEnd(t *testing.T) {
+	now, broken := noon, errors.New("no such informer")
+	plane := planeOf(parse(t, trafficTargetText))
+	plane.now = func() time.Time { return now }
+	plane.thirdParty.cache = &informerCache{Cache: plane.cache, informer: controllertest.NewFakeInformer(controllertest.Synced), fails: broken}
+	if _, err := plane.Calls(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	now = now.Add(callsIdle)
+	if err := plane.forgetCalls(t.Context()); !errors.Is(err, broken) {
+		t.Errorf("the error is %v, want %v", err, broken)
 	}
 }
 

@@ -28,7 +28,7 @@ func isStarting(pod *corev1.Pod, now time.Time) bool {
 	if ready, since := readiness(pod); ready && now.Sub(since) >= reportDelay {
 		return false
 	}
-	container, _ := sidecarStatus(pod)
+	container := sidecarStatus(pod)
 	began := pod.CreationTimestamp.Time
 	if running := container.State.Running; running != nil && running.StartedAt.After(began) {
 		began = running.StartedAt.Time
@@ -36,16 +36,16 @@ func isStarting(pod *corev1.Pod, now time.Time) bool {
 	return container.RestartCount == 0 && now.Sub(began) < startTimeout
 }
 
-// sidecarStatus is the status of the container of the sidecar.
-func sidecarStatus(pod *corev1.Pod) (status corev1.ContainerStatus, found bool) {
+// sidecarStatus is the status of the container of the sidecar; the zero value without one.
+func sidecarStatus(pod *corev1.Pod) corev1.ContainerStatus {
 	for _, list := range [][]corev1.ContainerStatus{pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses} {
 		for _, c := range list {
 			if c.Name == names.SidecarContainer {
-				return c, true
+				return c
 			}
 		}
 	}
-	return corev1.ContainerStatus{}, false
+	return corev1.ContainerStatus{}
 }
 
 // hasStarted reports whether a container runs or has run.
@@ -62,11 +62,11 @@ var startProblems = []string{
 // running describes the sidecar of a pod if it should be connected: it has started, and not just now, on a node that is ready. A pod
 // without a node, or whose volumes are not mounted, has no sidecar yet. A pod of a lost node remains in the API as it was.
 func (o observation) running(pod *corev1.Pod) (rollout.Sidecar, bool) {
-	status, found := sidecarStatus(pod)
+	status := sidecarStatus(pod)
 	s := rollout.Sidecar{
 		Namespace: pod.Namespace, Pod: pod.Name, UID: string(pod.UID), Workload: pod.Namespace + "/" + accountOf(pod).Name, Revision: revisionOf(pod),
 	}
-	if !found || o.lostNodes[pod.Spec.NodeName] {
+	if o.lostNodes[pod.Spec.NodeName] {
 		return s, false
 	}
 	if waiting := status.State.Waiting; !hasStarted(status) && waiting != nil {

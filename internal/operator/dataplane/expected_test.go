@@ -20,6 +20,14 @@ func TestIsStarting(t *testing.T) {
 		return func(p *corev1.Pod) { p.Status.Conditions[0].LastTransitionTime = metav1.NewTime(noon.Add(-age)) }
 	}
 	unready := func(p *corev1.Pod) { p.Status.Conditions[0].Status = corev1.ConditionFalse }
+	sidecar := func(age time.Duration, restarts int32) func(*corev1.Pod) {
+		return func(p *corev1.Pod) {
+			p.Status.InitContainerStatuses = []corev1.ContainerStatus{
+				{Name: names.InitContainer, RestartCount: 7},
+				{Name: names.SidecarContainer, RestartCount: restarts, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(noon.Add(-age))}}},
+			}
+		}
+	}
 	for name, c := range map[string]struct {
 		change   []func(*corev1.Pod)
 		starting bool
@@ -30,6 +38,10 @@ func TestIsStarting(t *testing.T) {
 		"old and not ready":                 {[]func(*corev1.Pod){created(time.Minute), unready}, false},
 		"old and just ready again":          {[]func(*corev1.Pod){created(time.Hour), readyFor(time.Second)}, false},
 		"not ready just before the timeout": {[]func(*corev1.Pod){created(29 * time.Second), unready}, true},
+		"not ready at the timeout":          {[]func(*corev1.Pod){created(startTimeout), unready}, false},
+		"started long after its creation":   {[]func(*corev1.Pod){created(time.Minute), sidecar(time.Second, 0), unready}, true},
+		"started before its creation":       {[]func(*corev1.Pod){created(time.Second), sidecar(time.Hour, 0), unready}, true},
+		"started again":                     {[]func(*corev1.Pod){created(time.Second), sidecar(time.Second, 1), unready}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := pod("web", "new", "", "", c.change...)
@@ -56,6 +68,25 @@ func TestOnlySidecarsThatRunAreExpected(t *testing.T) {
 	want := []string{"crashing ", "ended ", "running ", "unpulled ImagePullBackOff", "unready "}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("expected sidecars (-want +got):\n%s", diff)
+	}
+}
+
+// A container that has ended once has started.
+func TestHasStarted(t *testing.T) {
+	ended := corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}
+	for name, c := range map[string]struct {
+		status corev1.ContainerStatus
+		want   bool
+	}{
+		"waits":            {corev1.ContainerStatus{State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{}}}, false},
+		"runs":             {corev1.ContainerStatus{State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}, true},
+		"has ended":        {corev1.ContainerStatus{State: ended}, true},
+		"was restarted":    {corev1.ContainerStatus{RestartCount: 1}, true},
+		"has ended before": {corev1.ContainerStatus{LastTerminationState: ended}, true},
+	} {
+		if got := hasStarted(c.status); got != c.want {
+			t.Errorf("a container that %s has started: %t, want %t", name, got, c.want)
+		}
 	}
 }
 

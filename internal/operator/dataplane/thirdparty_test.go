@@ -245,6 +245,8 @@ type informerCache struct {
 	cache.Cache
 	informer *controllertest.FakeInformer
 	removed  int
+	// fails is the error of RemoveInformer; nil if it works.
+	fails error
 }
 
 func (c *informerCache) GetInformer(context.Context, client.Object, ...cache.InformerGetOption) (cache.Informer, error) {
@@ -253,7 +255,7 @@ func (c *informerCache) GetInformer(context.Context, client.Object, ...cache.Inf
 
 func (c *informerCache) RemoveInformer(context.Context, client.Object) error {
 	c.removed++
-	return nil
+	return c.fails
 }
 
 func TestKindWatchesFollowTheAPIServer(t *testing.T) {
