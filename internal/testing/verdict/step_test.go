@@ -164,7 +164,7 @@ func (s *step) check(samples []sample) *failure {
 			}
 		case next.allows(sample.seen):
 			s.network.Report.count(next, sample.seen)
-		case !old.allows(sample.seen) && !s.fitsTransition(old, next, sample.seen) && !s.fitsMixed(sample):
+		case !old.allows(sample.seen) && !s.fitsTransition(s.requests[sample.request], old, next, sample.seen) && !s.fitsMixed(sample):
 			return s.unexpected(sample, "after the edit")
 		case !sample.start.Before(s.acknowledged):
 			stale[sample.request] = true
@@ -181,8 +181,9 @@ func (s *step) check(samples []sample) *failure {
 // fitsTransition reports whether an observation is possible while only some sidecars have applied an edit. If the route of the
 // request changes, a server may deny a client that it does not know yet. A change of weights only, among servers that allow the
 // client before and after, must not affect requests, and additional servers make none unavailable, unless a Retry repeats requests sooner than a new
-// server learns of its Service. A change of an authorization server aborts its decisions in progress.
-func (s *step) fitsTransition(old, next expectation, seen string) bool {
+// server learns of its Service. Until then it closes TCP connections, as it answers 404 to requests. A change of an authorization server
+// aborts its decisions in progress.
+func (s *step) fitsTransition(r Request, old, next expectation, seen string) bool {
 	isAllowed := old.verdict.Always(authz.Allowed) && next.verdict.Always(authz.Allowed)
 	switch {
 	case (seen == "503" || seen == noBackendOfOSM) && changesAuthorizers(old, next):
@@ -190,7 +191,7 @@ func (s *step) fitsTransition(old, next expectation, seen string) bool {
 	case old.route == next.route || s.divides && isAllowed:
 		return false
 	case isAllowed && addsServers(old, next):
-		return seen == "403" || seen == "404" || seen == "503" && s.repeatsSoon()
+		return seen == "403" || seen == "404" || seen == "503" && s.repeatsSoon() || seen == closed && r.Method == ""
 	}
 	return slices.Contains([]string{"403", "404", "503", noBackendOfOSM, closed}, seen)
 }
