@@ -23,7 +23,6 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/operator/enqueue"
 	"github.com/openservicemesh/osm-operator/internal/operator/observe"
-	"github.com/openservicemesh/osm-operator/internal/operator/operand"
 	"github.com/openservicemesh/osm-operator/internal/operator/secrets"
 	"github.com/openservicemesh/osm-operator/internal/operator/status"
 	"github.com/openservicemesh/osm-operator/internal/operator/webhooks"
@@ -147,11 +146,11 @@ func (r *Reconciler) reconcileServing(ctx context.Context, p *pass) error {
 
 // reconcileCanary keeps the certificate of the canary's injector, and deletes it after the last canary.
 func (r *Reconciler) reconcileCanary(ctx context.Context, p *pass) error {
-	chosen, _, err := r.Choose(ctx, p.mesh, p.revisions)
-	if err != nil && !operand.IsUnknownVersion(err) {
+	chosen, err := r.ChosenName(ctx, p.mesh, p.revisions)
+	if err != nil {
 		return err
 	}
-	canary := observe.NextCanary(p.mesh, chosen.Name, p.revisions)
+	canary := observe.NextCanary(p.mesh, chosen, p.revisions)
 	if canary != "" {
 		service := names.WithSuffix(names.Injector, names.CanarySuffix(p.mesh.Name, canary))
 		return r.renewServing(ctx, p, secrets.CanaryCert, service+"."+p.desired.Namespace+".svc")

@@ -16,7 +16,6 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/operator/component"
 	"github.com/openservicemesh/osm-operator/internal/operator/observe"
-	"github.com/openservicemesh/osm-operator/internal/operator/operand"
 	meshstatus "github.com/openservicemesh/osm-operator/internal/operator/status"
 )
 
@@ -71,11 +70,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, mesh *v1alpha1.Mesh) (reconc
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	chosen, _, err := r.Choose(ctx, mesh, revisions)
-	if err != nil && !operand.IsUnknownVersion(err) {
+	chosen, err := r.ChosenName(ctx, mesh, revisions)
+	if err != nil {
 		return reconcile.Result{}, err
 	}
-	session, rollout := r.Applier.For(mesh), describeRollout(mesh, revisions, chosen.Name, r.Desired(mesh).Version)
+	session, rollout := r.Applier.For(mesh), describeRollout(mesh, revisions, chosen, r.Desired(mesh).Version)
 	statuses, retry := r.reconcileAll(ctx, session, mesh, inputs, rollout)
 	if err := r.writeStatus(ctx, session, mesh, statuses); err != nil {
 		return reconcile.Result{}, err

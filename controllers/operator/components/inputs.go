@@ -67,11 +67,11 @@ func (r *Reconciler) inputs(ctx context.Context, mesh *v1alpha1.Mesh) (component
 		}
 		inputs.ControlPlanes = append(inputs.ControlPlanes, component.ControlPlane{Release: release, Parameters: parameters})
 	}
-	next, _, err := r.Choose(ctx, mesh, revisions)
-	if err != nil && !operand.IsUnknownVersion(err) {
+	next, err := r.ChosenName(ctx, mesh, revisions)
+	if err != nil {
 		return inputs, err
 	}
-	inputs.Aliases = aliases(mesh, revisions, next.Name, canary)
+	inputs.Aliases = aliases(mesh, revisions, next, canary)
 	return inputs, r.addPodImages(ctx, &inputs)
 }
 

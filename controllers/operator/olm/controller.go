@@ -74,7 +74,7 @@ func upgradeable(meshes []v1alpha1.Mesh) metav1.Condition {
 		if u == nil || u.From == "" || !isMoving(mesh) {
 			continue
 		}
-		waiting = append(waiting, fmt.Sprintf("Mesh %s is upgraded from %s to %s, phase %s", mesh.Name, u.From, strings.TrimPrefix(desired.Destination(u), "version "), u.Phase))
+		waiting = append(waiting, fmt.Sprintf("Mesh %s is upgraded from %s to %s, phase %s", mesh.Name, u.From, desired.DestinationName(u), u.Phase))
 	}
 	if len(waiting) == 0 {
 		return metav1.Condition{Type: operators.Upgradeable, Status: metav1.ConditionTrue, Reason: reasonIdle, Message: "no mesh is being upgraded"}

@@ -84,7 +84,7 @@ func setUpgrading(editor *conditions.Editor, p *pass, upgrade *v1alpha1.UpgradeS
 
 // assessUpgrade describes an upgrade. The state is Ready, so that the condition is True, while the mesh moves.
 func assessUpgrade(plan rollout.Plan, u *v1alpha1.UpgradeStatus) (conditions.State, string, string) {
-	way := fmt.Sprintf("from version %s to %s, %s", u.From, strings.TrimPrefix(desired.Destination(u), "version "), u.Phase)
+	way := fmt.Sprintf("from version %s to %s, %s", u.From, desired.DestinationName(u), u.Phase)
 	switch plan.Phase {
 	case rollout.Installing:
 		return conditions.Failing, v1alpha1.ReasonInstalling, strings.TrimSuffix(fmt.Sprintf("installing version %s: %s", u.To, u.Message), ": ")

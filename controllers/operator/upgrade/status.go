@@ -14,7 +14,6 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/dataplane"
 	"github.com/openservicemesh/osm-operator/internal/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/operator/observe"
-	"github.com/openservicemesh/osm-operator/internal/operator/operand"
 	"github.com/openservicemesh/osm-operator/internal/operator/restart"
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
 	"github.com/openservicemesh/osm-operator/internal/operator/status"
@@ -61,7 +60,7 @@ func (r *Reconciler) observeRevisions(ctx context.Context, p *pass, updated *v1a
 		return err
 	}
 	if p.chosen.Name == "" {
-		if p.chosen, _, err = r.Choose(ctx, p.mesh, revisions); err != nil && !operand.IsUnknownVersion(err) {
+		if p.chosen.Name, err = r.ChosenName(ctx, p.mesh, revisions); err != nil {
 			return err
 		}
 	}

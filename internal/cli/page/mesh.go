@@ -28,7 +28,7 @@ func (s *State) describe(live *v1alpha1.Mesh) {
 	if u := live.Status.Upgrade; u != nil {
 		sidecars := ptr.Deref(live.Status.Proxies, v1alpha1.ProxyCounts{})
 		s.Rollout = &Rollout{
-			Phase: string(u.Phase), From: u.From, To: strings.TrimPrefix(desired.Destination(u), "version "), Message: u.Message,
+			Phase: string(u.Phase), From: u.From, To: desired.DestinationName(u), Message: u.Message,
 			Total: sidecars.Total, Outdated: sidecars.Outdated,
 		}
 	}

@@ -75,8 +75,7 @@ func Choose(mesh Mesh, sidecar *v1alpha1.RevisionSidecar, revisions []v1alpha1.M
 }
 
 // unusedName returns the name of another revision of a version. It is a label of pods: with a long name of the mesh the hash is shorter, and another one is
-// taken if it is in use. A plain name of 62 characters or more leaves no room for one,
-// and the API server rejects the other sidecar.
+// taken if it is in use. A plain name of 62 characters or more leaves no room for a hash, and the API server rejects the other sidecar.
 func unusedName(plain string, sidecar *v1alpha1.RevisionSidecar, revisions []v1alpha1.MeshRevision) string {
 	room := min(hashLength, validation.LabelValueMaxLength-len(plain)-1)
 	if room < 1 {

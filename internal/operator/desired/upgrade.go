@@ -62,10 +62,23 @@ func DrainTimeout(mesh *v1alpha1.Mesh) time.Duration {
 	return ptr.Deref(mesh.Spec.Sidecar, v1alpha1.SidecarSpec{}).DrainTimeout.ValueOr(v1alpha1.DefaultDrainTimeout)
 }
 
-// Destination names what an upgrade leads to: a version, or a MeshRevision of the same version if only what new pods get has changed.
+// Destination names what an upgrade leads to, in a sentence: a version, or a MeshRevision of the same version if only what new pods get has changed.
 func Destination(u *v1alpha1.UpgradeStatus) string {
-	if u.From != "" && u.From == u.To && u.Revision != "" {
-		return "MeshRevision " + u.Revision
+	if changesSidecarsOnly(u) {
+		return DestinationName(u)
 	}
 	return "version " + u.To
+}
+
+// DestinationName is Destination after the name of another version: "v0.5.0 to v0.6.0".
+func DestinationName(u *v1alpha1.UpgradeStatus) string {
+	if changesSidecarsOnly(u) {
+		return "MeshRevision " + u.Revision
+	}
+	return u.To
+}
+
+// changesSidecarsOnly reports whether the version stays in an upgrade.
+func changesSidecarsOnly(u *v1alpha1.UpgradeStatus) bool {
+	return u.From != "" && u.From == u.To && u.Revision != ""
 }

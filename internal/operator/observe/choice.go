@@ -37,6 +37,15 @@ func (c *Cluster) Choose(ctx context.Context, mesh *v1alpha1.Mesh, revisions []v
 	return desired.Choose(state, desired.Sidecar(mesh, config, images), revisions), images, nil
 }
 
+// ChosenName returns the name of the desired MeshRevision, also for a version that this operator does not know.
+func (c *Cluster) ChosenName(ctx context.Context, mesh *v1alpha1.Mesh, revisions []v1alpha1.MeshRevision) (string, error) {
+	chosen, _, err := c.Choose(ctx, mesh, revisions)
+	if operand.IsUnknownVersion(err) {
+		err = nil
+	}
+	return chosen.Name, err
+}
+
 // sidecarConfig returns what the MeshConfig of a mesh has about sidecars, and whether it exists.
 func (c *Cluster) sidecarConfig(ctx context.Context, mesh *v1alpha1.Mesh) (configv1alpha2.SidecarSpec, bool, error) {
 	config := &configv1alpha2.MeshConfig{}

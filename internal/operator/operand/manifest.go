@@ -34,14 +34,8 @@ const sidecarFlag = "sidecar"
 
 // KeepsSidecars reports whether the injector of the version gives new pods what it was started with, and not what the MeshConfig has now.
 func (r *Release) KeepsSidecars() bool {
-	for _, container := range containersOf(r.objects[injectorFile]) {
-		for _, argument := range container.Args {
-			if flagName(argument) == sidecarFlag {
-				return true
-			}
-		}
-	}
-	return false
+	_, listed := r.injectorFlag(sidecarFlag)
+	return listed
 }
 
 // slotsLevelFlag is the flag of the injector with the level of pods with two slots.
@@ -49,15 +43,21 @@ const slotsLevelFlag = "slots-level"
 
 // SlotsLevel returns the level of the pods with two slots of the version. It is empty for a version that does not know such pods.
 func (r *Release) SlotsLevel() string {
-	level := ""
+	level, _ := r.injectorFlag(slotsLevelFlag)
+	return level
+}
+
+// injectorFlag returns the value of a flag in the manifest of the injector, and whether the manifest lists it.
+func (r *Release) injectorFlag(name string) (value string, listed bool) {
 	for _, container := range containersOf(r.objects[injectorFile]) {
 		for _, argument := range container.Args {
-			if flagName(argument) == slotsLevelFlag {
-				_, level, _ = strings.Cut(argument, "=")
+			if flagName(argument) == name {
+				_, value, _ = strings.Cut(argument, "=")
+				return value, true
 			}
 		}
 	}
-	return level
+	return "", false
 }
 
 // containersOf returns the containers of the Deployments among objects. A Deployment that cannot be read has none, which rendering reports.
