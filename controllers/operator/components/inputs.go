@@ -3,7 +3,6 @@ package components
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -53,8 +52,7 @@ func (r *Reconciler) inputs(ctx context.Context, mesh *v1alpha1.Mesh) (component
 			continue
 		}
 		release, err := r.Catalogue.Release(c.revision.Spec.Version)
-		var unknown *operand.UnknownVersionError
-		if errors.As(err, &unknown) {
+		if operand.IsUnknownVersion(err) {
 			// The operator can neither render nor replace this version before it is upgraded.
 			return component.Inputs{Mesh: mesh, Images: r.Images}, nil
 		}

@@ -2,7 +2,6 @@ package mesh
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -115,8 +114,7 @@ func (r *Reconciler) validate(ctx context.Context, p *pass) error {
 		return err
 	}
 	release, err := r.Catalogue.Release(p.desired.Version)
-	var unknown *operand.UnknownVersionError
-	if errors.As(err, &unknown) {
+	if operand.IsUnknownVersion(err) {
 		return &observe.StalledError{Reason: v1alpha1.ReasonUnknownVersion, Message: "spec.version: " + err.Error()}
 	}
 	if err != nil {

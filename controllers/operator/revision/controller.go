@@ -98,9 +98,8 @@ func (r *Reconciler) observe(ctx context.Context, revision *v1alpha1.MeshRevisio
 	if err == nil {
 		err = r.writeStatus(ctx, revision, status)
 	}
-	var unknown *operand.UnknownVersionError
 	switch {
-	case err == nil && errors.As(applied, &unknown):
+	case err == nil && operand.IsUnknownVersion(applied):
 		// Only another operator knows more versions, and it reconciles every revision when it starts.
 		return reconcile.Result{}, reconcile.TerminalError(applied)
 	case applied != nil || err != nil:

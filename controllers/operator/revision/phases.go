@@ -159,8 +159,7 @@ func (r *Reconciler) deleteCanary(ctx context.Context, revision *v1alpha1.MeshRe
 		return nil
 	}
 	release, err := r.Catalogue.Release(revision.Spec.Version)
-	var unknown *operand.UnknownVersionError
-	if errors.As(err, &unknown) {
+	if operand.IsUnknownVersion(err) {
 		// The teardown of the mesh deletes the objects of a version that cannot be rendered.
 		return nil
 	}

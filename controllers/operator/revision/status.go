@@ -89,10 +89,9 @@ func assess(applied error, workloads []workload, ignored string) conditions.Asse
 }
 
 func assessWorkloads(applied error, workloads []workload) conditions.Assessment {
-	var unknown *operand.UnknownVersionError
 	var overlay *operand.OverlayError
 	switch {
-	case errors.As(applied, &unknown):
+	case operand.IsUnknownVersion(applied):
 		return conditions.Assessment{State: conditions.Stalled, Reason: v1alpha1.ReasonUnknownVersion, Message: applied.Error()}
 	case errors.As(applied, &overlay):
 		return conditions.Assessment{State: conditions.Stalled, Reason: v1alpha1.ReasonInvalidSpec, Message: applied.Error()}

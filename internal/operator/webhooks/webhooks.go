@@ -3,7 +3,6 @@ package webhooks
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -71,7 +70,7 @@ func Render(c *observe.Cluster, active *v1alpha1.MeshRevision, namespace *corev1
 // ReleaseOf opens the release of a revision. The current release stands in for one that this operator does not know.
 func ReleaseOf(c *observe.Cluster, revision *v1alpha1.MeshRevision) (*operand.Release, error) {
 	release, err := c.Catalogue.Release(revision.Spec.Version)
-	if _, isUnknown := errors.AsType[*operand.UnknownVersionError](err); isUnknown {
+	if operand.IsUnknownVersion(err) {
 		return c.Catalogue.Release(c.Catalogue.Current())
 	}
 	return release, err
