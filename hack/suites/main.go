@@ -45,7 +45,7 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	c := checkout{root: root, full: o.full, seed: seedOf(ctx, root)}
+	c := checkout{root: root, full: o.full, seed: seedOf(ctx, root, seededFolders())}
 	b, err := readBudget(filepath.Join(c.hack(), "budget.yaml"))
 	if err != nil {
 		return err

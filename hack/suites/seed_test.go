@@ -3,18 +3,20 @@ package main
 import "testing"
 
 func TestSeedFollowsTheContent(t *testing.T) {
-	for hash, want := range map[string]string{
-		"0000000000000ffabcdefabcdefabcdefabcdef0": "255", "00000000000000000000000000000000000000000": "1", "ffffffffffffffffffffffffffffffffffffffff": "1152921504606846975",
-		"": "", "not a hash, but as long as one": "",
-	} {
-		if got := seedOfTree(hash); got != want {
-			t.Errorf("%q gives %q, want %q", hash, got, want)
+	of := func(root string, folders ...string) string { return seedOf(t.Context(), root, folders) }
+	mesh := of(".", "internal/mesh")
+	if mesh == "" || mesh == "0" || mesh != of(".", "internal/mesh") {
+		t.Errorf("the checkout gives %q", mesh)
+	}
+	if other := of(".", "internal/mesh", "internal/testing"); other == mesh {
+		t.Errorf("other folders give %q too", other)
+	}
+	for what, seed := range map[string]string{"a folder without git": of(t.TempDir(), "internal/mesh"), "a missing folder": of(".", "internal/none")} {
+		if seed != "" {
+			t.Errorf("%s gives %q", what, seed)
 		}
 	}
-	if got := seedOf(t.Context(), t.TempDir()); got != "" {
-		t.Errorf("a folder without git gives %q", got)
-	}
-	if got := seedOf(t.Context(), "."); got == "" || got != seedOf(t.Context(), ".") {
-		t.Errorf("the checkout gives %q", got)
+	if of(".", seededFolders()...) == "" {
+		t.Errorf("the checkout lacks one of %q", seededFolders())
 	}
 }
