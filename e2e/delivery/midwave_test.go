@@ -47,16 +47,14 @@ func TestCommitsInTheMiddleOfAWave(t *testing.T) {
 			awaitVersion(t, cluster.Earlier)
 			awaitOutdated(t, installLimit, 0, 1) // the pod of the client has no workload
 			commit(fmt.Sprintf("{version: %s, %s}", version(t), slow))
-			outdated := awaitOutdated(t, 2*installLimit, 2, 4)
+			awaitOutdated(t, 2*installLimit, 2, 2) // one of two workloads is restarted
 
 			commit(fmt.Sprintf("{version: %s, paused: true, %s}", version(t), slow))
 			awaitMesh(t, "is paused", func(mesh *v1alpha1.Mesh) bool {
 				return mesh.Spec.Paused != nil && *mesh.Spec.Paused && meta.IsStatusConditionTrue(mesh.Status.Conditions, v1alpha1.ConditionPaused)
 			})
 			time.Sleep(heldTime)
-			if now := awaitOutdated(t, podLimit, 0, 5); now != outdated {
-				t.Errorf("%d sidecars are outdated, and %d when the upgrade was paused", now, outdated)
-			}
+			awaitOutdated(t, podLimit, 2, 2)
 			commit(fmt.Sprintf("{version: %s, %s}", cluster.Earlier, fast))
 			awaitMesh(t, "goes back", func(mesh *v1alpha1.Mesh) bool {
 				return mesh.Spec.Paused == nil && mesh.Status.DesiredVersion == cluster.Earlier
@@ -102,7 +100,7 @@ func awaitMesh(t *testing.T, what string, holds func(*v1alpha1.Mesh) bool) {
 }
 
 // awaitOutdated waits until the number of outdated sidecars is in a range, and the status is about the present spec.
-func awaitOutdated(t *testing.T, limit time.Duration, least, most int32) int32 {
+func awaitOutdated(t *testing.T, limit time.Duration, least, most int32) {
 	t.Helper()
 	mesh := &v1alpha1.Mesh{}
 	lab.Eventually(t, limit, fmt.Sprintf("%d to %d sidecars are outdated", least, most), func(ctx context.Context) (bool, string, error) {
@@ -113,5 +111,4 @@ func awaitOutdated(t *testing.T, limit time.Duration, least, most int32) int32 {
 		isRead := counts != nil && mesh.Status.ObservedGeneration == mesh.Generation
 		return isRead && counts.Outdated >= least && counts.Outdated <= most, fmt.Sprintf("%+v, upgrade %+v", counts, mesh.Status.Upgrade), nil
 	})
-	return mesh.Status.Proxies.Outdated
 }
