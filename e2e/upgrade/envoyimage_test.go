@@ -54,6 +54,14 @@ func earlier(t *testing.T, _ []byte) []byte {
 	return readFile(t, lines[len(lines)-1])
 }
 
+// requireLocalImages skips a test on the current cluster of the user. Its nodes pull images, and no registry has these.
+func requireLocalImages(t *testing.T) {
+	t.Helper()
+	if lab.IsCurrent() {
+		t.Skip("an image that no registry has can be loaded into the local cluster only")
+	}
+}
+
 // loadEnvoy loads the image of the sidecar with another program as Envoy, and returns its reference.
 func loadEnvoy(t *testing.T, tag string, change func(*testing.T, []byte) []byte) string {
 	t.Helper()

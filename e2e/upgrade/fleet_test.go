@@ -25,9 +25,7 @@ const (
 // A patched Envoy reaches 60 sidecars through the gates, in waves, without a restart. No request fails, and no connection is cut. The log says how long it took.
 func TestPatchedEnvoyReachesSixtySidecars(t *testing.T) {
 	lab.RequireFull(t)
-	if lab.IsCurrent() {
-		t.Skip("an image that no registry has can be loaded into the local cluster only")
-	}
+	requireLocalImages(t)
 	cluster.Record(t, "a patched Envoy reaches 60 sidecars through the gates")
 	first, second := currentEnvoy(t), loadEnvoy(t, "patched", patched)
 	m := newMesh(t, "fleet", cluster.Version)

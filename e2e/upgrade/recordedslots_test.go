@@ -17,9 +17,7 @@ import (
 // Pods of the last recorded version have no slots. They are restarted in waves once, and after that their sidecars are upgraded in place.
 func TestPodsOfTheRecordedVersionGetSlots(t *testing.T) {
 	lab.RequireFull(t)
-	if lab.IsCurrent() {
-		t.Skip("an image that no registry has can be loaded into the local cluster only")
-	}
+	requireLocalImages(t)
 	second := loadEnvoy(t, "patched", patched)
 	m := newMesh(t, "recorded", cluster.Earlier)
 	m.change(`{"upgrade":{"dataPlane":{"restart":"InPlace"}}}`)

@@ -88,9 +88,7 @@ func fullUpgrade(t *testing.T) inPlaceUpgrade {
 // connections and streams. No request fails, the connections stay open, the pods stay ready, and no application is restarted. A Job that may not restart
 // stays alive beside them. Before that, a slot with an image that cannot be pulled has got its earlier one back.
 func TestSidecarIsUpgradedInPlace(t *testing.T) {
-	if lab.IsCurrent() {
-		t.Skip("an image that no registry has can be loaded into the local cluster only")
-	}
+	requireLocalImages(t)
 	besideOthers(t)
 	prepare := shortUpgrade
 	if lab.IsFull() {

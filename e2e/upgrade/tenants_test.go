@@ -18,9 +18,7 @@ import (
 // changed pods. The slots get what it makes of the image that the Mesh declares.
 func TestSidecarIsUpgradedInPlaceInNamespaceOfPlatformTeam(t *testing.T) {
 	lab.RequireFull(t)
-	if lab.IsCurrent() {
-		t.Skip("an image that no registry has can be loaded into the local cluster only")
-	}
+	requireLocalImages(t)
 	cluster.Record(t, "a sidecar is upgraded in place in a namespace with limits, quotas and admission policies of a platform team")
 	first, second := currentEnvoy(t), loadEnvoy(t, "patched", patched)
 	m := newMesh(t, "tenants", cluster.Version)
