@@ -60,7 +60,7 @@ func (s *Store) Read() (list []Denial, dropped uint64) {
 // Views calls a function with a view of the mesh, soon. After an error it may be called later.
 type Views func(ctx context.Context, f func(*catalog.View)) error
 
-// Named is Read with the names of Services. If the error is not nil, they are missing.
+// Named is Read with the names of Services, and without those of clients that do not exist. After an error the list is that of Read.
 func (s *Store) Named(ctx context.Context, views Views) (list []Denial, dropped uint64, err error) {
 	list, dropped = s.Read()
 	if len(list) == 0 {
@@ -70,6 +70,7 @@ func (s *Store) Named(ctx context.Context, views Views) (list []Denial, dropped 
 	if err := views(ctx, func(v *catalog.View) {
 		copied := slices.Clone(list)
 		nameServices(copied, v)
+		dropInvented(copied, v)
 		named = copied
 	}); err != nil {
 		return list, dropped, err
@@ -107,6 +108,16 @@ func nameServices(list []Denial, view *catalog.View) {
 			d.Service = known[d.Address].Service
 		case !slices.Contains(view.ServicesOf(d.Server), d.Service):
 			d.Service = entity.Name{}
+		}
+	}
+}
+
+// dropInvented counts clients that have no service account as others: nothing but the word of the server says that they called.
+func dropInvented(list []Denial, view *catalog.View) {
+	for i := range list {
+		d := &list[i]
+		if d.AtServer() && d.Client != (identity.ServiceAccount{}) && view.ServiceAccountUID(d.Client) == "" {
+			d.Client, d.Others = identity.ServiceAccount{}, true
 		}
 	}
 }

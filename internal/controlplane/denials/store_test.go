@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
+	"github.com/openservicemesh/osm-operator/internal/platform/report"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -113,6 +115,32 @@ osm_denied_dropped_total 0
 `))
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// TestInventedClientsAreOthers has a server that says that it denied an account which does not exist.
+func TestInventedClientsAreOthers(t *testing.T) {
+	view := Apply(&catalog.ServiceAccount{Name: entity.Name(thief.Account), UID: "1"}).View()
+	s := newTestStore(newClock())
+	for _, client := range []identity.ServiceAccount{thief.Account, SA("bank", "teller"), {}} {
+		s.Record(web, []Event{{Address: atServer, Client: client, Reason: NoPolicy}}, false)
+	}
+	s.Record(Reporter{Account: SA("bank", "clerk")}, []Event{{Address: webPort, Reason: NoPolicy}}, false)
+	list, _, err := s.Named(t.Context(), func(_ context.Context, f func(*catalog.View)) error {
+		f(view)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, d := range list {
+		got = append(got, d.Report().Side+" "+d.Report().Client)
+	}
+	slices.Sort(got)
+	want := []string{"client bank/clerk", "server ", "server " + report.OtherClients, "server shop/thief"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
 }
 

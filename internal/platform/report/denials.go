@@ -24,7 +24,8 @@ const (
 // Denial is what one client was denied at one destination for one reason.
 type Denial struct {
 	// Client is the identity, "<namespace>/<service account>" as in Load. It is empty if the client proved none to the server, as one
-	// without a sidecar. It is OtherClients for clients beyond a limit.
+	// without a sidecar. It is OtherClients for clients beyond a limit, and for names that no service account has. In a denial at the server it is what the
+	// server says: nothing proves it.
 	Client string `json:"client,omitempty"`
 	// ClientWorkload is the workload of the client's pod, "<kind>/<name>" in lower case such as "deployment/bookthief". Only its own sidecar
 	// knows it, so it is empty in a denial at the server.

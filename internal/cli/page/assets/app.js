@@ -80,10 +80,13 @@ function showTraffic(s) {
   ], s.edges.filter((e) => !e.backs), 'No traffic in the last minute.'));
 }
 
+// clientOf names the client of a denial. At a server, nothing proves it.
+const clientOf = (d) => (d.side === 'server' && d.client ? `${d.client}, as the server says` : d.client ?? 'no identity');
+
 function showDenials(s) {
   const recent = (d) => d.rate > 0 || new Date(s.at) - new Date(d.last) < 60000;
   at('denials-table').replaceChildren(table('Denials', [
-    {title: 'Client', cell: (d) => d.client ?? 'no identity'}, {title: 'Workload', cell: (d) => d.clientWorkload},
+    {title: 'Client', cell: clientOf}, {title: 'Workload', cell: (d) => d.clientWorkload},
     {title: 'Destination', cell: (d) => d.service ?? d.server ?? d.address}, {title: 'Address', cell: (d) => d.address},
     {title: 'Denied by', cell: (d) => `sidecar of the ${d.side}`}, {title: 'Reason', wrap: true, cell: (d) => reasonOf(d.reason)},
     {title: 'Per second', number: true, cell: (d) => state(rate(d.rate), recent(d) ? 'bad' : 'quiet')},
