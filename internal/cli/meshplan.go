@@ -86,7 +86,7 @@ func printMeshPlan(w io.Writer, p *v1alpha1.PlanStatus) {
 	if load := p.Workloads; load.Restart > 0 {
 		title("Workloads: %d to restart, in %d waves", load.Restart, load.Waves)
 		for _, r := range load.Restarts {
-			fmt.Fprintf(w, "  wave %d  %s\n", r.Wave, r.Workload)
+			fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("  wave %d  %s  %s", r.Wave, r.Workload, r.Warning), " "))
 		}
 		more(load.Restart, len(load.Restarts))
 	}

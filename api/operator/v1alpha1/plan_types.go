@@ -164,6 +164,10 @@ type PlannedRestart struct {
 
 	// workload is "<kind> <namespace>/<name>".
 	Workload string `json:"workload"`
+
+	// warning is what the restart does to the requests of the workload; empty if its pods are replaced one after the other.
+	// +optional
+	Warning string `json:"warning,omitempty"`
 }
 
 // SkippedWorkload is a workload that the operator would not restart.

@@ -25,7 +25,7 @@ func planOf(result *simulated, active *v1alpha1.MeshRevision) *v1alpha1.PlanStat
 	}
 	p.Unavailable = sentences(result.missing)
 	p.Objects = plannedObjects(result.changes, result.unchanged)
-	p.Workloads = plannedWorkloads(result.waves, result.skipped)
+	p.Workloads = plannedWorkloads(result)
 	p.Workloads.InPlace = int32(result.inPlace)
 	return p
 }
@@ -63,18 +63,23 @@ func plannedObject(change dryrun.Change) v1alpha1.PlannedObject {
 	return planned
 }
 
+// atOnceWarning is about a workload that serves nothing during its restart.
+const atOnceWarning = "its strategy Recreate ends all pods before new ones start, so it answers no request meanwhile"
+
 // plannedWorkloads counts and lists workloads that would be restarted, and those that would be skipped.
-func plannedWorkloads(waves [][]rollout.Ref, left []rollout.Note) v1alpha1.PlannedWorkloads {
-	w := v1alpha1.PlannedWorkloads{Waves: int32(len(waves)), SkippedTotal: int32(len(left))}
-	for i, wave := range waves {
+func plannedWorkloads(result *simulated) v1alpha1.PlannedWorkloads {
+	w := v1alpha1.PlannedWorkloads{Waves: int32(len(result.waves)), SkippedTotal: int32(len(result.skipped))}
+	for i, wave := range result.waves {
 		w.Restart += int32(len(wave))
-		for _, ref := range wave {
-			if len(w.Restarts) < v1alpha1.MaxPlanned {
-				w.Restarts = append(w.Restarts, v1alpha1.PlannedRestart{Wave: int32(i + 1), Workload: message.Limit(ref.String(), v1alpha1.MaxPlannedText)})
+		for _, ref := range wave[:min(len(wave), v1alpha1.MaxPlanned-len(w.Restarts))] {
+			restart := v1alpha1.PlannedRestart{Wave: int32(i + 1), Workload: message.Limit(ref.String(), v1alpha1.MaxPlannedText)}
+			if result.atOnce[ref] {
+				restart.Warning = atOnceWarning
 			}
+			w.Restarts = append(w.Restarts, restart)
 		}
 	}
-	left = slices.SortedFunc(slices.Values(left), func(a, b rollout.Note) int { return a.Ref.Compare(b.Ref) })
+	left := slices.SortedFunc(slices.Values(result.skipped), func(a, b rollout.Note) int { return a.Ref.Compare(b.Ref) })
 	for _, note := range left[:min(len(left), v1alpha1.MaxPlanned)] {
 		w.Skipped = append(w.Skipped, v1alpha1.SkippedWorkload{
 			Workload: message.Limit(note.Ref.String(), v1alpha1.MaxPlannedText),

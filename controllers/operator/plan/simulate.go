@@ -47,8 +47,9 @@ type simulated struct {
 	waves     [][]rollout.Ref
 	// inPlace is the number of workloads whose sidecars would be upgraded in place.
 	inPlace int
-	// skipped are the workloads that would keep outdated sidecars.
+	// skipped are the workloads that would keep outdated sidecars, atOnce those whose pods would end all at once.
 	skipped []rollout.Note
+	atOnce  map[rollout.Ref]bool
 	// version is the one that would run.
 	version string
 	// missing are the components that wait for kinds, with the reason. The plan has no objects of them.
@@ -89,12 +90,17 @@ func (r *Reconciler) simulate(ctx context.Context, mesh *v1alpha1.Mesh) (*simula
 	} else if err != nil {
 		return nil, err
 	}
-	skipped, err := skippedWorkloads(ctx, s.Cluster, mesh, s.DataPlane)
+	workloads, err := s.DataPlane.Workloads(ctx, mesh.Name)
+	if err != nil {
+		return nil, err
+	}
+	skipped, err := skippedWorkloads(ctx, s.Cluster, mesh, workloads)
 	if err != nil {
 		return nil, err
 	}
 	return &simulated{
-		changes: cluster.Changes(), unchanged: cluster.Unchanged(), waves: s.DataPlane.Waves(), inPlace: s.DataPlane.InPlace(), skipped: skipped,
+		changes: cluster.Changes(), unchanged: cluster.Unchanged(), waves: s.DataPlane.Waves(), inPlace: s.DataPlane.InPlace(),
+		skipped: skipped, atOnce: replacedAtOnce(workloads),
 		version: r.Desired(mesh).Version, missing: components.missing, problem: problem,
 	}, nil
 }
@@ -137,7 +143,7 @@ func stateOf(ctx context.Context, simulated client.Reader, name string) (ready m
 }
 
 // skippedWorkloads are those that keep outdated sidecars at the end of a simulation.
-func skippedWorkloads(ctx context.Context, c *observe.Cluster, mesh *v1alpha1.Mesh, plane *dryrun.DataPlane) ([]rollout.Note, error) {
+func skippedWorkloads(ctx context.Context, c *observe.Cluster, mesh *v1alpha1.Mesh, workloads []rollout.Workload) ([]rollout.Note, error) {
 	revisions, err := c.Revisions(ctx, mesh.Name)
 	if err != nil {
 		return nil, err
@@ -146,16 +152,23 @@ func skippedWorkloads(ctx context.Context, c *observe.Cluster, mesh *v1alpha1.Me
 	if active == nil {
 		return nil, nil
 	}
-	workloads, err := plane.Workloads(ctx, mesh.Name)
-	if err != nil {
-		return nil, err
-	}
 	limits := desired.Limits(mesh)
 	if limits.Slots, err = c.SlotTargets(ctx, mesh, revisions); err != nil {
 		return nil, err
 	}
 	wave := rollout.NextWave(rollout.DeclareImages(workloads, limits.Slots), active.Name, limits, c.Now())
 	return slices.Concat(wave.Manual, wave.Blocked), nil
+}
+
+// replacedAtOnce are the workloads whose restart ends all pods before new ones start.
+func replacedAtOnce(workloads []rollout.Workload) map[rollout.Ref]bool {
+	atOnce := map[rollout.Ref]bool{}
+	for i := range workloads {
+		if workloads[i].AtOnce {
+			atOnce[workloads[i].Ref] = true
+		}
+	}
+	return atOnce
 }
 
 // simulatedSecrets are the Secrets of a simulation.

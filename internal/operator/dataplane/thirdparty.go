@@ -80,7 +80,7 @@ func stateOfThirdParty(o *unstructured.Unstructured) state {
 			hasPartition(o, append(rolling, "partition")...) || updatesInPlace(textIn(o, append(rolling, "podUpdatePolicy")...))
 	case deploymentConfigKind.GroupKind():
 		s.complete, s.unavailable = s.complete && missing("updatedReplicas") == 0, missing("availableReplicas")
-		s.onDelete = in(o, "spec", "paused") == true || !followsConfig(o)
+		s.onDelete, s.atOnce = in(o, "spec", "paused") == true || !followsConfig(o), textIn(o, "spec", "strategy", "type") == "Recreate"
 	}
 	return s
 }
@@ -121,7 +121,7 @@ func restartPatch(kind schema.GroupVersionKind, resourceVersion, annotation stri
 // stripThirdParty keeps the fields that stateOfThirdParty reads.
 func stripThirdParty(o *unstructured.Unstructured) {
 	spec, status := map[string]any{}, map[string]any{}
-	for _, field := range []string{"replicas", "paused", "restartAt", "selector", "updateStrategy", "triggers"} {
+	for _, field := range []string{"replicas", "paused", "restartAt", "selector", "strategy", "updateStrategy", "triggers"} {
 		if value := in(o, "spec", field); value != nil {
 			spec[field] = value
 		}

@@ -137,7 +137,7 @@ func (o observation) workload(ref rollout.Ref) rollout.Workload {
 		}
 		return w
 	}
-	w.OnDelete = state.onDelete
+	w.OnDelete, w.AtOnce = state.onDelete, state.atOnce
 	w.OptedOut = w.OptedOut || state.labels[names.RestartLabel] == restartDisabled
 	w.Restart = parseRestart(state.restart)
 	w.Blocked = o.blockingBudget(ref.Namespace, state.podLabels)
@@ -193,6 +193,8 @@ type state struct {
 	progress
 	// onDelete is true when a new pod template does not replace every pod by itself, or all of them at once.
 	onDelete bool
+	// atOnce is true when a new pod template ends all pods before new ones start.
+	atOnce bool
 	// unobserved is true if the controller of another project has not observed the latest spec.
 	unobserved bool
 	// held is why the controller of another project waits; empty if it does not.
@@ -215,7 +217,7 @@ func stateOf(object client.Object) state {
 			complete: isObserved(o.ObjectMeta, o.Status.ObservedGeneration) && o.Status.UpdatedReplicas == desired && o.Status.Replicas == desired,
 			desired:  int(desired), unavailable: int(desired - o.Status.AvailableReplicas),
 		}
-		s.onDelete = o.Spec.Paused
+		s.onDelete, s.atOnce = o.Spec.Paused, o.Spec.Strategy.Type == appsv1.RecreateDeploymentStrategyType
 		s.rolledOut = rolloutTime(o.Status.Conditions)
 		s.restart, s.podLabels = o.Spec.Template.Annotations[names.RestartAnnotation], o.Spec.Template.Labels
 	case *appsv1.StatefulSet:

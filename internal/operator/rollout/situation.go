@@ -193,6 +193,8 @@ type Workload struct {
 	OptedOut bool
 	// OnDelete is true when a new pod template alone does not replace its pods: because of its update strategy, or because it is paused.
 	OnDelete bool
+	// AtOnce is true when a restart ends all its pods before new ones start, as the update strategy Recreate does.
+	AtOnce bool
 	// Unread is why the object of the workload cannot be read; empty if it was, and if it does not exist.
 	Unread string
 	// Accounts are the service accounts of its live pods, sorted.
