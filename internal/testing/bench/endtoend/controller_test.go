@@ -134,7 +134,7 @@ const serviceRange = "172.0.0.0/12"
 type cluster struct {
 	*testing.B
 	environment *envtest.Environment
-	client      client.Client
+	client      client.WithWatch
 	// kubeconfig is the path of an administrator's.
 	kubeconfig string
 }
@@ -194,7 +194,7 @@ func (c *cluster) connect(config *rest.Config) {
 		must(c.B, add(scheme))
 	}
 	var err error
-	c.client, err = client.New(config, client.Options{Scheme: scheme})
+	c.client, err = client.NewWithWatch(config, client.Options{Scheme: scheme})
 	must(c.B, err)
 	user, err := c.environment.AddUser(envtest.User{Name: userName, Groups: []string{"system:masters"}}, nil)
 	must(c.B, err)

@@ -67,6 +67,9 @@ func measureOperator(b *testing.B, namespaces, pods int) {
 	o.restart(program, cluster.kubeconfig, "a start with all pods")
 	// An API server before Kubernetes 1.34 does not stream its lists.
 	o.restart(program, cluster.kubeconfig, "a start with all pods, listed in pages", "KUBE_FEATURE_WatchListClient=false")
+	must(b, errors.Join(people.node(ctx, 0, true), each(ctx, lost, func(ctx context.Context, i int) error { return people.change(ctx, i, true) })))
+	o.controller = runOperator(b, program, cluster.kubeconfig)
+	o.upgrade(ctx, cluster.client, fmt.Sprintf("%d sidecars get another Envoy", pods), pods)
 }
 
 // runOperator runs the operator with variables in its environment.

@@ -75,13 +75,13 @@ func (p population) create(ctx context.Context) error {
 // node creates a node or changes whether it is ready.
 func (p population) node(ctx context.Context, i int, ready bool) error {
 	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("node-%03d", i)}}
-	if ready {
-		if err := p.client.Create(ctx, node); err != nil {
-			return err
-		}
-	} else if err := p.client.Get(ctx, client.ObjectKeyFromObject(node), node); err != nil {
+	if err := p.client.Create(ctx, node); client.IgnoreAlreadyExists(err) != nil {
 		return err
 	}
+	if err := p.client.Get(ctx, client.ObjectKeyFromObject(node), node); err != nil {
+		return err
+	}
+	node.Status.NodeInfo = corev1.NodeSystemInfo{KubeletVersion: "v1.36.0", OperatingSystem: "linux"}
 	node.Status.Conditions = []corev1.NodeCondition{{
 		Type: corev1.NodeReady, Status: conditionOf(ready), LastTransitionTime: metav1.Now(),
 		LastHeartbeatTime: metav1.Now(),
