@@ -102,7 +102,7 @@ func hasPartition(o *unstructured.Unstructured, path ...string) bool {
 func followsConfig(o *unstructured.Unstructured) bool {
 	triggers, found, _ := unstructured.NestedSlice(o.Object, "spec", "triggers")
 	for _, trigger := range triggers {
-		if fields, ok := trigger.(map[string]any); ok && fields["type"] == "ConfigChange" {
+		if fields, _ := trigger.(map[string]any); fields["type"] == "ConfigChange" {
 			return true
 		}
 	}
