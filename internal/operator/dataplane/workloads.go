@@ -152,7 +152,7 @@ func (o observation) blockingBudget(namespace string, podLabels map[string]strin
 			continue
 		}
 		selector, err := metav1.LabelSelectorAsSelector(budget.Spec.Selector)
-		if err == nil && !selector.Empty() && selector.Matches(labels.Set(podLabels)) {
+		if err == nil && selector.Matches(labels.Set(podLabels)) { // an empty selector selects all pods of the namespace
 			return budget.Name
 		}
 	}
