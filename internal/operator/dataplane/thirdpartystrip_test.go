@@ -41,3 +41,12 @@ spec: {template: {metadata: {labels: {app: web}, annotations: {other: large}}}}}
 		}
 	}
 }
+
+// Of TrafficTargets, it keeps the name and the spec.
+func TestCacheKeepsLittleOfTrafficTargets(t *testing.T) {
+	target := parse(t, trafficTargetText, "annotations: {a: b}", "annotations: {a: b}, managedFields: [{manager: kubectl}]")
+	want := parse(t, trafficTargetText, ", annotations: {a: b}", "")
+	if got, err := strip(target); err != nil || cmp.Diff(want, got) != "" {
+		t.Errorf("the cache keeps (%v, -want +got):\n%s", err, cmp.Diff(want, got))
+	}
+}
