@@ -65,7 +65,9 @@ func TestRestart(t *testing.T) {
 		t.Errorf("the recorded restart is %+v, want %+v", got, want)
 	}
 	var rejected *RestartError
-	if err := planeOf().Restart(t.Context(), ref, "osm-v0-2-0", noon); !errors.As(err, &rejected) || !apierrors.IsNotFound(err) {
+	broken := errors.New("no connection")
+	failAt(plane, "*v1.Deployment", 0, broken)
+	if err := plane.Restart(t.Context(), ref, "osm-v0-2-0", noon); !errors.As(err, &rejected) || !errors.Is(err, broken) {
 		t.Errorf("without the Deployment, the error is %v", err)
 	}
 }
