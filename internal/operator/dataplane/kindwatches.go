@@ -87,7 +87,7 @@ func (w *kindWatches) ensure(ctx context.Context, kind schema.GroupVersionKind, 
 	if err != nil {
 		return &unreadError{kind, err}
 	}
-	if started && !informer.HasSynced() {
+	if started {
 		// The rollout must not take workloads for unreadable because the operator has just started.
 		_ = wait.PollUntilContextTimeout(ctx, 20*time.Millisecond, syncTimeout, true, func(context.Context) (bool, error) { return informer.HasSynced(), nil })
 	}

@@ -37,6 +37,7 @@ func TestReferencesToWorkloads(t *testing.T) {
 		{"Deployment", "web", "web-5c-a", corev1.ObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "web", UID: "uid of web"}},
 		{"Deployment", "gone", "", corev1.ObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "gone"}},
 		{"Rollout.argoproj.io", "argo", "", corev1.ObjectReference{APIVersion: "argoproj.io/v1alpha1", Kind: "Rollout", Name: "argo", UID: "uid of argo"}},
+		{"CloneSet.apps.kruise.io", "pool", "pool-a", corev1.ObjectReference{APIVersion: "apps.kruise.io/v1alpha1", Kind: "CloneSet", Name: "pool"}},
 		{"Job", "etl", "etl-1", corev1.ObjectReference{APIVersion: "batch/v1", Kind: "Job", Name: "etl", UID: "uid of etl"}},
 		{"Cluster.postgresql.cnpg.io", "db", "db-1", corev1.ObjectReference{APIVersion: "postgresql.cnpg.io/v1", Kind: "Cluster", Name: "db", UID: "uid of db"}},
 		{"Pod", "web", "web", corev1.ObjectReference{APIVersion: "v1", Kind: "Pod", Name: "web", UID: "uid of web"}},

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // workloadCache holds every workload.
@@ -48,6 +49,29 @@ func TestRestartErrorNamesTheWorkload(t *testing.T) {
 	}
 }
 
+// A restart is written to the pod template, and a workload that cannot be read is an error of that workload only.
+func TestRestart(t *testing.T) {
+	ref := rollout.Ref{Kind: "Deployment", Namespace: "shop", Name: "web"}
+	plane := planeOf(deployment("web"))
+	if err := plane.Restart(t.Context(), ref, "osm-v0-2-0", noon); err != nil {
+		t.Fatal(err)
+	}
+	object, err := plane.read(t.Context(), ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := rollout.Restart{Revision: "osm-v0-2-0", At: noon}
+	if got := parseRestart(object.(*appsv1.Deployment).Spec.Template.Annotations[names.RestartAnnotation]); got != want {
+		t.Errorf("the recorded restart is %+v, want %+v", got, want)
+	}
+	var rejected *RestartError
+	broken := errors.New("no connection")
+	failAt(plane, "*v1.Deployment", 0, broken)
+	if err := plane.Restart(t.Context(), ref, "osm-v0-2-0", noon); !errors.As(err, &rejected) || !errors.Is(err, broken) {
+		t.Errorf("without the Deployment, the error is %v", err)
+	}
+}
+
 // The version of a workload changes with what a user edits, and not with what controllers report.
 func TestVersionOf(t *testing.T) {
 	ref := rollout.Ref{Kind: "Deployment", Namespace: "shop", Name: "web"}
@@ -75,7 +99,7 @@ func TestVersionOf(t *testing.T) {
 			t.Errorf("%s: the version changes: %t, want %t", name, got, c.changes)
 		}
 	}
-	if got := planeOf().VersionOf(t.Context(), ref); before == "" || got != "" {
+	if got := planeOf(namespace("shop", "osm")).VersionOf(t.Context(), ref); before == "" || got != "" {
 		t.Errorf("the versions are %q, and %q without a workload", before, got)
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/openservicemesh/osm-operator/internal/operator/rollout"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -60,6 +61,9 @@ func TestRecordedChanges(t *testing.T) {
 		"no record":                              {annotation(""), false},
 		"text that the operator did not write":   {annotation("yes"), false},
 		"a record that the operator did not end": {annotation(`{"pod": "1"}`), false},
+		"a record without a time": {
+			annotation(`{"pod": "1", "slots": {"envoy": {"image": "envoy:1"}, "envoy-standby": {"image": "envoy:2"}}}`), false,
+		},
 	} {
 		full := recorded(t, test.change)
 		stripped, err := strip(full.DeepCopy())
@@ -96,6 +100,23 @@ func TestRecordsKeepWhatWasTakenBack(t *testing.T) {
 		if got, _ := slottedPod(web); got.TakenBack != step.want || !got.Recorded {
 			t.Errorf("after %+v: recorded %t, taken back from %q, want %q", step.patch, got.Recorded, got.TakenBack, step.want)
 		}
+	}
+}
+
+// The slot that was changed last counts, and what its managed fields tell before the record.
+func TestWhatWasTakenBackLast(t *testing.T) {
+	change := slotChange{Slot: names.StandbyContainer, Slots: map[string]recordedSlot{
+		names.SidecarContainer: {TakenBack: "earlier"}, names.StandbyContainer: {TakenBack: "later"},
+	}}
+	for range 20 { // the slots are visited in any order
+		if got := change.takenBack(); got != "later" {
+			t.Fatalf("%q was taken back last, want later", got)
+		}
+	}
+	manager := metav1.ManagedFieldsEntry{Manager: takeBackManager + "managed", Time: &metav1.Time{Time: noon}}
+	web := recorded(t, func(p *corev1.Pod) { p.ManagedFields = append(p.ManagedFields, manager) })
+	if got, _ := slottedPod(web); got.TakenBack != "managed" || !got.Recorded {
+		t.Errorf("recorded %t, taken back from %q, want managed", got.Recorded, got.TakenBack)
 	}
 }
 

@@ -102,20 +102,21 @@ func hasPartition(o *unstructured.Unstructured, path ...string) bool {
 func followsConfig(o *unstructured.Unstructured) bool {
 	triggers, found, _ := unstructured.NestedSlice(o.Object, "spec", "triggers")
 	for _, trigger := range triggers {
-		if fields, ok := trigger.(map[string]any); ok && fields["type"] == "ConfigChange" {
+		if fields, _ := trigger.(map[string]any); fields["type"] == "ConfigChange" {
 			return true
 		}
 	}
 	return !found
 }
 
-// restartPatch is the content of a merge patch that restarts a workload of another project. annotation records the restart.
+// restartPatch is the content of a merge patch that restarts a workload. kind is empty for the kinds of Kubernetes. annotation records the restart.
 func restartPatch(kind schema.GroupVersionKind, resourceVersion, annotation string, at time.Time) string {
 	if kind.GroupKind() == rolloutKind.GroupKind() {
 		return fmt.Sprintf(`{"metadata":{"resourceVersion":%q,"annotations":{%q:%q}},"spec":{"restartAt":%q}}`,
 			resourceVersion, names.RestartAnnotation, annotation, at.UTC().Format(time.RFC3339))
 	}
-	return templatePatch(resourceVersion, annotation)
+	return fmt.Sprintf(`{"metadata":{"resourceVersion":%q},"spec":{"template":{"metadata":{"annotations":{%q:%q}}}}}`,
+		resourceVersion, names.RestartAnnotation, annotation)
 }
 
 // stripThirdParty keeps the fields that stateOfThirdParty reads.

@@ -244,12 +244,14 @@ func TestPodsTellThatTheirKindIsServed(t *testing.T) {
 type informerCache struct {
 	cache.Cache
 	informer *controllertest.FakeInformer
-	removed  int
+	// begun and removed count the watches that began and that ended.
+	begun, removed int
 	// fails is the error of RemoveInformer; nil if it works.
 	fails error
 }
 
 func (c *informerCache) GetInformer(context.Context, client.Object, ...cache.InformerGetOption) (cache.Informer, error) {
+	c.begun++
 	return c.informer, nil
 }
 

@@ -131,10 +131,8 @@ func (o observation) workload(ref rollout.Ref) rollout.Workload {
 	w := rollout.Workload{Ref: ref, Sidecars: map[string]int{}, OptedOut: o.optedOut[ref.Namespace]}
 	state, known := o.states[ref]
 	if !known {
-		if ref.Restartable() {
-			// The object was deleted before its pods, or the cache does not hold it yet.
-			w.Unread = o.unread[ref]
-		}
+		// Without a reason, the object was deleted before its pods, the cache does not hold it yet, or it is of a kind that is not read.
+		w.Unread = o.unread[ref]
 		return w
 	}
 	w.OnDelete, w.AtOnce = state.onDelete, state.atOnce
@@ -152,7 +150,7 @@ func (o observation) blockingBudget(namespace string, podLabels map[string]strin
 			continue
 		}
 		selector, err := metav1.LabelSelectorAsSelector(budget.Spec.Selector)
-		if err == nil && !selector.Empty() && selector.Matches(labels.Set(podLabels)) {
+		if err == nil && selector.Matches(labels.Set(podLabels)) { // an empty selector selects all pods of the namespace
 			return budget.Name
 		}
 	}
@@ -308,19 +306,12 @@ func (p *Plane) Restart(ctx context.Context, ref rollout.Ref, revision string, a
 	}
 	earlier := parseRestart(stateOf(object).restart)
 	annotation := formatRestart(rollout.Restart{Revision: revision, At: at, Retry: earlier.Revision == revision})
-	patch := templatePatch(object.GetResourceVersion(), annotation)
-	if kind, found := thirdPartyKind(ref); found {
-		patch = restartPatch(kind, object.GetResourceVersion(), annotation, at)
-	}
+	kind, _ := thirdPartyKind(ref)
+	patch := restartPatch(kind, object.GetResourceVersion(), annotation, at)
 	if err := p.writer.Patch(ctx, object, client.RawPatch("application/merge-patch+json", []byte(patch)), client.FieldOwner(apply.FieldManager)); err != nil {
 		return &RestartError{ref, err}
 	}
 	return nil
-}
-
-// templatePatch is the content of a merge patch that annotates the pod template of a workload.
-func templatePatch(resourceVersion, annotation string) string {
-	return fmt.Sprintf(`{"metadata":{"resourceVersion":%q},"spec":{"template":{"metadata":{"annotations":{%q:%q}}}}}`, resourceVersion, names.RestartAnnotation, annotation)
 }
 
 // VersionOf returns a text that changes with the spec and labels of a workload and with the metadata of its namespace. It does not change
