@@ -135,3 +135,14 @@ func node(name string, ready corev1.ConditionStatus) *corev1.Node {
 		Images:     []corev1.ContainerImage{{Names: []string{"large"}}},
 	}}
 }
+
+// A node under pressure has conditions that are true, and need not be ready.
+func TestOtherConditionsMakeNoNodeReady(t *testing.T) {
+	for status, want := range map[corev1.ConditionStatus]bool{corev1.ConditionTrue: true, corev1.ConditionFalse: false, corev1.ConditionUnknown: false} {
+		n := node("full", status)
+		n.Status.Conditions[0].Status = corev1.ConditionTrue
+		if got := isNodeReady(n); got != want {
+			t.Errorf("a node under pressure whose readiness is %s is ready: %t, want %t", status, got, want)
+		}
+	}
+}
