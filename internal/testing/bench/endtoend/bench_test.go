@@ -86,11 +86,19 @@ func measureMesh(b *testing.B, o options, kinds ...mesh.Kind) {
 	}
 }
 
+// podsOfNamespace is the number of pods in each namespace of the operator's benchmarks.
+const podsOfNamespace = 20
+
 // BenchmarkOperator measures what events of a large mesh cost the real osm-operator.
 func BenchmarkOperator(b *testing.B) {
-	const podsOfNamespace = 20
 	ctrllog.SetLogger(logr.Discard())
 	measureOperator(b, max(1, *pods/podsOfNamespace), *pods)
+}
+
+// BenchmarkOperatorUpgrade measures what another Envoy for all sidecars of a large mesh costs the real osm-operator.
+func BenchmarkOperatorUpgrade(b *testing.B) {
+	ctrllog.SetLogger(logr.Discard())
+	measureUpgrade(b, max(1, *pods/podsOfNamespace), *pods)
 }
 
 // row reports values as a benchmark of its own, after they were measured.

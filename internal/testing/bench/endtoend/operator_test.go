@@ -38,11 +38,9 @@ type operatorBench struct {
 // measureOperator installs a mesh in a real API server, with pods that no kubelet runs, and measures what events cost the real osm-operator.
 func measureOperator(b *testing.B, namespaces, pods int) {
 	b.Helper()
-	program, requests := build(b, "operator"), newAudit(b)
-	cluster := startCluster(b, &requests)
-	o := &operatorBench{controller: runOperator(b, program, cluster.kubeconfig), client: cluster.client, requests: requests}
+	program := build(b, "operator")
+	o, cluster := installOperator(b, program)
 	ctx := b.Context()
-	o.install(ctx)
 	people := population{client: o.client, revision: o.mesh.Status.Revisions[0].Name, namespaces: namespaces, pods: pods}
 	lost, joined := min(podsOfNode, pods), min(100, namespaces)
 	o.event(fmt.Sprintf("%d namespaces with %d pods are created", namespaces, pods), func() error { return people.create(ctx) })
@@ -67,9 +65,16 @@ func measureOperator(b *testing.B, namespaces, pods int) {
 	o.restart(program, cluster.kubeconfig, "a start with all pods")
 	// An API server before Kubernetes 1.34 does not stream its lists.
 	o.restart(program, cluster.kubeconfig, "a start with all pods, listed in pages", "KUBE_FEATURE_WatchListClient=false")
-	must(b, errors.Join(people.node(ctx, 0, true), each(ctx, lost, func(ctx context.Context, i int) error { return people.change(ctx, i, true) })))
-	o.controller = runOperator(b, program, cluster.kubeconfig)
-	o.upgrade(ctx, cluster.client, fmt.Sprintf("%d sidecars get another Envoy", pods), pods)
+}
+
+// installOperator runs the operator in a real API server, and installs a mesh.
+func installOperator(b *testing.B, program string) (*operatorBench, *cluster) {
+	b.Helper()
+	requests := newAudit(b)
+	cluster := startCluster(b, &requests)
+	o := &operatorBench{controller: runOperator(b, program, cluster.kubeconfig), client: cluster.client, requests: requests}
+	o.install(b.Context())
+	return o, cluster
 }
 
 // runOperator runs the operator with variables in its environment.

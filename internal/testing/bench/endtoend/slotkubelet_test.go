@@ -24,8 +24,8 @@ type slotKubelet struct {
 	client client.WithWatch
 	// image is that of all slots at first.
 	image string
-	// changed counts the pods of which a slot has got another image.
-	changed atomic.Int64
+	// changed counts the pods whose second Envoy has taken over, and started the containers.
+	changed, started atomic.Int64
 
 	mu sync.Mutex
 	// serving has the Envoy of each pod, and images those of slots that were changed.
@@ -65,11 +65,17 @@ func runSlotKubelet(b *testing.B, c client.WithWatch, image string) *slotKubelet
 	return k
 }
 
-// serve makes the Envoy of a slot the one that serves, and reports whether it has become so now.
+// serve makes the Envoy of a slot the one that serves, unless the one that serves has the same image.
 func (k *slotKubelet) serve(pod metav1.Object, slot string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	before := k.serving[pod.GetUID()]
+	if images := k.images[pod.GetUID()]; images != nil && images[before.Slot] == images[slot] {
+		return
+	}
+	if before.Epoch == 1 {
+		k.changed.Add(1)
+	}
 	k.serving[pod.GetUID()] = report.Proxy{
 		Namespace: pod.GetNamespace(), Pod: pod.GetName(), UID: string(pod.GetUID()), ServiceAccount: "web", Revision: pod.GetLabels()[names.RevisionLabel],
 		Slot: slot, Epoch: before.Epoch + 1, Complete: true, Connected: metav1.Now().Time,
@@ -79,19 +85,27 @@ func (k *slotKubelet) serve(pod metav1.Object, slot string) {
 // start starts the containers of slots whose image has changed.
 func (k *slotKubelet) start(ctx context.Context, pod *corev1.Pod) {
 	for _, c := range pod.Spec.InitContainers {
-		if !names.IsSlot(c.Name) || !k.takeImage(pod.UID, c) {
-			continue
+		if names.IsSlot(c.Name) && k.takeImage(pod.UID, c) {
+			k.startSlot(ctx, pod, c)
 		}
+	}
+}
+
+// startSlot writes that a slot runs its image. Somebody else may change the pod meanwhile.
+func (k *slotKubelet) startSlot(ctx context.Context, pod *corev1.Pod, c corev1.Container) {
+	for ctx.Err() == nil {
 		for i := range pod.Status.InitContainerStatuses {
 			if status := &pod.Status.InitContainerStatuses[i]; status.Name == c.Name {
-				status.Image, status.ContainerID = c.Image, fmt.Sprintf("containerd://%s-%d", pod.UID, k.changed.Add(1))
+				status.Image, status.ContainerID = c.Image, fmt.Sprintf("containerd://%s-%d", pod.UID, k.started.Add(1))
 				status.State = corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.Now()}}
 				status.Started = ptr.To(true)
 			}
 		}
 		if err := k.client.Status().Update(ctx, pod); err == nil {
 			k.serve(pod, c.Name)
+			return
 		}
+		_ = k.client.Get(ctx, client.ObjectKeyFromObject(pod), pod) // tried again
 	}
 }
 

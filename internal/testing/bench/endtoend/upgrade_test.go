@@ -3,6 +3,7 @@ package endtoend
 import (
 	"context"
 	"fmt"
+	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -19,15 +20,19 @@ import (
 // upgradeLimit is the time limit for all sidecars to get another Envoy.
 const upgradeLimit = 30 * time.Minute
 
-// upgrade gives all sidecars another Envoy in place. It reports the time from the edit to the last sidecar, and what the operator used until the mesh has the
-// upgrade in its history.
-func (o *operatorBench) upgrade(ctx context.Context, c client.WithWatch, name string, pods int) {
-	o.Helper()
-	kubelet := runSlotKubelet(o.B, c, "example.com/any:v1")
-	must(o.B, o.client.Create(ctx, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: names.OperatorNamespace, Name: names.Operator}}))
+// measureUpgrade gives all sidecars of a mesh another Envoy in place. It reports the time from the edit to the last sidecar, and what the operator used until
+// the mesh has the upgrade in its history.
+func measureUpgrade(b *testing.B, namespaces, pods int) {
+	b.Helper()
+	o, cluster := installOperator(b, build(b, "operator"))
+	ctx := b.Context()
+	people := population{client: o.client, revision: o.mesh.Status.Revisions[0].Name, namespaces: namespaces, pods: pods}
+	must(b, people.create(ctx))
+	kubelet := runSlotKubelet(b, cluster.client, "example.com/any:v1")
+	must(b, o.client.Create(ctx, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: names.OperatorNamespace, Name: names.Operator}}))
 	revision := &v1alpha1.MeshRevision{}
-	must(o.B, o.client.Get(ctx, client.ObjectKey{Name: o.mesh.Status.Revisions[0].Name}, revision))
-	runReplica(o.B, o.client, revision.Spec.TrustDomain, kubelet.proxies)
+	must(b, o.client.Get(ctx, client.ObjectKey{Name: o.mesh.Status.Revisions[0].Name}, revision))
+	runReplica(b, o.client, revision.Spec.TrustDomain, kubelet.proxies)
 	o.edit(ctx, func(spec *v1alpha1.MeshSpec) {
 		soak, pause := v1alpha1.Duration("1s"), v1alpha1.Duration("1s")
 		spec.Upgrade = &v1alpha1.UpgradeSpec{Gates: &v1alpha1.GatesSpec{Soak: &soak}, DataPlane: &v1alpha1.DataPlaneSpec{
@@ -36,7 +41,7 @@ func (o *operatorBench) upgrade(ctx context.Context, c client.WithWatch, name st
 	})
 	o.await(ctx, func() error { return o.isIdle(0) })
 	time.Sleep(idleTime)
-	before, sent, begun := o.usage(), o.requests.requests(o.B), time.Now()
+	before, sent, begun := o.usage(), o.requests.requests(b), time.Now()
 	o.edit(ctx, func(spec *v1alpha1.MeshSpec) {
 		spec.Sidecar = &v1alpha1.SidecarSpec{Image: ptr.To("example.com/any:v2")}
 	})
@@ -51,8 +56,8 @@ func (o *operatorBench) upgrade(ctx context.Context, c client.WithWatch, name st
 		return o.isIdle(1)
 	})
 	used := o.usage()
-	row(o.B, name, map[string]float64{
-		"s-to-last": last.Seconds(), "s": time.Since(begun).Seconds(), "CPU-ms": ms(used.CPU - before.CPU), "requests": float64(o.requests.requests(o.B) - sent), "peak-MB": float64(used.Peak) / 1e6,
+	row(b, fmt.Sprintf("%d sidecars get another Envoy", pods), map[string]float64{
+		"s-to-last": last.Seconds(), "s": time.Since(begun).Seconds(), "CPU-ms": ms(used.CPU - before.CPU), "requests": float64(o.requests.requests(b) - sent), "peak-MB": float64(used.Peak) / 1e6,
 	})
 }
 
