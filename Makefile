@@ -125,7 +125,7 @@ bench-endtoend: ## Measure changes from a real API server to the sidecars of the
 	KUBEBUILDER_ASSETS=$$($(HACK) ./cluster assets | tail -n 1) go test -run '^$$' -bench $(if $(ROUTES),Routes,Changes) -benchtime 1x -timeout 60m ./internal/testing/bench/endtoend $(if $(ROUTES),-routes $(ROUTES))
 
 .PHONY: bench-operator
-bench-operator: ## Measure what events of a mesh with 10,000 pods cost the real osm-operator, in about five minutes
+bench-operator: ## Measure what events of a mesh with 10,000 pods cost the real osm-operator, in about 15 minutes
 	KUBEBUILDER_ASSETS=$$($(HACK) ./cluster assets | tail -n 1) go test -run '^$$' -bench Operator -benchtime 1x -timeout 60m ./internal/testing/bench/endtoend
 
 .PHONY: bench-check

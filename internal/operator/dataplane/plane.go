@@ -115,7 +115,8 @@ func (p *Plane) pods(ctx context.Context, matches func(member string, pod *corev
 		return nil, fmt.Errorf("the pods with sidecars cannot be listed: %w", err)
 	}
 	members, now := p.members(ctx), p.now()
-	var found []corev1.Pod
+	// The list itself is a copy of its own, and large: it becomes the result.
+	found := list.Items[:0]
 	for i := range list.Items {
 		if pod := &list.Items[i]; matches(members(pod.Namespace), pod) {
 			found = append(found, *p.times.pod(pod, now))

@@ -175,8 +175,10 @@ func startCluster(b *testing.B, requests *audit) *cluster {
 	// has more cores. The controller collects as usual.
 	usual := os.Getenv(collection)
 	b.Setenv(collection, "800")
+	b.Setenv(memoryLimit, "8GiB") // ten thousand pods that change would need 20 GB
 	config, err := c.environment.Start()
 	b.Setenv(collection, usual)
+	b.Setenv(memoryLimit, "off")
 	must(b, err)
 	b.Cleanup(func() { must(b, c.environment.Stop()) })
 	c.connect(config)
@@ -185,6 +187,9 @@ func startCluster(b *testing.B, requests *audit) *cluster {
 
 // collection is the variable that says how often programs of Go collect garbage. An empty value is the default.
 const collection = "GOGC"
+
+// memoryLimit is the variable with the memory at which programs of Go collect garbage anyway. The programs that are measured have none.
+const memoryLimit = "GOMEMLIMIT"
 
 func (c *cluster) connect(config *rest.Config) {
 	c.Helper()
