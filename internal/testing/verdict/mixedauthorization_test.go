@@ -10,8 +10,9 @@ import (
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
-// TestMixed_PoliciesAndEarlierAuthorizers covers an edit of policies and of an authorization server at once: a connection from before may be
-// denied by what remains of the earlier mesh, but no request that the new server denies is allowed because the earlier mesh had no server.
+// TestMixed_PoliciesAndEarlierAuthorizers covers an edit of policies and of an authorization server at once: a connection from before may be denied by what
+// remains of the earlier mesh, or carry a request that only the new policies allow without a decision of the new server, until its next response
+// (docs/threats.md). The opposite edit opens nothing: no request passes because the server is gone before the policy is.
 func TestMixed_PoliciesAndEarlierAuthorizers(t *testing.T) {
 	w := podsOnly()
 	service := Service("a", "s1", "x", virtualAddress(1).String(), 80, inventory.ProtocolHTTP)
@@ -28,5 +29,7 @@ func TestMixed_PoliciesAndEarlierAuthorizers(t *testing.T) {
 		Pod: 3, To: netip.AddrPortFrom(virtualAddress(1), 80), Method: "GET", Path: "/b",
 		Headers: []authz.Header{{Name: ":authority", Value: "s1"}, {Name: "x-user", Value: deniedWord}},
 	}
-	requireMixed(t, w, edit, denied, map[string]bool{"p1:8080": false, "401": true, "402": false, "404": true})
+	requireMixed(t, w, edit, denied, map[string]bool{"p1:8080": true, "401": true, "402": false, "404": true})
+	opposite := catalog.Set(&catalog.Settings{Namespace: meshNamespace})
+	requireMixed(t, w.with([]catalog.Change{edit}), opposite, denied, map[string]bool{"p1:8080": false, "402": false})
 }
