@@ -102,7 +102,9 @@ func (s store) LimitedPolicies() []status.LimitedPolicy      { return s.limited 
 func (s store) Traces() []status.Trace                       { return s.traces }
 
 func (s store) View(_ context.Context, f func(*catalog.View)) error {
-	f(catalog.New().View())
+	mesh := catalog.New()
+	mesh.Apply([]catalog.Change{catalog.Set(&catalog.ServiceAccount{Name: entity.Name{Namespace: "shop", Name: "thief"}, UID: "1"})})
+	f(mesh.View())
 	return nil
 }
 
