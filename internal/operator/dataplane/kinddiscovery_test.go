@@ -9,7 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllertest"
 )
 
-// A version of an API may have other kinds only, and the wanted one may be anywhere among them.
+// A version of an API may have other kinds only, and the desired one may be anywhere among them.
 func TestKindsOfAVersion(t *testing.T) {
 	for _, test := range []struct {
 		kinds    []string
