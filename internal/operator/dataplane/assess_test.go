@@ -20,7 +20,7 @@ func TestLostPodsAreNotTolerated(t *testing.T) {
 	}
 }
 
-// TestAssess tells whether a workload is ready, and what holds it up.
+// TestAssess has workloads that are ready, and those that something holds up.
 func TestAssess(t *testing.T) {
 	ref := rollout.Ref{Kind: "DaemonSet", Namespace: "shop", Name: "x"}
 	done := progress{complete: true}

@@ -91,7 +91,7 @@ func TestWatchesThatDoNotBegin(t *testing.T) {
 	}
 }
 
-// An edit that leaves the rollout complete may permit a restart. What is no object tells nothing.
+// An edit that leaves the rollout complete may permit a restart. An event without an object requests nothing.
 func TestUpdatesOfThirdPartyWorkloads(t *testing.T) {
 	plane := planeOf(namespace("shop", "osm"))
 	queue := begin(t, plane.thirdParty.source())

@@ -44,7 +44,7 @@ func TestReadySinceTheLastPod(t *testing.T) {
 	}
 }
 
-// Only its readiness tells that a pod is ready.
+// A pod is ready by its condition Ready only.
 func TestOtherConditionsAreNoReadiness(t *testing.T) {
 	scheduled := corev1.PodCondition{Type: corev1.PodScheduled, Status: corev1.ConditionTrue, LastTransitionTime: metav1.NewTime(noon)}
 	p := pod("a", "old", "", "", func(p *corev1.Pod) { p.Status.Conditions = []corev1.PodCondition{scheduled} })
@@ -53,7 +53,7 @@ func TestOtherConditionsAreNoReadiness(t *testing.T) {
 	}
 }
 
-// All pods on lost nodes are counted, and those with slots tell it, sorted by name.
+// All pods on lost nodes are counted, and marked if they have slots. Pods are sorted by name.
 func TestPodsOnLostNodes(t *testing.T) {
 	lost := func(p *corev1.Pod) { p.Spec.NodeName = "gone" }
 	unready := func(p *corev1.Pod) { p.Status.Conditions[0].Status = corev1.ConditionFalse }

@@ -66,7 +66,7 @@ func TestWorkloadsForTeardown(t *testing.T) {
 	}
 }
 
-// A removal that takes what it cannot read for absent ends too early.
+// A removal ends too early if objects that cannot be read count as absent.
 func TestWorkloadsForTeardownThatCannotBeRead(t *testing.T) {
 	broken := errors.New("no connection")
 	for kind, first := range map[string]int{"*v1.PodList": 0, "*v1.DeploymentList": 1} {
