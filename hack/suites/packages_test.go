@@ -75,8 +75,8 @@ func TestFuzzTestsRunInFullMode(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"go test -json -vet=off -timeout=0 -run ^FuzzOne$ -fuzz ^FuzzOne$ -fuzztime 30s ./a",
-		"go test -json -vet=off -timeout=0 -run ^FuzzTwo$ -fuzz ^FuzzTwo$ -fuzztime 30s ./a",
+		"go test -json -vet=off -timeout=0 -ldflags=-s -w -run ^FuzzOne$ -fuzz ^FuzzOne$ -fuzztime 30s ./a",
+		"go test -json -vet=off -timeout=0 -ldflags=-s -w -run ^FuzzTwo$ -fuzz ^FuzzTwo$ -fuzztime 30s ./a",
 	}
 	if got := commandLines(commands); !slices.Equal(got[len(got)-2:], want) {
 		t.Errorf("commands = %q, want %q at the end", got, want)
@@ -97,10 +97,10 @@ func TestEachPackageBelongsToOneSuite(t *testing.T) {
 	})
 	c := checkout{root: root}
 	want := map[string][]string{
-		"unit":    {"go test -json -vet=off -timeout=0 -skip Golden -count=1 ./a", "go test -json -vet=off -timeout=0 -skip Golden -count=1 ./config/rbac", "go test -json -vet=off -timeout=0 ./t"},
-		"golden":  {"go test -json -vet=off -timeout=0 -run Golden ./g"},
-		"envtest": {"go test -json -vet=off -timeout=0 -count=1 -p=2 -skip Golden ./k"},
-		"e2e":     {"go test -json -vet=off -timeout=0 -count=1 -p=1 ./e2e", "go run ./permissions -unused"},
+		"unit":    {"go test -json -vet=off -timeout=0 -ldflags=-s -w -skip Golden -count=1 ./a", "go test -json -vet=off -timeout=0 -ldflags=-s -w -skip Golden -count=1 ./config/rbac", "go test -json -vet=off -timeout=0 -ldflags=-s -w ./t"},
+		"golden":  {"go test -json -vet=off -timeout=0 -ldflags=-s -w -run Golden ./g"},
+		"envtest": {"go test -json -vet=off -timeout=0 -ldflags=-s -w -count=1 -p=2 -skip Golden ./k"},
+		"e2e":     {"go test -json -vet=off -timeout=0 -ldflags=-s -w -count=1 -p=1 ./e2e", "go run ./permissions -unused"},
 	}
 	for _, s := range suites() {
 		expected, ok := want[s.name]

@@ -61,5 +61,5 @@ func (g unitGroup) flags(full bool) []string {
 		return common
 	}
 	// The linker of the go command is faster than that of C, which -race selects.
-	return append([]string{"-race", "-ldflags=-linkmode=internal"}, common...)
+	return append([]string{"-race", "-ldflags=-linkmode=internal " + withoutSymbols}, common...)
 }
