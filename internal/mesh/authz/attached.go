@@ -11,13 +11,13 @@ import (
 )
 
 // Accepts reports whether a client may connect.
-func (r Rules) Accepts(source identity.ServiceAccount) bool {
-	return r.Permissive || slices.ContainsFunc(r.Network, func(rule NetworkRule) bool { return slices.Contains(rule.Sources, source) })
+func (r RulesOf[A]) Accepts(source A) bool {
+	return r.Permissive || slices.ContainsFunc(r.Network, func(rule NetworkRuleOf[A]) bool { return slices.Contains(rule.Sources, source) })
 }
 
 // Granted returns the requests that a client may send; none on ports without HTTP.
-func (r Rules) Granted(source identity.ServiceAccount) []Route {
-	return slices.DeleteFunc(slices.Clone(r.Routes), func(route Route) bool { return !route.AnySource && !slices.Contains(route.Sources, source) })
+func (r RulesOf[A]) Granted(source A) []RouteOf[A] {
+	return slices.DeleteFunc(slices.Clone(r.Routes), func(route RouteOf[A]) bool { return !route.AnySource && !slices.Contains(route.Sources, source) })
 }
 
 // Granted returns the requests that a client may send to the destination of an answer; none on ports without HTTP.

@@ -99,6 +99,9 @@ func MissingDestination(service entity.Name) string { return "a pod behind " + s
 
 // evaluate returns one answer for each candidate of the backend.
 func (b WeightedBackend) evaluate(v *catalog.View, r Request, direct bool) []Answer {
+	if b.Imported != nil {
+		return []Answer{b.Imported.evaluate(b.Service.Name, r.Source)}
+	}
 	candidates := b.candidates(v, r.Pod, direct)
 	if len(candidates) == 0 {
 		return []Answer{{Outcome: Unavailable, Service: b.Service.Name, Missing: MissingPod(b.Service.Name)}}

@@ -43,7 +43,7 @@ func OffersFit(v *catalog.View, namespace string, isCrossNamespace bool) bool {
 	return !sum.exceeds(!isCrossNamespace)
 }
 
-// GrantedServices are the Services of identities that TrafficTargets let a client call, and the roots of splits to those,
+// GrantedServices are the Services of identities that TrafficTargets let a client call, those of peers that admit it, and the roots of splits to those,
 // sorted. It leaves out permissive namespaces. Of each namespace it returns the first Services by name that fit: into MaxOwnPorts and
 // MaxOwnBackends for the client's own, else into MaxCrossNamespacePorts, MaxCrossNamespaceBackends and MaxCrossNamespaceEndpoints.
 func GrantedServices(v *catalog.View, client identity.ServiceAccount) []entity.Name {
@@ -57,6 +57,12 @@ func GrantedServices(v *catalog.View, client identity.ServiceAccount) []entity.N
 			for _, root := range v.RootsOf(service) {
 				found[root] = struct{}{}
 			}
+		}
+	}
+	for _, service := range importedFor(v, client) {
+		found[service] = struct{}{}
+		for _, root := range v.RootsOf(service) {
+			found[root] = struct{}{}
 		}
 	}
 	return withinBounds(v, client.Namespace, client.Namespace, found)

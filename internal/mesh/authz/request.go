@@ -77,6 +77,8 @@ type Answer struct {
 	// pods; empty when the request does not get that far.
 	Service     entity.Name
 	Destination identity.ServiceAccount
+	// Peer is the name of the peer whose pods receive the request; there is no Destination then, and the peer decides about single requests.
+	Peer string
 	// Port is the container's port, and Protocol the one that the server's sidecar uses for it, with a Destination.
 	Port     uint16
 	Protocol inventory.Protocol

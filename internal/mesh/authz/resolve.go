@@ -56,6 +56,10 @@ func allow(v *catalog.View, client identity.ServiceAccount, rules []RouteRule) [
 	for _, rule := range rules {
 		for i := range rule.Backends {
 			b := &rule.Backends[i]
+			if b.Imported != nil {
+				b.Imported = b.Imported.forClient(client)
+				continue
+			}
 			key := backendKey{b.Service, b.Port}
 			allowed, isKnown := known[key]
 			if !isKnown {
@@ -74,8 +78,10 @@ func allow(v *catalog.View, client identity.ServiceAccount, rules []RouteRule) [
 
 // IsCallable reports whether the client may connect to an identity behind one of the backends.
 func (r RouteRule) IsCallable() bool {
-	return slices.ContainsFunc(r.Backends, func(b WeightedBackend) bool { return len(b.Allowed) > 0 })
+	return slices.ContainsFunc(r.Backends, WeightedBackend.isCallable)
 }
+
+func (b WeightedBackend) isCallable() bool { return len(b.Allowed) > 0 || b.Imported != nil && b.Imported.Admits }
 
 // IsCallable reports whether the client may connect to an identity behind one of the backends of any rule, or to the Service itself.
 func (route ResolvedRoute) IsCallable() bool {
@@ -101,6 +107,9 @@ func (route ResolvedRoute) missing(v *catalog.View, r Request) string {
 		for _, b := range rule.Backends {
 			for _, sa := range b.Identities {
 				targets = append(targets, missingTarget(r.Source, sa, b.TargetPort, b.Protocol))
+			}
+			if b.Imported != nil {
+				targets = append(targets, b.Imported.missing(r.Source))
 			}
 		}
 	}

@@ -13,58 +13,82 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 )
 
-// Rules are the clients and requests that one workload identity allows on one of its ports.
-type Rules struct {
+// Account is an identity that can be the source of a TrafficTarget.
+type Account[A any] interface {
+	comparable
+	Compare(A) int
+	Principals(trustDomains []string) []string
+	String() string
+}
+
+// RulesOf are the clients and requests that one workload identity allows on one of its ports.
+type RulesOf[A Account[A]] struct {
 	// Permissive allows every identity of the mesh. Network is then empty and Routes has one route that matches
 	// everything.
 	Permissive bool
 	// Network lists who may connect, one rule per TrafficTarget, sorted by policy. When it is empty and Permissive is
 	// false, nobody may.
-	Network []NetworkRule
+	Network []NetworkRuleOf[A]
 	// Routes lists who may send which requests (HTTP ports only), most specific first. A request that matches no route
 	// is denied.
-	Routes []Route
+	Routes []RouteOf[A]
 }
 
-// NetworkRule allows sources to connect because of one policy.
-type NetworkRule struct {
+// NetworkRuleOf allows sources to connect because of one policy.
+type NetworkRuleOf[A Account[A]] struct {
 	// Policy is "<namespace>/<name>" of the TrafficTarget.
 	Policy string
 	// Sources are sorted.
-	Sources []identity.ServiceAccount
+	Sources []A
 }
 
-// Route allows sources to send the requests that match. It is the union of the policies that grant the same match.
-type Route struct {
+// RouteOf allows sources to send the requests that match. It is the union of the policies that grant the same match.
+type RouteOf[A Account[A]] struct {
 	Match catalog.HTTPMatch
 	// AnySource is true where the mesh or the namespace is permissive.
 	AnySource bool
 	// Sources are sorted.
-	Sources []identity.ServiceAccount
+	Sources []A
 	// Policies are the TrafficTargets ("<namespace>/<name>", sorted) that grant this match.
 	Policies []string
 }
+
+// Rules for clients of this mesh, and for clients of one of its peers. The latter are never permissive.
+type (
+	Rules       = RulesOf[identity.ServiceAccount]
+	NetworkRule = NetworkRuleOf[identity.ServiceAccount]
+	Route       = RouteOf[identity.ServiceAccount]
+
+	PeerRules       = RulesOf[identity.PeerAccount]
+	PeerNetworkRule = NetworkRuleOf[identity.PeerAccount]
+	PeerRoute       = RouteOf[identity.PeerAccount]
+)
 
 // rulesKey identifies the rules that some TrafficTargets grant on a port.
 type rulesKey struct {
 	// policies are the names of the targets, joined by commas.
 	policies string
 	http     bool
+	// peer is the name of the peer whose accounts the rules admit; empty for those of this mesh.
+	peer string
 }
+
+// sourcesOf returns the sources of a target to which some rules apply.
+type sourcesOf[A Account[A]] func(*catalog.TrafficTarget) []A
 
 // rulesOf returns what some grants allow. All ports with the same grants share one result, which nobody may change: the number of ports does not
 // multiply with that of the matches.
-func rulesOf(v *catalog.View, grants []grant, http bool) Rules {
+func rulesOf[A Account[A]](v *catalog.View, grants []grant, http bool, peer string, sources sourcesOf[A]) RulesOf[A] {
 	if len(grants) == 0 {
-		return Rules{}
+		return RulesOf[A]{}
 	}
-	return catalog.Memo(v, rulesKey{joinPolicies(grants), http}, func() Rules {
-		var rules Rules
+	return catalog.Memo(v, rulesKey{joinPolicies(grants), http, peer}, func() RulesOf[A] {
+		var rules RulesOf[A]
 		for _, g := range grants {
-			rules.Network = append(rules.Network, NetworkRule{Policy: g.target.Name.String(), Sources: sortedUnique(g.target.Sources)})
+			rules.Network = append(rules.Network, NetworkRuleOf[A]{Policy: g.target.Name.String(), Sources: sortedUnique(sources(g.target))})
 		}
 		if http {
-			rules.Routes = routesOf(grants)
+			rules.Routes = routesOf(grants, sources)
 		}
 		return rules
 	})
@@ -86,7 +110,7 @@ type grantedMatch struct {
 }
 
 // routesOf returns one route for each distinct match, the most specific first.
-func routesOf(grants []grant) []Route {
+func routesOf[A Account[A]](grants []grant, sources sourcesOf[A]) []RouteOf[A] {
 	matches := map[string]*grantedMatch{}
 	for _, g := range grants {
 		for _, match := range g.matches {
@@ -105,23 +129,23 @@ func routesOf(grants []grant) []Route {
 	sorted := slices.SortedFunc(maps.Values(matches), func(a, b *grantedMatch) int {
 		return cmp.Or(cmp.Compare(specificity(b.match), specificity(a.match)), cmp.Compare(a.key, b.key))
 	})
-	var routes []Route
-	shared := map[string]Route{}
+	var routes []RouteOf[A]
+	shared := map[string]RouteOf[A]{}
 	for _, m := range sorted {
-		route := m.route(shared)
+		route := routeOf(m, shared, sources)
 		route.Match = m.match
 		routes = append(routes, route)
 	}
 	return routes
 }
 
-// route returns a route without its match. Matches with the same grants share the lists of sources and policies: both lists can be long.
-func (m *grantedMatch) route(shared map[string]Route) Route {
+// routeOf returns a route without its match. Matches with the same grants share the lists of sources and policies: both lists can be long.
+func routeOf[A Account[A]](m *grantedMatch, shared map[string]RouteOf[A], sources sourcesOf[A]) RouteOf[A] {
 	key := joinPolicies(m.grants)
 	route, known := shared[key]
 	if !known {
 		for _, g := range m.grants {
-			route.Sources = append(route.Sources, g.target.Sources...)
+			route.Sources = append(route.Sources, sources(g.target)...)
 			route.Policies = append(route.Policies, g.target.Name.String())
 		}
 		route.Sources = sortedUnique(route.Sources)
@@ -131,13 +155,15 @@ func (m *grantedMatch) route(shared map[string]Route) Route {
 	return route
 }
 
-func sortedUnique(sources []identity.ServiceAccount) []identity.ServiceAccount {
-	unique := map[identity.ServiceAccount]struct{}{}
+func sortedUnique[A Account[A]](sources []A) []A {
+	unique := map[A]struct{}{}
 	for _, source := range sources {
 		unique[source] = struct{}{}
 	}
-	return slices.SortedFunc(maps.Keys(unique), identity.ServiceAccount.Compare)
+	return slices.SortedFunc(maps.Keys(unique), A.Compare)
 }
+
+func localSources(target *catalog.TrafficTarget) []identity.ServiceAccount { return target.Sources }
 
 // specificity is the number of conditions of a match. Routes with more conditions come first, so that their order does not depend on names.
 func specificity(m catalog.HTTPMatch) int {
@@ -176,11 +202,14 @@ func InboundRules(v *catalog.View, destination identity.ServiceAccount, port uin
 	}
 	var granting []grant
 	for _, target := range v.TargetsTo(destination) {
+		if len(target.Sources) == 0 && len(target.PeerSources) > 0 {
+			continue // it is about clients of peers only
+		}
 		if g := grantOf(v, target); g.connects(port, protocol) {
 			granting = append(granting, g)
 		}
 	}
-	return rulesOf(v, granting, protocol.IsHTTP())
+	return rulesOf(v, granting, protocol.IsHTTP(), "", localSources)
 }
 
 // MayConnect reports whether source may open a connection to a container port of destination.

@@ -42,6 +42,8 @@ type WeightedBackend struct {
 	Weight     uint32
 	// Identities are those behind the Service. A client may connect to Allowed, which only RouteRulesFor sets.
 	Identities, Allowed []identity.ServiceAccount
+	// Imported is set if the servers are those of a peer. There are no Identities then.
+	Imported *Imported
 }
 
 // String names the match as "<name> of HTTPRouteGroup <namespace>/<name>".
@@ -127,6 +129,10 @@ func appendBackend(v *catalog.View, list []WeightedBackend, service *inventory.S
 
 // newBackend returns a port of a Service without a weight. It has no target port if the container port is not known.
 func newBackend(v *catalog.View, service *inventory.Service, port inventory.Port) WeightedBackend {
+	if imported := importedPort(v, service, port); imported != nil {
+		// The port of the container is known to the peer only.
+		return WeightedBackend{Service: service, Port: port, TargetPort: port.Number, Protocol: port.Protocol, Imported: imported}
+	}
 	target := v.TargetPort(service, port)
 	if target == 0 {
 		return WeightedBackend{}

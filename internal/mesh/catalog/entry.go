@@ -85,6 +85,8 @@ type TrafficTarget struct {
 	Name        entity.Name
 	Destination identity.ServiceAccount
 	Sources     []identity.ServiceAccount
+	// PeerSources are accounts of other meshes, sorted.
+	PeerSources []identity.PeerAccount
 	Rules       []TargetRule
 }
 

@@ -314,5 +314,5 @@ func (v *View) isGatewayPod(pod *inventory.Instance, gateway string) bool {
 
 // IsServed reports whether a pod gets configuration: it has a sidecar in the mesh, or belongs to a gateway.
 func (v *View) IsServed(pod *inventory.Instance) bool {
-	return pod.Injected && (v.InMesh(pod.Name.Namespace) || v.IsGateway(pod) || v.IsEgressGateway(pod))
+	return pod.Injected && (v.InMesh(pod.Name.Namespace) || v.IsGateway(pod) || v.IsEgressGateway(pod) || v.IsPeerGateway(pod))
 }

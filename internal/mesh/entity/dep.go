@@ -100,6 +100,16 @@ const (
 	DepSettingUsers
 	// DepSplitsIn: the TrafficSplits of a namespace. Name.Namespace is the namespace.
 	DepSplitsIn
+	// DepPeers: all MeshPeers. No name.
+	DepPeers
+	// DepExports: all ServiceExports. No name.
+	DepExports
+	// DepExport: the ServiceExport of a Service.
+	DepExport
+	// DepImport: the ServiceImport of a Service, and what its peer says about it.
+	DepImport
+	// DepImportsFor: the Services of peers that a client may call. Name is the service account's.
+	DepImportsFor
 )
 
 // IsSelection reports whether the data selects one of several policies, or is only shown to people. What is built from the selected one depends on it by name.

@@ -41,6 +41,12 @@ const (
 	KindNamespaceLabels Kind = "NamespaceLabels"
 	KindServiceCIDR     Kind = "ServiceCIDR"
 	KindSettings        Kind = "Settings"
+	// KindMeshPeer is another mesh, KindServiceExport a Service that peers may call, and KindServiceImport the consent to a Service of a peer.
+	KindMeshPeer      Kind = "MeshPeer"
+	KindServiceExport Kind = "ServiceExport"
+	KindServiceImport Kind = "ServiceImport"
+	// KindPeerService entries are Services as their peers describe them.
+	KindPeerService Kind = "PeerService"
 )
 
 // isWorkload reports whether entries of the kind say which workloads, gateways, Secrets and ConfigMaps exist, or are settings.

@@ -47,6 +47,8 @@ func proxyOf(v *catalog.View, pod *inventory.Instance) Proxy {
 		return ProxyIngressGateway
 	case v.IsEgressGateway(pod):
 		return ProxyEgressGateway
+	case v.IsPeerGateway(pod):
+		return ProxyPeerGateway
 	}
 	return ProxySidecar
 }

@@ -43,6 +43,7 @@ const (
 	ProxySidecar        Proxy = ""
 	ProxyIngressGateway Proxy = "IngressGateway"
 	ProxyEgressGateway  Proxy = "EgressGateway"
+	ProxyPeerGateway    Proxy = "PeerGateway"
 )
 
 // Class has the other properties in which sidecars of one identity may differ.
@@ -66,9 +67,10 @@ type Scope struct {
 	Common
 	// Sidecar is empty in gateways.
 	Sidecar
-	// IngressGateway and EgressGateway are nil in other proxies.
+	// IngressGateway, EgressGateway and PeerGateway are nil in other proxies.
 	IngressGateway *IngressGateway
 	EgressGateway  *EgressGateway
+	PeerGateway    *PeerGateway
 }
 
 // Common is what every Scope has.
@@ -101,6 +103,8 @@ type Common struct {
 	Limited []entity.Ref
 	// Clusters are the destinations in the mesh, each once.
 	Clusters []Cluster
+	// Peers are the other meshes to whose workloads the proxy has connections, sorted by name.
+	Peers []Peer
 }
 
 // Sidecar is the configuration of a proxy with an application.
@@ -151,6 +155,8 @@ type Inbound struct {
 	TargetPort uint16
 	Protocol   inventory.Protocol
 	Rules      authz.Rules
+	// Peers are the clients of other meshes, sorted by peer. Limits of requests count for each peer apart.
+	Peers []PeerInbound
 	// Limits bound the traffic to the port; nil means no limit.
 	Limits *Limits
 	// IdleTimeout is after what time without data a connection to a TCP port is closed; 0 is Envoy's default of an hour.
@@ -220,6 +226,10 @@ type Cluster struct {
 	HTTP HTTPVersion
 	// Destination is the one by which sidecars ask for the cluster; zero if they have it from the start.
 	Destination netip.AddrPort
+	// Peer is set if the servers are those of another mesh. There are no Identities then.
+	Peer *PeerDestination
+	// Plain is true if the proxy forwards the bytes of its clients, which have their own TLS.
+	Plain bool
 }
 
 // HTTPVersion is the version of HTTP in which requests are forwarded. If it is empty, it is that of the client's request.

@@ -34,6 +34,10 @@ const (
 	IngressGateway = "osm-ingress-gateway"
 	// EgressGateway names the Deployment, ServiceAccount and Service of the egress gateway, in the namespace of the mesh.
 	EgressGateway = "osm-egress-gateway"
+	// PeerGateway names the Deployment, ServiceAccount and Service of the gateway for other meshes, in the namespace of the mesh. PeerLeaving is its Service
+	// for connections that leave this mesh.
+	PeerGateway = "osm-peer-gateway"
+	PeerLeaving = "osm-peer-leaving"
 	// GatewayCertificateReader names the ClusterRole that allows a control plane to get the Secrets and ConfigMaps of a namespace by their names.
 	GatewayCertificateReader = "osm-gateway-certificate-reader"
 	// Validator names the Service of the validating webhook, served by the controller.
@@ -224,6 +228,15 @@ const (
 
 // EgressGatewayPort accepts connections of sidecars in the pods of the egress gateway. Its Service has the same port.
 const EgressGatewayPort = 15443
+
+// Ports of the pods of the peer gateway, and of its Services. PeerGatewayPort accepts connections of other meshes, and PeerLeavingPort those to other meshes.
+const (
+	PeerGatewayPort = 15443
+	PeerLeavingPort = 15444
+)
+
+// PeerDiscoveryPort is the port of osm-controller for the control planes of peers.
+const PeerDiscoveryPort = 15129
 
 // LastProbePort is the last port of the sidecar for probes and hooks. LivenessPort is the first.
 const LastProbePort = 15940

@@ -1,0 +1,104 @@
+package authz
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
+)
+
+// sourcesOfPeer returns the sources of a target that are accounts of a peer.
+func sourcesOfPeer(peer string) sourcesOf[identity.PeerAccount] {
+	return func(target *catalog.TrafficTarget) []identity.PeerAccount {
+		return lists.Filter(target.PeerSources, func(account identity.PeerAccount) bool { return account.Peer == peer })
+	}
+}
+
+// InboundPeerRules are the rules of a workload identity for the clients of a peer on a container port. Only TrafficTargets admit them: no mesh and no namespace
+// is permissive for peers.
+func InboundPeerRules(v *catalog.View, destination identity.ServiceAccount, port uint16, protocol inventory.Protocol, peer string) PeerRules {
+	sources := sourcesOfPeer(peer)
+	var granting []grant
+	for _, target := range v.TargetsTo(destination) {
+		if len(sources(target)) == 0 {
+			continue
+		}
+		if g := grantOf(v, target); g.connects(port, protocol) {
+			granting = append(granting, g)
+		}
+	}
+	return rulesOf(v, granting, protocol.IsHTTP(), peer, sources)
+}
+
+// GrantedPeers returns the accounts of a peer that may connect to a port of a Service, sorted: those that TrafficTargets admit to an identity behind it.
+func GrantedPeers(v *catalog.View, service *inventory.Service, port inventory.Port, peer string) []identity.PeerAccount {
+	protocol := EffectiveProtocol(v, service, port)
+	var accounts []identity.PeerAccount
+	for _, server := range v.ServiceIdentities(service.Name) {
+		for _, target := range v.TargetPorts(service, port) {
+			for _, rule := range InboundPeerRules(v, server, target, protocol, peer).Network {
+				accounts = append(accounts, rule.Sources...)
+			}
+		}
+	}
+	return lists.UniqueFunc(accounts, identity.PeerAccount.Compare)
+}
+
+// Imported is a port of a Service of a peer.
+type Imported struct {
+	Peer string
+	catalog.PeerPort
+	// Admits is true if the peer admits the client. Only RouteRulesFor sets it.
+	Admits bool
+}
+
+// importedPort returns the port of a Service of a peer behind a port of a Service, or nil.
+func importedPort(v *catalog.View, service *inventory.Service, port inventory.Port) *Imported {
+	described := v.Imported(service)
+	if described == nil {
+		return nil
+	}
+	of, ok := described.Port(port.Number)
+	if !ok {
+		return nil
+	}
+	return &Imported{Peer: described.Peer, PeerPort: of}
+}
+
+// importedFor returns the imported Services of peers that admit a client, sorted.
+func importedFor(v *catalog.View, client identity.ServiceAccount) []entity.Name {
+	return lists.Filter(v.ImportsFor(client), func(name entity.Name) bool {
+		service := v.Service(name)
+		return service != nil && v.Imported(service) != nil
+	})
+}
+
+// HasImports reports whether a client may call a Service of a peer.
+func HasImports(v *catalog.View, client identity.ServiceAccount) bool { return len(importedFor(v, client)) > 0 }
+
+func (i *Imported) forClient(client identity.ServiceAccount) *Imported {
+	out := *i
+	out.Admits = slices.Contains(i.Clients, client)
+	return &out
+}
+
+// evaluate returns what this mesh knows about a request. The peer decides about single requests.
+func (i *Imported) evaluate(service entity.Name, client identity.ServiceAccount) Answer {
+	a := Answer{Outcome: Allowed, Service: service, Peer: i.Peer}
+	switch {
+	case !i.Admits:
+		a.Outcome, a.Missing = Unavailable, i.missing(client)
+	case !i.Ready:
+		a.Outcome, a.Missing = Unavailable, fmt.Sprintf("a ready pod behind the Service of the peer %s", i.Peer)
+	}
+	return a
+}
+
+// missing describes the policy of the peer that would admit a client.
+func (i *Imported) missing(client identity.ServiceAccount) string {
+	return fmt.Sprintf("a TrafficTarget of the peer %s that admits %s of this mesh", i.Peer, client)
+}

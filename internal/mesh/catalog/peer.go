@@ -1,0 +1,182 @@
+package catalog
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+)
+
+// MaxPeers is how many peers a mesh has. Of more MeshPeers, the oldest count.
+const MaxPeers = 16
+
+// Peer is another mesh (MeshPeer of operator.openservicemesh.io).
+type Peer struct {
+	Name    string
+	Created time.Time
+	// TrustDomain is that of the peer. All its names end with it.
+	TrustDomain string
+	// RootsPEM are the roots of the peer. They are trusted for names in its trust domain only.
+	RootsPEM []byte
+	// Gateways accept connections to the peer: one DNS name, or addresses.
+	Gateways []Server
+}
+
+// Ref implements Entry.
+func (p *Peer) Ref() entity.Ref { return entity.KindMeshPeer.Ref(entity.Name{Name: p.Name}) }
+
+// Deps implements Entry.
+func (p *Peer) Deps(list []entity.Dep) []entity.Dep {
+	return append(list, entity.Dep{Kind: entity.DepPeers})
+}
+
+// Peers returns the peers that count, sorted by name. Of peers whose accounts could have the same names, the oldest counts.
+func (v *View) Peers() []*Peer {
+	list := Find[*Peer](v, entity.KindMeshPeer, entity.Dep{Kind: entity.DepPeers})
+	slices.SortStableFunc(list, func(a, b *Peer) int { return a.Created.Compare(b.Created) })
+	var peers []*Peer
+	for _, peer := range list {
+		shares := slices.ContainsFunc(peers, func(older *Peer) bool { return identity.SharesNames(older.TrustDomain, peer.TrustDomain) })
+		if !shares && len(peers) < MaxPeers {
+			peers = append(peers, peer)
+		}
+	}
+	slices.SortFunc(peers, func(a, b *Peer) int { return cmp.Compare(a.Name, b.Name) })
+	return peers
+}
+
+// Peer returns the peer with a name, or nil if there is none that counts.
+func (v *View) Peer(name string) *Peer {
+	peers := v.Peers()
+	if i := slices.IndexFunc(peers, func(p *Peer) bool { return p.Name == name }); i >= 0 {
+		return peers[i]
+	}
+	return nil
+}
+
+// ServiceExport lets peers call a Service as far as policies grant it (multicluster.x-k8s.io).
+type ServiceExport struct {
+	// Name is that of the Service.
+	Name entity.Name
+	// Any exports to all peers, else Peer is the only one.
+	Any  bool
+	Peer string
+}
+
+// Ref implements Entry.
+func (e *ServiceExport) Ref() entity.Ref { return entity.KindServiceExport.Ref(e.Name) }
+
+// Deps implements Entry.
+func (e *ServiceExport) Deps(list []entity.Dep) []entity.Dep {
+	return append(list, entity.Dep{Kind: entity.DepExports}, entity.DepExport.Of(e.Name))
+}
+
+// Includes reports whether the Service is exported to a peer.
+func (e *ServiceExport) Includes(peer string) bool { return e.Any || e.Peer == peer }
+
+// Export returns the ServiceExport of a Service, or nil.
+func (v *View) Export(service entity.Name) *ServiceExport {
+	return Named[*ServiceExport](v, entity.KindServiceExport, entity.DepExport, service)
+}
+
+// Exports returns all ServiceExports, sorted by name.
+func (v *View) Exports() []*ServiceExport {
+	return Find[*ServiceExport](v, entity.KindServiceExport, entity.Dep{Kind: entity.DepExports})
+}
+
+// ServiceImport is the consent to a Service of a peer, which workloads call as the Service of the same name here (multicluster.x-k8s.io).
+type ServiceImport struct {
+	Name entity.Name
+	Peer string
+}
+
+// Ref implements Entry.
+func (i *ServiceImport) Ref() entity.Ref { return entity.KindServiceImport.Ref(i.Name) }
+
+// Deps implements Entry.
+func (i *ServiceImport) Deps(list []entity.Dep) []entity.Dep {
+	return append(list, entity.DepImport.Of(i.Name))
+}
+
+// PeerService is a Service as its peer describes it.
+type PeerService struct {
+	Peer  string
+	Name  entity.Name
+	Ports []PeerPort
+}
+
+// PeerPort is a port of a Service of a peer. The lists are sorted.
+type PeerPort struct {
+	Number uint16
+	// Ready is true if the port has an endpoint that accepts connections.
+	Ready bool
+	// Servers are the accounts of the pods behind the Service.
+	Servers []identity.PeerAccount
+	// Clients are the accounts of this mesh that the peer admits.
+	Clients []identity.ServiceAccount
+}
+
+// Ref implements Entry. A peer describes each of its Services once.
+func (s *PeerService) Ref() entity.Ref {
+	return entity.KindPeerService.Ref(entity.Name{Namespace: s.Name.Namespace, Name: s.Name.Name + "@" + s.Peer})
+}
+
+// Deps implements Entry.
+func (s *PeerService) Deps(list []entity.Dep) []entity.Dep {
+	list = append(list, entity.DepImport.Of(s.Name))
+	return append(list, lists.Map(s.clients(), func(client identity.ServiceAccount) entity.Dep { return entity.DepImportsFor.Of(entity.Name(client)) })...)
+}
+
+func (s *PeerService) clients() []identity.ServiceAccount {
+	all := lists.FlatMap(s.Ports, func(p PeerPort) []identity.ServiceAccount { return p.Clients })
+	return lists.UniqueFunc(all, identity.ServiceAccount.Compare)
+}
+
+// Port returns a port of the Service; ok is false without one.
+func (s *PeerService) Port(number uint16) (port PeerPort, ok bool) {
+	i := slices.IndexFunc(s.Ports, func(p PeerPort) bool { return p.Number == number })
+	if i < 0 {
+		return PeerPort{}, false
+	}
+	return s.Ports[i], true
+}
+
+// Imported returns the Service of a peer that stands behind a Service without a selector, or nil. It needs a ServiceImport of the same name, and a peer that
+// exports the Service.
+func (v *View) Imported(service *inventory.Service) *PeerService {
+	if service.HasSelector() {
+		return nil // without a dependency, because nearly all Services have one
+	}
+	dep := entity.DepImport.Of(service.Name)
+	consent := read[*ServiceImport](v, dep, entity.KindServiceImport, service.Name)
+	if consent == nil || v.Peer(consent.Peer) == nil {
+		return nil
+	}
+	described := (&PeerService{Peer: consent.Peer, Name: service.Name}).Ref()
+	return read[*PeerService](v, dep, described.Kind, described.Name)
+}
+
+// ImportsFor returns the names of the Services of peers that admit a client, sorted. Not all of them need be imported.
+func (v *View) ImportsFor(client identity.ServiceAccount) []entity.Name {
+	services := Find[*PeerService](v, entity.KindPeerService, entity.DepImportsFor.Of(entity.Name(client)))
+	return lists.UniqueFunc(lists.Map(services, func(s *PeerService) entity.Name { return s.Name }), entity.Name.Compare)
+}
+
+// PeerGatewayAddresses are the addresses through which connections to peers leave the mesh, none without a peer gateway.
+func (v *View) PeerGatewayAddresses() []netip.Addr {
+	if service := v.AnyService(entity.Name{Namespace: v.Settings().Namespace, Name: names.PeerLeaving}); service != nil {
+		return service.ClusterIPs
+	}
+	return nil
+}
+
+// IsPeerGateway reports whether a pod belongs to the peer gateway of the mesh.
+func (v *View) IsPeerGateway(pod *inventory.Instance) bool {
+	return v.isGatewayPod(pod, names.PeerGateway)
+}
