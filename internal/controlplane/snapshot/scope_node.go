@@ -261,7 +261,7 @@ func equalRoutes(a, b scope.OutboundRoutes) bool { return reflect.DeepEqual(a, b
 
 func equalCluster(a, b *scope.Cluster) bool {
 	return a.Service == b.Service && a.TargetPort == b.TargetPort && a.Protocol == b.Protocol && a.HTTP == b.HTTP &&
-		a.Destination == b.Destination && a.Endpoints == b.Endpoints &&
+		a.Destination == b.Destination && a.Endpoints == b.Endpoints && a.Plain == b.Plain && reflect.DeepEqual(a.Peer, b.Peer) &&
 		slices.Equal(a.Identities, b.Identities) && equalUpstream(a.Upstream, b.Upstream)
 }
 

@@ -77,6 +77,13 @@ func importedFor(v *catalog.View, client identity.ServiceAccount) []entity.Name 
 	})
 }
 
+// IsImported reports whether a peer serves some of the requests.
+func (route ResolvedRoute) IsImported() bool {
+	return slices.ContainsFunc(route.Rules, func(rule RouteRule) bool {
+		return slices.ContainsFunc(rule.Backends, func(b WeightedBackend) bool { return b.Imported != nil })
+	})
+}
+
 // HasImports reports whether a client may call a Service of a peer.
 func HasImports(v *catalog.View, client identity.ServiceAccount) bool { return len(importedFor(v, client)) > 0 }
 

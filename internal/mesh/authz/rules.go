@@ -18,6 +18,7 @@ type Account[A any] interface {
 	comparable
 	Compare(A) int
 	Principals(trustDomains []string) []string
+	Len() int
 	String() string
 }
 

@@ -2,7 +2,6 @@ package authz
 
 import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
-	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
 )
 
@@ -45,10 +44,10 @@ func RoutesOfMatches(matches []catalog.HTTPMatch) int {
 }
 
 // RoutesOfClients returns as how many routes clients count.
-func RoutesOfClients(clients []identity.ServiceAccount) int {
+func RoutesOfClients[A Account[A]](clients []A) int {
 	routes := 0
 	for _, client := range clients {
-		routes += RoutesOf(len(client.Namespace) + len(client.Name))
+		routes += RoutesOf(client.Len())
 	}
 	return routes
 }

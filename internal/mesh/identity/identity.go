@@ -22,6 +22,9 @@ type ServiceAccount struct {
 // String is "<namespace>/<name>".
 func (sa ServiceAccount) String() string { return sa.Namespace + "/" + sa.Name }
 
+// Len is the length of the namespace and the name in bytes.
+func (sa ServiceAccount) Len() int { return len(sa.Namespace) + len(sa.Name) }
+
 // Compare orders by namespace, then name.
 func (sa ServiceAccount) Compare(other ServiceAccount) int {
 	return cmp.Or(cmp.Compare(sa.Namespace, other.Namespace), cmp.Compare(sa.Name, other.Name))

@@ -21,6 +21,9 @@ type PeerAccount struct {
 // String is "<peer>/<namespace>/<name>".
 func (a PeerAccount) String() string { return a.Peer + "/" + a.Namespace + "/" + a.Name }
 
+// Len is the length of the namespace and the name in bytes. That of the peer is not part of its certificates.
+func (a PeerAccount) Len() int { return len(a.Namespace) + len(a.Name) }
+
 // Compare orders by peer, namespace and name.
 func (a PeerAccount) Compare(other PeerAccount) int {
 	return cmp.Or(cmp.Compare(a.Peer, other.Peer), cmp.Compare(a.Namespace, other.Namespace), cmp.Compare(a.Name, other.Name))

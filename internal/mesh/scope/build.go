@@ -56,7 +56,10 @@ func build(v *catalog.View, domains identity.TrustDomains, key Key, shared *Dest
 		s.addIngressGateway(v)
 	case ProxyEgressGateway:
 		s.addEgressGateway(v)
+	case ProxyPeerGateway:
+		s.addPeerGateway(v)
 	}
+	s.keepPeers(v)
 	s.addServerIPs(v)
 	s.addServerTLS(v)
 	return s
@@ -129,12 +132,12 @@ func compareClusters(a, b Cluster) int {
 }
 
 // UsesSharedDestinations reports whether a client may call exactly the shared destinations: something is permissive,
-// no policy grants the client access to the rest, and its namespace has no routes for Services of others. In passthrough mode no client uses them.
+// no policy and no peer grants the client access to the rest, and its namespace has no routes for Services of others. In passthrough mode no client uses them.
 func UsesSharedDestinations(v *catalog.View, client identity.ServiceAccount) bool {
 	if !permissiveAnywhere(v) || v.Settings().Teardown == catalog.TeardownPassthrough {
 		return false
 	}
-	if v.HasConsumerRoutes(client.Namespace) {
+	if v.HasConsumerRoutes(client.Namespace) || authz.HasImports(v, client) {
 		return false
 	}
 	if v.Settings().Permissive && len(v.PermissiveOverrides()) == 0 {

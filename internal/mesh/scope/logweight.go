@@ -17,6 +17,9 @@ func (s *Scope) limitLog() {
 // chains returns about how many filter chains the listeners of the sidecar have.
 func (s *Scope) chains() int {
 	count := len(s.Inbound) + len(s.Ingress)
+	for i := range s.Inbound {
+		count += s.Inbound[i].peerChains()
+	}
 	for i := range s.Outbound {
 		if s.SharesListener(&s.Outbound[i]) {
 			continue

@@ -42,7 +42,7 @@ func (o outboundBuilder) of(service *inventory.Service) []Outbound {
 			continue // its routes do not count
 		}
 		out := Outbound{Service: service.Name, Port: port.Number, Protocol: port.Protocol, Addresses: route.Addresses}
-		out.NamesClient = !port.Protocol.IsHTTP() && !o.view.Permissive(service.Name.Namespace)
+		out.NamesClient = !port.Protocol.IsHTTP() && (!o.view.Permissive(service.Name.Namespace) || route.IsImported())
 		if service.Headless() {
 			out.PodPort = o.view.TargetPort(service, port)
 		}
@@ -123,6 +123,9 @@ func (o outboundBuilder) addClusterFor(backend authz.WeightedBackend, version HT
 
 func (o outboundBuilder) clusterFor(backend authz.WeightedBackend, version HTTPVersion) Cluster {
 	service := backend.Service.Name
+	if backend.Imported != nil {
+		return importedCluster(backend, version, o.upstream(service))
+	}
 	// All ports with one target port share the cluster, so its identities must not depend on the port.
 	c := Cluster{Service: service, TargetPort: backend.TargetPort, Protocol: backend.Protocol, Identities: backend.Identities, HTTP: version}
 	c.Endpoints = EndpointsKey{Service: service, TargetPort: backend.TargetPort, HTTP2: version == HTTP2}
@@ -171,6 +174,10 @@ func BuildEndpoints(v *catalog.View, key EndpointsKey) Endpoints {
 	result := Endpoints{Key: key}
 	service := v.Service(key.Service)
 	if service == nil {
+		return result
+	}
+	if key.Peer != "" {
+		result.Addresses = leavingAddresses(v, service, key)
 		return result
 	}
 	allowed := parseAccounts(key.Identities)

@@ -5,6 +5,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
 // MaxPeerChains is how many filter chains for clients of peers a sidecar has: one for each peer of a port with HTTP, and one for each account of other ports.
@@ -35,6 +37,28 @@ type PeerDestination struct {
 	Port uint16
 	// Servers are sorted. The server must prove one of them.
 	Servers []identity.PeerAccount
+}
+
+// chains is how many filter chains the clients have.
+func (p *PeerInbound) chains(protocol inventory.Protocol) int {
+	if protocol.IsHTTP() {
+		return 1
+	}
+	return len(p.Accounts())
+}
+
+// Accounts returns the accounts that may connect, sorted.
+func (p *PeerInbound) Accounts() []identity.PeerAccount {
+	accounts := lists.FlatMap(p.Rules.Network, func(rule authz.PeerNetworkRule) []identity.PeerAccount { return rule.Sources })
+	return lists.UniqueFunc(accounts, identity.PeerAccount.Compare)
+}
+
+func (in *Inbound) peerChains() int {
+	count := 0
+	for i := range in.Peers {
+		count += in.Peers[i].chains(in.Protocol)
+	}
+	return count
 }
 
 // PeerGateway is the configuration of a peer gateway. It forwards TLS by server names, and has no key of its own.

@@ -26,6 +26,7 @@ func (s *Scope) addPorts(v *catalog.View, ingressBackends bool) {
 		s.Ingress = ingress(v, s.Inbound)
 	}
 	s.limitRoutes()
+	s.limitPeerChains()
 }
 
 // inbound returns one element per distinct container port of the Service. Several Service ports may target one
@@ -35,7 +36,7 @@ func inbound(v *catalog.View, key Key, service *inventory.Service) []Inbound {
 	seen := map[uint16]bool{}
 	setting := authz.UpstreamSetting(v, service.Name)
 	limits := limitsOf(setting)
-	own := key.namedPorts()
+	own, peers := key.namedPorts(), exportedTo(v, service.Name)
 	for _, port := range service.Ports {
 		targets := []uint16{v.TargetPort(service, port)}
 		if numbers := own[portKey(service.Name, port.Name)]; len(numbers) > 0 && service.NumberDependsOnPod(port) {
@@ -53,6 +54,7 @@ func inbound(v *catalog.View, key Key, service *inventory.Service) []Inbound {
 				TargetPort: target,
 				Protocol:   protocol,
 				Rules:      authz.InboundRules(v, key.Identity, target, protocol),
+				Peers:      inboundOfPeers(v, key, service, target, protocol, peers),
 				Limits:     limits,
 				// An HTTP connection is closed by the client's sidecar.
 				IdleTimeout:   longIdleTimeout(setting, protocol),
@@ -71,7 +73,7 @@ func (s *Scope) limitRoutes() {
 		in := &s.Inbound[i]
 		if w := weights.of(in); !mesh.Admit(s.Key.Identity.Namespace, w.rules+w.limits) {
 			recordLimited(&mesh, in, w)
-			in.Rules, in.Limits = authz.Rules{}, nil
+			in.Rules, in.Peers, in.Limits = authz.Rules{}, nil, nil
 			s.DeniedPorts++
 		}
 	}
@@ -89,12 +91,22 @@ func (s *Scope) limitRoutes() {
 // recordLimited records the TrafficTargets of a port that denies all requests, and its setting if the limits need more than a tenth of the routes.
 func recordLimited(limit *authz.RouteLimit, in *Inbound, w portWeight) {
 	for _, rule := range in.Rules.Network {
-		namespace, name, _ := strings.Cut(rule.Policy, "/")
-		limit.Record(entity.Ref{Kind: entity.KindTrafficTarget, Name: entity.Name{Namespace: namespace, Name: name}})
+		limit.Record(targetOf(rule.Policy))
+	}
+	for _, peer := range in.Peers {
+		for _, rule := range peer.Rules.Network {
+			limit.Record(targetOf(rule.Policy))
+		}
 	}
 	if in.Limits != nil && w.limits > w.rules/10 {
 		limit.Record(in.Limits.Policy)
 	}
+}
+
+// targetOf returns the TrafficTarget of a rule.
+func targetOf(policy string) entity.Ref {
+	namespace, name, _ := strings.Cut(policy, "/")
+	return entity.KindTrafficTarget.Ref(entity.Name{Namespace: namespace, Name: name})
 }
 
 // DeniesAll reports whether a pod of a destination denies all requests of the mesh, which its policies admit, because its ports have too many routes.

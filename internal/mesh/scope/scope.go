@@ -261,6 +261,8 @@ type EndpointsKey struct {
 	HTTP2 bool
 	// Destination is that of the cluster, for the same reason.
 	Destination netip.AddrPort
+	// Peer is the name of the peer whose Service it is; empty for Services of this mesh.
+	Peer string
 }
 
 // ClusterName is the name of the cluster that has the endpoints.

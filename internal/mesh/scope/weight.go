@@ -6,7 +6,6 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
-	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
 
 // portWeight is as how many routes an inbound port counts: its routes and clients, and the rate limits of the port and of its routes.
@@ -30,6 +29,10 @@ func (p portWeights) of(in *Inbound) portWeight {
 		weight = portWeight{weightOfRules(in.Rules), weightOfLimits(in.Limits, in.Rules.Routes)}
 		p[key] = weight
 	}
+	for _, peer := range in.Peers { // each has routes and limits of its own
+		weight.rules += weightOfRules(peer.Rules)
+		weight.limits += weightOfLimits(in.Limits, peer.Rules.Routes)
+	}
 	return weight
 }
 
@@ -41,12 +44,12 @@ func first[E any](list []E) *E {
 }
 
 // weightOfRules counts the routes of a port, and its clients. Routes that share a list of clients share them in sidecars too.
-func weightOfRules(rules authz.Rules) int {
+func weightOfRules[A authz.Account[A]](rules authz.RulesOf[A]) int {
 	weight := 0
 	for _, rule := range rules.Network {
 		weight += authz.RoutesOfClients(rule.Sources)
 	}
-	counted := map[*identity.ServiceAccount]bool{}
+	counted := map[*A]bool{}
 	for _, route := range rules.Routes {
 		weight += authz.RoutesOf(authz.MatchBytes(route.Match))
 		if clients := first(route.Sources); !counted[clients] {
@@ -61,7 +64,7 @@ func weightOfRules(rules authz.Rules) int {
 const anyPath = ".*"
 
 // weightOfLimits counts the limits of a port, and those of its routes: each route has the limit and the descriptors of its path.
-func weightOfLimits(limits *Limits, routes []authz.Route) int {
+func weightOfLimits[A authz.Account[A]](limits *Limits, routes []authz.RouteOf[A]) int {
 	if limits == nil {
 		return 0
 	}
