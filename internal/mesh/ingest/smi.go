@@ -52,6 +52,8 @@ func ServiceAccountOf(path string, subject accessv1alpha3.IdentityBindingSubject
 	switch {
 	case subject.Kind != "ServiceAccount":
 		found.Reject(ReasonUnsupported, "%s has the kind %.40q, which is not acted on: use ServiceAccount.", path, subject.Kind)
+	case strings.Contains(sa.Name, "/"):
+		found.Reject(ReasonInvalidName, "%s.name %.80q names an account of a peer, but the kind is ServiceAccount, so it is ignored: use the kind %s in spec.sources.", path, sa.Name, PeerServiceAccount)
 	case sa.Namespace == "":
 		found.Reject(ReasonInvalidName, "%s has no namespace, so it is ignored: write the namespace of the service account.", path)
 	case len(validation.IsDNS1123Label(sa.Namespace)) > 0:

@@ -23,7 +23,7 @@ func TrafficTarget(u *unstructured.Unstructured) (*catalog.TrafficTarget, []Prob
 		return nil, found
 	}
 	destination, usable := targetDestination(spec, u.GetNamespace(), &found)
-	sources := targetSources(spec, &found)
+	sources, peers := targetSources(spec, &found)
 	rules, rulesUsable := targetRules(spec, &found)
 	if len(spec.Sources) == 0 {
 		found.Idle(ReasonGrantsNothing, "spec.sources is empty, so this TrafficTarget grants nothing: list the service accounts that may call.")
@@ -31,10 +31,10 @@ func TrafficTarget(u *unstructured.Unstructured) (*catalog.TrafficTarget, []Prob
 	if len(spec.Rules) == 0 {
 		found.Idle(ReasonGrantsNothing, "spec.rules is empty, so this TrafficTarget grants nothing: list an HTTPRouteGroup or a TCPRoute with what may be called.")
 	}
-	if !usable || !rulesUsable || len(rules) == 0 || len(sources) == 0 {
+	if !usable || !rulesUsable || len(rules) == 0 || len(sources)+len(peers) == 0 {
 		return nil, found
 	}
-	return &catalog.TrafficTarget{Name: NameOf(u), Destination: destination, Sources: sources, Rules: rules}, found
+	return &catalog.TrafficTarget{Name: NameOf(u), Destination: destination, Sources: sources, PeerSources: peers, Rules: rules}, found
 }
 
 // targetDestination reads the destination. It must be in the namespace of the TrafficTarget: a namespace grants access to its
@@ -48,15 +48,23 @@ func targetDestination(spec accessv1alpha3.TrafficTargetSpec, namespace string, 
 	return destination, ok
 }
 
-// targetSources reads the sources, sorted, and skips those that are not usable.
-func targetSources(spec accessv1alpha3.TrafficTargetSpec, found *Problems) []identity.ServiceAccount {
+// targetSources reads the sources, sorted, and skips those that are not usable. Accounts of peers have a list of their own.
+func targetSources(spec accessv1alpha3.TrafficTargetSpec, found *Problems) ([]identity.ServiceAccount, []identity.PeerAccount) {
 	var sources []identity.ServiceAccount
+	var peers []identity.PeerAccount
 	for i, subject := range spec.Sources {
-		if sa, ok := ServiceAccountOf(fmt.Sprintf("spec.sources[%d]", i), subject, "", found); ok {
+		path := fmt.Sprintf("spec.sources[%d]", i)
+		if subject.Kind == PeerServiceAccount {
+			if account, ok := peerAccountOf(path, subject, found); ok {
+				peers = append(peers, account)
+			}
+			continue
+		}
+		if sa, ok := ServiceAccountOf(path, subject, "", found); ok {
 			sources = append(sources, sa)
 		}
 	}
-	return lists.UniqueFunc(sources, identity.ServiceAccount.Compare)
+	return lists.UniqueFunc(sources, identity.ServiceAccount.Compare), lists.UniqueFunc(peers, identity.PeerAccount.Compare)
 }
 
 // targetRules reads the rules and skips UDPRoutes. As in OSM, one rule of an unknown kind makes the whole target unusable: what

@@ -8,6 +8,11 @@ const (
 	MonitoredByLabel = "openservicemesh.io/monitored-by"
 	// IgnoreLabel on a namespace keeps it out of every mesh.
 	IgnoreLabel = "openservicemesh.io/ignore"
+	// PeerLabel on a ServiceExport or a ServiceImport is the consent to a peer: the name of its MeshPeer, or on a ServiceExport also AnyPeer. Without it, the object
+	// belongs to another controller.
+	PeerLabel = "openservicemesh.io/peer"
+	// AnyPeer is the value of PeerLabel for all peers.
+	AnyPeer = "Any"
 	// InjectionAnnotation on a namespace or pod turns injection on or off: enabled, yes, true or disabled, no, false.
 	InjectionAnnotation = "openservicemesh.io/sidecar-injection"
 	// MetricsAnnotation on a namespace adds scrape annotations to its pods with sidecars.
