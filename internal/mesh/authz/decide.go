@@ -224,21 +224,21 @@ func (a *Answer) evaluateRequest(v *catalog.View, p candidate, r Request) {
 	if v.Permissive(p.identity.Namespace) {
 		a.Outcome, a.Permissive = Allowed, true
 	} else {
-		a.evaluatePolicies(v, p, r.Source, m)
+		evaluatePolicies(a, v, p, r.Source, localSources, m)
 	}
 }
 
 // evaluatePolicies collects the policies that grant a request. One is enough.
-func (a *Answer) evaluatePolicies(v *catalog.View, p candidate, source identity.ServiceAccount, m message) {
+func evaluatePolicies[A Account[A]](a *Answer, v *catalog.View, p candidate, source A, sources sourcesOf[A], m message) {
 	var others []string
 	for _, target := range v.TargetsTo(p.identity) {
 		g := grantOf(v, target)
 		if !g.connects(p.port, p.protocol) || !slices.ContainsFunc(g.matches, m.matches) {
 			continue
 		}
-		if slices.Contains(target.Sources, source) {
+		if admitted := sources(target); slices.Contains(admitted, source) {
 			a.Policies = append(a.Policies, target.Name.String())
-		} else if len(target.Sources) > 0 {
+		} else if len(admitted) > 0 {
 			others = append(others, target.Name.String())
 		}
 	}
@@ -256,7 +256,7 @@ func (a *Answer) evaluatePolicies(v *catalog.View, p candidate, source identity.
 }
 
 // missingTarget describes the policy that would allow the source to connect.
-func missingTarget(source, destination identity.ServiceAccount, port uint16, protocol inventory.Protocol) string {
+func missingTarget(source fmt.Stringer, destination identity.ServiceAccount, port uint16, protocol inventory.Protocol) string {
 	rule := "an HTTPRouteGroup"
 	if !protocol.IsHTTP() {
 		rule = fmt.Sprintf("a TCPRoute for port %d", port)
