@@ -36,7 +36,8 @@ const OutsideSource = "outside the mesh"
 
 // Flow is traffic from a source to a port of a Service whose access changes.
 type Flow struct {
-	// From is a service account, "<namespace>/<name>", AnySource, or a client outside the mesh, which begins with OutsideSource.
+	// From is a service account, "<namespace>/<name>", one of a peer, "<peer>/<namespace>/<name>", AnySource, or a client outside the mesh, which begins with
+	// OutsideSource.
 	From string `json:"from"`
 	// To is "<namespace>/<service>:<port>", a description of several ports, a destination outside the mesh, or a URL of the ingress gateway.
 	To string `json:"to"`
@@ -107,6 +108,7 @@ func (f *flows) compare() []Flow {
 	for _, id := range slices.SortedFunc(maps.Keys(ids), portID.compare) {
 		before, after := f.before.ports[id], f.after.ports[id]
 		f.compareIngress(id)
+		f.comparePeers(id)
 		f.compareEscapedSlashes(id, before, after)
 		if before != nil && after != nil && reflect.DeepEqual(before, after) {
 			continue
