@@ -1,0 +1,122 @@
+package peering_test
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
+	"github.com/openservicemesh/osm-operator/internal/mesh/peering"
+	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
+)
+
+// exported are the entries of a mesh that exports shop/cart to east, which may call it as east/web/client.
+func exported(clients ...identity.PeerAccount) []catalog.Entry {
+	pod := Pod("shop", "cart-1", "cart", "cart", "10.0.0.1")
+	target := Target("shop/cart", SA("shop", "cart"), []catalog.TargetRule{TCP("any")})
+	target.Name = Name("shop", "cart")
+	target.PeerSources = clients
+	return []catalog.Entry{
+		&catalog.Namespace{Name: "shop", Monitored: true}, pod, Service("shop", "cart", "cart", "10.96.0.1", 80, inventory.ProtocolTCP),
+		Slice(Name("shop", "cart"), pod), target, &catalog.TCPRoute{Name: Name("shop", "any")},
+		&catalog.ServiceExport{Name: Name("shop", "cart"), Peer: "east"},
+	}
+}
+
+func client(peer string, i int) identity.PeerAccount {
+	return identity.PeerAccount{Peer: peer, Namespace: "web", Name: fmt.Sprintf("client-%02d", i)}
+}
+
+func TestOffers(t *testing.T) {
+	c := Apply(exported(client("east", 2), client("east", 1), client("west", 1))...)
+	want := []peering.Offer{{Name: Name("shop", "cart"), Service: peering.Service{Ports: []peering.Port{{
+		Number: 80, Ready: true, Servers: []peering.Account{{"shop", "cart"}}, Clients: []peering.Account{{"web", "client-01"}, {"web", "client-02"}},
+	}}}}}
+	got, omitted := peering.Offers(c.View(), "east")
+	if !reflect.DeepEqual(got, want) || omitted != (peering.Omitted{}) {
+		t.Errorf("got %+v and %+v, want %+v", got, omitted, want)
+	}
+}
+
+// TestWhatIsNotGrantedIsInvisible removes one condition of an offer at a time.
+func TestWhatIsNotGrantedIsInvisible(t *testing.T) {
+	for name, change := range map[string]catalog.Change{
+		"exported to another peer": catalog.Set(&catalog.ServiceExport{Name: Name("shop", "cart"), Peer: "west"}),
+		"not exported":             {Ref: entity.KindServiceExport.Ref(Name("shop", "cart"))},
+		"not in the mesh":          catalog.Set(&catalog.Namespace{Name: "shop"}),
+		"no Service":               {Ref: entity.KindService.Ref(Name("shop", "cart"))},
+		"no policy":                {Ref: entity.KindTrafficTarget.Ref(Name("shop", "cart"))},
+	} {
+		c := Apply(exported(client("east", 1))...)
+		c.Apply([]catalog.Change{change})
+		if got, _ := peering.Offers(c.View(), "east"); len(got) > 0 {
+			t.Errorf("%s: got %+v", name, got)
+		}
+	}
+}
+
+func TestOffersAreLimited(t *testing.T) {
+	var clients []identity.PeerAccount
+	for i := range peering.MaxAccounts + 3 {
+		clients = append(clients, client("east", i))
+	}
+	entries := exported(clients...)
+	service := Service("shop", "cart", "cart", "10.96.0.1", 80, inventory.ProtocolTCP)
+	for i := range peering.MaxPorts + 1 {
+		port := service.Ports[0]
+		port.Name, port.Number = fmt.Sprint("p", i), uint16(1000+i)
+		service.Ports = append(service.Ports, port)
+	}
+	service.Ports = service.Ports[1:]
+	got, omitted := peering.Offers(Apply(append(entries, service)...).View(), "east")
+	if len(got) != 1 || len(got[0].Service.Ports) != peering.MaxPorts || len(got[0].Service.Ports[0].Clients) != peering.MaxAccounts {
+		t.Fatalf("got %+v", got)
+	}
+	if want := (peering.Omitted{Ports: 1, Accounts: 3 * peering.MaxPorts}); omitted != want {
+		t.Errorf("omitted %+v, want %+v", omitted, want)
+	}
+	if got[0].Service.Ports[0].Clients[0].Name != "client-00" {
+		t.Errorf("the first accounts are not those by name: %v", got[0].Service.Ports[0].Clients)
+	}
+	var many []peering.Offer
+	for i := range peering.MaxServices + 2 {
+		many = append(many, peering.Offer{Name: Name("shop", fmt.Sprintf("s%03d", peering.MaxServices+1-i))})
+	}
+	kept, omitted := peering.LimitOffers(many)
+	if len(kept) != peering.MaxServices || omitted.Services != 2 || kept[0].Name.Name != "s000" {
+		t.Errorf("kept %d from %v, omitted %+v", len(kept), kept[0].Name, omitted)
+	}
+}
+
+// TestOffersDependOnWhatTheyRead changes a random mesh: an offer differs only if the change affects a dependency of its view.
+func TestOffersDependOnWhatTheyRead(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c := catalog.New()
+		service := Name("a", "one")
+		c.Apply([]catalog.Change{
+			catalog.Set(&catalog.Namespace{Name: "a", Monitored: true}), catalog.Set(&catalog.ServiceExport{Name: service, Any: true}),
+		})
+		for range rapid.IntRange(1, 25).Draw(t, "changes") {
+			change := Change().Draw(t, "change")
+			if target, ok := change.Entry.(*catalog.TrafficTarget); ok {
+				target.PeerSources = []identity.PeerAccount{client("east", 1)}
+			}
+			view := c.View()
+			before, was := peering.OfferOf(view, service, "east")
+			affected := c.Apply([]catalog.Change{change})
+			after, is := peering.OfferOf(c.View(), service, "east")
+			if was == is && reflect.DeepEqual(before, after) {
+				continue
+			}
+			if !slices.ContainsFunc(view.Deps(), func(dep entity.Dep) bool { return slices.Contains(affected, dep) }) {
+				t.Fatalf("%+v changes the offer from %+v to %+v without a dependency", change, before, after)
+			}
+		}
+	})
+}
