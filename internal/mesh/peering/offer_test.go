@@ -97,17 +97,21 @@ func TestOffersAreLimited(t *testing.T) {
 // TestOffersDependOnWhatTheyRead changes a random mesh: an offer differs only if the change affects a dependency of its view.
 func TestOffersDependOnWhatTheyRead(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		c := catalog.New()
-		service := Name("a", "one")
-		c.Apply([]catalog.Change{
-			catalog.Set(&catalog.Namespace{Name: "a", Monitored: true}), catalog.Set(&catalog.ServiceExport{Name: service, Any: true}),
-		})
+		service, pod := Name("a", "one"), Pod("a", "one", "one", "one", "10.0.0.1")
+		c := Apply(
+			&catalog.Namespace{Name: "a", Monitored: true}, pod, Service("a", "one", "one", "10.96.0.1", 80, inventory.ProtocolTCP), Slice(service, pod),
+			&catalog.TCPRoute{Name: service}, &catalog.ServiceExport{Name: service, Any: true},
+			&catalog.TrafficTarget{Name: service, Destination: SA("a", "one"), Rules: []catalog.TargetRule{TCP("one")}, PeerSources: []identity.PeerAccount{client("east", 1)}},
+		)
+		if _, ok := peering.OfferOf(c.View(), service, "east"); !ok {
+			t.Fatal("there is no offer at first")
+		}
 		for range rapid.IntRange(1, 25).Draw(t, "changes") {
 			change := Change().Draw(t, "change")
 			if target, ok := change.Entry.(*catalog.TrafficTarget); ok {
 				target.PeerSources = []identity.PeerAccount{client("east", 1)}
 			}
-			view := c.View()
+						view := c.View()
 			before, was := peering.OfferOf(view, service, "east")
 			affected := c.Apply([]catalog.Change{change})
 			after, is := peering.OfferOf(c.View(), service, "east")
