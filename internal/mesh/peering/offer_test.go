@@ -111,7 +111,7 @@ func TestOffersDependOnWhatTheyRead(t *testing.T) {
 			if target, ok := change.Entry.(*catalog.TrafficTarget); ok {
 				target.PeerSources = []identity.PeerAccount{client("east", 1)}
 			}
-						view := c.View()
+			view := c.View()
 			before, was := peering.OfferOf(view, service, "east")
 			affected := c.Apply([]catalog.Change{change})
 			after, is := peering.OfferOf(c.View(), service, "east")

@@ -145,9 +145,9 @@ func TestInvalidServicesAreRejected(t *testing.T) {
 func TestInvalidEnvelopesAreRejected(t *testing.T) {
 	for text, want := range map[string]error{
 		``: peering.ErrInvalid, `[]`: peering.ErrInvalid, `{}`: peering.ErrInvalid,
-		`{"format":2,"kind":["of","a","later","form"]}`: peering.ErrFormat,
-		`{"format":1,"generation":1}`:                   peering.ErrInvalid,
-		`{"format":1,"epoch":"1","generation":-1}`:      peering.ErrInvalid,
+		`{"format":2,"kind":["of","a","later","form"]}`:                                  peering.ErrFormat,
+		`{"format":1,"generation":1}`:                                                    peering.ErrInvalid,
+		`{"format":1,"epoch":"1","generation":-1}`:                                       peering.ErrInvalid,
 		`{"format":1,"epoch":"1","generation":1,"service":{"ports":[{"number":65616}]}}`: peering.ErrInvalid,
 		`{"format":1,"epoch":"` + strings.Repeat("1", 65) + `","generation":1}`:          peering.ErrInvalid,
 	} {
