@@ -76,6 +76,15 @@ func (i *Issuer) Server(dnsNames []string, lifetime time.Duration) (Certificate,
 	}, lifetime)
 }
 
+// ControlPlane issues a certificate for the connections between the control planes of two meshes: for servers and clients. It has one DNS name, because a peer
+// rejects names outside the trust domain that it expects.
+func (i *Issuer) ControlPlane(dnsName string, lifetime time.Duration) (Certificate, error) {
+	return i.sign(&x509.Certificate{
+		DNSNames:    []string{dnsName},
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth},
+	}, lifetime)
+}
+
 // Client issues a certificate for a client outside the mesh, for example an ingress gateway. It has no SPIFFE ID and serves no server.
 func (i *Issuer) Client(dnsName string, lifetime time.Duration) (Certificate, error) {
 	return i.sign(&x509.Certificate{
