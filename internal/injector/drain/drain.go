@@ -24,8 +24,8 @@ const (
 	pollInterval   = 250 * time.Millisecond
 )
 
-// activeStatistics select the requests in progress of a gateway, and the connections that an egress gateway forwards unchanged.
-const activeStatistics = `rds-gateway.*downstream_rq_active|cluster\.egress-tls\..*upstream_cx_active`
+// activeStatistics select the requests in progress of a gateway, and the connections that an egress gateway or a peer gateway forwards unchanged.
+const activeStatistics = `rds-gateway.*downstream_rq_active|cluster\.(egress-tls|peer-gateway)\..*upstream_cx_active`
 
 // drainer drains the Envoy of a pod.
 type drainer struct {

@@ -23,9 +23,7 @@ import (
 const clientNameFilter = "client-account"
 
 // clientALPN is the protocol that the sidecars of an account prefer.
-func clientALPN(client identity.ServiceAccount) string {
-	return meshALPN + "/" + client.Namespace + "/" + client.Name
-}
+func clientALPN(namespace, name string) string { return meshALPN + "/" + namespace + "/" + name }
 
 // nameClient makes the connections of a TCP proxy name the account of the pod. It is the same for all clients, which share listeners, so the account comes from
 // the environment of Envoy. A name that is too long for a chain is cut off to one that no chain has.
@@ -50,7 +48,7 @@ func clientChains(s *translation, in inboundPort) []*listenerv3.FilterChain {
 	for _, client := range in.ClientChains() {
 		chain := inboundChain(s, in, clientChainTLS(s, client))
 		chain.Name = clientChainName(in, client)
-		chain.FilterChainMatch.ApplicationProtocols = []string{clientALPN(client)}
+		chain.FilterChainMatch.ApplicationProtocols = []string{clientALPN(client.Namespace, client.Name)}
 		chains = append(chains, chain)
 	}
 	return chains

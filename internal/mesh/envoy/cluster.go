@@ -31,7 +31,7 @@ const outsideConnectTimeout = 5 * time.Second
 
 // ownClusters are the clusters that do not belong to a destination: the application, any address, and the metrics of the sidecar.
 func ownClusters(s *translation, inbound []inboundPort) []*clusterv3.Cluster {
-	out := slices.Concat(lists.Map(inbound, localCluster), egressClusters(s), egressGatewayClusters(s),
+	out := slices.Concat(lists.Map(inbound, localCluster), egressClusters(s), egressGatewayClusters(s), peerGatewayClusters(s),
 		extAuthzClusters(s), extensionClusters(s), rateLimitClusters(s, inbound), tracingClusters(s))
 	if s.Egress {
 		out = append(out, passthroughOriginalDst())
@@ -44,7 +44,7 @@ func ownClusters(s *translation, inbound []inboundPort) []*clusterv3.Cluster {
 
 // destinationClusters are the clusters of the destinations. They are equal for all clients with the same destinations.
 func destinationClusters(s *translation) []*clusterv3.Cluster {
-	out := lists.Map(s.Clusters, func(c scope.Cluster) *clusterv3.Cluster { return meshCluster(s, c) })
+	out := lists.Map(s.Clusters, func(c scope.Cluster) *clusterv3.Cluster { return destinationCluster(s, c) })
 	for _, o := range s.Outbound {
 		if needsPodsCluster(o) {
 			out = append(out, podsCluster(s, o))
@@ -57,20 +57,37 @@ func clusterResources(list []*clusterv3.Cluster) []Resource {
 	return newResources(ClusterType, (*clusterv3.Cluster).GetName, list)
 }
 
-// meshCluster is one port of a Service as a destination. EDS delivers its endpoints under the cluster's name.
-func meshCluster(s *translation, c scope.Cluster) *clusterv3.Cluster {
+func destinationCluster(s *translation, c scope.Cluster) *clusterv3.Cluster {
+	switch {
+	case c.Plain:
+		return plainCluster(c)
+	case c.Peer != nil:
+		return peerCluster(s, c)
+	default:
+		return meshCluster(s, c)
+	}
+}
+
+// serviceCluster is one port of a Service as a destination. EDS delivers its endpoints under the cluster's name.
+func serviceCluster(c scope.Cluster) *clusterv3.Cluster {
 	out := newCluster(c.Name(), clusterv3.Cluster_EDS)
 	detectDeadPeers(out)
-	if c.Protocol.IsHTTP() {
-		// Many clients that choose in turn send equally to a slow pod. An endpoint that accepts nothing has the fewest requests, and retries of requests
-		// avoid it. Further attempts of a TCP connection do not, so they need the turn.
-		out.LbPolicy = clusterv3.Cluster_LEAST_REQUEST
-	}
 	out.EdsClusterConfig = &clusterv3.Cluster_EdsClusterConfig{EdsConfig: ads}
 	if c.Destination.IsValid() {
 		out.AltStatName = scope.ClusterName(c.Service, c.TargetPort)
 	}
 	out.Metadata = serviceMetadata(c.Service)
+	return out
+}
+
+// meshCluster has servers of this mesh.
+func meshCluster(s *translation, c scope.Cluster) *clusterv3.Cluster {
+	out := serviceCluster(c)
+	if c.Protocol.IsHTTP() {
+		// Many clients that choose in turn send equally to a slow pod. An endpoint that accepts nothing has the fewest requests, and retries of requests
+		// avoid it. Further attempts of a TCP connection do not, so they need the turn.
+		out.LbPolicy = clusterv3.Cluster_LEAST_REQUEST
+	}
 	out.TransportSocket = clientTLS(s, c.Service, c.Identities)
 	out.TypedExtensionProtocolOptions = sidecarHTTP(c.Protocol, c.HTTP, c.Upstream)
 	applyConnectionSettings(out, c.Upstream)

@@ -6,6 +6,7 @@ import (
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
 	netrbacv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/rbac/v3"
 	"google.golang.org/protobuf/proto"
 
@@ -81,11 +82,17 @@ func NetworkPrincipals(r Resource) ([]string, bool) {
 	}
 	var names []string
 	for _, policy := range rbac.GetRules().GetPolicies() {
-		for _, principal := range policy.GetPrincipals() {
-			names = append(names, principal.GetAuthenticated().GetPrincipalName().GetExact())
-		}
+		names = append(names, lists.FlatMap(policy.GetPrincipals(), allowedNames)...)
 	}
 	return lists.Unique(names), true
+}
+
+// allowedNames are the names that a principal matches, without those that it excludes.
+func allowedNames(p *rbacv3.Principal) []string {
+	if p.GetAuthenticated() != nil {
+		return []string{p.GetAuthenticated().GetPrincipalName().GetExact()}
+	}
+	return lists.FlatMap(slices.Concat(p.GetAndIds().GetIds(), p.GetOrIds().GetIds()), allowedNames)
 }
 
 // LosesPrincipal reports whether a principal could open connections before and cannot any more; every stands for all of them.

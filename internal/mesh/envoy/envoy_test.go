@@ -31,6 +31,11 @@ func complete(t *testing.T, ca *pki.Authority, s *scope.Scope) []envoy.Resource 
 	for i := range s.EgressAuthorities {
 		s.EgressAuthorities[i].PEM = ca.RootPEM
 	}
+	for i := range s.Peers {
+		if len(s.Peers[i].RootsPEM) > 0 {
+			s.Peers[i].RootsPEM = ca.RootPEM
+		}
+	}
 	for _, servers := range []map[string]*authz.BackendTLS{s.ServerTLS, s.HostTLS} {
 		for _, tls := range servers {
 			tls.AuthoritiesPEM = ca.RootPEM

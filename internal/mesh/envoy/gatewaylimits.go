@@ -46,7 +46,7 @@ func limitClients(hcm *hcmv3.HttpConnectionManager, idle, streamIdle time.Durati
 
 // limitBuffers limits the data that a gateway keeps for each connection to a server. All namespaces share its memory.
 func limitBuffers(s *translation, clusters []*clusterv3.Cluster) []*clusterv3.Cluster {
-	if s.IngressGateway == nil && s.EgressGateway == nil {
+	if s.IngressGateway == nil && s.EgressGateway == nil && s.PeerGateway == nil {
 		return clusters
 	}
 	for _, c := range clusters {

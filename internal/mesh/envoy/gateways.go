@@ -187,7 +187,7 @@ func egressGatewayRouteConfigs(s *translation) []*routev3.RouteConfiguration {
 		if host.TypedPerFilterConfig == nil {
 			host.TypedPerFilterConfig = map[string]*anypb.Any{}
 		}
-		host.TypedPerFilterConfig[httpRBACFilter] = requestRBAC([]authz.Route{{Sources: d.Sources}}, s.AcceptedClientDomains(), false)
+		host.TypedPerFilterConfig[httpRBACFilter] = requestRBAC([]authz.Route{{Sources: d.Sources}}, ownAccounts(s), false)
 		out = append(out, &routev3.RouteConfiguration{
 			Name: egressGatewayRouteName(d), VirtualHosts: []*routev3.VirtualHost{host}, ValidateClusters: wrapperspb.Bool(false),
 		})

@@ -66,7 +66,7 @@ func inboundListenerOf(s *translation, inbound []inboundPort) *listenerv3.Listen
 		listenerFilter(tlsInspectorFilter, &tlsinspectorv3.TlsInspector{}),
 	}
 	out.AccessLog = s.logs().inboundListener
-	clients := scope.MaxPodClientChains
+	clients, peers := scope.MaxPodClientChains, peerClients(s, inbound)
 	for _, in := range inbound {
 		out.FilterChains = append(out.FilterChains, inboundChain(s, in, serverTLS(s, inboundTrustName(s.Key.Identity, in))))
 		if chains := clientChains(s, in); len(chains) <= clients {
@@ -75,6 +75,7 @@ func inboundListenerOf(s *translation, inbound []inboundPort) *listenerv3.Listen
 		if !in.Protocol.IsHTTP() {
 			out.FilterChains = append(out.FilterChains, healthChain(in, serverTLS(s, InboundTrustName(s.Key.Identity))))
 		}
+		out.FilterChains = append(out.FilterChains, peerChains(s, in, peers)...)
 	}
 	addIngressChains(out, s, inbound)
 	if s.AcceptAnyClient {
@@ -88,16 +89,21 @@ var handshakeTimeout = durationpb.New(10 * time.Second)
 
 // inboundChain authorizes connections to one port and forwards them to the application.
 func inboundChain(s *translation, in inboundPort, tls *corev3.TransportSocket) *listenerv3.FilterChain {
+	return newInboundChain(in, inboundChainName(in), inboundProxy(s, in, inboundRouteName(in)), tls)
+}
+
+// newInboundChain has permissions of its own, which its name leads to.
+func newInboundChain(in inboundPort, name string, proxy *listenerv3.Filter, tls *corev3.TransportSocket) *listenerv3.FilterChain {
 	return &listenerv3.FilterChain{
-		Name:             inboundChainName(in),
+		Name:             name,
 		FilterChainMatch: inboundMatch(in, meshALPN),
 		Filters: slices.Concat(
 			[]*listenerv3.Filter{
-				discoveredFilter(inboundRBACName(in), networkRBACType),
+				discoveredFilter(chainRBACName(name), networkRBACType),
 				discoveredFilter(connectionLimitName(in), connectionLimitType),
 			},
 			globalConnectionLimit(in.Limits),
-			[]*listenerv3.Filter{inboundProxy(s, in)},
+			[]*listenerv3.Filter{proxy},
 		),
 		TransportSocket: tls,
 
@@ -126,9 +132,9 @@ func discoveredFilter(name, typeURL string) *listenerv3.Filter {
 	}
 }
 
-func inboundProxy(s *translation, in inboundPort) *listenerv3.Filter {
+func inboundProxy(s *translation, in inboundPort, routeConfig string) *listenerv3.Filter {
 	if in.Protocol.IsHTTP() {
-		return inboundHTTP(s, inboundRouteName(in), in)
+		return inboundHTTP(s, routeConfig, in)
 	}
 	local := localClusterName(in.Service, in.TargetPort)
 	return tcpToApplication(s.logs().inboundConnections, "inbound-mesh-tcp-proxy."+local, local, in.IdleTimeout, connectMode(in))

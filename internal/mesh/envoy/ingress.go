@@ -144,7 +144,7 @@ func ingressRules(s *translation, in scope.Ingress) *rbacv3.RBAC {
 	}
 	who := required[0]
 	if len(required) > 1 {
-		who = &rbacv3.Principal{Identifier: &rbacv3.Principal_AndIds{AndIds: &rbacv3.Principal_Set{Ids: required}}}
+		who = allOf(required...)
 	}
 	return allowRules(map[string]*rbacv3.Policy{in.Policy.String(): newPolicy(who)})
 }

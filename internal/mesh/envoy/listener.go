@@ -27,7 +27,7 @@ import (
 
 // boundListeners are the listeners that bind ports of the pod, and those for ports outside the mesh, which belong to this client.
 func boundListeners(s *translation, inbound []inboundPort) []*listenerv3.Listener {
-	out := append(gatewayListeners(s), egressGatewayListeners(s)...)
+	out := slices.Concat(gatewayListeners(s), egressGatewayListeners(s), peerGatewayListeners(s))
 	if len(inbound) > 0 {
 		out = append(out, inboundListenerOf(s, inbound))
 	}

@@ -15,7 +15,6 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
-	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
@@ -31,26 +30,45 @@ const permissivePolicy = "permissive"
 func networkFilters(s *translation, inbound []inboundPort) []Resource {
 	configs := make([]*corev3.TypedExtensionConfig, 0, 2*len(inbound))
 	for _, in := range inbound {
-		configs = append(configs, message.Extension(inboundRBACName(in), &netrbacv3.RBAC{
-			StatPrefix: "network-",
-			Rules:      allowRules(networkPolicies(in.Rules, s.AcceptedClientDomains())),
-		}), connectionLimit(in))
+		configs = append(configs, networkRBAC(inboundRBACName(in), networkPolicies(in.Rules, ownAccounts(s))), connectionLimit(in))
 	}
+	configs = append(configs, peerNetworkFilters(s, inbound)...)
 	return newResources(ExtensionType, (*corev3.TypedExtensionConfig).GetName, configs)
 }
 
-func networkPolicies(rules authz.Rules, trustDomains []string) map[string]*rbacv3.Policy {
+func networkRBAC(name string, policies map[string]*rbacv3.Policy) *corev3.TypedExtensionConfig {
+	return message.Extension(name, &netrbacv3.RBAC{StatPrefix: "network-", Rules: allowRules(policies)})
+}
+
+func networkPolicies[A authz.Account[A]](rules authz.RulesOf[A], by recognition) map[string]*rbacv3.Policy {
 	policies := map[string]*rbacv3.Policy{}
 	if rules.Permissive {
-		policies[permissivePolicy] = newPolicy(anyPrincipal())
+		if by.permissive {
+			policies[permissivePolicy] = newPolicy(anyPrincipal())
+		}
 		return policies
 	}
 	for _, rule := range rules.Network {
 		if len(rule.Sources) > 0 {
-			policies[rule.Policy] = newPolicy(principals(rule.Sources, trustDomains)...)
+			policies[rule.Policy] = newPolicy(principals(rule.Sources, by)...)
 		}
 	}
 	return policies
+}
+
+// recognition is how rules recognize accounts by the names in their certificates.
+type recognition struct {
+	// trustDomains are those in whose names an account is recognized.
+	trustDomains []string
+	// forbidden matches certificates of which no account is recognized, whatever other names they have; nil for none.
+	forbidden *rbacv3.Principal
+	// permissive is true if rules may allow every account.
+	permissive bool
+}
+
+// ownAccounts recognizes the accounts of this mesh.
+func ownAccounts(s *translation) recognition {
+	return recognition{trustDomains: s.AcceptedClientDomains(), permissive: true}
 }
 
 // allowRules allows what a policy matches. Without policies it denies everything.
@@ -73,16 +91,29 @@ func anyPermission() *rbacv3.Permission {
 }
 
 // principals match names exactly, never as expressions: the name of a service account may contain dots.
-func principals(sources []identity.ServiceAccount, trustDomains []string) []*rbacv3.Principal {
-	names := lists.FlatMap(sources, func(sa identity.ServiceAccount) []string { return sa.Principals(trustDomains) })
-	return lists.Map(names, authenticatedAs)
+func principals[A authz.Account[A]](sources []A, by recognition) []*rbacv3.Principal {
+	names := lists.FlatMap(sources, func(account A) []string { return account.Principals(by.trustDomains) })
+	who := lists.Map(names, authenticatedAs)
+	if by.forbidden == nil || len(who) == 0 {
+		return who
+	}
+	return []*rbacv3.Principal{allOf(anyOf(who), not(by.forbidden))}
 }
 
-// anyPrincipal matches every client with a certificate of the mesh.
+func allOf(list ...*rbacv3.Principal) *rbacv3.Principal {
+	return &rbacv3.Principal{Identifier: &rbacv3.Principal_AndIds{AndIds: &rbacv3.Principal_Set{Ids: list}}}
+}
+
+func not(p *rbacv3.Principal) *rbacv3.Principal {
+	return &rbacv3.Principal{Identifier: &rbacv3.Principal_NotId{NotId: p}}
+}
+
+// authenticatedAs matches clients whose certificate has a name among its DNS names and URIs.
 func authenticatedAs(name string) *rbacv3.Principal {
 	return authenticated(&rbacv3.Principal_Authenticated{PrincipalName: message.Exact(name)})
 }
 
+// anyPrincipal matches every client with a certificate of the mesh.
 func anyPrincipal() *rbacv3.Principal { return authenticated(&rbacv3.Principal_Authenticated{}) }
 
 func authenticated(a *rbacv3.Principal_Authenticated) *rbacv3.Principal {
@@ -107,11 +138,11 @@ const routePolicy = "rbac-for-route"
 
 // requestRBAC allows requests by source. All routes share one set of rules: where matches overlap, a request is
 // granted to the sources of both, so a new policy never revokes what another one granted. Rules match the decoded path if it is decoded.
-func requestRBAC(routes []authz.Route, trustDomains []string, decoded bool) *anypb.Any {
+func requestRBAC[A authz.Account[A]](routes []authz.RouteOf[A], by recognition, decoded bool) *anypb.Any {
 	groups := groupBySources(routes)
 	policies := map[string]*rbacv3.Policy{}
 	for i, g := range groups {
-		who := g.principals(trustDomains)
+		who := g.principals(by)
 		if len(who) == 0 {
 			continue
 		}
@@ -129,37 +160,37 @@ func requestRBAC(routes []authz.Route, trustDomains []string, decoded bool) *any
 }
 
 // sourceGroup is a list of routes with the same sources.
-type sourceGroup struct {
+type sourceGroup[A authz.Account[A]] struct {
 	anySource bool
-	sources   []identity.ServiceAccount
-	routes    []authz.Route
+	sources   []A
+	routes    []authz.RouteOf[A]
 }
 
 // groupBySources groups routes by their sources, in order of first appearance.
-func groupBySources(routes []authz.Route) []*sourceGroup {
-	var groups []*sourceGroup
+func groupBySources[A authz.Account[A]](routes []authz.RouteOf[A]) []*sourceGroup[A] {
+	var groups []*sourceGroup[A]
 	for _, r := range routes {
-		i := slices.IndexFunc(groups, func(g *sourceGroup) bool {
+		i := slices.IndexFunc(groups, func(g *sourceGroup[A]) bool {
 			return g.anySource == r.AnySource && slices.Equal(g.sources, r.Sources)
 		})
 		if i < 0 {
 			i = len(groups)
-			groups = append(groups, &sourceGroup{anySource: r.AnySource, sources: r.Sources})
+			groups = append(groups, &sourceGroup[A]{anySource: r.AnySource, sources: r.Sources})
 		}
 		groups[i].routes = append(groups[i].routes, r)
 	}
 	return groups
 }
 
-func (g *sourceGroup) principals(trustDomains []string) []*rbacv3.Principal {
-	if g.anySource {
+func (g *sourceGroup[A]) principals(by recognition) []*rbacv3.Principal {
+	if g.anySource && by.permissive {
 		return []*rbacv3.Principal{anyPrincipal()}
 	}
-	return principals(g.sources, trustDomains)
+	return principals(g.sources, by)
 }
 
-func (g *sourceGroup) permissions(decoded bool) []*rbacv3.Permission {
-	return lists.Map(g.routes, func(r authz.Route) *rbacv3.Permission { return permission(decodedMatch(r.Match, decoded)) })
+func (g *sourceGroup[A]) permissions(decoded bool) []*rbacv3.Permission {
+	return lists.Map(g.routes, func(r authz.RouteOf[A]) *rbacv3.Permission { return permission(decodedMatch(r.Match, decoded)) })
 }
 
 // permission matches the same requests as the match of a route.

@@ -241,9 +241,10 @@ func inboundRouteName(in inboundPort) string {
 	return fmt.Sprintf("rds-inbound.%d|%s", in.TargetPort, in.Service)
 }
 
-func inboundRBACName(in inboundPort) string {
-	return networkRBACFilter + "|" + inboundChainName(in)
-}
+func inboundRBACName(in inboundPort) string { return chainRBACName(inboundChainName(in)) }
+
+// chainRBACName is the name of the permissions of a filter chain.
+func chainRBACName(chain string) string { return networkRBACFilter + "|" + chain }
 
 func connectionLimitName(in inboundPort) string {
 	return connectionLimitFilter + "|" + inboundChainName(in)

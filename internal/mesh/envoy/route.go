@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
@@ -33,10 +34,10 @@ func inboundRouteConfigs(s *translation, inbound []inboundPort) []*routev3.Route
 	var out []*routev3.RouteConfiguration
 	for _, in := range inbound {
 		if in.Protocol.IsHTTP() {
-			out = append(out, inboundRoutes(s, in))
+			out = append(out, inboundRoutes(s, in, inboundRouteName(in), in.Rules.Routes, ownAccounts(s)))
 		}
 	}
-	return out
+	return append(out, peerRouteConfigs(s, inbound)...)
 }
 
 // outboundRouteConfigs are the route configurations of the HTTP ports of destinations with listeners of their own.
@@ -63,9 +64,9 @@ func hasClientPolicies(s *translation, service entity.Name) bool { return s.Retr
 //
 // The Host header is not matched: clients may use any name of the Service, a pod name or the root of a TrafficSplit. They may receive a
 // change later than the server.
-func inboundRoutes(s *translation, in inboundPort) *routev3.RouteConfiguration {
+func inboundRoutes[A authz.Account[A]](s *translation, in inboundPort, name string, rules []authz.RouteOf[A], by recognition) *routev3.RouteConfiguration {
 	host := virtualHost("inbound", in.Service, in.ports...)
-	host.TypedPerFilterConfig = map[string]*anypb.Any{httpRBACFilter: requestRBAC(in.Rules.Routes, s.AcceptedClientDomains(), in.DecodeSlashes)}
+	host.TypedPerFilterConfig = map[string]*anypb.Any{httpRBACFilter: requestRBAC(rules, by, in.DecodeSlashes)}
 	skipUnusedAuthorization(s, host)
 	if limit := portRequestLimit(in.Limits); limit != nil {
 		host.TypedPerFilterConfig[httpLimitFilter] = limitRequests(limit)
@@ -74,7 +75,7 @@ func inboundRoutes(s *translation, in inboundPort) *routev3.RouteConfiguration {
 	local := []weightedCluster{{cluster: localClusterName(in.Service, in.TargetPort), weight: 1}}
 	var routes []*routev3.Route
 	limit := limitMetadata(in.Limits)
-	for _, r := range in.Rules.Routes {
+	for _, r := range rules {
 		route := &routev3.Route{
 			Name: routeName(r.Match), Metadata: limit, Match: decodedMatch(r.Match, in.DecodeSlashes),
 			Action: withDescriptors(forward(local, 0, nil), routeDescriptors(in.Limits, r.Match.PathRegex)),
@@ -84,7 +85,7 @@ func inboundRoutes(s *translation, in inboundPort) *routev3.RouteConfiguration {
 		}
 		routes = append(routes, route)
 	}
-	return serverRoutes(s, inboundRouteName(in), host, routes, in.DecodeSlashes)
+	return serverRoutes(s, name, host, routes, in.DecodeSlashes)
 }
 
 func withDescriptors(action *routev3.Route_Route, descriptors []*routev3.RateLimit) *routev3.Route_Route {

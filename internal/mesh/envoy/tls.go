@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/envoy/message"
@@ -101,8 +102,12 @@ func ServiceCertSecret(name string, chainPEM, keyPEM []byte) Resource {
 
 // TrustSecrets are the validation contexts of a scope, sorted by name. There is one for the servers that it calls, without names because
 // these are in the clusters. There is one for its clients, without names because RBAC authorizes requests by name. Each TCP port with
-// rules, and each destination of the egress gateway, has one with the identities that may connect.
+// rules, and each destination of the egress gateway, has one with the identities that may connect. Each peer has one with its roots. A peer gateway has none,
+// because it encrypts nothing.
 func TrustSecrets(s *scope.Scope, rootPEM []byte) []Resource {
+	if s.Key.Proxy == scope.ProxyPeerGateway {
+		return nil
+	}
 	anyClient := InboundTrustName(s.Key.Identity)
 	list := []*tlsv3.Secret{trustSecret(OutboundTrustName, rootPEM, nil), trustSecret(anyClient, rootPEM, nil)}
 	for _, in := range mergeInbound(s.Inbound) {
@@ -114,18 +119,18 @@ func TrustSecrets(s *scope.Scope, rootPEM []byte) []Resource {
 			list = append(list, trustSecret(name, rootPEM, allowedPrincipals(clients, s.AcceptedClientDomains())))
 		}
 	}
-	list = append(list, egressGatewayTrust(s, rootPEM)...)
+	list = slices.Concat(list, egressGatewayTrust(s, rootPEM), peerTrust(s))
 	return newResources(SecretType, (*tlsv3.Secret).GetName, list)
 }
 
-// allowedPrincipals are the principals of the identities in all trust domains, sorted by identity and unique. The list is never empty.
-func allowedPrincipals(identities []identity.ServiceAccount, trustDomains []string) []string {
-	if len(identities) == 0 {
+// allowedPrincipals are the principals of accounts in all trust domains, sorted by account and unique. The list is never empty.
+func allowedPrincipals[A authz.Account[A]](accounts []A, trustDomains []string) []string {
+	if len(accounts) == 0 {
 		return []string{unmatchableName}
 	}
 	var principals []string
-	for _, sa := range slices.Compact(slices.SortedFunc(slices.Values(identities), identity.ServiceAccount.Compare)) {
-		principals = append(principals, sa.Principals(trustDomains)...)
+	for _, account := range slices.Compact(slices.SortedFunc(slices.Values(accounts), A.Compare)) {
+		principals = append(principals, account.Principals(trustDomains)...)
 	}
 	return principals
 }

@@ -67,6 +67,8 @@ type PeerGateway struct {
 	Exports []PeerExport
 	// Peers are the meshes to which connections leave, sorted by name.
 	Peers []PeerWay
+	// Discovery is the control plane's server for the control planes of peers; an empty host means none.
+	Discovery catalog.Server
 }
 
 // PeerExport is a port of a Service that clients of a peer may call.

@@ -12,6 +12,7 @@ func Scope(s *scope.Scope) *scope.Scope {
 	reduced := *s
 	reduced.Key.Class.OnDemand, reduced.Key.Class.IPv6, reduced.ServiceRanges = false, false, nil
 	reduced.AccessLog = nil
+	reduced.Peers = nil // without them, ports and destinations have no peers either
 	if s.Tracing != nil && s.Tracing.OTLP {
 		reduced.Tracing = nil
 	}
