@@ -1,14 +1,15 @@
 package scope
 
 import (
+	"cmp"
 	"maps"
 	"net/netip"
 	"slices"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
-	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
+	"github.com/openservicemesh/osm-operator/internal/mesh/peering"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -36,53 +37,31 @@ func leavingAddresses(v *catalog.View, service *inventory.Service, key Endpoints
 	return []netip.AddrPort{netip.AddrPortFrom(addresses[0], names.PeerLeavingPort)}
 }
 
-// MaxExports is how many Services a mesh exports to one peer. Of more, the first by name count.
-const MaxExports = 200
-
-// addPeerGateway adds the exported Services that policies let peers call, and the ways to all peers.
+// addPeerGateway adds what the mesh offers to its peers, and the ways to all peers.
 func (s *Scope) addPeerGateway(v *catalog.View) {
-	gateway := &PeerGateway{}
-	clusters, exported := map[string]Cluster{}, map[string]map[entity.Name]bool{}
+	gateway, clusters := &PeerGateway{}, map[string]Cluster{}
+	gateway.Discovery = catalog.Server{Host: names.ServiceHost(names.Controller, v.Settings().Namespace), Port: names.PeerDiscoveryPort}
 	for _, peer := range v.Peers() {
 		gateway.Peers = append(gateway.Peers, PeerWay{Peer: peer.Name, Gateways: peer.Gateways})
-		exported[peer.Name] = map[entity.Name]bool{}
-	}
-	for _, export := range v.Exports() {
-		service := v.Service(export.Name)
-		if service == nil {
-			continue
-		}
-		for _, peer := range gateway.Peers {
-			ports := exportedPorts(v, service, export, peer.Peer)
-			if len(ports) == 0 || len(exported[peer.Peer]) >= MaxExports {
-				continue
-			}
-			exported[peer.Peer][service.Name] = true
-			for _, port := range ports {
-				gateway.Exports = append(gateway.Exports, PeerExport{Peer: peer.Peer, Service: service.Name, Port: port.Number, Cluster: addPlain(v, clusters, service, port)})
+		offers, _ := peering.Offers(v, peer.Name)
+		for _, offer := range offers {
+			for _, port := range offer.Service.Ports {
+				gateway.Exports = append(gateway.Exports, PeerExport{
+					Peer: peer.Name, Service: offer.Name, Port: port.Number, Cluster: addPlain(v, clusters, v.Service(offer.Name), port.Number),
+				})
 			}
 		}
 	}
+	slices.SortFunc(gateway.Exports, func(a, b PeerExport) int {
+		return cmp.Or(a.Service.Compare(b.Service), cmp.Compare(a.Port, b.Port), cmp.Compare(a.Peer, b.Peer))
+	})
 	s.PeerGateway, s.Clusters = gateway, slices.SortedFunc(maps.Values(clusters), compareClusters)
 }
 
-// exportedPorts returns the ports of a Service on which policies admit accounts of a peer. All other Services are invisible to it.
-func exportedPorts(v *catalog.View, service *inventory.Service, export *catalog.ServiceExport, peer string) []inventory.Port {
-	if !export.Includes(peer) {
-		return nil
-	}
-	var ports []inventory.Port
-	for _, port := range service.Ports {
-		if v.TargetPort(service, port) != 0 && len(authz.GrantedPeers(v, service, port, peer)) > 0 {
-			ports = append(ports, port)
-		}
-	}
-	return ports
-}
-
 // addPlain adds a port of a Service to which the gateway forwards bytes, and returns the name of the cluster.
-func addPlain(v *catalog.View, clusters map[string]Cluster, service *inventory.Service, port inventory.Port) string {
-	target := v.TargetPort(service, port)
+func addPlain(v *catalog.View, clusters map[string]Cluster, service *inventory.Service, number uint16) string {
+	i := slices.IndexFunc(service.Ports, func(p inventory.Port) bool { return p.Number == number })
+	target := v.TargetPort(service, service.Ports[i])
 	c := Cluster{
 		Service: service.Name, TargetPort: target, Protocol: inventory.ProtocolTCP, Plain: true,
 		Endpoints: EndpointsKey{Service: service.Name, TargetPort: target},

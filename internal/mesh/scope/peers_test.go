@@ -15,6 +15,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
+	"github.com/openservicemesh/osm-operator/internal/mesh/peering"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -245,8 +246,9 @@ func TestPeerGateway(t *testing.T) {
 	c.Apply([]catalog.Change{catalog.Set(&catalog.ServiceExport{Name: Name("a", "three"), Any: true})}) // nobody is granted anything on it
 	s := scope.Build(c.View(), trustDomain, scope.KeyFor(c.View(), PeerGatewayOf("osm-system")))
 	want := &scope.PeerGateway{
-		Exports: []scope.PeerExport{{Peer: "east", Service: Name("a", "one"), Port: 80, Cluster: "a/one|80"}},
-		Peers:   []scope.PeerWay{{Peer: "east", Gateways: []catalog.Server{{Host: "east.example.com", Port: 15443}}}},
+		Exports:   []scope.PeerExport{{Peer: "east", Service: Name("a", "one"), Port: 80, Cluster: "a/one|80"}},
+		Peers:     []scope.PeerWay{{Peer: "east", Gateways: []catalog.Server{{Host: "east.example.com", Port: 15443}}}},
+		Discovery: catalog.Server{Host: "osm-controller.osm-system.svc.cluster.local", Port: 15129},
 	}
 	if diff := cmp.Diff(want, s.PeerGateway); diff != "" {
 		t.Errorf("the gateway (-want +got):\n%s", diff)
@@ -262,14 +264,14 @@ func TestPeerGateway(t *testing.T) {
 // TestPeerLimits checks that a sidecar has no more chains for peers than its limit, and a gateway no more Services, and which ones.
 func TestPeerLimits(t *testing.T) {
 	entries := withPeers()
-	for i := range scope.MaxExports + 1 {
+	for i := range peering.MaxServices + 1 {
 		name := fmt.Sprintf("export-%03d", i)
 		service := Service("a", name, "one", fmt.Sprintf("10.97.%d.%d", i/250, i%250), 80, inventory.ProtocolHTTP)
 		entries = append(entries, service, &catalog.ServiceExport{Name: service.Name, Peer: "east"})
 	}
 	c := Apply(entries...)
 	s := scope.Build(c.View(), trustDomain, scope.KeyFor(c.View(), PeerGatewayOf("osm-system")))
-	if got := len(s.PeerGateway.Exports); got != scope.MaxExports || s.PeerGateway.Exports[0].Service.Name != "export-000" {
+	if got := len(s.PeerGateway.Exports); got != peering.MaxServices || s.PeerGateway.Exports[0].Service.Name != "export-000" {
 		t.Errorf("%d Services are exported, the first is %s", got, s.PeerGateway.Exports[0].Service)
 	}
 	sidecar := scope.Build(c.View(), trustDomain, scope.KeyFor(c.View(), c.View().Pod(Name("a", "one"))))
