@@ -48,7 +48,7 @@ func TestStreamModel(t *testing.T) {
 func (p *fakeProxy) step(t *testing.T, rt *rapid.T) {
 	switch rapid.SampledFrom([]string{"edit", "edit", "request", "request", "request", "response", "response", "response", "reject", "wait", "rotate", "reconnect", "connect"}).Draw(rt, "step") {
 	case "edit":
-		change := keepNamespace(meshtest.Change().Draw(rt, "change"))
+		change := keepNamespace(meshtest.PeerChange().Draw(rt, "change"))
 		p.harness.store.Apply([]catalog.Change{change})
 		p.harness.run()
 		p.log = append(p.log, fmt.Sprintf("edit %v %+v", change.Ref, change.Entry))

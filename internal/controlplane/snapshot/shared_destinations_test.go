@@ -30,7 +30,7 @@ func TestSharedDestinations_EqualOwnDestinations(t *testing.T) {
 		h := newSyncedHarness(entries...)
 		streams := []*Stream{h.connect(t, client), h.connect(t, server)}
 		for range rapid.IntRange(1, 25).Draw(rt, "edits") {
-			change := keepNamespace(meshtest.Change().Draw(rt, "change"))
+			change := keepNamespace(meshtest.PeerChange().Draw(rt, "change"))
 			if rapid.IntRange(0, 4).Draw(rt, "settings") == 0 {
 				change = catalog.Set(&catalog.Settings{Permissive: rapid.Bool().Draw(rt, "permissive")})
 			}

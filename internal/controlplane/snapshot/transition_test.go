@@ -57,7 +57,7 @@ func TestTransition_EqualsFullTranslation(t *testing.T) {
 
 // drawEdit draws an edit of anything, or of one of many routes.
 func drawEdit(t *rapid.T) catalog.Change {
-	return keepNamespace(rapid.OneOf(meshtest.Change(), meshtest.RouteChange(meshtest.Name("a", "server"), manyRoutes)).Draw(t, "change"))
+	return keepNamespace(rapid.OneOf(meshtest.PeerChange(), meshtest.RouteChange(meshtest.Name("a", "server"), manyRoutes)).Draw(t, "change"))
 }
 
 // interrupt queues a change when the Store reads the clock for a number of times. It interrupts the rebuilding of scopes if the namespaces differ.

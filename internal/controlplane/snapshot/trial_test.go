@@ -116,7 +116,7 @@ func TestTrials_EqualFullBuild(t *testing.T) {
 		h.now = h.now.Add(secretsTimeout) // before, a stream waits for authorities that a new policy refers to
 		streams := []*Stream{h.connect(t, client), h.connect(t, probe)}
 		for range rapid.IntRange(1, 10).Draw(rt, "edits") {
-			change := keepNamespace(meshtest.Change().Draw(rt, "change"))
+			change := keepNamespace(meshtest.PeerChange().Draw(rt, "change"))
 			if change.Ref.Kind == entity.KindSettings {
 				continue
 			}

@@ -156,7 +156,8 @@ func (f *flows) comparePort(id portID, before, after *servicePort) {
 func (f *flows) compareSource(id portID, before, after *servicePort, source identity.ServiceAccount) {
 	sameKind := before != nil && after != nil && before.http == after.http
 	if sameKind && reflect.DeepEqual(before.destinationsFor(source), after.destinationsFor(source)) &&
-		reflect.DeepEqual(before.routeMatches, after.routeMatches) && reflect.DeepEqual(before.routes, after.routes) {
+		reflect.DeepEqual(before.routeMatches, after.routeMatches) && reflect.DeepEqual(before.routes, after.routes) &&
+		slices.Equal(before.importsFor(source), after.importsFor(source)) {
 		return
 	}
 	c := portComparison{flows: f, id: id, before: before, after: after, source: source}

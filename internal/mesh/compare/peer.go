@@ -6,18 +6,18 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
-// comparePeers compares what accounts of peers may send to a port of a Service, and which clients may call the Service of a peer behind it.
+// comparePeers compares what accounts of peers may send to a port of a Service.
 func (f *flows) comparePeers(id portID) {
 	before, after := grantedToPeers(f.before.view, id), grantedToPeers(f.after.view, id)
 	for _, account := range lists.UniqueFunc(slices.Concat(before.accounts(), after.accounts()), identity.PeerAccount.Compare) {
 		f.comparePeerAccount(id, account, before, after)
 	}
-	f.compareImport(id)
 }
 
 // peerRules are the rules for clients of peers behind a port, by destination and peer.
@@ -95,32 +95,33 @@ func replyToPeer(v *catalog.View, id portID, account identity.PeerAccount, s sam
 	return replyOf(authz.DecidePeer(v, account, r))
 }
 
-// compareImport compares which clients may call the Service of a peer. What the peer says about it is the same before and after.
-func (f *flows) compareImport(id portID) {
-	before, after := importedClients(f.before.view, id), importedClients(f.after.view, id)
-	for _, client := range lists.UniqueFunc(slices.Concat(before.Clients, after.Clients), identity.ServiceAccount.Compare) {
-		had, has := slices.Contains(before.Clients, client), slices.Contains(after.Clients, client)
-		if had == has {
-			continue
-		}
-		flow := Flow{To: id.String(), Request: "what the peer admits", Before: accessIf[had], After: accessIf[has], By: []string{"ServiceImport " + id.service.String()}}
-		if had {
-			flow.Seen = "the connection fails"
-		}
-		f.add(client, flow)
-	}
+// importFor is a Service of a peer among the destinations of a port, for one client.
+type importFor struct {
+	service entity.Name
+	peer    string
+	ready   bool
 }
 
-// importedClients returns the port of the Service of a peer behind a port; the zero value if there is none.
-func importedClients(v *catalog.View, id portID) catalog.PeerPort {
-	service := v.Service(id.service)
-	if service == nil {
-		return catalog.PeerPort{}
+// importsFor returns the Services of peers that admit a client. The peers decide about single requests.
+func (p *servicePort) importsFor(source identity.ServiceAccount) []importFor {
+	if p == nil {
+		return nil
 	}
-	described := v.Imported(service)
-	if _, ok := portWith(service, id.port); described == nil || !ok {
-		return catalog.PeerPort{}
+	var list []importFor
+	for _, backend := range p.imports {
+		if slices.Contains(backend.Imported.Clients, source) {
+			list = append(list, importFor{backend.Service.Name, backend.Imported.Peer, backend.Imported.Ready})
+		}
 	}
-	port, _ := described.Port(id.port)
-	return port
+	return list
+}
+
+// admitted returns the clients that peers admit to some Service among the destinations.
+func (p *servicePort) admitted() []identity.ServiceAccount {
+	return lists.FlatMap(p.imports, func(b authz.WeightedBackend) []identity.ServiceAccount { return b.Imported.Clients })
+}
+
+// importsOf describes the imports that allow a flow.
+func importsOf(list []importFor) []string {
+	return lists.Map(list, func(i importFor) string { return "ServiceImport " + i.service.String() + " from " + i.peer })
 }

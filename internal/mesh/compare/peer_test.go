@@ -30,7 +30,7 @@ func TestPlanOfPeers(t *testing.T) {
 		meshtest.Group("shop", "x", "/x"), target("client"), meshtest.Peer("east", "east.example"), &catalog.ServiceExport{Name: service.Name, Peer: "east"},
 	}, meshtest.ImportOf("east", cart.Name, 80, meshtest.SA("shop", "cart"), server.Identity())...)
 	lost := "- east/shop/client shop/web:80 any method /x"
-	lostImport := "- shop/web shop/cart:80 what the peer admits"
+	lostImport := "- shop/web shop/cart:80 any method any path"
 	for name, test := range map[string]struct {
 		edit catalog.Change
 		want []string

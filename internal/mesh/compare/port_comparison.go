@@ -50,7 +50,8 @@ func (c portComparison) evaluate(side flowSide, p *servicePort, s sample) reply 
 	if p == nil {
 		return reply{access: Denied, seen: "port not found"}
 	}
-	if !slices.ContainsFunc(p.destinations, func(d destination) bool { return d.rules.Accepts(c.source) }) {
+	accepts := slices.ContainsFunc(p.destinations, func(d destination) bool { return d.rules.Accepts(c.source) })
+	if !accepts && len(p.importsFor(c.source)) == 0 {
 		return reply{access: Denied, seen: "the connection fails"}
 	}
 	host := fmt.Sprintf("%s.%s:%d", c.id.service.Name, c.id.service.Namespace, c.id.port)
@@ -141,10 +142,11 @@ func (p *servicePort) namesOf() map[string]string {
 // flow returns a flow whose access changes.
 func (c portComparison) flow(before, after reply, request, example string, match *catalog.HTTPMatch) Flow {
 	flow := Flow{To: c.id.String(), Request: request, Example: example, Before: before.access, After: after.access}
-	side, policies := c.flows.after, after.policies
+	side, policies, imports := c.flows.after, after.policies, c.after.importsFor(c.source)
 	if flow.Denies() {
-		side, policies, flow.Seen = c.flows.before, before.policies, after.seen
+		side, policies, flow.Seen, imports = c.flows.before, before.policies, after.seen, c.before.importsFor(c.source)
 	}
+	flow.By = importsOf(imports)
 	for _, policy := range policies {
 		flow.By = append(flow.By, c.rule(side.view, policy, match))
 	}
@@ -186,6 +188,9 @@ func (c portComparison) requests(sameKind bool) {
 	matches := c.matches()
 	if !sameKind || len(c.before.routes)+len(c.after.routes) > 0 {
 		matches = append(matches, catalog.HTTPMatch{}) // requests that no rule matches
+	}
+	if len(c.before.importsFor(c.source))+len(c.after.importsFor(c.source)) > 0 {
+		matches = append(matches, catalog.HTTPMatch{}) // the peer knows which requests it admits
 	}
 	if c.before.hasQueries() || c.after.hasQueries() {
 		c.flows.recordUncompared("Requests to %s with query parameters that a match of a route names: whether they are allowed was not compared.", c.id)

@@ -44,9 +44,9 @@ func (l Mesh) clone() Mesh {
 
 func drawEdit(t *rapid.T) randomEdit {
 	m := randomEdit{before: Mesh{Catalog: catalog.New(), Entries: map[entity.Ref]catalog.Entry{}}}
-	apply(m.before, rapid.SliceOfN(meshtest.Change(), 30, 120).Draw(t, "mesh"))
+	apply(m.before, rapid.SliceOfN(meshtest.PeerChange(), 30, 120).Draw(t, "mesh"))
 	m.after = m.before.clone()
-	change := meshtest.Change()
+	change := meshtest.PeerChange()
 	if rapid.Bool().Draw(t, "only grants") {
 		change = change.Filter(func(c catalog.Change) bool {
 			return c.Ref.Kind == entity.KindTrafficTarget || c.Ref.Kind == entity.KindHTTPRouteGroup || c.Ref.Kind == entity.KindTCPRoute

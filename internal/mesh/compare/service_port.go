@@ -38,6 +38,8 @@ type servicePort struct {
 	routes []*catalog.HTTPRoute
 	// pods has one pod address per identity of a headless Service. It is nil for other Services.
 	pods []netip.Addr
+	// imports are the Services of peers among the destinations.
+	imports []authz.WeightedBackend
 }
 
 // destination is an identity that receives requests to a port.
@@ -92,6 +94,9 @@ func (b *portBuilder) build(service *inventory.Service, port inventory.Port) *se
 			result.routeMatches = append(result.routeMatches, plain)
 		}
 		for _, backend := range rule.Backends {
+			if backend.Imported != nil {
+				result.imports = append(result.imports, backend)
+			}
 			result.destinations = append(result.destinations, b.destinations(i, backend)...)
 		}
 	}
@@ -164,7 +169,7 @@ func (p *servicePort) sources() []identity.ServiceAccount {
 	if p == nil {
 		return nil
 	}
-	var all []identity.ServiceAccount
+	all := p.admitted()
 	for _, d := range p.destinations {
 		for _, rule := range d.rules.Network {
 			all = append(all, rule.Sources...)
