@@ -53,7 +53,7 @@ func TestExpressionsFitTheOldestKubernetes(t *testing.T) {
 	oldest := version.MustParseGeneric(names.OldestKubernetes)
 	env := expressions(t, oldest)
 	compiled := 0
-	for _, files := range []fs.FS{crd.Own, crd.SMI, admission.Policies} {
+	for _, files := range []fs.FS{crd.Own, crd.SMI, crd.MCS, admission.Policies} {
 		err := fs.WalkDir(files, ".", func(path string, entry fs.DirEntry, err error) error {
 			if err != nil || entry.IsDir() {
 				return err

@@ -20,7 +20,7 @@ func TestDefinitionsRemainCompatible(t *testing.T) {
 	if err != nil || len(recorded) == 0 {
 		t.Fatalf("no version is recorded in testdata (%v)", err)
 	}
-	current := definitions(t, crd.Own, crd.SMI)
+	current := definitions(t, crd.Own, crd.SMI, crd.MCS)
 	for _, version := range recorded {
 		for name, before := range definitions(t, os.DirFS(path.Join("testdata", version))) {
 			after, exists := current[name]

@@ -120,7 +120,7 @@ func TestOneMeaningHasOneSpelling(t *testing.T) {
 			"switches",
 			func(_, _ string, schema apiextensionsv1.JSONSchemaProps) bool { return schema.Type == "boolean" },
 			func(field, _ string, _ apiextensionsv1.JSONSchemaProps) bool {
-				return slices.Contains([]string{"paused", "permissive", "egress", "enabled"}, field)
+				return slices.Contains([]string{"paused", "permissive", "egress", "enabled", "follow"}, field)
 			},
 			4, "name the behavior, or call it enabled; a component has a mode",
 		},

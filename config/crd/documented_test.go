@@ -58,7 +58,7 @@ func TestDocumentedFieldsExist(t *testing.T) {
 func schemasOf(t *testing.T) []apiextensionsv1.JSONSchemaProps {
 	t.Helper()
 	var files []string
-	for _, folder := range []string{"bases", "smi"} {
+	for _, folder := range []string{"bases", "smi", "mcs"} {
 		found, err := filepath.Glob(folder + "/*.yaml")
 		if err != nil || len(found) == 0 {
 			t.Fatalf("no definitions are found in %s: %v", folder, err)

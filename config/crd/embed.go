@@ -11,3 +11,8 @@ var Own embed.FS
 //
 //go:embed smi/*.yaml
 var SMI embed.FS
+
+// MCS holds the definitions of the Multi-Cluster Services API kinds, one YAML document a file, in the folder mcs.
+//
+//go:embed mcs/*.yaml
+var MCS embed.FS

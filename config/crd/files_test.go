@@ -20,7 +20,7 @@ import (
 const maxSize = 200 << 10
 
 func TestDefinitionsAreSmall(t *testing.T) {
-	for name, files := range map[string]fs.FS{"bases": crd.Own, "smi": crd.SMI} {
+	for name, files := range map[string]fs.FS{"bases": crd.Own, "smi": crd.SMI, "mcs": crd.MCS} {
 		for i, content := range contents(t, files) {
 			definition, err := yaml.YAMLToJSON(content)
 			if err != nil {
@@ -37,6 +37,7 @@ func TestServedVersions(t *testing.T) {
 	want := map[string]sets.Set[string]{
 		"meshes.operator.openservicemesh.io":                sets.New("v1alpha1"),
 		"meshrevisions.operator.openservicemesh.io":         sets.New("v1alpha1"),
+		"meshpeers.operator.openservicemesh.io":             sets.New("v1alpha1"),
 		"meshconfigs.config.openservicemesh.io":             sets.New("v1alpha1", "v1alpha2"),
 		"backpressures.policy.openservicemesh.io":           sets.New("v1alpha1"),
 		"retries.policy.openservicemesh.io":                 sets.New("v1alpha1"),
@@ -52,9 +53,11 @@ func TestServedVersions(t *testing.T) {
 		"ingressbackends.policy.openservicemesh.io":         sets.New("v1alpha1"),
 		"tcproutes.specs.smi-spec.io":                       sets.New("v1alpha4"),
 		"trafficsplits.split.smi-spec.io":                   sets.New("v1alpha2", "v1alpha4"),
+		"serviceexports.multicluster.x-k8s.io":              sets.New("v1alpha1", "v1beta1"),
+		"serviceimports.multicluster.x-k8s.io":              sets.New("v1alpha1", "v1beta1"),
 	}
 	got := map[string]sets.Set[string]{}
-	for _, definition := range envtest.Definitions(t, crd.Own, crd.SMI) {
+	for _, definition := range envtest.Definitions(t, crd.Own, crd.SMI, crd.MCS) {
 		served := sets.New[string]()
 		for _, version := range definition.Spec.Versions {
 			if version.Served {
@@ -74,7 +77,7 @@ func TestServedVersions(t *testing.T) {
 // TestVersionsHaveEqualSchemas checks that a write in one version never prunes a field of the other. There is no conversion.
 func TestVersionsHaveEqualSchemas(t *testing.T) {
 	compared := 0
-	for _, definition := range envtest.Definitions(t, crd.Own, crd.SMI) {
+	for _, definition := range envtest.Definitions(t, crd.Own, crd.SMI, crd.MCS) {
 		versions := definition.Spec.Versions
 		for _, other := range versions[1:] {
 			compared++
@@ -84,8 +87,8 @@ func TestVersionsHaveEqualSchemas(t *testing.T) {
 			}
 		}
 	}
-	if compared != 2 {
-		t.Errorf("%d pairs of versions were compared, want those of TrafficSplit and MeshConfig", compared)
+	if compared != 4 {
+		t.Errorf("%d pairs of versions were compared, want those of TrafficSplit, MeshConfig, ServiceExport and ServiceImport", compared)
 	}
 }
 
@@ -100,7 +103,7 @@ func TestSMIDefinitionsHaveTheLabel(t *testing.T) {
 // kubectl get shows whether a policy is in force with all its references.
 func TestPoliciesHaveAReadyColumn(t *testing.T) {
 	checked := 0
-	for _, definition := range envtest.Definitions(t, crd.Own, crd.SMI) {
+	for _, definition := range envtest.Definitions(t, crd.Own, crd.SMI, crd.MCS) {
 		group, kind := definition.Spec.Group, definition.Spec.Names.Kind
 		if kind == "UDPRoute" || !strings.HasSuffix(group, "smi-spec.io") && group != "policy.openservicemesh.io" {
 			continue

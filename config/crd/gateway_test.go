@@ -18,17 +18,25 @@ var gatewaySettings = map[string]string{
 	"replicas": "3", "autoscaling": "{maxReplicas: 3}", "nodeSelector": "{a: b}", "tolerations": "[{key: a}]", "affinity": "{}", "priorityClassName": "high",
 	"imagePullSecrets": "[{name: a}]", "topologySpreadConstraints": "[{maxSkew: 1, topologyKey: a, whenUnsatisfiable: DoNotSchedule}]", "resources": "{}",
 	"service": "{type: NodePort}", "overlay": "{spec: {dnsPolicy: Default}}", "ports": "[80]", "allowedNamespaces": "[shop]",
+	"drainDelay": "90s", "image": "mirror/envoy:v0.6.1",
+}
+
+// toPeers returns a Mesh with a peer gateway and its Service in YAML.
+func toPeers(service string) string {
+	return mesh("osm", "{peerGateway: {mode: Managed, service: "+service+"}}")
 }
 
 func testGateways(t *testing.T, c client.Client) {
 	var cases []creation
 	for name, kind := range map[string]reflect.Type{
 		"ingressGateway": reflect.TypeFor[v1alpha1.IngressGatewaySpec](), "egressGateway": reflect.TypeFor[v1alpha1.EgressGatewaySpec](),
+		"peerGateway": reflect.TypeFor[v1alpha1.PeerGatewaySpec](),
 	} {
 		for _, field := range fieldNames(kind) {
 			value, known := gatewaySettings[field]
 			// OLM rejects another rule of an existing object, so the rules do not know later fields.
-			if field == "mode" || field == "deployment" || field == "drainDelay" || field == "image" || name == "egressGateway" && field == "allowedNamespaces" {
+			isLater := name != "peerGateway" && (field == "drainDelay" || field == "image")
+			if field == "mode" || field == "deployment" || isLater || name == "egressGateway" && field == "allowedNamespaces" {
 				continue
 			}
 			if !known {
@@ -44,6 +52,17 @@ func testGateways(t *testing.T, c client.Client) {
 	checkCreations(t, c, append(cases, []creation{
 		{"replicas and autoscaling", ingress("replicas: 2, autoscaling: {maxReplicas: 3}"), "replicas and autoscaling exclude each other"},
 		{"autoscaling without a CPU request", ingress("autoscaling: {maxReplicas: 3}, resources: {limits: {memory: 1Gi}}"), "set resources.requests.cpu, or remove resources"},
+		{"a peer gateway", mesh("osm", "{peerGateway: {mode: Managed}}"), ""},
+		{"a load balancer for peers without their addresses", toPeers("{type: LoadBalancer}"), "a load balancer can be reached by anybody: set spec.peerGateway.service.loadBalancerSourceRanges"},
+		{"a load balancer for no peers", toPeers("{type: LoadBalancer, loadBalancerSourceRanges: []}"), "should have at least 1 items"},
+		{"a load balancer for all", toPeers("{type: LoadBalancer, loadBalancerSourceRanges: [Any]}"), ""},
+		{"a load balancer for some peers", toPeers("{type: LoadBalancer, loadBalancerClass: a, externalTrafficPolicy: Cluster, nodePort: 30443, labels: {a: b}, annotations: {a: b}, loadBalancerSourceRanges: [192.0.2.0/24, '2001:db8::/32']}"), ""},
+		{"a load balancer for all and some", toPeers("{type: LoadBalancer, loadBalancerSourceRanges: [Any, 192.0.2.0/24]}"), "Any admits all, so remove one of them"},
+		{"a load balancer for a name", toPeers("{type: LoadBalancer, loadBalancerSourceRanges: [east.example.com]}"), "loadBalancerSourceRanges[0] in body should match"},
+		{"addresses of peers inside the cluster", toPeers("{loadBalancerSourceRanges: [Any]}"), "have no effect: set type to LoadBalancer"},
+		{"a port of nodes inside the cluster", toPeers("{nodePort: 30443}"), "externalTrafficPolicy and nodePort have no effect with the type ClusterIP"},
+		{"a port of nodes for peers", toPeers("{type: NodePort, nodePort: 30443}"), ""},
+		{"an unknown type of Service for peers", toPeers("{type: ExternalName}"), `Unsupported value: "ExternalName"`},
 		{"an unknown type of Service", ingress("service: {type: ExternalName}"), `Unsupported value: "ExternalName"`},
 		{"the class of a load balancer without one", ingress("service: {type: NodePort, loadBalancerClass: a}"), "spec.ingressGateway.service: Invalid value: loadBalancerClass and loadBalancerSourceRanges have no effect"},
 		{"source ranges without a load balancer", ingress("service: {type: ClusterIP, loadBalancerSourceRanges: [192.0.2.0/24]}"), "have no effect: set type to LoadBalancer"},

@@ -81,6 +81,12 @@ const completeMesh = `
     priorityClassName: outgoing
     imagePullSecrets: [{name: registry}]
     resources: {limits: {memory: 1Gi}}
+  peerGateway:
+    mode: Managed
+    autoscaling: {maxReplicas: 3}
+    drainDelay: 1m
+    image: example.com/envoy:v1
+    service: {type: LoadBalancer, loadBalancerSourceRanges: [192.0.2.0/24], loadBalancerClass: a, annotations: {a: b}, labels: {a: b}, externalTrafficPolicy: Local, nodePort: 30443}
 `
 
 func testMesh(t *testing.T, c client.Client) {

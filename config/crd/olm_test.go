@@ -23,7 +23,7 @@ func TestOLMAcceptsTheDefinitions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	current := definitions(t, crd.Own, crd.SMI)
+	current := definitions(t, crd.Own, crd.SMI, crd.MCS)
 	for _, version := range released(t) {
 		for name, before := range definitions(t, os.DirFS(path.Join("testdata", version))) {
 			if current[name] == nil {

@@ -22,7 +22,7 @@ func TestValidation(t *testing.T) {
 	server := envtest.Start(t)
 	c := newClient(t, server)
 	stored := storeOldTrafficSplits(t, server, c)
-	envtest.Install(t, server, envtest.Definitions(t, crd.Own, crd.SMI)...)
+	envtest.Install(t, server, envtest.Definitions(t, crd.Own, crd.SMI, crd.MCS)...)
 	c = newClient(t, server)
 	for _, ns := range namespaces() {
 		create(t, c, ns)
@@ -32,6 +32,8 @@ func TestValidation(t *testing.T) {
 	t.Run("SpecBecomesEmpty", func(t *testing.T) { testSpecBecomesEmpty(t, c) })
 	t.Run("Upgrade", func(t *testing.T) { testUpgrade(t, c) })
 	t.Run("MeshRevision", func(t *testing.T) { testMeshRevision(t, c) })
+	t.Run("MeshPeer", func(t *testing.T) { testMeshPeer(t, c) })
+	t.Run("MultiClusterServices", func(t *testing.T) { testMCS(t, c) })
 	t.Run("MeshConfig", func(t *testing.T) { testMeshConfig(t, c) })
 	t.Run("MeshRootCertificate", func(t *testing.T) { testMeshRootCertificate(t, c) })
 	t.Run("MeshConfigV1alpha1", func(t *testing.T) { testOldMeshConfig(t, server, c) })

@@ -127,7 +127,9 @@ func (g generator) output(ctx context.Context, program string, args ...string) (
 
 // embeddedFields are the fields with large types of Kubernetes. Their own descriptions are ours, and those below them are in the reference of
 // pods. kubectl apply stores a definition in an annotation, which limits its size.
-func embeddedFields() []string { return []string{"affinity", "topologySpreadConstraints"} }
+func embeddedFields() []string {
+	return []string{"affinity", "resources", "tolerations", "topologySpreadConstraints"}
+}
 
 // shortenDefinitions removes the descriptions below the embedded fields of the CustomResourceDefinitions in a directory.
 func shortenDefinitions(directory string) error {

@@ -87,6 +87,10 @@ type MeshSpec struct {
 	// +optional
 	EgressGateway *EgressGatewaySpec `json:"egressGateway,omitempty"`
 
+	// peerGateway configures a gateway for connections with other meshes, which MeshPeers declare.
+	// +optional
+	PeerGateway *PeerGatewaySpec `json:"peerGateway,omitempty"`
+
 	// upgrade configures how the mesh moves from one version to another, and back.
 	// +optional
 	Upgrade *UpgradeSpec `json:"upgrade,omitempty"`

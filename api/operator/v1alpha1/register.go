@@ -11,7 +11,7 @@ var GroupVersion = schema.GroupVersion{Group: "operator.openservicemesh.io", Ver
 
 // AddToScheme registers the kinds of this package in a scheme. It always returns nil; runtime.SchemeBuilder requires the error.
 func AddToScheme(scheme *runtime.Scheme) error {
-	scheme.AddKnownTypes(GroupVersion, &Mesh{}, &MeshList{}, &MeshRevision{}, &MeshRevisionList{})
+	scheme.AddKnownTypes(GroupVersion, &Mesh{}, &MeshList{}, &MeshRevision{}, &MeshRevisionList{}, &MeshPeer{}, &MeshPeerList{})
 	metav1.AddToGroupVersion(scheme, GroupVersion)
 	return nil
 }

@@ -74,7 +74,7 @@ type GatewayPodsSpec struct {
 	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
 
 	// drainDelay is how long a pod that is deleted still accepts connections, for clients and load balancers that have not noticed. Then it waits up
-	// to 50 seconds for requests in progress. It is between 1s and 10m. Default: 30s at the ingress gateway, 10s at the egress gateway.
+	// to 50 seconds for requests in progress. It is between 1s and 10m. Default: 10s at the egress gateway, 30s at the others.
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,5}(h|m|s|ms)){1,4}$') || duration(self) >= duration('1s') && duration(self) <= duration('10m')",messageExpression="'drainDelay is ' + self + ': use 1s to 10m'"
 	DrainDelay *Duration `json:"drainDelay,omitempty"`

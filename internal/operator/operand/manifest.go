@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/yaml"
 
 	"github.com/openservicemesh/osm-operator/internal/platform/lists"
@@ -45,6 +46,16 @@ const slotsLevelFlag = "slots-level"
 func (r *Release) SlotsLevel() string {
 	level, _ := r.injectorFlag(slotsLevelFlag)
 	return level
+}
+
+// peersPort is the name of the port of the controller for the control planes of other meshes.
+const peersPort = "peers"
+
+// ServesPeers reports whether the control plane of the version knows other meshes as peers.
+func (r *Release) ServesPeers() bool {
+	return slices.ContainsFunc(containersOf(r.objects[controllerFile]), func(c corev1ac.ContainerApplyConfiguration) bool {
+		return slices.ContainsFunc(c.Ports, func(p corev1ac.ContainerPortApplyConfiguration) bool { return ptr.Deref(p.Name, "") == peersPort })
+	})
 }
 
 // injectorFlag returns the value of a flag in the manifest of the injector, and whether the manifest lists it.

@@ -102,7 +102,7 @@ func fileName(kind, name string) string {
 // firstSample is the example that forms show first. The patterns are those of the other examples.
 const firstSample = "config/samples/operator_v1alpha1_mesh.yaml"
 
-var otherSamples = []string{"config/samples/policy_*.yaml", "config/samples/config_*.yaml"}
+var otherSamples = []string{"config/samples/operator_v1alpha1_meshpeer.yaml", "config/samples/policy_*.yaml", "config/samples/config_*.yaml"}
 
 // releasedImages matches the list of images of each recorded version.
 const releasedImages = "internal/operator/operand/manifests/*/IMAGES"

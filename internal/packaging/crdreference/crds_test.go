@@ -11,7 +11,7 @@ import (
 
 func kinds(t *testing.T) []crdreference.Kind {
 	t.Helper()
-	kinds, err := crdreference.ReadKinds(crd.Own, crd.SMI)
+	kinds, err := crdreference.ReadKinds(crd.Own, crd.SMI, crd.MCS)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func TestDefaultsAreInTheirColumn(t *testing.T) {
 var cellBoundary = regexp.MustCompile(`(^|[^\\])\|`)
 
 func TestRowsHaveSixCells(t *testing.T) {
-	pages, err := crdreference.Pages(crd.Own, crd.SMI)
+	pages, err := crdreference.Pages(crd.Own, crd.SMI, crd.MCS)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,7 +45,9 @@ func appendFields(fields []Field, path string, schema *apiextensionsv1.JSONSchem
 }
 
 // isOfPods reports whether a field has a large type that also pods have. The definitions do not describe what is below it.
-func isOfPods(name string) bool { return name == "affinity" || name == "topologySpreadConstraints" }
+func isOfPods(name string) bool {
+	return slices.Contains([]string{"affinity", "resources", "tolerations", "topologySpreadConstraints"}, name)
+}
 
 func newField(path string, schema *apiextensionsv1.JSONSchemaProps, required bool) Field {
 	description, fallback := cutDefault(joinLines(schema.Description))

@@ -24,7 +24,7 @@ func main() {
 }
 
 func generate(path string) error {
-	pages, err := crdreference.Pages(crd.Own, crd.SMI)
+	pages, err := crdreference.Pages(crd.Own, crd.SMI, crd.MCS)
 	if err != nil {
 		return err
 	}
