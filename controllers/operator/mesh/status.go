@@ -14,6 +14,7 @@ import (
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/component/egressgateway"
 	"github.com/openservicemesh/osm-operator/internal/operator/component/ingressgateway"
+	"github.com/openservicemesh/osm-operator/internal/operator/component/peergateway"
 	"github.com/openservicemesh/osm-operator/internal/operator/conditions"
 	"github.com/openservicemesh/osm-operator/internal/operator/metrics"
 	"github.com/openservicemesh/osm-operator/internal/operator/observe"
@@ -176,6 +177,7 @@ func summariseParts(mesh *v1alpha1.Mesh, namespace string) conditions.Assessment
 		withStalled(observe.Assess(mesh, v1alpha1.ConditionInstalled)),
 		assessGateway(mesh, ingressgateway.Managed{}),
 		assessGateway(mesh, egressgateway.Managed{}),
+		assessGateway(mesh, peergateway.Managed{}),
 		upgrading(mesh),
 	} {
 		if rank(part.State) > rank(worst.State) {

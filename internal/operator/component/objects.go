@@ -44,6 +44,15 @@ func Labelled(inputs Inputs, objects ...client.Object) ([]*unstructured.Unstruct
 	return all, nil
 }
 
+// UserLabels are declared labels except those that the operator sets itself.
+func UserLabels(mesh *v1alpha1.Mesh, declared map[string]string) map[string]string {
+	labels := maps.Clone(declared)
+	for key := range operand.Labels(mesh.Name, "any") {
+		delete(labels, key)
+	}
+	return labels
+}
+
 // Namespace returns the namespace of the control plane of a Mesh.
 func Namespace(mesh *v1alpha1.Mesh) string {
 	return cmp.Or(ptr.Deref(mesh.Spec.Namespace, ""), names.DefaultNamespace)

@@ -127,7 +127,7 @@ func TestComponentsAreRestricted(t *testing.T) {
 		found = append(found, requireRestricted(t, objects)...)
 	}
 	slices.Sort(found)
-	if want := []string{"jaeger", "osm-egress-gateway", "osm-grafana", "osm-ingress-gateway", "osm-prometheus", "osm-traffic-metrics"}; !slices.Equal(found, want) {
+	if want := []string{"jaeger", "osm-egress-gateway", "osm-grafana", "osm-ingress-gateway", "osm-peer-gateway", "osm-prometheus", "osm-traffic-metrics"}; !slices.Equal(found, want) {
 		t.Errorf("components have the Deployments %v, want %v", found, want)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/component/grafana"
 	"github.com/openservicemesh/osm-operator/internal/operator/component/ingressgateway"
 	"github.com/openservicemesh/osm-operator/internal/operator/component/jaeger"
+	"github.com/openservicemesh/osm-operator/internal/operator/component/peergateway"
 	"github.com/openservicemesh/osm-operator/internal/operator/component/prometheus"
 	"github.com/openservicemesh/osm-operator/internal/operator/component/trafficmetrics"
 	"github.com/openservicemesh/osm-operator/internal/operator/dashboards"
@@ -30,6 +31,7 @@ func All() []component.Component {
 		trafficmetrics.API{},
 		ingressgateway.Managed{},
 		egressgateway.Managed{},
+		peergateway.Managed{},
 	}
 }
 

@@ -106,8 +106,8 @@ func TestBadImagesLeaveEarlierPodsServing(t *testing.T) {
 			}
 		}
 	}
-	if deployments != 2*6 {
-		t.Errorf("%d Deployments, want twice six", deployments)
+	if deployments != 2*7 {
+		t.Errorf("%d Deployments, want twice seven", deployments)
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/component/builtin"
 	"github.com/openservicemesh/osm-operator/internal/operator/component/egressgateway"
 	"github.com/openservicemesh/osm-operator/internal/operator/component/ingressgateway"
+	"github.com/openservicemesh/osm-operator/internal/operator/component/peergateway"
 	"github.com/openservicemesh/osm-operator/internal/operator/operand"
 )
 
@@ -32,6 +33,7 @@ func everyComponent(s v1alpha1.SchedulingSpec) v1alpha1.MeshSpec {
 		ControlPlane:   &v1alpha1.ControlPlaneSpec{ImagePullSecrets: []v1alpha1.PullSecret{{Name: "of-control-plane"}}},
 		IngressGateway: &v1alpha1.IngressGatewaySpec{GatewayPodsSpec: v1alpha1.GatewayPodsSpec{SchedulingSpec: s}},
 		EgressGateway:  &v1alpha1.EgressGatewaySpec{GatewayPodsSpec: v1alpha1.GatewayPodsSpec{SchedulingSpec: s}},
+		PeerGateway:    &v1alpha1.PeerGatewaySpec{GatewayPodsSpec: v1alpha1.GatewayPodsSpec{SchedulingSpec: s}},
 		Observability: &v1alpha1.ObservabilitySpec{
 			Prometheus:     &v1alpha1.PrometheusComponent{Managed: &v1alpha1.ManagedPrometheus{SchedulingSpec: s}},
 			Grafana:        &v1alpha1.GrafanaComponent{Managed: &v1alpha1.ManagedGrafana{SchedulingSpec: s}},
@@ -61,8 +63,8 @@ func pods(t *testing.T, spec v1alpha1.MeshSpec) map[string]corev1.PodSpec {
 			}
 		}
 	}
-	if len(all) != 6 {
-		t.Fatalf("%d components have pods, want six", len(all))
+	if len(all) != 7 {
+		t.Fatalf("%d components have pods, want seven", len(all))
 	}
 	return all
 }
@@ -98,7 +100,8 @@ func TestOverlaysOfGateways(t *testing.T) {
 		gateway := v1alpha1.GatewayPodsSpec{Overlay: &runtime.RawExtension{Raw: []byte(text)}}
 		in := inputs(t)
 		in.Mesh.Spec.IngressGateway, in.Mesh.Spec.EgressGateway = &v1alpha1.IngressGatewaySpec{GatewayPodsSpec: gateway}, &v1alpha1.EgressGatewaySpec{GatewayPodsSpec: gateway}
-		for _, c := range []component.Component{ingressgateway.Managed{}, egressgateway.Managed{}} {
+		in.Mesh.Spec.PeerGateway = &v1alpha1.PeerGatewaySpec{GatewayPodsSpec: gateway}
+		for _, c := range []component.Component{ingressgateway.Managed{}, egressgateway.Managed{}, peergateway.Managed{}} {
 			objects, err := c.Render(in)
 			if want != "" {
 				if err == nil || !strings.Contains(err.Error(), want) {

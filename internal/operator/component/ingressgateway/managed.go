@@ -2,7 +2,6 @@ package ingressgateway
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -143,7 +142,7 @@ func service(mesh *v1alpha1.Mesh) *corev1.Service {
 func serviceOf(mesh *v1alpha1.Mesh, pods gatewaypods.Settings, ports []int32) *corev1.Service {
 	declared := ptr.Deref(settings(mesh).Service, v1alpha1.GatewayServiceSpec{})
 	out := component.Service(mesh, pods.Name, pods.Selector())
-	out.Labels, out.Annotations = ownLabels(mesh, declared.Labels.Map()), declared.Annotations
+	out.Labels, out.Annotations = component.UserLabels(mesh, declared.Labels.Map()), declared.Annotations
 	out.Spec.Type = ptr.Deref(declared.Type, corev1.ServiceTypeLoadBalancer)
 	out.Spec.LoadBalancerClass, out.Spec.LoadBalancerSourceRanges = declared.LoadBalancerClass, declared.LoadBalancerSourceRanges
 	// Without an external address, there is no traffic policy. With one, Local keeps the addresses of clients.
@@ -161,15 +160,6 @@ func serviceOf(mesh *v1alpha1.Mesh, pods gatewaypods.Settings, ports []int32) *c
 // podPort is the port of the pods for a port of the Service.
 func podPort(port int32) intstr.IntOrString {
 	return intstr.FromInt32(int32(names.GatewayPodPort(uint16(port)))) //nolint:gosec // the schema limits it
-}
-
-// ownLabels are the declared labels except those that the operator sets itself.
-func ownLabels(mesh *v1alpha1.Mesh, declared map[string]string) map[string]string {
-	own := maps.Clone(declared)
-	for key := range operand.Labels(mesh.Name, "any") {
-		delete(own, key)
-	}
-	return own
 }
 
 // nodePort is the declared port of nodes for a port; 0 lets Kubernetes choose.
