@@ -16,9 +16,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	operatorv1alpha1 "github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
+	"github.com/openservicemesh/osm-operator/internal/mesh/peering"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -139,6 +141,28 @@ func GatewayAPI(mesh string) []Source {
 		SourceOf(entity.KindReferenceGrant, Object(ReferenceGrant), ingest.ReferenceGrant),
 		SourceOf(entity.KindBackendTLSPolicy, Object(BackendTLSPolicy), ingest.BackendTLSPolicy),
 	}
+}
+
+// Kinds of other clusters. The Multi-Cluster Services API has this version in all its releases.
+var (
+	MeshPeer      = operatorv1alpha1.GroupVersion.WithKind("MeshPeer")
+	ServiceExport = schema.GroupVersionKind{Group: "multicluster.x-k8s.io", Version: "v1alpha1", Kind: "ServiceExport"}
+	ServiceImport = schema.GroupVersionKind{Group: "multicluster.x-k8s.io", Version: "v1alpha1", Kind: "ServiceImport"}
+)
+
+// Consents returns the kinds by which namespaces agree to exchange Services with peers.
+func Consents() []Source {
+	return []Source{
+		SourceOf(entity.KindServiceExport, Object(ServiceExport), ingest.ServiceExport),
+		SourceOf(entity.KindServiceImport, Object(ServiceImport), ingest.ServiceImport),
+	}
+}
+
+// Peers returns the kind that declares the peers of a mesh.
+func Peers(mesh string) Source {
+	object := &operatorv1alpha1.MeshPeer{}
+	object.SetGroupVersionKind(MeshPeer) // by which the control plane finds out whether the cluster defines the kind
+	return SourceOf(entity.KindMeshPeer, object, peering.MeshPeer(mesh))
 }
 
 // ServiceCIDR has this version since Kubernetes 1.33, which serves it by default.

@@ -2,6 +2,7 @@ package clusterload
 
 import (
 	"context"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -48,6 +49,11 @@ func Objects(ctx context.Context, c client.Client, mesh, namespace string) ([]*u
 	return objects, nil
 }
 
+// isOptional reports whether a mesh can be read without a kind. The roles of Kubernetes for users do not grant access to these.
+func isOptional(kind entity.Kind) bool {
+	return slices.Contains([]entity.Kind{entity.KindServiceCIDR, entity.KindMeshPeer, entity.KindServiceExport, entity.KindServiceImport}, kind)
+}
+
 // list reads all objects of a kind, but MeshConfigs from the mesh's own namespace only.
 func list(ctx context.Context, c client.Client, source kinds.Source, namespace string) ([]unstructured.Unstructured, error) {
 	kind, err := c.GroupVersionKindFor(source.Object)
@@ -61,8 +67,8 @@ func list(ctx context.Context, c client.Client, source kinds.Source, namespace s
 	all := &unstructured.UnstructuredList{}
 	all.SetGroupVersionKind(kind)
 	err = c.List(ctx, all, options...)
-	if meta.IsNoMatchError(err) || source.Kind == entity.KindServiceCIDR && apierrors.IsForbidden(err) {
-		return nil, nil // the roles of Kubernetes for users do not grant access to ServiceCIDRs
+	if meta.IsNoMatchError(err) || isOptional(source.Kind) && apierrors.IsForbidden(err) {
+		return nil, nil
 	}
 	for i := range all.Items {
 		all.Items[i].SetGroupVersionKind(kind)

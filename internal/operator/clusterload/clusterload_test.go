@@ -46,7 +46,7 @@ func TestLoad(t *testing.T) {
 		return c.List(ctx, list, options...)
 	}})
 	reader := builder.Build()
-	for _, forbidden = range []string{"none", "ServiceCIDR"} {
+	for _, forbidden = range []string{"none", "ServiceCIDR", "MeshPeer", "ServiceExport", "ServiceImport"} {
 		loaded, err := clusterload.Load(t.Context(), reader, "osm", "osm-system")
 		if err != nil {
 			t.Fatal(err)
