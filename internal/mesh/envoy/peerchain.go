@@ -133,7 +133,8 @@ func (c *peerClient) chain(s *translation) *listenerv3.FilterChain {
 	return chain
 }
 
-// tls admits the account of a chain that has one. Elsewhere the rules decide, before the first request.
+// tls admits the account of a chain that has one. Elsewhere the rules decide, before the first request. On TCP ports they decide when the first bytes of the
+// client arrive: the handshake admits a certificate of the account that also has a name of this mesh, and the first bytes of a server reach it.
 func (c *peerClient) tls(s *translation) *corev3.TransportSocket {
 	common := commonTLS(s, peerTrustName(c.peer.Name))
 	if !c.Protocol.IsHTTP() {

@@ -1,6 +1,7 @@
 package pods
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"net"
@@ -32,6 +33,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/envoytest"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 	"github.com/openservicemesh/osm-operator/internal/testing/nstest"
+	"github.com/openservicemesh/osm-operator/internal/testing/pki"
 )
 
 // Pod is a network namespace with addresses and, unless it is bare, a sidecar.
@@ -41,6 +43,8 @@ type Pod struct {
 	IP, IP6 netip.Addr
 	// PID is the process ID of the sidecar, 0 without one.
 	PID int
+	// CA issues the certificate of the sidecar, and is its root; nil for that of the network. Set it before Configure.
+	CA *pki.Authority
 
 	name    string
 	network *Network
@@ -80,12 +84,13 @@ func (p *Pod) Configure(t testing.TB, s *scope.Scope, endpoints ...scope.Endpoin
 // SendAll is Configure with other resources than those of the scope, without endpoints and secrets.
 func (p *Pod) SendAll(t testing.TB, s *scope.Scope, built []envoy.Resource, endpoints ...scope.Endpoints) {
 	t.Helper()
+	authority := cmp.Or(p.CA, p.network.CA)
 	if p.chain == nil {
-		p.chain, p.key = p.network.CA.Issue(t, s.Key.Identity, s.TrustDomain)
+		p.chain, p.key = authority.Issue(t, s.Key.Identity, s.TrustDomain)
 	}
 	resources := slices.Concat(
 		built,
-		envoy.TrustSecrets(s, p.network.CA.RootPEM),
+		envoy.TrustSecrets(s, authority.RootPEM),
 		[]envoy.Resource{envoy.ServiceCertSecret(envoy.ServiceCertName, p.chain, p.key)},
 	)
 	for _, e := range endpoints {

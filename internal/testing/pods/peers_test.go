@@ -1,0 +1,137 @@
+package pods_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"math/big"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+	"github.com/openservicemesh/osm-operator/internal/testing/pki"
+)
+
+// Peers of the mesh and their trust domains.
+const (
+	east, eastDomain = "east", "east.example"
+	west, westDomain = "west", "west.example"
+)
+
+// ofEast is an account with the name of a local one.
+func ofEast(sa identity.ServiceAccount) identity.PeerAccount {
+	return identity.PeerAccount{Peer: east, Namespace: sa.Namespace, Name: sa.Name}
+}
+
+// peered is a shop whose server admits buyers of two peers.
+type peered struct {
+	*shop
+	east, west *pki.Authority
+}
+
+func newPeered(t *testing.T) *peered {
+	t.Helper()
+	p := &peered{newShop(t), pki.New(t), pki.New(t)}
+	p.server.Configure(t, p.serverScope())
+	return p
+}
+
+// serverScope also admits the buyers of both peers to all ports with rules. Only the peer east may have the page /prices, and its buyer not /admin.
+func (p *peered) serverScope() *scope.Scope {
+	s := p.shop.serverScope()
+	s.KnownTrustDomains = []string{"before.example", trustDomain}
+	s.Peers = []scope.Peer{{Name: east, TrustDomain: eastDomain, RootsPEM: p.east.RootPEM}, {Name: west, TrustDomain: westDomain, RootsPEM: p.west.RootPEM}}
+	for i := range s.Inbound {
+		in := &s.Inbound[i]
+		if in.Rules.Permissive {
+			continue
+		}
+		for _, peer := range []string{east, west} {
+			account := identity.PeerAccount{Peer: peer, Namespace: buyer.Namespace, Name: buyer.Name}
+			rules := authz.PeerRules{Network: []authz.PeerNetworkRule{{Policy: "shop/peers", Sources: []identity.PeerAccount{account}}}}
+			if in.Protocol.IsHTTP() {
+				rules.Routes = peerRoutes(account)
+			}
+			in.Peers = append(in.Peers, scope.PeerInbound{Peer: peer, Ports: []uint16{in.Port}, Rules: rules})
+		}
+	}
+	return s
+}
+
+func peerRoutes(account identity.PeerAccount) []authz.PeerRoute {
+	routes := []authz.PeerRoute{
+		{Match: catalog.HTTPMatch{PathRegex: "/books/.*", Methods: []string{"GET"}}, Sources: []identity.PeerAccount{account}},
+		{Match: catalog.HTTPMatch{PathRegex: "/admin"}, Sources: []identity.PeerAccount{{Peer: account.Peer, Namespace: "shop", Name: "thief"}}},
+	}
+	if account.Peer == east {
+		routes = append(routes, authz.PeerRoute{Match: catalog.HTTPMatch{PathRegex: "/prices"}, Sources: []identity.PeerAccount{account}})
+	}
+	return routes
+}
+
+// serverNameFor is the name by which clients of a trust domain request a port of a Service.
+func serverNameFor(service entity.Name, port uint16, clients string) string {
+	name, _ := identity.PeerServerName(service.Name, service.Namespace, port, trustDomain, clients)
+	return name
+}
+
+// forged is a certificate with any names.
+type forged struct {
+	authority *pki.Authority
+	dns, uris []string
+	// expired is true if its validity is over.
+	expired bool
+}
+
+// genuine is a certificate as a mesh issues it.
+func genuine(authority *pki.Authority, sa identity.ServiceAccount, domain string) forged {
+	return forged{authority: authority, dns: []string{sa.Principal(domain)}, uris: []string{spiffeOf(sa, domain)}}
+}
+
+func spiffeOf(sa identity.ServiceAccount, domain string) string {
+	return "spiffe://" + domain + "/" + sa.Name + "/" + sa.Namespace
+}
+
+// with adds DNS names.
+func (f forged) with(dns ...string) forged {
+	f.dns = append(f.dns[:len(f.dns):len(f.dns)], dns...)
+	return f
+}
+
+// withURI adds URIs.
+func (f forged) withURI(uris ...string) forged {
+	f.uris = append(f.uris[:len(f.uris):len(f.uris)], uris...)
+	return f
+}
+
+func (f forged) issue(t *testing.T) []tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: "forged"}, DNSNames: f.dns,
+		NotBefore: time.Now().Add(-2 * time.Minute), NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	}
+	if f.expired {
+		template.NotAfter = time.Now().Add(-time.Minute)
+	}
+	for _, text := range f.uris {
+		uri, err := url.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		template.URIs = append(template.URIs, uri)
+	}
+	return []tls.Certificate{{Certificate: [][]byte{f.authority.Sign(t, template, key)}, PrivateKey: key}}
+}
