@@ -40,47 +40,46 @@ func peerClients(s *translation, inbound []inboundPort) []peerClient {
 	return clients[:min(len(clients), scope.MaxPeerChains)]
 }
 
-// clientsOfPeer are none if the peer has no roots, or if no rule names accounts that may connect.
+// clientsOfPeer are none without roots of the peer. A port with HTTP has its chain also if no account may connect: a chain that is removed would serve open
+// connections with its last rules until they are drained.
 func clientsOfPeer(s *translation, in inboundPort, of scope.PeerInbound) []peerClient {
 	peer, trusted := trustedPeer(s, of.Peer)
-	client := peerClient{inboundPort: in, peer: peer, rules: of.Rules, serverNames: peerServerNames(s, in.Service, of.Ports, peer)}
-	accounts := allowedAccounts(of)
-	switch {
-	case !trusted || len(client.serverNames) == 0 || len(accounts) == 0:
+	client := peerClient{inboundPort: in, peer: peer, serverNames: peerServerNames(s, in.Service, of.Ports, peer)}
+	if !trusted || len(client.serverNames) == 0 || of.Rules.Permissive {
 		return nil
-	case in.Protocol.IsHTTP():
+	}
+	if in.Protocol.IsHTTP() {
+		client.rules = rulesFor(of.Rules, func(account identity.PeerAccount) bool { return account.Peer == of.Peer })
 		return []peerClient{client}
 	}
 	var clients []peerClient
-	for _, account := range accounts {
-		if len(account.Name) <= scope.MaxClientName {
-			client.account, client.rules = account, rulesForAccount(of.Rules, account)
-			clients = append(clients, client)
-		}
+	for _, account := range allowedAccounts(of) {
+		client.account, client.rules = account, rulesFor(of.Rules, func(other identity.PeerAccount) bool { return other == account })
+		clients = append(clients, client)
 	}
 	return clients
 }
 
-// allowedAccounts are the accounts that may connect, sorted. Rules that allow every account do not apply to peers.
+// allowedAccounts are the accounts of the peer that may connect, sorted. Those with a name that is too long for a chain may not.
 func allowedAccounts(of scope.PeerInbound) []identity.PeerAccount {
-	if of.Rules.Permissive {
-		return nil
-	}
-	var accounts []identity.PeerAccount
-	for _, rule := range of.Rules.Network {
-		accounts = append(accounts, rule.Sources...)
-	}
-	accounts = lists.Filter(accounts, func(account identity.PeerAccount) bool { return account.Peer == of.Peer })
+	accounts := lists.FlatMap(of.Rules.Network, func(rule authz.PeerNetworkRule) []identity.PeerAccount { return rule.Sources })
+	accounts = lists.Filter(accounts, func(account identity.PeerAccount) bool {
+		return account.Peer == of.Peer && len(account.Name) <= scope.MaxClientName
+	})
 	return lists.UniqueFunc(accounts, identity.PeerAccount.Compare)
 }
 
-// rulesForAccount are the rules that allow one account to connect.
-func rulesForAccount(rules authz.PeerRules, account identity.PeerAccount) authz.PeerRules {
+// rulesFor are the rules for some accounts.
+func rulesFor(rules authz.PeerRules, includes func(identity.PeerAccount) bool) authz.PeerRules {
 	var only authz.PeerRules
 	for _, rule := range rules.Network {
-		if slices.Contains(rule.Sources, account) {
-			only.Network = append(only.Network, authz.PeerNetworkRule{Policy: rule.Policy, Sources: []identity.PeerAccount{account}})
+		if rule.Sources = lists.Filter(rule.Sources, includes); len(rule.Sources) > 0 {
+			only.Network = append(only.Network, rule)
 		}
+	}
+	for _, route := range rules.Routes {
+		route.Sources = lists.Filter(route.Sources, includes)
+		only.Routes = append(only.Routes, route)
 	}
 	return only
 }
