@@ -41,12 +41,15 @@ func newMeshes(t *testing.T) *meshes {
 	}
 	m.arriving, m.leaving, m.controller = gateway("arriving"), gateway("leaving"), n.Bare(t)
 	m.client.CA = m.east
-	m.controller.ServeTCPAt(t, nstest.Address(m.controller.IP.String(), names.PeerDiscoveryPort), func(c net.Conn) { _, _ = io.WriteString(c, "discovery") })
+	m.controller.ServeTCPAt(t, nstest.Address(m.controller.IP.String(), names.PeerDiscoveryPort), func(c net.Conn) {
+		_, _ = io.WriteString(c, "discovery")
+		_, _ = io.Copy(io.Discard, c)
+	})
 	m.server.Configure(t, m.serverScope())
 	s := m.arrivingScope()
 	m.arriving.Configure(t, s, endpointsAt(s, m.server.IP)...)
 	m.leaving.Configure(t, m.leavingScope(t))
-	m.configureClient(t, books)
+	m.configureClient(t)
 	return m
 }
 
@@ -85,16 +88,16 @@ func (m *meshes) leavingScope(t *testing.T) *scope.Scope {
 	return s
 }
 
-// configureClient lets the client call the Services of the other mesh, whose server must prove an account.
-func (m *meshes) configureClient(t *testing.T, server identity.ServiceAccount) {
+// configureClient lets the client call the Services of the other mesh. At the next port, it demands the account of another server.
+func (m *meshes) configureClient(t *testing.T) {
 	t.Helper()
 	s := &scope.Scope{Common: scope.Common{
 		Key: scope.Key{Identity: buyer}, TrustDomain: eastDomain, Peers: []scope.Peer{{Name: home, TrustDomain: trustDomain, RootsPEM: m.network.CA.RootPEM}},
 	}}
 	var endpoints []scope.Endpoints
-	add := func(service entity.Name, port uint16, protocol inventory.Protocol, address netip.Addr) {
+	add := func(service entity.Name, port, remote uint16, protocol inventory.Protocol, address netip.Addr, server identity.ServiceAccount) {
 		cluster := scope.Cluster{Service: service, TargetPort: port, Protocol: protocol, Endpoints: scope.EndpointsKey{Service: service, TargetPort: port}, Peer: &scope.PeerDestination{
-			Peer: home, Port: port, Servers: []identity.PeerAccount{{Peer: home, Namespace: server.Namespace, Name: server.Name}},
+			Peer: home, Port: remote, Servers: []identity.PeerAccount{{Peer: home, Namespace: server.Namespace, Name: server.Name}},
 		}}
 		s.Clusters = append(s.Clusters, cluster)
 		s.Outbound = append(s.Outbound, scope.Outbound{
@@ -103,8 +106,10 @@ func (m *meshes) configureClient(t *testing.T, server identity.ServiceAccount) {
 		})
 		endpoints = append(endpoints, scope.Endpoints{Key: cluster.Endpoints, Addresses: []netip.AddrPort{netip.AddrPortFrom(m.leaving.IP, names.PeerLeavingPort)}})
 	}
-	add(database, 3306, inventory.ProtocolTCPServerFirst, databaseIP)
-	add(web, 80, inventory.ProtocolHTTP, webIP)
+	add(database, 3306, 3306, inventory.ProtocolTCPServerFirst, databaseIP, books)
+	add(database, 3307, 3306, inventory.ProtocolTCPServerFirst, databaseIP, thief)
+	add(web, 80, 80, inventory.ProtocolHTTP, webIP, books)
+	add(web, 81, 80, inventory.ProtocolHTTP, webIP, thief)
 	m.client.Configure(t, s, endpoints...)
 }
 
@@ -123,11 +128,10 @@ func TestPeersThroughGateways(t *testing.T) {
 	if got, err := m.client.Exchange(t, databaseIP.String()+":3306", "hello\n"); got != "welcome\necho hello\n" {
 		t.Errorf("TCP gets %q, %v", got, err)
 	}
-	m.configureClient(t, thief)
-	if got := m.client.Get(t, "http://10.96.0.1/books/1"); got.Status != http.StatusServiceUnavailable {
+	if got := m.client.Get(t, "http://10.96.0.1:81/books/1"); got.Status != http.StatusServiceUnavailable {
 		t.Errorf("a server with another account has status %d, want 503", got.Status)
 	}
-	if got, err := m.client.Exchange(t, databaseIP.String()+":3306", ""); got != "" {
+	if got, err := m.client.Exchange(t, databaseIP.String()+":3307", ""); got != "" {
 		t.Errorf("a TCP server with another account sends %q, %v", got, err)
 	}
 }
@@ -200,8 +204,8 @@ func (m *meshes) discovery(t *testing.T, address string) {
 	go func() {
 		_ = tls.Client(writeOnly{plain}, &tls.Config{ServerName: name, InsecureSkipVerify: true}).Handshake()
 	}()
-	got, err := io.ReadAll(plain)
-	if string(got) != "discovery" {
+	got := make([]byte, len("discovery"))
+	if _, err := io.ReadFull(plain, got); string(got) != "discovery" {
 		t.Errorf("the control plane of a peer gets %q, %v", got, err)
 	}
 }
