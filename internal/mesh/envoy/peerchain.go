@@ -151,7 +151,9 @@ func (c *peerClient) chainName() string {
 	return fmt.Sprintf("inbound_of_peer_%s_%s_%d_%s", who, c.Service, c.TargetPort, c.Protocol)
 }
 
-func (c *peerClient) routeName() string { return inboundRouteName(c.inboundPort) + "|peer/" + c.peer.Name }
+func (c *peerClient) routeName() string {
+	return inboundRouteName(c.inboundPort) + "|peer/" + c.peer.Name
+}
 
 // peerAccounts recognizes the accounts of a peer. A certificate that also has a name of this mesh is none of theirs: logs and the application would take the
 // client for one of this mesh.

@@ -68,6 +68,7 @@ var anyInbound = rapid.Custom(func(t *rapid.T) scope.Inbound {
 		in.Rules.Routes = rapid.SliceOfN(anyRoute, 0, 3).Draw(t, "routes")
 	}
 	in.Limits = anyLimits.Draw(t, "limits")
+	in.Peers = anyPeers(t, in)
 	return in
 })
 
@@ -133,6 +134,7 @@ var anyScope = rapid.Custom(func(t *rapid.T) *scope.Scope {
 			Outbound: rapid.SliceOfN(anyOutbound, 0, 4).Draw(t, "outbound"),
 		},
 	}
+	s.Peers = slices.Clone(randomPeers)
 	s.Clusters = clustersOf(t, s.Outbound)
 	if rapid.Bool().Draw(t, "on demand") {
 		s.Key.Class.OnDemand = true
