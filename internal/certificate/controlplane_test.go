@@ -12,7 +12,7 @@ import (
 func TestControlPlaneCertificates(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := startManager(t, time.Hour, true)
-		certificates := NewControlPlaneCertificates(m, time.Now)
+		certificates := NewControlPlaneCertificates(m.Manager, time.Now)
 		for _, domain := range []string{"cluster.local", "b.example"} {
 			pair, err := certificates.Get(domain)
 			if err != nil {

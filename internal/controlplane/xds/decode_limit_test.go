@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/structpb"
 
+	"github.com/openservicemesh/osm-operator/internal/controlplane/decodelimit"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/delta"
 )
 
@@ -51,7 +52,7 @@ func TestMessagesOfSidecarsAreDecoded(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := checkDecodedSize(m.ProtoReflect().Descriptor(), data); err != nil {
+		if err := decodelimit.Check(m.ProtoReflect().Descriptor(), data); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"google.golang.org/grpc/credentials"
 
+	"github.com/openservicemesh/osm-operator/internal/controlplane/handshake"
 	"github.com/openservicemesh/osm-operator/internal/platform/connlimit"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 	"github.com/openservicemesh/osm-operator/internal/testing/fakexds"
@@ -20,7 +21,7 @@ import (
 )
 
 // newTestTransport returns a transport with a limiter. It calls onActive while a handshake is active.
-func newTestTransport(t *testing.T, l *handshakeLimiter, onActive func()) transport {
+func newTestTransport(t *testing.T, l *handshake.Limiter, onActive func()) transport {
 	chain, key := pki.New(t).Issue(t, meshtest.SA("control", "ads"), trustDomain)
 	pair, err := tls.X509KeyPair(chain, key)
 	if err != nil {
@@ -56,7 +57,7 @@ func (t transport) connect(handshake bool) (client net.Conn, ended <-chan error)
 func TestHandshakeLimiter_LimitsActiveHandshakes(t *testing.T) {
 	const active, connections = 2, 30
 	var current, highest atomic.Int64
-	transport := newTestTransport(t, newHandshakeLimiter(active), func() {
+	transport := newTestTransport(t, handshake.NewLimiter(active), func() {
 		at := current.Add(1)
 		for highest.Load() < at && !highest.CompareAndSwap(highest.Load(), at) {
 			continue
@@ -80,23 +81,23 @@ func TestHandshakeLimiter_LimitsActiveHandshakes(t *testing.T) {
 	if highest.Load() > active {
 		t.Errorf("%d handshakes were active at the same time", highest.Load())
 	}
-	if n := transport.handshakes.total.Load(); n != 0 {
+	if n := transport.handshakes.Count(); n != 0 {
 		t.Errorf("%d connections are still in their handshake", n)
 	}
 }
 
 // TestHandshakeLimiter_SilentClientsDoNotBlock opens more silent connections than handshakes may be active.
 func TestHandshakeLimiter_SilentClientsDoNotBlock(t *testing.T) {
-	transport := newTestTransport(t, newHandshakeLimiter(1), func() {})
+	transport := newTestTransport(t, handshake.NewLimiter(1), func() {})
 	silent, _ := transport.connect(false)
 	other, otherEnded := transport.connect(false)
 	_, ended := transport.connect(true)
 	if err := <-ended; err != nil {
 		t.Errorf("with silent connections: %v", err)
 	}
-	eventually.True(t, waitLimit, "two handshakes are open", func() bool { return transport.handshakes.total.Load() == 2 })
+	eventually.True(t, waitLimit, "two handshakes are open", func() bool { return transport.handshakes.Count() == 2 })
 	third, _ := transport.connect(false)
-	eventually.True(t, waitLimit, "three handshakes are open", func() bool { return transport.handshakes.total.Load() == 3 })
+	eventually.True(t, waitLimit, "three handshakes are open", func() bool { return transport.handshakes.Count() == 3 })
 	_ = other.Close()
 	if err := <-otherEnded; err == nil {
 		t.Error("a handshake without a client succeeded")

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/openservicemesh/osm-operator/internal/controlplane/handshake"
 	"github.com/openservicemesh/osm-operator/internal/platform/connlimit"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 	"github.com/openservicemesh/osm-operator/internal/testing/fakexds"
@@ -15,7 +16,7 @@ import (
 
 // TestConnectionWithoutStreamEnds completes a handshake and opens no stream.
 func TestConnectionWithoutStreamEnds(t *testing.T) {
-	transport := newTestTransport(t, newHandshakeLimiter(1), func() {})
+	transport := newTestTransport(t, handshake.NewLimiter(1), func() {})
 	transport.pending = connlimit.New(connlimit.Limits{Total: 10, PerAddress: 10, Timeout: 50 * time.Millisecond}, func() {})
 	client, server := net.Pipe()
 	go func() {

@@ -20,6 +20,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
 
+	"github.com/openservicemesh/osm-operator/internal/controlplane/handshake"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/denials"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/loadstats"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot"
@@ -124,7 +125,7 @@ func NewServer(config Config) (*Server, error) {
 	config.Loads = cmp.Or(config.Loads, loadstats.NewStore(config.Now))
 	config.Denials = cmp.Or(config.Denials, denials.NewStore(config.Now))
 	config.ConnectionAge = cmp.Or(config.ConnectionAge, maxConnectionAge)
-	handshakes := newHandshakeLimiter(max(runtime.GOMAXPROCS(0), minActiveHandshakes))
+	handshakes := handshake.NewLimiter(max(runtime.GOMAXPROCS(0), handshake.MinActive))
 	s := &Server{config: config, metrics: newMetrics(config.Metrics, handshakes), loadClients: loadClients{byStream: map[*snapshot.Stream]*loadClient{}}}
 	s.requestCertificates(tlsConfig)
 	limits := PendingLimits()
@@ -181,7 +182,7 @@ type metrics struct {
 	nodeMismatches, droppedLines, droppedLoads prometheus.Counter
 }
 
-func newMetrics(registerer prometheus.Registerer, handshakes *handshakeLimiter) *metrics {
+func newMetrics(registerer prometheus.Registerer, handshakes *handshake.Limiter) *metrics {
 	counter := func(name, help string) prometheus.Counter {
 		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
 	}
@@ -196,7 +197,7 @@ func newMetrics(registerer prometheus.Registerer, handshakes *handshakeLimiter) 
 	}
 	pending := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "osm_proxy_handshake_count", Help: "Connections in their TLS handshake.",
-	}, func() float64 { return float64(handshakes.total.Load()) })
+	}, func() float64 { return float64(handshakes.Count()) })
 	registerer.MustRegister(m.rejected, m.nodeMismatches, m.droppedLines, m.droppedLoads, pending)
 	return m
 }
