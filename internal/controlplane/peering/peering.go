@@ -1,0 +1,143 @@
+package peering
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"net"
+	"slices"
+	"sync"
+
+	"github.com/openservicemesh/osm-operator/internal/mesh/peering"
+)
+
+// Peering exchanges records with all peers. It is safe for concurrent use.
+type Peering struct {
+	config  Config
+	peers   *registry
+	server  *server
+	metrics *metrics
+
+	// setting is held by SetPeers. mu guards the other fields.
+	setting sync.Mutex
+	mu      sync.Mutex
+	clients map[string]*runningClient
+	// running is the context of Run; nil before.
+	running context.Context
+}
+
+// runningClient is a client and how to end it.
+type runningClient struct {
+	*client
+	stop  context.CancelFunc
+	ended chan struct{}
+}
+
+// New returns a Peering without peers.
+func New(config Config) *Peering {
+	config.log = newLimitedLog(config.Log, config.Now)
+	peers, metrics := newRegistry(config.Now), newMetrics(config.Metrics)
+	return &Peering{config: config, peers: peers, metrics: metrics, server: newServer(config, peers, metrics), clients: map[string]*runningClient{}}
+}
+
+// Run exchanges records until ctx ends. The Mirror must have all objects of the mesh. What peers have said stays in force.
+func (p *Peering) Run(ctx context.Context, listener net.Listener) error {
+	p.mu.Lock()
+	p.running = ctx
+	for _, client := range p.clients {
+		p.start(client)
+	}
+	p.mu.Unlock()
+	go p.server.publisher.run(ctx)
+	err := p.server.serve(ctx, listener)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, client := range p.clients {
+		<-client.ended
+	}
+	return err
+}
+
+// start runs a client. The caller holds mu.
+func (p *Peering) start(client *runningClient) {
+	if p.running == nil {
+		return
+	}
+	ctx, stop := context.WithCancel(p.running)
+	client.stop, client.ended = stop, make(chan struct{})
+	go func() {
+		defer close(client.ended)
+		client.run(ctx)
+	}()
+}
+
+// SetPeers replaces the peers. The streams of those that are removed end at once, and what they have said is withdrawn.
+func (p *Peering) SetPeers(ctx context.Context, peers []Peer) {
+	p.setting.Lock()
+	defer p.setting.Unlock()
+	p.peers.set(peers)
+	p.server.checkAll()
+	removed := p.updateClients(peers)
+	for _, client := range removed {
+		if client.stop != nil {
+			client.stop()
+			<-client.ended
+		}
+		client.remove(ctx)
+		p.metrics.forget(client.importer.peer.Name)
+	}
+	p.server.publisher.requestAll()
+}
+
+// updateClients starts and changes clients, and returns those of removed peers.
+func (p *Peering) updateClients(peers []Peer) (removed []*runningClient) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	kept := map[string]*runningClient{}
+	for _, peer := range peers {
+		client := p.clients[peer.Name]
+		switch {
+		case client == nil:
+			client = &runningClient{client: newClient(p.config, p.peers, p.metrics, peer)}
+			p.start(client)
+		case !client.declaration().equal(peer):
+			client.setPeer(peer)
+		}
+		kept[peer.Name] = client
+	}
+	for name, client := range p.clients {
+		if kept[name] == nil {
+			removed = append(removed, client)
+		}
+	}
+	p.clients = kept
+	return removed
+}
+
+// States describes all peers, sorted by name.
+func (p *Peering) States() []State {
+	p.mu.Lock()
+	clients := slices.Collect(maps.Values(p.clients))
+	p.mu.Unlock()
+	states := make([]State, len(clients))
+	for i, client := range clients {
+		states[i] = client.state()
+	}
+	slices.SortFunc(states, func(a, b State) int { return cmp.Compare(a.Peer, b.Peer) })
+	return states
+}
+
+// Exported describes what this mesh offers to a peer.
+type Exported struct {
+	Services int
+	// Omitted is what the limits remove.
+	Omitted peering.Omitted
+	// Streams are those of the peer's control plane.
+	Streams int
+}
+
+// Exported returns what this mesh offers to a peer.
+func (p *Peering) Exported(peer string) Exported {
+	services, omitted := p.server.publisher.counts(peer)
+	return Exported{services, omitted, p.server.streamsOf(peer)}
+}
