@@ -31,19 +31,12 @@ const (
 	// responseInterval is the minimum time between two responses that are read, after a burst of responseBurst.
 	responseInterval = 500 * time.Millisecond
 	responseBurst    = 2
-	// answerTimeout is how long a peer may take for its first response, and to read a request.
-	answerTimeout = 15 * time.Second
 	// pingInterval and pingTimeout detect that a peer, or the way to it, is dead. gRPC allows no shorter interval.
 	pingInterval = 10 * time.Second
 	pingTimeout  = 3 * time.Second
-	// firstBackoff and maxBackoff are the times between two attempts, without jitter. Each is twice the one before.
-	firstBackoff = time.Second
-	maxBackoff   = 30 * time.Second
 	// receiveWindow is how much of a stream a peer may send before it is read.
 	receiveWindow = 64 << 10
 	maxHeaders    = 16 << 10
-	// saveInterval is the minimum time between two writes to the storage.
-	saveInterval = 10 * time.Second
 )
 
 // client has the stream to one peer.
@@ -116,30 +109,43 @@ func (c *client) load(ctx context.Context) {
 	}
 }
 
-// saveChanges saves what the peer has said, at most once in each saveInterval, until ctx ends.
+// saveChanges saves what the peer has said, at most once in each interval, and at the end, until ctx ends.
 func (c *client) saveChanges(ctx context.Context) {
-	for {
+	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
-			return
 		case <-c.dirty:
+			c.save(ctx)
+			select {
+			case <-ctx.Done():
+			case <-time.After(c.config.timing.save):
+			}
 		}
-		c.mu.Lock()
-		name := c.importer.peer.Name
-		data, err := c.importer.save()
-		c.mu.Unlock()
-		if err == nil {
-			err = c.config.Storage.Save(ctx, name, data)
-		}
-		if err != nil {
-			signal(c.dirty) // again after the interval
-			c.config.log.info("What a peer has said cannot be stored", "peer", name, "reason", err.Error())
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(saveInterval):
-		}
+	}
+	select {
+	case <-c.dirty:
+		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastSaveTimeout)
+		defer cancel()
+		c.save(ending)
+	default:
+	}
+}
+
+// lastSaveTimeout is how long a process that stops waits for the storage.
+const lastSaveTimeout = 2 * time.Second
+
+// save saves what the peer has said. If that fails, it is repeated after the interval.
+func (c *client) save(ctx context.Context) {
+	c.mu.Lock()
+	name := c.importer.peer.Name
+	data, err := c.importer.save()
+	c.mu.Unlock()
+	if err == nil {
+		err = c.config.Storage.Save(ctx, name, data)
+	}
+	if err != nil {
+		signal(c.dirty)
+		c.config.log.info("What a peer has said cannot be stored", "peer", name, "reason", err.Error())
 	}
 }
 
@@ -149,21 +155,21 @@ func (c *client) run(ctx context.Context) {
 	var saving sync.WaitGroup
 	saving.Go(func() { c.saveChanges(ctx) })
 	defer saving.Wait()
-	backoff := firstBackoff
+	backoff := c.config.timing.firstBackoff
 	for ctx.Err() == nil {
 		answered, err := c.connect(ctx)
 		if answered {
-			backoff = firstBackoff
+			backoff = c.config.timing.firstBackoff
 		}
 		if reasonOf(err) != ReasonUnreachable {
-			backoff = maxBackoff // the peer would only do the same again
+			backoff = c.config.timing.maxBackoff // the peer would only do the same again
 		}
 		select {
 		case <-ctx.Done():
 		case <-c.changed:
-			backoff = firstBackoff
+			backoff = c.config.timing.firstBackoff
 		case <-time.After(time.Duration(float64(backoff) * (0.5 + c.config.Jitter()))):
-			backoff = min(2*backoff, maxBackoff)
+			backoff = min(2*backoff, c.config.timing.maxBackoff)
 		}
 	}
 }
@@ -212,7 +218,7 @@ func (c *client) stream(ctx context.Context, peer Peer, cancel context.CancelFun
 	}
 	defer conn.Close()
 	// The timer ends the stream while the peer has neither answered nor read the latest request.
-	deadline := time.AfterFunc(answerTimeout, cancel)
+	deadline := time.AfterFunc(c.config.timing.answer, cancel)
 	defer deadline.Stop()
 	responses, err := discovery.NewAggregatedDiscoveryServiceClient(conn).DeltaAggregatedResources(ctx)
 	if err != nil {
@@ -239,7 +245,7 @@ func (c *client) stream(ctx context.Context, peer Peer, cancel context.CancelFun
 		if request, err = c.receive(response); err != nil {
 			return err
 		}
-		deadline.Reset(answerTimeout)
+		deadline.Reset(c.config.timing.answer)
 	}
 }
 

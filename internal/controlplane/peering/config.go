@@ -45,7 +45,31 @@ type Config struct {
 	// Jitter returns random numbers in [0, 1) that spread the attempts to connect.
 	Jitter func() float64
 
-	log *limitedLog
+	// New sets the following fields.
+
+	log    *limitedLog
+	timing timing
+}
+
+// timing are the times after which something happens.
+type timing struct {
+	// answer is how long a peer may take for its first response, and to read a request.
+	answer time.Duration
+	// ack is how long a client may take for its first request, and to answer a response.
+	ack time.Duration
+	// pending is how long a connection may have no stream.
+	pending time.Duration
+	// save is the minimum time between two writes to the storage.
+	save time.Duration
+	// firstBackoff and maxBackoff are the times between two attempts to connect, without jitter. Each is twice the one before.
+	firstBackoff, maxBackoff time.Duration
+}
+
+func defaultTiming() timing {
+	return timing{
+		answer: 15 * time.Second, ack: 30 * time.Second, pending: 10 * time.Second, save: 10 * time.Second,
+		firstBackoff: time.Second, maxBackoff: 30 * time.Second,
+	}
 }
 
 // Peers can cause log lines, so their rate is limited.

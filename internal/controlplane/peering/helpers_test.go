@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -52,11 +53,13 @@ func (s *memoryStorage) Save(_ context.Context, peer string, data []byte) error 
 // testMesh is a mesh with one replica of its control plane.
 type testMesh struct {
 	domain       string
+	root         *certificate.Root
 	manager      *certificate.Manager
 	certificates *certificate.ControlPlaneCertificates
 	mirror       *mirror.Mirror
 	storage      *memoryStorage
 	epoch        string
+	timing       timing
 	peering      *Peering
 	listener     net.Listener
 	stop         context.CancelFunc
@@ -81,7 +84,7 @@ func newMesh(t testing.TB, domain string) *testMesh {
 	}
 	t.Cleanup(func() { _ = listener.Close() })
 	return &testMesh{
-		domain: domain, manager: manager, certificates: certificate.NewControlPlaneCertificates(manager, time.Now), mirror: mirror.New(), epoch: "1",
+		domain: domain, root: root, manager: manager, certificates: certificate.NewControlPlaneCertificates(manager, time.Now), mirror: mirror.New(), epoch: "1",
 		storage: &memoryStorage{data: map[string][]byte{}}, listener: listener, services: map[entity.Ref]*catalog.PeerService{},
 	}
 }
@@ -91,7 +94,7 @@ func (m *testMesh) config(address string) Config {
 	return Config{
 		Certificates: m.certificates.Get, Domains: m.manager.TrustDomains, Bundle: m.manager.Root, Authority: m.manager.Generation, Version: "v0.6.0",
 		Epoch: m.epoch, Address: address, Mirror: m.mirror, Storage: m.storage, Apply: m.apply, Log: logr.Discard(), Metrics: prometheus.NewRegistry(),
-		Now: time.Now, Jitter: func() float64 { return 0 },
+		Now: time.Now, Jitter: func() float64 { return 0 }, timing: m.timing,
 	}
 }
 
@@ -207,10 +210,14 @@ func waitFor(t testing.TB, m *testMesh, name string) {
 
 type entityRef = entity.Ref
 
-// rootTrusting returns a new root of a mesh. The Manager still trusts the old one.
-func rootTrusting(t *testing.T, _ *certificate.Manager) *certificate.Root {
+// issuingWith returns a root that issues with the key of one, and trusts both.
+func issuingWith(t *testing.T, issuing, other *certificate.Root) *certificate.Root {
 	t.Helper()
-	root, err := certificate.NewRoot(certificate.KeySpec{}, time.Now())
+	key, err := issuing.KeyPEM()
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := certificate.ParseRoot(slices.Concat(issuing.CertPEM(), other.CertPEM()), key, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

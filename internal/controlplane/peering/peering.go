@@ -35,6 +35,7 @@ type runningClient struct {
 
 // New returns a Peering without peers.
 func New(config Config) *Peering {
+	config.timing = cmp.Or(config.timing, defaultTiming())
 	config.log = newLimitedLog(config.Log, config.Now)
 	peers, metrics := newRegistry(config.Now), newMetrics(config.Metrics)
 	return &Peering{config: config, peers: peers, metrics: metrics, server: newServer(config, peers, metrics), clients: map[string]*runningClient{}}

@@ -22,9 +22,8 @@ import (
 
 // Limits of connections. All arrive through the gateway, so they have few addresses.
 const (
-	// maxPending is how many connections may have no stream yet, and pendingTimeout for how long.
-	maxPending     = 128
-	pendingTimeout = 10 * time.Second
+	// maxPending is how many connections may have no stream yet.
+	maxPending = 128
 	// maxStreamsOfPeer is how many streams a peer may have. It needs one for each replica of its control plane.
 	maxStreamsOfPeer = 8
 	// maxConcurrentStreams is how many a connection may have.
@@ -58,7 +57,7 @@ type server struct {
 func newServer(config Config, peers *registry, metrics *metrics) *server {
 	s := &server{config: config, peers: peers, metrics: metrics, sessions: map[*session]struct{}{}}
 	s.publisher = newPublisher(config, peers, s.notify)
-	limits := connlimit.Limits{Total: maxPending, PerAddress: maxPending, Timeout: pendingTimeout}
+	limits := connlimit.Limits{Total: maxPending, PerAddress: maxPending, Timeout: config.timing.pending}
 	pending := connlimit.New(limits, func() { metrics.refused.WithLabelValues("pending").Inc() })
 	handshakes := handshake.NewLimiter(max(runtime.GOMAXPROCS(0)/2, 1))
 	s.grpc = grpc.NewServer(
@@ -69,7 +68,7 @@ func newServer(config Config, peers *registry, metrics *metrics) *server {
 		grpc.StaticStreamWindowSize(requestWindow),
 		grpc.StaticConnWindowSize(requestWindow),
 		grpc.MaxHeaderListSize(maxHeaders),
-		grpc.ConnectionTimeout(pendingTimeout),
+		grpc.ConnectionTimeout(config.timing.pending),
 		grpc.KeepaliveParams(keepalive.ServerParameters{
 			MaxConnectionAge: connectionAge, MaxConnectionAgeGrace: connectionAgeGrace, Time: serverPing, Timeout: serverPingTimeout,
 		}),
@@ -118,7 +117,7 @@ func (s *server) newSession(stream discovery.AggregatedDiscoveryService_DeltaAgg
 	}
 	return &session{
 		peer: peer, to: audience{peer.Name, domain}, chain: state.PeerCertificates, conn: conn, stream: stream,
-		publisher: s.publisher, now: s.config.Now, wake: make(chan struct{}, 1),
+		publisher: s.publisher, ackTimeout: s.config.timing.ack, wake: make(chan struct{}, 1),
 	}, nil
 }
 

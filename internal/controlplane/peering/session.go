@@ -25,8 +25,6 @@ const (
 	// requestInterval is the minimum time between two requests that are read, after a burst of requestBurst.
 	requestInterval = 200 * time.Millisecond
 	requestBurst    = 5
-	// ackTimeout is how long a client may take to answer a response.
-	ackTimeout = 30 * time.Second
 	// maxInitialVersions is how many records a client may have from an earlier stream.
 	maxInitialVersions = maxRemoved
 )
@@ -39,7 +37,8 @@ type session struct {
 	conn      *connlimit.Conn
 	stream    discovery.AggregatedDiscoveryService_DeltaAggregatedResourcesServer
 	publisher *publisher
-	now       func() time.Time
+	// ackTimeout is how long the client may take for its first request, and to answer a response.
+	ackTimeout time.Duration
 	// wake is signaled when something for the peer may have changed.
 	wake chan struct{}
 
@@ -62,7 +61,7 @@ func (s *session) serve(ctx context.Context) error {
 	failed := make(chan error, 1)
 	go func() { failed <- s.read(reading, requests) }()
 	// The timer ends a connection whose client does not read or answer. A write can block, so it closes the connection.
-	deadline := time.AfterFunc(ackTimeout, func() { _ = s.conn.Close() })
+	deadline := time.AfterFunc(s.ackTimeout, func() { _ = s.conn.Close() })
 	defer deadline.Stop()
 	for {
 		select {
@@ -146,7 +145,7 @@ func (s *session) flush(deadline *time.Timer) error {
 	s.nonce++
 	response.Nonce = strconv.Itoa(s.nonce)
 	s.inFlight, s.greeted = response.Nonce, true
-	deadline.Reset(ackTimeout)
+	deadline.Reset(s.ackTimeout)
 	if err := s.stream.Send(response); err != nil {
 		return reject(ReasonUnreachable, fmt.Errorf("a response was not sent: %w", err))
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
@@ -143,16 +144,24 @@ func TestRootsAreFollowed(t *testing.T) {
 			east.start(t, west.address(), west.peer("west"))
 			west.start(t, east.address(), declared)
 			eventually.True(t, waitLimit, "connected", func() bool { return west.state().Connected })
-			east.manager.SetRoot(rootTrusting(t, east.manager)) // trusts both
+			next, err := certificate.NewRoot(certificate.KeySpec{}, time.Now())
+			if err != nil {
+				t.Fatal(err)
+			}
+			east.manager.SetRoot(issuingWith(t, east.root, next))
+			east.peering.server.publisher.publish()
 			eventually.True(t, waitLimit, "the bundle arrives", func() bool { return len(west.state().Fingerprints) == 2 })
 			state := west.state()
 			if !state.Trusted.Differs || state.Trusted.Until.IsZero() == follow {
 				t.Errorf("state %+v", state)
 			}
+			east.manager.SetRoot(next)
 			east.export("cart", "west")
 			east.restart(t, west.address(), west.peer("west"))
 			if follow {
 				waitFor(t, west, "cart")
+				west.restart(t, east.address(), declared)
+				eventually.True(t, waitLimit, "connected with a followed root of the storage", func() bool { return west.state().Connected })
 				return
 			}
 			time.Sleep(2 * time.Second)
