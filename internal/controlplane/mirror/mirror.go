@@ -21,6 +21,8 @@ type Mirror struct {
 
 	arrived  sync.Mutex
 	pending  []catalog.Change
+	// updating is true while changes that were taken from pending are applied, and watchers are notified.
+	updating bool
 	wake     chan struct{}
 	watchers map[entity.Kind]func(context.Context, entity.Name)
 }
@@ -90,6 +92,7 @@ func (m *Mirror) Run(ctx context.Context) error {
 
 // Update applies the queued changes, and notifies the watchers of the objects that they affect.
 func (m *Mirror) Update(ctx context.Context) {
+	defer m.setUpdating(false)
 	for _, ref := range m.apply(m.take()) {
 		m.arrived.Lock()
 		notify := m.watchers[ref.Kind]
@@ -100,9 +103,23 @@ func (m *Mirror) Update(ctx context.Context) {
 	}
 }
 
+// IsIdle reports whether everything that was queued has been applied.
+func (m *Mirror) IsIdle() bool {
+	m.arrived.Lock()
+	defer m.arrived.Unlock()
+	return len(m.pending) == 0 && !m.updating
+}
+
+func (m *Mirror) setUpdating(updating bool) {
+	m.arrived.Lock()
+	defer m.arrived.Unlock()
+	m.updating = updating
+}
+
 func (m *Mirror) take() []catalog.Change {
 	m.arrived.Lock()
 	defer m.arrived.Unlock()
+	m.updating = true
 	changes := m.pending
 	m.pending = nil
 	return changes

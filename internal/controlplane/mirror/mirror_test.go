@@ -100,6 +100,24 @@ func TestChangesDoNotWaitForReaders(t *testing.T) {
 	})
 }
 
+// TestIsIdle queues a change, and asks before, during and after the update.
+func TestIsIdle(t *testing.T) {
+	m, during := New(), true
+	m.Watch(grant.Kind, func(context.Context, entity.Name) { during = m.IsIdle() })
+	m.Read(grant, func(v *catalog.View) { v.Exists(account) })
+	if !m.IsIdle() {
+		t.Error("an empty mirror is busy")
+	}
+	m.Apply([]catalog.Change{catalog.Set(&catalog.ServiceAccount{Name: web, UID: "1"})})
+	if m.IsIdle() || during != true {
+		t.Error("idle with a queued change")
+	}
+	m.Update(t.Context())
+	if during || !m.IsIdle() {
+		t.Errorf("idle during the update: %t, and afterwards: %t", during, m.IsIdle())
+	}
+}
+
 // TestRunAppliesChanges changes something that was read while the mirror runs.
 func TestRunAppliesChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

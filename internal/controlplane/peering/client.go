@@ -93,8 +93,13 @@ func (c *client) apply(changes []catalog.Change) {
 	}
 }
 
+// loadTimeout is how long a control plane that starts waits for the stored state of a peer.
+const loadTimeout = 5 * time.Second
+
 // load holds what the storage has. A storage that cannot be read is like an empty one.
 func (c *client) load(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
+	defer cancel()
 	name := c.importer.peer.Name
 	data, err := c.config.Storage.Load(ctx, name)
 	if err == nil {
@@ -145,13 +150,14 @@ func (c *client) save(ctx context.Context) {
 	}
 	if err != nil {
 		signal(c.dirty)
+	}
+	if err != nil && !errors.Is(err, ErrOtherReplica) {
 		c.config.log.info("What a peer has said cannot be stored", "peer", name, "reason", err.Error())
 	}
 }
 
 // run keeps a stream to the peer until ctx ends.
 func (c *client) run(ctx context.Context) {
-	c.load(ctx)
 	var saving sync.WaitGroup
 	saving.Go(func() { c.saveChanges(ctx) })
 	defer saving.Wait()

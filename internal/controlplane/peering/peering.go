@@ -72,13 +72,14 @@ func (p *Peering) start(client *runningClient) {
 	}()
 }
 
-// SetPeers replaces the peers. The streams of those that are removed end at once, and what they have said is withdrawn.
+// SetPeers replaces the peers. The streams of those that are removed end at once, and what they have said is withdrawn. What is stored about new ones is in
+// force when it returns.
 func (p *Peering) SetPeers(ctx context.Context, peers []Peer) {
 	p.setting.Lock()
 	defer p.setting.Unlock()
 	p.peers.set(peers)
 	p.server.checkAll()
-	removed := p.updateClients(peers)
+	removed := p.updateClients(ctx, peers)
 	for _, client := range removed {
 		if client.stop != nil {
 			client.stop()
@@ -91,7 +92,7 @@ func (p *Peering) SetPeers(ctx context.Context, peers []Peer) {
 }
 
 // updateClients starts and changes clients, and returns those of removed peers.
-func (p *Peering) updateClients(peers []Peer) (removed []*runningClient) {
+func (p *Peering) updateClients(ctx context.Context, peers []Peer) (removed []*runningClient) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	kept := map[string]*runningClient{}
@@ -100,6 +101,7 @@ func (p *Peering) updateClients(peers []Peer) (removed []*runningClient) {
 		switch {
 		case client == nil:
 			client = &runningClient{client: newClient(p.config, p.peers, p.metrics, peer)}
+			client.load(ctx)
 			p.start(client)
 		case !client.declaration().equal(peer):
 			client.setPeer(peer)

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -19,7 +20,7 @@ import (
 type Storage interface {
 	// Load returns what was saved for a peer; nothing if there is none.
 	Load(ctx context.Context, peer string) ([]byte, error)
-	// Save replaces what is stored for a peer. It removes it if data is empty. Only one replica needs to do so.
+	// Save replaces what is stored for a peer. It removes it if data is empty. It returns ErrOtherReplica if another replica does so, and is called again.
 	Save(ctx context.Context, peer string, data []byte) error
 }
 
@@ -29,6 +30,9 @@ type storedState struct {
 	// Trail has the signed records of trust that lead from the declared roots to the present ones.
 	Trail []string `json:"trail,omitempty"`
 }
+
+// ErrOtherReplica means that another replica writes the storage.
+var ErrOtherReplica = errors.New("another replica writes the storage")
 
 type storedRecord struct {
 	Name    string `json:"name"`
@@ -84,7 +88,7 @@ func (i *importer) loadRecords(records []storedRecord, roots []byte) ([]catalog.
 		}
 		record, err := i.verifier(true).verify(held.signed, roots)
 		if err == nil && stored.Name != peering.TrustName && !i.isEpoch(record.Epoch) {
-			err = reject(ReasonOldGeneration, fmt.Errorf("its epoch is not that of the stored trust"))
+			err = reject(ReasonOldGeneration, errors.New("its epoch is not that of the stored trust"))
 		}
 		var added []catalog.Change
 		if err == nil {
