@@ -21,7 +21,7 @@ func testInstall(t *testing.T, c client.Client) {
 		create(t, c, parse(t, "{apiVersion: v1, kind: Namespace, metadata: {name: "+name+"}}"))
 	}
 	files := []string{"../../dist/install.yaml"}
-	for _, pattern := range []string{"../samples/*_*.yaml", "../components/networkpolicy/op*.yaml", "../components/mesh-networkpolicy/[ci]*.yaml"} {
+	for _, pattern := range []string{"../samples/*_*.yaml", "../components/networkpolicy/op*.yaml", "../components/mesh-networkpolicy/[cip]*.yaml"} {
 		found, err := filepath.Glob(pattern)
 		if err != nil || len(found) == 0 {
 			t.Fatalf("there are no files %s: %v", pattern, err)

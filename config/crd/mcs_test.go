@@ -30,7 +30,7 @@ func testMCS(t *testing.T, c client.Client) {
 	}
 }
 
-// Control planes read the first version. All known implementations serve it.
+// Control planes read the first version. Definitions of earlier releases of the API serve it too.
 func TestMCSDefinitionsListTheVersionThatIsRead(t *testing.T) {
 	for _, definition := range envtest.Definitions(t, crd.MCS) {
 		if first := definition.Spec.Versions[0].Name; first != "v1alpha1" {

@@ -126,7 +126,7 @@ func newDependencies(mgr ctrl.Manager, o Options, server discovery.ServerVersion
 	if err != nil {
 		return Dependencies{}, err
 	}
-	definitions, err := mesh.ReadDefinitions(crd.SMI)
+	definitions, err := mesh.ReadDefinitions(crd.SMI, crd.MCS)
 	if err != nil {
 		return Dependencies{}, err
 	}

@@ -300,6 +300,8 @@ func cacheOptions() cache.Options {
 	byObject := map[client.Object]cache.ByObject{
 		&apiextensionsv1.CustomResourceDefinition{}: {
 			Label: labels.SelectorFromSet(labels.Set{mesh.ManagedByLabel: mesh.ManagedByOperator}),
+			// Whether somebody else has replaced a definition decides whether the operator still writes it.
+			Transform: func(object any) (any, error) { return object, nil },
 		},
 		// Who owns which field of a MeshConfig decides what the operator may write.
 		&configv1alpha2.MeshConfig{}: {Transform: func(object any) (any, error) { return object, nil }},

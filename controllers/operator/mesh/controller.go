@@ -40,7 +40,7 @@ type Reconciler struct {
 	MeshConfigs *meshconfig.Reconciler
 	// Status writes the status of a Mesh.
 	Status status.Writer
-	// Definitions are those of the Service Mesh Interface, see ReadDefinitions.
+	// Definitions are those of the Service Mesh Interface and of the Multi-Cluster Services API, see ReadDefinitions.
 	Definitions []*unstructured.Unstructured
 	// Conversions repairs what an earlier OSM has left behind.
 	Conversions *takeover.Conversions

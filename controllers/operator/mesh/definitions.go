@@ -20,17 +20,20 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operator/takeover"
 )
 
-// ManagedByLabel with ManagedByOperator marks the definitions of the Service Mesh Interface that the operator keeps.
+// ManagedByLabel with ManagedByOperator marks the definitions of others' kinds that the operator keeps.
 const (
 	ManagedByLabel    = "app.kubernetes.io/managed-by"
 	ManagedByOperator = "osm-operator"
 )
 
 // reconcileDefinitions installs the kinds of the Service Mesh Interface where they are absent or were left by an OSM, and keeps those it
-// installed. Others may belong to another mesh; they are used as they are.
+// installed. Others may belong to another mesh; they are used as they are. So are the kinds of the Multi-Cluster Services API for a mesh that needs them.
 func (r *Reconciler) reconcileDefinitions(ctx context.Context, p *pass) error {
 	var failed []error
 	for _, definition := range r.Definitions {
+		if isMultiCluster(definition.GetName()) && !usesMultiCluster(p.mesh) {
+			continue
+		}
 		failed = append(failed, r.reconcileDefinition(ctx, p, definition.DeepCopy()))
 	}
 	return errors.Join(failed...)
@@ -52,11 +55,23 @@ func (r *Reconciler) reconcileDefinition(ctx context.Context, p *pass, definitio
 	return err
 }
 
-// ReadDefinitions decodes the definitions of the Service Mesh Interface and marks them as the operator's.
-func ReadDefinitions(files fs.FS) ([]*unstructured.Unstructured, error) {
+// ReadDefinitions decodes definitions of others' kinds and marks them as the operator's.
+func ReadDefinitions(folders ...fs.FS) ([]*unstructured.Unstructured, error) {
+	var all []*unstructured.Unstructured
+	for _, files := range folders {
+		definitions, err := readDefinitions(files)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, definitions...)
+	}
+	return all, nil
+}
+
+func readDefinitions(files fs.FS) ([]*unstructured.Unstructured, error) {
 	paths, err := fs.Glob(files, "*/*.yaml")
 	if err != nil {
-		return nil, fmt.Errorf("the definitions of the Service Mesh Interface cannot be listed: %w", err)
+		return nil, fmt.Errorf("the definitions cannot be listed: %w", err)
 	}
 	var all []*unstructured.Unstructured
 	for _, path := range paths {
@@ -94,7 +109,7 @@ func (r *Reconciler) unmanagedDefinition(ctx context.Context, definition *unstru
 		return nil, nil
 	case err != nil:
 		return nil, fmt.Errorf("the definition %s cannot be read: %w", key.Name, err)
-	case live.Labels[ManagedByLabel] == ManagedByOperator:
+	case live.Labels[ManagedByLabel] == ManagedByOperator && !(isMultiCluster(live.Name) && isReplaced(live)):
 		return nil, nil
 	}
 	return live, nil
@@ -102,19 +117,27 @@ func (r *Reconciler) unmanagedDefinition(ctx context.Context, definition *unstru
 
 // missingVersions returns what an unmanaged definition lacks.
 func missingVersions(ours *unstructured.Unstructured, unmanaged *apiextensionsv1.CustomResourceDefinition) []string {
-	// Ours lists first the version that is stored, which is the one that control planes read.
-	versions, _, _ := unstructured.NestedSlice(ours.Object, "spec", "versions")
-	for _, entry := range versions {
-		v, _ := entry.(map[string]any)
-		name, _ := v["name"].(string)
-		isServed := func(v apiextensionsv1.CustomResourceDefinitionVersion) bool { return v.Served && v.Name == name }
-		if v["storage"] == true && !slices.ContainsFunc(unmanaged.Spec.Versions, isServed) {
-			return []string{fmt.Sprintf(
-				"objects of %s have no effect, because its definition was installed by somebody else and does not serve version %s; to let the operator replace the definition, run kubectl label crd %s %s=%s",
-				unmanaged.Name, name, unmanaged.Name, ManagedByLabel, ManagedByOperator)}
-		}
+	name := readVersion(ours)
+	isServed := func(v apiextensionsv1.CustomResourceDefinitionVersion) bool { return v.Served && v.Name == name }
+	if slices.ContainsFunc(unmanaged.Spec.Versions, isServed) {
+		return nil
 	}
-	return nil
+	text := fmt.Sprintf("objects of %s have no effect, because its definition was installed by somebody else and does not serve version %s; ", unmanaged.Name, name)
+	if isMultiCluster(unmanaged.Name) {
+		return []string{text + "ask them to serve it"}
+	}
+	return []string{text + fmt.Sprintf("to let the operator replace the definition, run kubectl label crd %s %s=%s", unmanaged.Name, ManagedByLabel, ManagedByOperator)}
+}
+
+// readVersion is the version that control planes read. Ours lists it first.
+func readVersion(ours *unstructured.Unstructured) string {
+	versions, _, _ := unstructured.NestedSlice(ours.Object, "spec", "versions")
+	if len(versions) == 0 {
+		return ""
+	}
+	first, _ := versions[0].(map[string]any)
+	name, _ := first["name"].(string)
+	return name
 }
 
 // claimPollInterval is how often a mesh checks whether the OSM that claims its namespace is gone.
