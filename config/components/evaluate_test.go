@@ -90,13 +90,15 @@ func matches(t *testing.T, selector *metav1.LabelSelector, of labels.Set) bool {
 func TestWhoCanConnect(t *testing.T) {
 	objects := append(build(t, "resources: [../../default]\ncomponents: [../networkpolicy]"), build(t, "namespace: osm-system\ncomponents: [../mesh-networkpolicy]")...)
 	var policies []networkingv1.NetworkPolicy
-	for _, name := range []string{"osm-operator", "osm-controller", "osm-injector", "osm-egress-gateway", "osm-prometheus"} {
+	for _, name := range []string{"osm-operator", "osm-controller", "osm-injector", "osm-egress-gateway", "osm-peer-gateway", "osm-prometheus"} {
 		policies = append(policies, *decode[networkingv1.NetworkPolicy](t, objects, "NetworkPolicy", name))
 	}
 	part := func(namespace, app, address string) pod { return pod{namespace, nil, labels.Set{"app": app}, address} }
 	operator, controller := part("osm-operator-system", "osm-operator", "10.0.0.1"), part("osm-system", "osm-controller", "10.0.0.2")
 	injector, prometheus := part("osm-system", "osm-injector", "10.0.0.3"), part("osm-system", "osm-prometheus", "10.0.0.4")
 	gateway, metrics := part("osm-system", "osm-egress-gateway", "10.0.0.5"), part("osm-system", "osm-traffic-metrics", "10.0.0.6")
+	peers, asPeers := part("osm-system", "osm-peer-gateway", "10.0.0.7"), part("evil", "osm-peer-gateway", "10.0.1.4")
+	member := pod{"shop", labels.Set{"openservicemesh.io/monitored-by": "osm"}, labels.Set{"app": "web"}, "10.0.4.1"}
 	tenant, asPrometheus, asOperator := part("evil", "web", "10.0.1.1"), part("evil", "osm-prometheus", "10.0.1.2"), part("evil", "osm-operator", "10.0.1.3")
 	monitoring := pod{"monitoring", labels.Set{"metrics": "enabled"}, labels.Set{"app": "prometheus"}, "10.0.2.1"}
 	dns, outside := part("kube-system", "dns", "10.0.3.1"), pod{address: "198.51.100.7"}
@@ -133,6 +135,22 @@ func TestWhoCanConnect(t *testing.T) {
 		{"gateway to the metadata of a node", gateway, pod{address: "169.254.169.254"}, 80, false},
 		{"gateway to metadata by IPv6", gateway, pod{address: "fd00:ec2::254"}, 80, false},
 		{"gateway to link-local addresses", gateway, pod{address: "fe80::1"}, 80, false},
+		{"peer to the peer gateway", outside, peers, 15443, true},
+		{"sidecar to the peer gateway", member, peers, 15444, true},
+		{"controller to the peer gateway", controller, peers, 15444, true},
+		{"peer to the port for sidecars", outside, peers, 15444, false},
+		{"tenant outside the mesh to the port for sidecars", tenant, peers, 15444, false},
+		{"peer gateway to xDS", peers, controller, 15128, true},
+		{"peer gateway to the control plane for peers", peers, controller, 15129, true},
+		{"tenant to the control plane for peers", tenant, controller, 15129, false},
+		{"tenant with the label of the peer gateway to the control plane for peers", asPeers, controller, 15129, false},
+		{"egress gateway to the control plane for peers", gateway, controller, 15129, false},
+		{"peer gateway to the report", peers, controller, 9094, false},
+		{"peer gateway to an exported Service", peers, member, 8080, true},
+		{"peer gateway to a pod outside the mesh", peers, tenant, 8080, false},
+		{"peer gateway to that of a peer", peers, outside, 15443, true},
+		{"peer gateway to the metadata of a node", peers, pod{address: "169.254.169.254"}, 80, false},
+		{"peer gateway to DNS", peers, dns, 53, true},
 		{"gateway to other metadata", gateway, pod{address: "100.100.100.200"}, 80, false},
 	} {
 		if got := allowed(t, policies, c.from, c.to, c.port, corev1.ProtocolTCP); got != c.want {

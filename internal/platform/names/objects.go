@@ -235,12 +235,6 @@ const (
 	PeerLeavingPort = 15444
 )
 
-// PeerGatewayListener and PeerLeavingListener are the names of the listeners for these ports.
-const (
-	PeerGatewayListener = "peer-gateway"
-	PeerLeavingListener = "peer-leaving"
-)
-
 // PeerDiscoveryPort is the port of osm-controller for the control planes of peers.
 const PeerDiscoveryPort = 15129
 

@@ -48,7 +48,8 @@ func (Managed) Render(inputs component.Inputs) ([]*unstructured.Unstructured, er
 		return nil, fmt.Errorf("version %s of the control plane knows no peers: set spec.version of the Mesh to v0.6.0 or newer, or remove spec.peerGateway", release.Version)
 	}
 	pods := gatewaypods.Settings{
-		Name: names.PeerGateway, ServiceAccount: names.PeerGateway, Listeners: []string{names.PeerGatewayListener, names.PeerLeavingListener},
+		// Listeners have the names of their Services.
+		Name: names.PeerGateway, ServiceAccount: names.PeerGateway, Listeners: []string{names.PeerGateway, names.PeerLeaving},
 		Pods: settings(inputs.Mesh).GatewayPodsSpec, DrainDelay: drainDelay,
 	}
 	gateway, err := pods.Objects(inputs, arriving(inputs.Mesh, pods))
