@@ -226,6 +226,7 @@ func (a *app) commands() []*cobra.Command {
 		group("policy", "Check and test policies", nil, a.checkPodsCommand(), a.checkConflictsCommand(), a.policyTestCommand()),
 		a.proxyCommand(),
 		a.certificatesCommand(),
+		a.peerCommand(),
 		group("bundle", "Prepare clusters without access to public registries", nil, a.bundleImagesCommand()),
 		a.dashboardCommand(),
 		a.statCommand(),

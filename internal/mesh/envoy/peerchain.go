@@ -62,11 +62,9 @@ func clientsOfPeer(s *translation, in inboundPort, of scope.PeerInbound) []peerC
 
 // allowedAccounts are the accounts of the peer that may connect, sorted. Those with a name that is too long for a chain may not.
 func allowedAccounts(of scope.PeerInbound) []identity.PeerAccount {
-	accounts := lists.FlatMap(of.Rules.Network, func(rule authz.PeerNetworkRule) []identity.PeerAccount { return rule.Sources })
-	accounts = lists.Filter(accounts, func(account identity.PeerAccount) bool {
+	return lists.Filter(of.Accounts(), func(account identity.PeerAccount) bool {
 		return account.Peer == of.Peer && len(account.Name) <= scope.MaxClientName
 	})
-	return lists.UniqueFunc(accounts, identity.PeerAccount.Compare)
 }
 
 // rulesFor are the rules for some accounts.

@@ -16,10 +16,7 @@ func (s *Scope) limitLog() {
 
 // chains returns about how many filter chains the listeners of the sidecar have.
 func (s *Scope) chains() int {
-	count := len(s.Inbound) + len(s.Ingress)
-	for i := range s.Inbound {
-		count += s.Inbound[i].peerChains()
-	}
+	count := len(s.Inbound) + len(s.Ingress) + chainsFor(s.Inbound)
 	for i := range s.Outbound {
 		if s.SharesListener(&s.Outbound[i]) {
 			continue

@@ -29,7 +29,8 @@ func inboundOfPeers(v *catalog.View, key Key, service *inventory.Service, target
 	var list []PeerInbound
 	for _, peer := range peers {
 		rules := authz.InboundPeerRules(v, key.Identity, target, protocol, peer)
-		if len(rules.Network) > 0 {
+		// Without a permission, a port with HTTP keeps the chain: its rules deny the next request of an open connection, and a chain that goes does not.
+		if len(rules.Network) > 0 || protocol.IsHTTP() {
 			list = append(list, PeerInbound{Peer: peer, Ports: portsTo(v, service, target), Rules: rules})
 		}
 	}
@@ -50,6 +51,9 @@ func portsTo(v *catalog.View, service *inventory.Service, target uint16) []uint1
 // limitPeerChains removes the clients of peers that are beyond MaxPeerChains, in the order of the ports. Clients of this mesh are not affected.
 func (s *Scope) limitPeerChains() {
 	left := MaxPeerChains
+	if chainsFor(s.Inbound) > left {
+		s.removeIdlePeers()
+	}
 	var limit authz.RouteLimit
 	for i := range s.Inbound {
 		in := &s.Inbound[i]
@@ -66,6 +70,21 @@ func (s *Scope) limitPeerChains() {
 		})
 	}
 	s.addLimited(limit.Limited())
+}
+
+func chainsFor(inbound []Inbound) int {
+	count := 0
+	for i := range inbound {
+		count += inbound[i].peerChains()
+	}
+	return count
+}
+
+// removeIdlePeers removes the peers of which no account has a permission.
+func (s *Scope) removeIdlePeers() {
+	for i := range s.Inbound {
+		s.Inbound[i].Peers = slices.DeleteFunc(s.Inbound[i].Peers, func(p PeerInbound) bool { return len(p.Rules.Network) == 0 })
+	}
 }
 
 // isApart reports whether no account of a peer can have the name of an account of this mesh.
