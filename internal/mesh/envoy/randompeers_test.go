@@ -10,7 +10,8 @@ import (
 
 // randomPeers are the peers of random scopes. The last one has no roots.
 var randomPeers = []scope.Peer{
-	{Name: "east", TrustDomain: "east.example", RootsPEM: []byte("roots")}, {Name: "west", TrustDomain: "west.example", RootsPEM: []byte("roots")},
+	{Name: "east", TrustDomain: "east.example", RootsPEM: []byte("roots")},
+	{Name: "west", TrustDomain: "west.example", RootsPEM: []byte("roots")},
 	{Name: "rootless", TrustDomain: "rootless.example"},
 }
 

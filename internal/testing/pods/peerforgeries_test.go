@@ -13,7 +13,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
 
-// attempt is a connection with a certificate to the names for the clients of a trust domain; empty for the name in the mesh.
+// attempt is a connection with a certificate to the server names for the clients of a trust domain; empty for the name in the mesh.
 type attempt struct {
 	certificate forged
 	clients     string

@@ -26,11 +26,6 @@ const (
 	west, westDomain = "west", "west.example"
 )
 
-// ofEast is an account with the name of a local one.
-func ofEast(sa identity.ServiceAccount) identity.PeerAccount {
-	return identity.PeerAccount{Peer: east, Namespace: sa.Namespace, Name: sa.Name}
-}
-
 // peered is a shop whose server admits buyers of two peers.
 type peered struct {
 	*shop
