@@ -185,7 +185,9 @@ func (a *app) peerCheckCommand() *cobra.Command {
 		Long: `Check whether a mesh is ready for peers, and each of its MeshPeers: the peer gateway, distinct trust domains, roots, the connection
 between the control planes, versions, and the Services that are exchanged. Each problem is printed with its remedy. The exit code is 1
 if a check fails.`,
-		RunE: a.run(func(ctx context.Context, _ []string) error { return a.check(ctx, meshName, true, &form, checks.Subject.Peers) }),
+		RunE: a.run(func(ctx context.Context, _ []string) error {
+			return a.check(ctx, meshName, true, &form, checks.Subject.Peers)
+		}),
 	}
 	a.addMeshAndOutput(cmd, &meshName, &form)
 	return cmd
