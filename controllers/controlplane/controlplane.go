@@ -118,7 +118,7 @@ type Config struct {
 
 // Addresses are where the servers of a control plane listen.
 type Addresses struct {
-	Health, XDS, Webhook, Report, Debug string
+	Health, XDS, Webhook, Report, Debug, Peers string
 }
 
 // DefaultAddresses returns the addresses that the objects of the operator expect. That of the debug server is on the loopback interface:
@@ -127,6 +127,7 @@ func DefaultAddresses() Addresses {
 	return Addresses{
 		Health: fmt.Sprintf(":%d", names.HealthPort), XDS: fmt.Sprintf(":%d", names.ADSPort), Webhook: fmt.Sprintf(":%d", names.ValidatorPort),
 		Report: fmt.Sprintf(":%d", names.ReportPort), Debug: fmt.Sprintf("127.0.0.1:%d", names.DebugPort),
+		Peers: fmt.Sprintf(":%d", names.PeerDiscoveryPort),
 	}
 }
 
@@ -155,13 +156,17 @@ func (c *ControlPlane) Run(ctx context.Context) error {
 	c.log.Info("starting control plane", "version", version.Version, "mesh", c.config.Mesh, "namespace", c.config.Namespace, "revision", c.config.Revision)
 	drainCtx, cancel := drainContext(ctx, propagationDelay)
 	defer cancel()
+	peers := c.newPeers(writer.leader)
 	return runAll(drainCtx,
 		c.store.Run,
 		c.mirror.Run,
 		c.settings.resync.Run,
 		func(running context.Context) error { return c.authority.run(running, c.log.WithName("certificates")) },
 		mgr.Start,
-		func(running context.Context) error { return c.readObjects(running, mgr, definitions, writer.events) },
+		func(running context.Context) error {
+			return c.readObjects(running, mgr, definitions, writer.events, peers)
+		},
+		peers.run,
 		serveXDS,
 		validator.run,
 		func(running context.Context) error {

@@ -75,7 +75,9 @@ func newAPIServer(registry prometheus.Registerer) (apiServer, error) {
 }
 
 // readObjects feeds the cluster's objects into the store, and lets the store serve once all existing objects have arrived.
-func (c *ControlPlane) readObjects(ctx context.Context, mgr manager.Manager, definitions *traffic.Definitions, events *status.EventReporter) error {
+func (c *ControlPlane) readObjects(
+	ctx context.Context, mgr manager.Manager, definitions *traffic.Definitions, events *status.EventReporter, peers *peers,
+) error {
 	endStart := limitStartMemory()
 	log := c.log.WithName("feed")
 	objects := feed.New(feed.Config{
@@ -99,6 +101,7 @@ func (c *ControlPlane) readObjects(ctx context.Context, mgr manager.Manager, def
 	}
 	if toolscache.WaitForCacheSync(ctx.Done(), synced...) {
 		log.Info("all objects of the mesh have been read")
+		peers.load(ctx)
 		c.store.MarkSynced()
 		endStart()
 	}

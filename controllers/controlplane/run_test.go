@@ -113,7 +113,7 @@ func newTestConfig(t *testing.T) Config {
 	return Config{
 		Mesh: "osm", Namespace: "osm-system", TrustDomain: "cluster.local", Revision: "osm-v1", PodName: "osm-controller-0", LogLevel: "error",
 		CADir: dir, WebhookCertDir: dir, WriteStatus: true,
-		Addresses: Addresses{Health: freeAddress(t), XDS: freeAddress(t), Webhook: freeAddress(t), Report: freeAddress(t), Debug: freeAddress(t)},
+		Addresses: Addresses{Health: freeAddress(t), XDS: freeAddress(t), Webhook: freeAddress(t), Report: freeAddress(t), Debug: freeAddress(t), Peers: freeAddress(t)},
 	}
 }
 

@@ -14,8 +14,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
-// kindOffer is the kind of the objects of the Mirror whose dependencies are those of offers. One without a name stands for the list of ServiceExports, the others
-// have the names of Services. It is not the kind of a ServiceExport, whose dependencies those who report its status have.
+// kindOffer is the kind of the objects of the Mirror whose dependencies are those of offers. One without a name stands for the list of ServiceExports. The
+// others have the names of Services. It is not the kind of a ServiceExport, whose dependencies those who report its status have.
 const kindOffer entity.Kind = "PeerOffer"
 
 // recheckInterval is how often the roots of this mesh, which are no part of the catalog, are compared with those that were published.

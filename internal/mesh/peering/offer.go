@@ -36,8 +36,8 @@ type Offer struct {
 	Omitted Omitted
 }
 
-// OfferOf returns what a mesh offers to a peer of a Service. ok is false if it offers nothing: the Service is not exported to the peer, does not exist, or admits
-// no account of the peer. The view records what that depends on.
+// OfferOf returns what a mesh offers to a peer of a Service. ok is false if it offers nothing: the Service is not exported to the peer, does not exist, or
+// admits no account of the peer. The view records what that depends on.
 func OfferOf(v *catalog.View, service entity.Name, peer string) (offer Offer, ok bool) {
 	export := v.Export(service)
 	if export == nil || !export.Includes(peer) {

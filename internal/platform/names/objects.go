@@ -235,6 +235,9 @@ const (
 	PeerLeavingPort = 15444
 )
 
+// PeerStateConfigMap is the name of the ConfigMap, in the namespace of the mesh, with what a peer has said.
+func PeerStateConfigMap(peer string) string { return "osm-peer-state-" + peer }
+
 // PeerDiscoveryPort is the port of osm-controller for the control planes of peers.
 const PeerDiscoveryPort = 15129
 

@@ -1,0 +1,166 @@
+package controlplane
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/go-logr/logr"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/status"
+	"github.com/openservicemesh/osm-operator/internal/certificate"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/mirror"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/peering"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+	"github.com/openservicemesh/osm-operator/internal/platform/version"
+)
+
+const (
+	// kindPeers is the kind of the object of the mirror that depends on the list of peers.
+	kindPeers entity.Kind = "PeerList"
+	// mirrorPoll is how often the mirror is asked whether it has applied everything that was read at the start.
+	mirrorPoll = 20 * time.Millisecond
+	// peersRetry is when peers are set up again after an error.
+	peersRetry = 10 * time.Second
+)
+
+// peers exchanges records with other meshes. Without any, it has no listener and sends no request.
+type peers struct {
+	mirror *mirror.Mirror
+	// epoch returns an identifier of this installation of the mesh.
+	epoch func(context.Context) (string, error)
+	// open returns an exchange of records without peers, and listen opens its listener.
+	open   func(epoch string) *peering.Peering
+	listen func() (net.Listener, error)
+	log    logr.Logger
+
+	changed chan struct{}
+	// loaded is closed when all objects of the mesh have been read. Only the goroutine that closes it, and later that of run, uses exchange.
+	loaded   chan struct{}
+	exchange *peering.Peering
+}
+
+func (c *ControlPlane) newPeers(leader *status.Leader) *peers {
+	return &peers{
+		mirror: c.mirror, log: c.log.WithName("peers"), changed: make(chan struct{}, 1), loaded: make(chan struct{}),
+		epoch:  func(ctx context.Context) (string, error) { return namespaceUID(ctx, c.api.clients, c.config.Namespace) },
+		listen: func() (net.Listener, error) { return net.Listen("tcp", c.config.Addresses.Peers) },
+		open:   func(epoch string) *peering.Peering { return peering.New(c.peeringConfig(epoch, leader)) },
+	}
+}
+
+func (c *ControlPlane) peeringConfig(epoch string, leader *status.Leader) peering.Config {
+	manager := c.authority.manager
+	gateway := net.JoinHostPort(names.ServiceHost(names.PeerLeaving, c.config.Namespace), strconv.Itoa(names.PeerLeavingPort))
+	return peering.Config{
+		Certificates: certificate.NewControlPlaneCertificates(manager, time.Now).Get,
+		Domains:      manager.TrustDomains, Bundle: manager.Root, Authority: manager.Generation, Version: version.Version,
+		Epoch: epoch, Address: gateway, Mirror: c.mirror, Apply: c.sink().Apply,
+		Storage: &peerStorage{client: c.api.clients.CoreV1().ConfigMaps(c.config.Namespace), mesh: c.config.Mesh, leading: leader.Leading},
+		Log:     c.log.WithName("peers"), Metrics: c.metrics.registry, Now: time.Now, Jitter: rand.Float64,
+	}
+}
+
+// namespaceUID returns the UID of a namespace. Another one means that the mesh was made anew, or restored from a backup.
+func namespaceUID(ctx context.Context, clients kubernetes.Interface, name string) (string, error) {
+	selector := fields.OneTermEqualSelector(metav1.ObjectNameField, name).String()
+	found, err := clients.CoreV1().Namespaces().List(ctx, metav1.ListOptions{FieldSelector: selector}) // the verb get is not granted
+	if err != nil {
+		return "", err
+	}
+	if len(found.Items) != 1 {
+		return "", fmt.Errorf("the namespace %s does not exist", name)
+	}
+	return string(found.Items[0].UID), nil
+}
+
+// load puts what peers said before the start in force. The caller has queued everything that exists for the mirror, and lets no sidecar connect before.
+func (p *peers) load(ctx context.Context) {
+	defer close(p.loaded)
+	p.mirror.Watch(kindPeers, func(context.Context, entity.Name) { p.notify() })
+	for !p.mirror.IsIdle() && ctx.Err() == nil {
+		time.Sleep(mirrorPoll)
+	}
+	if err := p.update(ctx); err != nil {
+		p.log.Error(err, "what peers have said is not known yet")
+		p.notify()
+	}
+}
+
+func (p *peers) notify() {
+	select {
+	case p.changed <- struct{}{}:
+	default:
+	}
+}
+
+// update sets the peers of the exchange, which it opens for the first of them.
+func (p *peers) update(ctx context.Context) error {
+	var list []peering.Peer
+	p.mirror.Read(kindPeers.Ref(entity.Name{}), func(v *catalog.View) {
+		list = lists.Map(v.Peers(), func(peer *catalog.Peer) peering.Peer {
+			return peering.Peer{Name: peer.Name, TrustDomain: peer.TrustDomain, RootsPEM: peer.RootsPEM}
+		})
+	})
+	if p.exchange == nil && len(list) > 0 {
+		epoch, err := p.epoch(ctx)
+		if err != nil {
+			return err
+		}
+		p.exchange = p.open(epoch)
+	}
+	if p.exchange != nil {
+		p.exchange.SetPeers(ctx, list)
+	}
+	return nil
+}
+
+// run follows the list of peers until ctx ends.
+func (p *peers) run(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-p.loaded:
+	}
+	for p.exchange == nil {
+		if !p.follow(ctx) {
+			return nil
+		}
+	}
+	listener, err := p.listen()
+	if err != nil {
+		return fmt.Errorf("the server for peers cannot listen: %w", err)
+	}
+	return runAll(ctx,
+		func(running context.Context) error { return p.exchange.Run(running, listener) },
+		func(running context.Context) error {
+			for p.follow(running) {
+				continue
+			}
+			return nil
+		},
+	)
+}
+
+// follow waits for a change of the list of peers. It returns false when ctx ends.
+func (p *peers) follow(ctx context.Context) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-p.changed:
+	}
+	if err := p.update(ctx); err != nil {
+		p.log.Error(err, "peers are not set up")
+		time.AfterFunc(peersRetry, p.notify)
+	}
+	return true
+}
