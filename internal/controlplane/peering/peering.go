@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/peering"
 )
 
@@ -50,6 +51,7 @@ func (p *Peering) Run(ctx context.Context, listener net.Listener) error {
 	}
 	p.mu.Unlock()
 	go p.server.publisher.run(ctx)
+	go p.server.recheck(ctx)
 	err := p.server.serve(ctx, listener)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -72,11 +74,12 @@ func (p *Peering) start(client *runningClient) {
 	}()
 }
 
-// SetPeers replaces the peers. The streams of those that are removed end at once, and what they have said is withdrawn. What is stored about new ones is in
+// SetPeers replaces the peers. Those are ignored whose accounts could have the same names as those of this mesh. The streams of those that are removed end at once, and what they have said is withdrawn. What is stored about new ones is in
 // force when it returns.
 func (p *Peering) SetPeers(ctx context.Context, peers []Peer) {
 	p.setting.Lock()
 	defer p.setting.Unlock()
+	peers = slices.DeleteFunc(slices.Clone(peers), p.sharesNames)
 	p.peers.set(peers)
 	p.server.checkAll()
 	removed := p.updateClients(ctx, peers)
@@ -89,6 +92,11 @@ func (p *Peering) SetPeers(ctx context.Context, peers []Peer) {
 		p.metrics.forget(client.importer.peer.Name)
 	}
 	p.server.publisher.requestAll()
+}
+
+// sharesNames reports whether accounts of a peer could have the names of accounts of this mesh.
+func (p *Peering) sharesNames(peer Peer) bool {
+	return slices.ContainsFunc(p.config.Domains().Known, func(own string) bool { return identity.SharesNames(own, peer.TrustDomain) })
 }
 
 // updateClients starts and changes clients, and returns those of removed peers.

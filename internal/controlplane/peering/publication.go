@@ -12,7 +12,9 @@ import (
 // publication has the records for one audience.
 type publication struct {
 	authority string
-	records   map[string]*published
+	// peerDomain is the trust domain of the peer.
+	peerDomain string
+	records    map[string]*published
 }
 
 // published is a record, which is signed when it is first sent.
@@ -69,10 +71,10 @@ func (p *publisher) publicationFor(to audience, peerDomain string) (*publication
 	if !ok || !p.ready {
 		return nil, errNotReady
 	}
-	if existing := p.records[to]; existing != nil {
+	if existing := p.records[to]; existing != nil && existing.peerDomain == peerDomain {
 		return existing, nil
 	}
-	made := &publication{authority: p.config.Authority(), records: map[string]*published{}}
+	made := &publication{authority: p.config.Authority(), peerDomain: peerDomain, records: map[string]*published{}}
 	base := peering.Record{Format: peering.Format, Issuer: to.domain, Audience: peerDomain, Epoch: p.config.Epoch, Signer: made.authority}
 	trust, content := base, p.trust
 	trust.Kind, trust.Trust = peering.KindTrust, &content

@@ -160,7 +160,9 @@ func (s *server) remove(removed *session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.sessions, removed)
-	s.metrics.streams.WithLabelValues(removed.peer.Name).Dec()
+	if _, exists := s.peers.trusted(removed.peer.Name); exists { // else it has no series
+		s.metrics.streams.WithLabelValues(removed.peer.Name).Set(float64(s.count(removed.peer.Name)))
+	}
 }
 
 // check verifies again that a session is one of a peer.
@@ -179,6 +181,20 @@ func (s *server) checkAll() {
 	for session := range s.sessions {
 		if declared[session.peer.Name] != session.peer.TrustDomain || s.check(session) != nil {
 			_ = session.conn.Close()
+		}
+	}
+}
+
+// recheck calls checkAll until ctx ends, because certificates expire, and followed roots are not trusted any more at some time.
+func (s *server) recheck(ctx context.Context) {
+	ticker := time.NewTicker(time.Minute)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			s.checkAll()
 		}
 	}
 }
