@@ -93,12 +93,12 @@ func (c *client) apply(changes []catalog.Change) {
 	}
 }
 
-// loadTimeout is how long a control plane that starts waits for the stored state of a peer.
-const loadTimeout = 5 * time.Second
+// storageTimeout is how long a control plane waits for the stored state of a peer, and for its removal.
+const storageTimeout = 5 * time.Second
 
 // load holds what the storage has. A storage that cannot be read is like an empty one.
 func (c *client) load(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
+	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
 	defer cancel()
 	name := c.importer.peer.Name
 	data, err := c.config.Storage.Load(ctx, name)
@@ -108,6 +108,7 @@ func (c *client) load(ctx context.Context) {
 		var changes []catalog.Change
 		changes, err = c.importer.load(data)
 		c.apply(changes)
+		c.metrics.services.WithLabelValues(name).Set(float64(c.importer.services()))
 	}
 	if err != nil {
 		c.config.Log.Error(err, "the stored state of a peer is incomplete", "peer", name)
@@ -186,7 +187,9 @@ func (c *client) remove(ctx context.Context) {
 	c.apply(c.importer.clear())
 	name := c.importer.peer.Name
 	c.mu.Unlock()
-	if err := c.config.Storage.Save(ctx, name, nil); err != nil {
+	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
+	defer cancel()
+	if err := c.config.Storage.Save(ctx, name, nil); err != nil && !errors.Is(err, ErrOtherReplica) {
 		c.config.Log.Error(err, "the stored state of a removed peer remains", "peer", name)
 	}
 }

@@ -27,7 +27,8 @@ const (
 	// maxResources and maxRemoved are how many records of a message are changed and removed.
 	maxResources = 256
 	maxRemoved   = 1024
-	// maxRejected is how many records are remembered as rejected.
+	// maxHeld is how many records are held, also of kinds that a later version has. maxRejected is how many are remembered as rejected.
+	maxHeld     = maxResources
 	maxRejected = 256
 	// maxVersionBytes is the maximum length of a version or nonce.
 	maxVersionBytes = 128
@@ -100,7 +101,7 @@ func (i *importer) receive(response *discovery.DeltaDiscoveryResponse) (received
 			continue
 		}
 		if _, known := i.rejected[resource.GetName()]; known || len(i.rejected) < maxRejected {
-			i.rejected[resource.GetName()] = err
+			i.rejected[resource.GetName()] = shorten(err)
 		}
 		if result.rejected == nil {
 			result.rejected = fmt.Errorf("%q: %w", resource.GetName(), err)
@@ -204,6 +205,9 @@ func (i *importer) checkLimits(before, held *heldRecord) error {
 	}
 	if size > maxTotalBytes {
 		return reject(ReasonTooManyBytes, fmt.Errorf("all records have more than %d bytes", maxTotalBytes))
+	}
+	if before == nil && len(i.held) >= maxHeld {
+		return reject(ReasonTooManyServices, fmt.Errorf("there are more than %d records", maxHeld))
 	}
 	if before == nil && held.record.Kind == peering.KindService && services >= peering.MaxServices {
 		return reject(ReasonTooManyServices, fmt.Errorf("there are more than %d Services", peering.MaxServices))

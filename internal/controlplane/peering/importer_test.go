@@ -2,6 +2,8 @@ package peering
 
 import (
 	"crypto/tls"
+	"crypto/x509"
+	"fmt"
 	"testing"
 	"time"
 
@@ -159,6 +161,44 @@ func TestFollowingHasAnEnd(t *testing.T) {
 	into.setPeer(peer)
 	if trusted, _ := into.peers.trusted("east"); trusted.Differs || len(into.trail) > 0 {
 		t.Errorf("after the declaration: %+v, %d steps", trusted, len(into.trail))
+	}
+}
+
+// TestRecordsOfLaterKindsAreKept receives a record of a kind that a later version has. It has no effect, and can be removed.
+func TestRecordsOfLaterKindsAreKept(t *testing.T) {
+	east := newMesh(t, eastDomain)
+	into := newTestImporter(t, east)
+	later := record("", 5)
+	later.Kind, later.Namespace, later.Service = "machines", "", nil
+	result, err := into.receive(response(east.resource(later)))
+	if err != nil || result.rejected != nil || len(result.changes) > 0 || into.versions()["machines"] == "" {
+		t.Errorf("error %v, %+v, versions %v", err, result, into.versions())
+	}
+	removal := response()
+	removal.RemovedResources = []string{"machines", "service/shop/unknown"}
+	if result, err := into.receive(removal); err != nil || len(result.changes) > 0 || into.bytes != 0 || len(into.held) > 0 {
+		t.Errorf("error %v, %+v, %d bytes", err, result, into.bytes)
+	}
+}
+
+// TestRejectionsNeedLittleMemory receives records with large certificates that are not trusted.
+func TestRejectionsNeedLittleMemory(t *testing.T) {
+	east, forger := newMesh(t, eastDomain), newMesh(t, eastDomain)
+	into := newTestImporter(t, east)
+	large := forger.issue(t, func(c *x509.Certificate) {
+		c.DNSNames = []string{"ads." + eastDomain}
+		for i := range 2000 {
+			c.DNSNames = append(c.DNSNames, fmt.Sprintf("a-long-name-that-needs-memory-%d.%s", i, eastDomain))
+		}
+	})
+	before := heap()
+	for i := range maxRejected + 10 {
+		if _, err := into.receive(response(resourceSignedBy(large, record(fmt.Sprintf("s%03d", i), 5)))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if used := int64(heap()) - int64(before); used > 1<<20 || len(into.rejected) != maxRejected {
+		t.Errorf("%d rejections need %d bytes", len(into.rejected), used)
 	}
 }
 

@@ -77,6 +77,9 @@ func reasonOf(err error) Reason {
 	return ReasonUnreachable
 }
 
+// shorten returns an error to keep, without the certificates that those of package x509 have.
+func shorten(err error) error { return &rejection{reasonOf(err), errors.New(describeBriefly(err))} }
+
 // Problem is something that is not accepted.
 type Problem struct {
 	Reason Reason
