@@ -109,10 +109,10 @@ func (r *Reconciler) unmanagedDefinition(ctx context.Context, definition *unstru
 		return nil, nil
 	case err != nil:
 		return nil, fmt.Errorf("the definition %s cannot be read: %w", key.Name, err)
-	case live.Labels[ManagedByLabel] == ManagedByOperator && !(isMultiCluster(live.Name) && isReplaced(live)):
-		return nil, nil
+	case live.Labels[ManagedByLabel] != ManagedByOperator, isMultiCluster(live.Name) && isReplaced(live):
+		return live, nil
 	}
-	return live, nil
+	return nil, nil
 }
 
 // missingVersions returns what an unmanaged definition lacks.

@@ -36,7 +36,10 @@ func Servers() []Row {
 			"osm-controller", 15128, "sidecars: a token", fmt.Sprintf("%d, %d from an address, without a bound stream", pending.Total, pending.PerAddress),
 			seconds(pending.Timeout), "until the token expires", "see [limits](limits.md#messages-of-sidecars)",
 		},
-		{"osm-controller", 15129, "control planes of peers: a certificate of their root", "128 without a stream", "10 s", "12 hours at most", "256 KiB for a message"},
+		{
+			"osm-controller", 15129, "control planes of peers: a certificate of their root", "128 without a stream",
+			"10 s", "12 hours at most", "256 KiB for a message",
+		},
 		served("osm-controller", 9091, "anybody: health, metrics", health.Profile()),
 		{"osm-controller", 9092, "the loopback interface", unlimited, "5 s", unlimited, unlimited},
 		served("osm-controller", 9093, "anybody: reviews; API servers with `webhookClientCA`", admissionserver.Profile(1)),
