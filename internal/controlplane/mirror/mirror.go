@@ -19,8 +19,8 @@ type Mirror struct {
 	dependence sync.Mutex
 	readers    *catalog.Index[entity.Ref]
 
-	arrived  sync.Mutex
-	pending  []catalog.Change
+	arrived sync.Mutex
+	pending []catalog.Change
 	// updating is true while changes that were taken from pending are applied, and watchers are notified.
 	updating bool
 	wake     chan struct{}

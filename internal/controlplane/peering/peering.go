@@ -74,8 +74,8 @@ func (p *Peering) start(client *runningClient) {
 	}()
 }
 
-// SetPeers replaces the peers. Those are ignored whose accounts could have the same names as those of this mesh. The streams of those that are removed end at once, and what they have said is withdrawn. What is stored about new ones is in
-// force when it returns.
+// SetPeers replaces the peers. Those are ignored whose accounts could have the same names as those of this mesh. The streams of those that are removed end at
+// once, and what they have said is withdrawn. What is stored about new ones is in force when it returns.
 func (p *Peering) SetPeers(ctx context.Context, peers []Peer) {
 	p.setting.Lock()
 	defer p.setting.Unlock()

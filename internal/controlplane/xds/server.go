@@ -20,8 +20,8 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
 
-	"github.com/openservicemesh/osm-operator/internal/controlplane/handshake"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/denials"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/handshake"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/loadstats"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot"
 	"github.com/openservicemesh/osm-operator/internal/platform/compatibility"
