@@ -95,6 +95,7 @@ func (r *Reconciler) reconcileAll(
 			continue
 		}
 		one := r.render(ctx, c, inputs)
+		one.rollout = rollout
 		one.fail(r.awaitRollout(ctx, mesh, &one, rollout))
 		rendered = append(rendered, one)
 	}
@@ -128,6 +129,8 @@ func (r *Reconciler) reconcileAll(
 type rendering struct {
 	component.Component
 	objects []*unstructured.Unstructured
+	// rollout is that of describeRollout.
+	rollout string
 	// awaited is the rollout that its new pods wait for. kept are its live objects that are not changed until then.
 	awaited string
 	kept    []*unstructured.Unstructured
@@ -193,7 +196,7 @@ func (r *Reconciler) reconcileComponent(ctx context.Context, session *apply.Sess
 		return status
 	}
 	if c.err != nil {
-		status.Reason, status.Message = v1alpha1.ReasonApplyFailed, c.err.Error()
+		status.Reason, status.Message = c.describeError()
 		return status
 	}
 	c.divide(c.apply(ctx, session), component.Namespace(mesh))

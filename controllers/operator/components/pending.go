@@ -2,6 +2,7 @@ package components
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -57,6 +58,15 @@ func (r *Reconciler) awaitRollout(ctx context.Context, mesh *v1alpha1.Mesh, c *r
 	})
 	c.awaited = rollout
 	return nil
+}
+
+// describeError returns the reason and message of a component without objects. One that the control plane does not support yet waits for the upgrade.
+func (c *rendering) describeError() (reason, message string) {
+	var unsupported *component.UnsupportedError
+	if errors.As(c.err, &unsupported) && c.rollout != "" {
+		return v1alpha1.ReasonProgressing, fmt.Sprintf("version %s of the control plane does not support it, so it waits for %s", unsupported.Version, c.rollout)
+	}
+	return v1alpha1.ReasonApplyFailed, c.err.Error()
 }
 
 // waitingDeployments are the Deployments that serve with other images than those that are rendered.

@@ -62,6 +62,17 @@ type Reporter interface {
 	Report(report *unstructured.Unstructured, rejections map[string]string)
 }
 
+// UnsupportedError is returned by Render if the version of the control plane does not support the component.
+type UnsupportedError struct {
+	// Version is that version, and Remedy says what to do if no upgrade is in progress.
+	Version, Remedy string
+}
+
+// Error implements error.
+func (e *UnsupportedError) Error() string {
+	return fmt.Sprintf("version %s of the control plane does not support it: %s", e.Version, e.Remedy)
+}
+
 // Gateway is the kind of Gateways. The operator only reads them.
 func Gateway() Kind { return V1("gateway.networking.k8s.io", "Gateway", "gateways") }
 

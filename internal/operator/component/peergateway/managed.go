@@ -1,7 +1,6 @@
 package peergateway
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -45,7 +44,7 @@ func (Managed) Render(inputs component.Inputs) ([]*unstructured.Unstructured, er
 		return nil, nil
 	}
 	if release := inputs.ControlPlanes[0].Release; !release.ServesPeers() {
-		return nil, fmt.Errorf("version %s of the control plane knows no peers: set spec.version of the Mesh to v0.6.0 or newer, or remove spec.peerGateway", release.Version)
+		return nil, &component.UnsupportedError{Version: release.Version, Remedy: "set spec.version of the Mesh to v0.6.0 or newer, or remove spec.peerGateway"}
 	}
 	pods := gatewaypods.Settings{
 		// Listeners have the names of their Services.

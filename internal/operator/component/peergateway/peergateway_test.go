@@ -111,7 +111,7 @@ func TestControlPlanesWithoutPeersGetNoGateway(t *testing.T) {
 		}
 		earlier++
 		objects, err := render(t, mesh(custom), release(t, version))
-		if len(objects) > 0 || err == nil || !strings.Contains(err.Error(), "version "+version+" of the control plane knows no peers: set spec.version") {
+		if len(objects) > 0 || err == nil || !strings.Contains(err.Error(), "version "+version+" of the control plane does not support it: set spec.version") {
 			t.Errorf("with %s there are %d objects (%v)", version, len(objects), err)
 		}
 		if version == "v0.5.0" {
