@@ -3,7 +3,6 @@ package controlplane
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -19,6 +18,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	operatorv1alpha1 "github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/feed"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/status"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
@@ -31,7 +31,7 @@ import (
 // sidecars and a manager that loses its Lease exits.
 func newManager(restConfig *rest.Config, namespace string) (manager.Manager, error) {
 	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, configv1alpha2.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, configv1alpha2.AddToScheme, operatorv1alpha1.AddToScheme} {
 		if err := add(scheme); err != nil {
 			return nil, err
 		}
@@ -92,7 +92,7 @@ func (c *ControlPlane) readObjects(
 		return err
 	}
 	watcher := traffic.Watcher{Feed: objects, Definitions: definitions, Log: log}
-	optional, err := watcher.Start(ctx, slices.Concat(kinds.Policies(), kinds.GatewayAPI(c.config.Mesh), kinds.Network()))
+	optional, err := watcher.Start(ctx, kinds.Optional(c.config.Mesh))
 	if err != nil {
 		return err
 	}

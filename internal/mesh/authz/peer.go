@@ -85,7 +85,9 @@ func (route ResolvedRoute) IsImported() bool {
 }
 
 // HasImports reports whether a client may call a Service of a peer.
-func HasImports(v *catalog.View, client identity.ServiceAccount) bool { return len(importedFor(v, client)) > 0 }
+func HasImports(v *catalog.View, client identity.ServiceAccount) bool {
+	return len(importedFor(v, client)) > 0
+}
 
 func (i *Imported) forClient(client identity.ServiceAccount) *Imported {
 	out := *i

@@ -81,7 +81,9 @@ func (r RouteRule) IsCallable() bool {
 	return slices.ContainsFunc(r.Backends, WeightedBackend.isCallable)
 }
 
-func (b WeightedBackend) isCallable() bool { return len(b.Allowed) > 0 || b.Imported != nil && b.Imported.Admits }
+func (b WeightedBackend) isCallable() bool {
+	return len(b.Allowed) > 0 || b.Imported != nil && b.Imported.Admits
+}
 
 // IsCallable reports whether the client may connect to an identity behind one of the backends of any rule, or to the Service itself.
 func (route ResolvedRoute) IsCallable() bool {

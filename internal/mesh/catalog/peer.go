@@ -22,8 +22,10 @@ type Peer struct {
 	Created time.Time
 	// TrustDomain is that of the peer. All its names end with it.
 	TrustDomain string
-	// RootsPEM are the roots of the peer. They are trusted for names in its trust domain only.
+	// RootsPEM are the declared roots of the peer. They are trusted for names in its trust domain only.
 	RootsPEM []byte
+	// Follow is true if the roots are trusted too that the peer changes to.
+	Follow bool
 	// Gateways accept connections to the peer: one DNS name, or addresses.
 	Gateways []Server
 }
@@ -34,6 +36,30 @@ func (p *Peer) Ref() entity.Ref { return entity.KindMeshPeer.Ref(entity.Name{Nam
 // Deps implements Entry.
 func (p *Peer) Deps(list []entity.Dep) []entity.Dep {
 	return append(list, entity.Dep{Kind: entity.DepPeers})
+}
+
+// PeerTrust are the roots of a peer that follows its declared ones: these, and others that the peer has sent. Only the control plane makes it, which has verified
+// that the earlier roots prove the later ones.
+type PeerTrust struct {
+	Peer     string
+	RootsPEM []byte
+}
+
+// Ref implements Entry.
+func (p *PeerTrust) Ref() entity.Ref { return entity.KindPeerTrust.Ref(entity.Name{Name: p.Peer}) }
+
+// Deps implements Entry.
+func (p *PeerTrust) Deps(list []entity.Dep) []entity.Dep {
+	return append(list, entity.Dep{Kind: entity.DepPeers})
+}
+
+// TrustedRoots returns the roots that are trusted for the names of a peer.
+func (v *View) TrustedRoots(peer *Peer) []byte {
+	followed := read[*PeerTrust](v, entity.Dep{Kind: entity.DepPeers}, entity.KindPeerTrust, entity.Name{Name: peer.Name})
+	if followed != nil && peer.Follow {
+		return followed.RootsPEM
+	}
+	return peer.RootsPEM
 }
 
 // Peers returns the peers that count, sorted by name. Of peers whose accounts could have the same names, the oldest counts.

@@ -85,7 +85,9 @@ func (f *flows) comparePeerAccount(id portID, account identity.PeerAccount, befo
 	}
 	requestComparison{
 		flows: f, to: id.String(), evaluate: evaluate,
-		add: func(before, after reply, request, example string, _ catalog.HTTPMatch) { add(before, after, request, example) },
+		add: func(before, after reply, request, example string, _ catalog.HTTPMatch) {
+			add(before, after, request, example)
+		},
 	}.compare(withoutDuplicates(matches))
 }
 

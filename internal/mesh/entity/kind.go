@@ -45,6 +45,8 @@ const (
 	KindMeshPeer      Kind = "MeshPeer"
 	KindServiceExport Kind = "ServiceExport"
 	KindServiceImport Kind = "ServiceImport"
+	// KindPeerTrust entries are the roots that a peer has changed to.
+	KindPeerTrust Kind = "PeerTrust"
 	// KindPeerService entries are Services as their peers describe them.
 	KindPeerService Kind = "PeerService"
 )

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -163,6 +164,11 @@ func Peers(mesh string) Source {
 	object := &operatorv1alpha1.MeshPeer{}
 	object.SetGroupVersionKind(MeshPeer) // by which the control plane finds out whether the cluster defines the kind
 	return SourceOf(entity.KindMeshPeer, object, peering.MeshPeer(mesh))
+}
+
+// Optional returns the kinds that not all clusters define.
+func Optional(mesh string) []Source {
+	return slices.Concat(Policies(), GatewayAPI(mesh), Network(), Consents(), []Source{Peers(mesh)})
 }
 
 // ServiceCIDR has this version since Kubernetes 1.33, which serves it by default.

@@ -39,7 +39,7 @@ type Finding struct {
 
 // Sources returns the Sources of all kinds that define a mesh, MeshConfig last.
 func Sources(mesh string) []kinds.Source {
-	return slices.Concat(kinds.Workloads(mesh), kinds.Policies(), kinds.GatewayAPI(mesh), kinds.Network(), kinds.Consents(), []kinds.Source{kinds.Peers(mesh)},
+	return slices.Concat(kinds.Workloads(mesh), kinds.Optional(mesh),
 		[]kinds.Source{kinds.MeshConfig(func(*configv1alpha2.MeshConfig) {})})
 }
 

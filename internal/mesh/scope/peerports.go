@@ -101,7 +101,7 @@ func (s *Scope) keepPeers(v *catalog.View) {
 	}
 	for _, peer := range v.Peers() {
 		if used[peer.Name] && s.isApart(peer) {
-			s.Peers = append(s.Peers, Peer{Name: peer.Name, TrustDomain: peer.TrustDomain, RootsPEM: peer.RootsPEM})
+			s.Peers = append(s.Peers, Peer{Name: peer.Name, TrustDomain: peer.TrustDomain, RootsPEM: v.TrustedRoots(peer)})
 			delete(used, peer.Name)
 		}
 	}
