@@ -122,11 +122,12 @@ func missingVersions(ours *unstructured.Unstructured, unmanaged *apiextensionsv1
 	if slices.ContainsFunc(unmanaged.Spec.Versions, isServed) {
 		return nil
 	}
-	text := fmt.Sprintf("objects of %s have no effect, because its definition was installed by somebody else and does not serve version %s; ", unmanaged.Name, name)
+	remedy := fmt.Sprintf("to let the operator replace the definition, run kubectl label crd %s %s=%s", unmanaged.Name, ManagedByLabel, ManagedByOperator)
 	if isMultiCluster(unmanaged.Name) {
-		return []string{text + "ask them to serve it"}
+		remedy = "ask them to serve it"
 	}
-	return []string{text + fmt.Sprintf("to let the operator replace the definition, run kubectl label crd %s %s=%s", unmanaged.Name, ManagedByLabel, ManagedByOperator)}
+	return []string{fmt.Sprintf("objects of %s have no effect, because its definition was installed by somebody else and does not serve version %s; %s",
+		unmanaged.Name, name, remedy)}
 }
 
 // readVersion is the version that control planes read. Ours lists it first.
