@@ -1,6 +1,7 @@
 package peering
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -56,6 +57,8 @@ type client struct {
 	last      time.Time
 	stale     time.Time
 	problem   error
+	// followed are the roots that Apply has received for the peer; nil if they are the declared ones.
+	followed []byte
 	// end ends the present stream; nil without one.
 	end context.CancelFunc
 }
@@ -79,6 +82,7 @@ func (c *client) declaration() Peer {
 func (c *client) setPeer(peer Peer) {
 	c.mu.Lock()
 	c.apply(c.importer.setPeer(peer))
+	c.applyTrust()
 	if c.end != nil {
 		c.end()
 	}
@@ -108,11 +112,38 @@ func (c *client) load(ctx context.Context) {
 		var changes []catalog.Change
 		changes, err = c.importer.load(data)
 		c.apply(changes)
+		c.applyTrust()
 		c.metrics.services.WithLabelValues(name).Set(float64(c.importer.services()))
 	}
 	if err != nil {
 		c.config.Log.Error(err, "the stored state of a peer is incomplete", "peer", name)
 	}
+}
+
+// applyTrust passes on which roots are trusted, if they have changed: the peer has changed its own, or has not declared them for too long. The caller holds mu.
+func (c *client) applyTrust() {
+	peer := c.importer.peer
+	trusted, known := c.peers.trusted(peer.Name)
+	followed := trusted.RootsPEM
+	if !known || trusted.Until.IsZero() {
+		followed = nil
+	}
+	if bytes.Equal(followed, c.followed) {
+		return
+	}
+	entry := &catalog.PeerTrust{Peer: peer.Name, RootsPEM: followed}
+	change := catalog.Set(entry)
+	if c.followed = followed; followed == nil {
+		change = catalog.Change{Ref: entry.Ref()}
+	}
+	c.apply([]catalog.Change{change})
+}
+
+// checkTrust passes on that roots are not trusted any more.
+func (c *client) checkTrust() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.applyTrust()
 }
 
 // saveChanges saves what the peer has said, at most once in each interval, and at the end, until ctx ends.
@@ -186,6 +217,9 @@ func (c *client) remove(ctx context.Context) {
 	c.mu.Lock()
 	c.apply(c.importer.clear())
 	name := c.importer.peer.Name
+	if c.followed != nil {
+		c.apply([]catalog.Change{{Ref: (&catalog.PeerTrust{Peer: name}).Ref()}})
+	}
 	c.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
 	defer cancel()
@@ -268,6 +302,7 @@ func (c *client) receive(response *discovery.DeltaDiscoveryResponse) (*discovery
 	}
 	name := c.importer.peer.Name
 	c.apply(result.changes)
+	c.applyTrust()
 	c.connected, c.last, c.stale, c.problem = true, c.config.Now(), time.Time{}, nil
 	c.metrics.connected.WithLabelValues(name).Set(1)
 	c.metrics.services.WithLabelValues(name).Set(float64(c.importer.services()))

@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/peering"
@@ -51,6 +52,7 @@ func (p *Peering) Run(ctx context.Context, listener net.Listener) error {
 	}
 	p.mu.Unlock()
 	go p.server.publisher.run(ctx)
+	go p.checkTrust(ctx)
 	go p.server.recheck(ctx)
 	err := p.server.serve(ctx, listener)
 	p.mu.Lock()
@@ -59,6 +61,25 @@ func (p *Peering) Run(ctx context.Context, listener net.Listener) error {
 		<-client.ended
 	}
 	return err
+}
+
+// checkTrust regularly ends the trust in roots that were not declared in time.
+func (p *Peering) checkTrust(ctx context.Context) {
+	ticker := time.NewTicker(recheckInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		p.mu.Lock()
+		clients := slices.Collect(maps.Values(p.clients))
+		p.mu.Unlock()
+		for _, client := range clients {
+			client.checkTrust()
+		}
+	}
 }
 
 // start runs a client. The caller holds mu.

@@ -20,7 +20,7 @@ var peerNames = []string{"east", "west"}
 func PeerChange() *rapid.Generator[catalog.Change] {
 	ofPeers := rapid.Custom(func(t *rapid.T) catalog.Change {
 		change := catalog.Set(rapid.OneOf(
-			entry(drawPeer), entry(drawExport), entry(drawImport), entry(drawPeerService), entry(drawTargetForPeers), entry(drawServiceOfPeer), entry(drawLeaving),
+			entry(drawPeer), entry(drawExport), entry(drawImport), entry(drawPeerService), entry(drawTargetForPeers), entry(drawServiceOfPeer), entry(drawLeaving), entry(drawPeerTrust),
 		).Draw(t, "entry of peers"))
 		if rapid.IntRange(0, 4).Draw(t, "delete") == 0 {
 			change.Entry = nil
@@ -55,7 +55,12 @@ func drawPeer(t *rapid.T) *catalog.Peer {
 	if rapid.Bool().Draw(t, "new root") {
 		peer.RootsPEM = []byte("new roots")
 	}
+	peer.Follow = rapid.Bool().Draw(t, "follow")
 	return peer
+}
+
+func drawPeerTrust(t *rapid.T) *catalog.PeerTrust {
+	return &catalog.PeerTrust{Peer: rapid.SampledFrom(peerNames).Draw(t, "peer"), RootsPEM: []byte("followed roots")}
 }
 
 func drawExport(t *rapid.T) *catalog.ServiceExport {
