@@ -3,6 +3,7 @@ package assess
 import (
 	"cmp"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -14,13 +15,13 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/compare"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/finding"
-	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/extauthz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/retry"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/telemetry"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -207,14 +208,13 @@ func TestEgressesNameTheirWinners(t *testing.T) {
 			if !isEgress {
 				continue
 			}
-			before := allowedBy(m.catalog(), policy)
-			for _, winner := range m.exclusive() {
-				if winner == ref {
-					continue
-				}
-				for what, allowed := range allowedBy(m.without(winner).catalog(), policy) {
-					if found := m.conflicts(ref); allowed && !before[what] && !hasWinner(winner, found) {
-						t.Errorf("%v would allow %v without %v, and the findings are %v: %+v %+v", ref, what, winner, found, m[ref], m[winner])
+			others := slices.DeleteFunc(m.exclusive(), func(other entity.Ref) bool { return other == ref || other.Kind != entity.KindEgress })
+			calls, found := egressCalls(policy), m.conflicts(ref)
+			with, alone := m.answers(calls), m.without(others...).answers(calls)
+			for _, winner := range others {
+				for i, without := range m.without(winner).answers(calls) {
+					if isDisplaced(ref, calls[i], with[i], without, alone[i]) && !hasWinner(winner, found) {
+						t.Errorf("%v would allow %+v without %v, and the findings are %v: %+v %+v", ref, calls[i], winner, found, m[ref], m[winner])
 					}
 				}
 			}
@@ -222,39 +222,40 @@ func TestEgressesNameTheirWinners(t *testing.T) {
 	})
 }
 
-// allowance is something that an Egress allows to one of its clients.
-type allowance struct {
-	client      identity.ServiceAccount
-	port        uint16
-	destination string
-}
-
-// allowedBy returns what sidecars allow because of an Egress.
-func allowedBy(c *catalog.Catalog, policy *catalog.Egress) map[allowance]bool {
-	all := map[allowance]bool{}
+// egressCalls are calls of the clients of an Egress to its ports, with all hosts and ranges that tests draw.
+func egressCalls(policy *catalog.Egress) (calls []authz.EgressRequest) {
+	addresses := []netip.Addr{netip.MustParseAddr("198.18.0.1")} // in no range
+	for _, prefix := range EgressPrefixes {
+		addresses = append(addresses, prefix.Addr().Next())
+	}
 	for _, client := range policy.Sources {
-		for _, port := range authz.EgressPorts(c.View(), client) {
-			for _, host := range port.Hosts {
-				decides := host.HTTPGateway == (entity.Name{}) || host.HTTPGateway == policy.Name
-				if host.HTTP && decides && slices.Contains(host.Policies, policy.Name.String()) && policy.HasPort(port.Number, inventory.ProtocolHTTP) {
-					all[allowance{client, port.Number, "requests to " + host.Host}] = true
-				}
-				if host.TLS && slices.Contains(host.Policies, policy.Name.String()) && policy.HasPort(port.Number, catalog.ProtocolHTTPS) {
-					all[allowance{client, port.Number, "TLS to " + host.Host}] = true
-				}
-			}
-			for _, r := range port.Ranges {
-				if r.Any && r.Prefix.Bits() == 0 { // hosts are left out then
-					for _, host := range policy.Hosts {
-						all[allowance{client, port.Number, "requests to " + host}] = policy.HasPort(port.Number, inventory.ProtocolHTTP)
-						all[allowance{client, port.Number, "TLS to " + host}] = policy.HasPort(port.Number, catalog.ProtocolHTTPS)
+		for _, port := range policy.Ports {
+			for _, address := range addresses {
+				call := authz.EgressRequest{Source: client, Address: address, Port: port.Number, Protocol: inventory.ProtocolTCP}
+				calls = append(calls, call)
+				for _, host := range EgressHosts {
+					call.Host, call.Protocol, call.Method, call.Path = host, catalog.ProtocolHTTPS, "", ""
+					calls = append(calls, call)
+					for _, word := range words {
+						call.Protocol, call.Method, call.Path = inventory.ProtocolHTTP, "GET", "/"+word
+						calls = append(calls, call)
 					}
-				}
-				if slices.Contains(r.Policies, policy.Name.String()) {
-					all[allowance{client, port.Number, r.Prefix.String()}] = true
 				}
 			}
 		}
 	}
-	return all
+	return calls
+}
+
+// answers returns what sidecars do with some calls.
+func (m entries) answers(calls []authz.EgressRequest) []authz.EgressAnswer {
+	v := m.catalog().View()
+	return lists.Map(calls, func(call authz.EgressRequest) authz.EgressAnswer { return authz.DecideEgress(v, call) })
+}
+
+// isDisplaced reports whether an Egress allows a call alone and without another one, but not with it. The egress gateway decides alone about requests.
+func isDisplaced(policy entity.Ref, call authz.EgressRequest, with, without, alone authz.EgressAnswer) bool {
+	decidedByOther := call.Protocol == inventory.ProtocolHTTP && with.Gateway && !slices.Contains(with.Policies, policy.Name.String())
+	return alone.Outcome == authz.Allowed && without.Outcome == authz.Allowed && slices.Contains(without.Policies, policy.Name.String()) &&
+		(with.Outcome != authz.Allowed || decidedByOther)
 }
