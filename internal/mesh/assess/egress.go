@@ -41,6 +41,8 @@ func egressConflict(c authz.EgressConflict) finding.Finding {
 		conflict := finding.NewConflict(winner, "Egress %s is older and limits the connections %s for their common sources, so the UpstreamTrafficSetting of this one does not: use one UpstreamTrafficSetting.", c.Winner, where)
 		conflict.Warning = true
 		return conflict
+	case c.Encryption != (entity.Name{}):
+		return encryptionConflict(winner, c)
 	case c.Host != "":
 		return finding.NewConflict(winner,
 			"Egress %s sends requests to %s on port %d through the egress gateway and decides alone about them, so this one has no effect on them for their common sources: use one Egress.",
@@ -48,6 +50,17 @@ func egressConflict(c authz.EgressConflict) finding.Finding {
 	}
 	return finding.NewConflict(winner, "Egress %s is older and has port %d with a protocol that excludes %s, so this one has no effect on that port for their common sources: use one protocol.",
 		c.Winner, c.Port.Number, c.Port.Protocol)
+}
+
+// encryptionConflict describes requests that are not sent because of the BackendTLSPolicy of another Egress.
+func encryptionConflict(winner entity.Ref, c authz.EgressConflict) finding.Finding {
+	reason, remedy := "cannot be used", "see the status of the BackendTLSPolicy"
+	if !c.Unusable {
+		reason, remedy = "does not apply in the egress gateway, to which this one sends them", "delete the BackendTLSPolicy, and set spec.gateway.tls of this Egress"
+	}
+	return finding.NewConflict(winner,
+		"The BackendTLSPolicy %s of Egress %s must encrypt requests to %s on port %d and %s, so they get status 503 for their common sources: %s.",
+		c.Encryption, c.Winner, c.Host, c.Port.Number, reason, remedy)
 }
 
 // protectedHosts returns the hosts to which the egress gateway does not forward.

@@ -126,4 +126,12 @@ func TestEgressConflict(t *testing.T) {
 	if f := egressConflict(conflict); f.Warning || !strings.Contains(f.Message, "sends requests to example.com on port 443") {
 		t.Errorf("requests to a host: %+v", f)
 	}
+	conflict.Encryption = Name("shop", "tls")
+	for unusable, want := range map[bool]string{true: "cannot be used", false: "does not apply in the egress gateway"} {
+		conflict.Unusable = unusable
+		f := egressConflict(conflict)
+		if f.Warning || f.Winner != entity.KindEgress.Ref(conflict.Winner) || !strings.Contains(f.Message, "The BackendTLSPolicy shop/tls of Egress shop/old") || !strings.Contains(f.Message, want) {
+			t.Errorf("requests that cannot be encrypted: %+v, want that the policy %s", f, want)
+		}
+	}
 }

@@ -14,9 +14,13 @@ type EgressConflict struct {
 	// Winner is the Egress that decides.
 	Winner entity.Name
 	Port   catalog.EgressPort
-	// Host is the host that the other Egress decides about alone, because it sends requests through the egress gateway. It is empty if the protocols of
-	// the port exclude each other.
+	// Host is the host that the other Egress decides about alone, because it sends requests through the egress gateway, or because of Encryption. It is
+	// empty if the protocols of the port exclude each other.
 	Host string
+	// Encryption is the BackendTLSPolicy of the other Egress that prevents requests to Host; empty for other conflicts.
+	Encryption entity.Name
+	// Unusable is true if Encryption cannot be used. Otherwise the Egress sends requests through the egress gateway, which does not apply Encryption.
+	Unusable bool
 	// Setting is true if the other Egress only decides about the limits of connections: to Host, or on the whole port.
 	Setting bool
 }
@@ -47,7 +51,7 @@ func egressConflictsOf(v *catalog.View, policy *catalog.Egress, source identity.
 			found = append(found, EgressConflict{Winner: decider.Name, Port: port})
 		case excluded: // by another protocol of the same Egress
 		case port.Protocol == inventory.ProtocolHTTP:
-			found = append(found, decidedByGateway(policies, mine, port)...)
+			found = append(found, requestConflicts(v, policies, mine, port)...)
 		}
 		if !excluded && mine.Setting != "" {
 			found = append(found, otherSettings(policies, mine, port, serverFirst)...)
@@ -56,15 +60,46 @@ func egressConflictsOf(v *catalog.View, policy *catalog.Egress, source identity.
 	return found
 }
 
-// decidedByGateway returns the hosts of a port about which another Egress decides alone.
-func decidedByGateway(policies []*catalog.Egress, mine *catalog.Egress, port catalog.EgressPort) []EgressConflict {
+// requestConflicts returns the hosts of a port whose requests another Egress decides about alone, or prevents.
+func requestConflicts(v *catalog.View, policies []*catalog.Egress, mine *catalog.Egress, port catalog.EgressPort) []EgressConflict {
 	var found []EgressConflict
 	for _, host := range mine.Hosts {
-		if winner := gatewayPolicy(policies, port.Number, host); !isWildcard(host) && winner != nil && winner.Name != mine.Name {
+		if isWildcard(host) {
+			continue
+		}
+		if winner := gatewayPolicy(policies, port.Number, host); winner != nil && winner.Name != mine.Name {
 			found = append(found, EgressConflict{Winner: winner.Name, Port: port, Host: host})
+			continue
+		}
+		winner, encryption := encryptingPolicy(v, policies, port.Number, host)
+		if winner == nil || winner.Name == mine.Name || isEncryptedBy(v, mine, encryption) {
+			continue
+		}
+		unusable := backendTLS(v, encryption).Unusable
+		if unusable || mine.Gateway != nil {
+			found = append(found, EgressConflict{Winner: winner.Name, Port: port, Host: host, Encryption: encryption.Name, Unusable: unusable})
 		}
 	}
 	return found
+}
+
+// encryptingPolicy returns the BackendTLSPolicy that applies to the requests to a host, and the first of some Egresses that has it; nil without one.
+func encryptingPolicy(v *catalog.View, policies []*catalog.Egress, number uint16, host string) (winner *catalog.Egress, oldest *catalog.BackendTLSPolicy) {
+	for _, p := range policies {
+		if !p.HasPort(number, inventory.ProtocolHTTP) || !slices.Contains(p.Hosts, host) {
+			continue
+		}
+		if encryption := v.BackendTLSOf(p); encryption != nil && (oldest == nil || encryption.Precedes(oldest)) {
+			winner, oldest = p, encryption
+		}
+	}
+	return winner, oldest
+}
+
+// isEncryptedBy reports whether a BackendTLSPolicy is that of an Egress: its own status then says what is wrong.
+func isEncryptedBy(v *catalog.View, policy *catalog.Egress, encryption *catalog.BackendTLSPolicy) bool {
+	own := v.BackendTLSOf(policy)
+	return own != nil && own.Name == encryption.Name
 }
 
 // gatewayPolicy returns the first of some Egresses that sends requests to a host through the egress gateway, or nil.
