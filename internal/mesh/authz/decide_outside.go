@@ -58,22 +58,24 @@ func DecideEgress(v *catalog.View, r EgressRequest) EgressAnswer {
 		return r.unmatched(v)
 	}
 	port := ports[i]
+	host := strings.ToLower(r.Host)
+	if r.Protocol == inventory.ProtocolHTTP {
+		host = strings.TrimSuffix(host, ":"+strconv.Itoa(int(r.Port)))
+	}
+	i = slices.IndexFunc(port.Hosts, func(h EgressHost) bool { return h.Host == host })
+	// A server name precedes ranges for TLS: the connection must not leave without the egress gateway.
+	byServerName := r.Protocol == catalog.ProtocolHTTPS && i >= 0 && port.Hosts[i].TLS
 	allowsEverything := port.allowsEverything()
 	for _, allowed := range port.Ranges {
-		if allowsEverything || allowed.contains(r) {
+		if allowsEverything || allowed.contains(r) && (allowed.Any || !byServerName) {
 			return EgressAnswer{Outcome: Allowed, Policies: allowed.Policies}
 		}
 	}
 	if r.Protocol == inventory.ProtocolHTTP && port.HasHTTP() && strings.Contains(r.Path, "#") {
 		return EgressAnswer{Outcome: BadRequest, Missing: "a path without a fragment (#)"}
 	}
-	host := strings.ToLower(r.Host)
-	if r.Protocol == inventory.ProtocolHTTP {
-		host = strings.TrimSuffix(host, ":"+strconv.Itoa(int(r.Port)))
-	}
-	i = slices.IndexFunc(port.Hosts, func(h EgressHost) bool { return h.Host == host })
 	switch {
-	case r.Protocol == catalog.ProtocolHTTPS && i >= 0 && port.Hosts[i].TLS:
+	case byServerName:
 		return port.Hosts[i].allowed(port.Hosts[i].TLSGateway)
 	case r.Protocol == inventory.ProtocolHTTP && i >= 0 && port.Hosts[i].HTTP:
 		return port.Hosts[i].evaluate(v, r)

@@ -88,6 +88,29 @@ func TestEgressCalls(t *testing.T) {
 	}
 }
 
+// TestServerNamePrecedesRanges checks where TLS connections go that one Egress allows by their server name and another one by their address.
+func TestServerNamePrecedesRanges(t *testing.T) {
+	gateway := outside("gateway", 2, all(on(port(443, catalog.ProtocolHTTPS)), to("gateway.example.com"), through))
+	inBytes := outside("bytes", 3, all(on(port(443, inventory.ProtocolTCP)), within("203.0.113.8/32")))
+	for name, test := range map[string]struct {
+		host, address     string
+		resolved, gateway bool
+		policy            string
+	}{
+		"a range of any TLS":              {"api.example.com", "203.0.113.1", true, false, "ns/https"},
+		"a range of any TLS, the gateway": {"gateway.example.com", "203.0.113.1", true, true, "ns/gateway"},
+		"a range of bytes":                {"gateway.example.com", "203.0.113.8", false, false, "ns/bytes"},
+		"another server name":             {"two.example.net", "203.0.113.1", false, false, "ns/anytls"},
+	} {
+		got := authz.DecideEgress(egressMesh(gateway, inBytes), authz.EgressRequest{
+			Source: meshtest.SA("ns", "client"), Address: netip.MustParseAddr(test.address), Port: 443, Protocol: catalog.ProtocolHTTPS, Host: test.host,
+		})
+		if got.Outcome != authz.Allowed || got.Resolved != test.resolved || got.Gateway != test.gateway || strings.Join(got.Policies, " ") != test.policy {
+			t.Errorf("%s: %+v, want resolved %t, gateway %t, by %s", name, got, test.resolved, test.gateway, test.policy)
+		}
+	}
+}
+
 // TestMissingEgressNamesTheGateway checks which calls a namespace that requires the egress gateway cannot make by another Egress.
 func TestMissingEgressNamesTheGateway(t *testing.T) {
 	required := &catalog.Namespace{Name: "ns", Monitored: true, EgressGateway: true}

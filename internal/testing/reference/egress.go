@@ -40,14 +40,17 @@ func (c *Cluster) DecideEgress(r EgressCall) EgressResult {
 	}
 	speaksFirst := serverSpeaksFirst(policies, r.Port)
 	var byName *EgressResult
-	routesHTTP := false
+	routesHTTP, byRange := false, false
 	for _, policy := range policies {
 		for _, port := range policy.Spec.Ports {
 			if port.Number != r.Port || speaksFirst != (port.Protocol == "tcp-server-first") && port.Protocol != "tcp" {
 				continue
 			}
 			if byAddress(policy.Spec, port.Protocol, r) {
-				return EgressResult{Outcome: Allowed}
+				if port.Protocol != "https" {
+					return EgressResult{Outcome: Allowed}
+				}
+				byRange = true
 			}
 			routesHTTP = routesHTTP || port.Protocol == "http"
 			if result := c.byHost(policy, port.Protocol, r); result != nil && (byName == nil || result.Outcome == Allowed) {
@@ -56,6 +59,8 @@ func (c *Cluster) DecideEgress(r EgressCall) EgressResult {
 		}
 	}
 	switch {
+	case byRange && byName == nil: // a host precedes the ranges of TLS connections
+		return EgressResult{Outcome: Allowed}
 	case r.Sends == "http" && routesHTTP && strings.Contains(r.Path, "#"):
 		return EgressResult{Outcome: BadRequest}
 	case byName != nil && byName.Outcome == Allowed:
