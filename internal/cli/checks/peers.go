@@ -31,7 +31,7 @@ func (s Subject) Peers(ctx context.Context) []diagnosis.Finding {
 		return []diagnosis.Finding{diagnosis.Unread("MeshPeers", err)}
 	}
 	own := slices.DeleteFunc(list.Items, func(p v1alpha1.MeshPeer) bool { return p.Spec.Mesh != s.Mesh })
-	groups := []diagnosis.Finding{diagnosis.Group("readiness for peers", slices.Concat(s.ownTrustDomain(ctx, own), s.peerGateway(ctx), s.foreignConsents(ctx))...)}
+	groups := []diagnosis.Finding{diagnosis.Group("readiness for peers", slices.Concat(s.ownTrustDomain(ctx, own), s.peerGateway(ctx), s.consentsOfOthers(ctx))...)}
 	if len(own) == 0 {
 		remedy := "apply the output of `osm peer show NAME` of the other mesh"
 		return append(groups, diagnosis.Group("peers", diagnosis.Finding{Severity: diagnosis.Info, Message: "the mesh has no MeshPeer", Remedy: remedy}))
@@ -88,8 +88,8 @@ func (s Subject) peerGateway(ctx context.Context) []diagnosis.Finding {
 	return findings
 }
 
-// foreignConsents counts the exports and imports that belong to another controller of the Multi-Cluster Services API.
-func (s Subject) foreignConsents(ctx context.Context) []diagnosis.Finding {
+// consentsOfOthers counts the exports and imports that belong to another controller of the Multi-Cluster Services API.
+func (s Subject) consentsOfOthers(ctx context.Context) []diagnosis.Finding {
 	var findings []diagnosis.Finding
 	for _, kind := range []schema.GroupVersionKind{kinds.ServiceExport, kinds.ServiceImport} {
 		list := &unstructured.UnstructuredList{}

@@ -25,14 +25,14 @@ func peerIn(name, domain string, conditions ...metav1.Condition) *v1alpha1.MeshP
 }
 
 func TestPeersAreChecked(t *testing.T) {
-	foreign := kinds.Object(kinds.ServiceExport)
-	foreign.SetNamespace("shop")
-	foreign.SetName("cart")
+	other := kinds.Object(kinds.ServiceExport)
+	other.SetNamespace("shop")
+	other.SetName("cart")
 	gateway := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "osm-system", Name: "osm-peer-gateway"}, Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer}}
 	condition := func(kind string, status metav1.ConditionStatus, reason string) metav1.Condition {
 		return metav1.Condition{Type: kind, Status: status, Reason: reason, Message: "it is so"}
 	}
-	groups := subject(t, meshWithTrustDomain("cluster.local"), gateway, foreign,
+	groups := subject(t, meshWithTrustDomain("cluster.local"), gateway, other,
 		peerIn("east", "east.cluster.local", condition(v1alpha1.PeerAccepted, metav1.ConditionFalse, "SharedTrustDomain")),
 		peerIn("west", "west.example", condition(v1alpha1.PeerAccepted, metav1.ConditionTrue, "Accepted"), condition(v1alpha1.PeerTrustReady, metav1.ConditionTrue, "Trusted"),
 			condition(v1alpha1.PeerConnected, metav1.ConditionFalse, "Unreachable"), condition(v1alpha1.PeerCompatible, metav1.ConditionUnknown, "NotConnected"),

@@ -100,8 +100,8 @@ func egressCalls() (calls []authz.EgressRequest) {
 	return calls
 }
 
-// egressWorld is what some Egresses of a client do together. An Egress is identified by its position; the first two have the same age.
-type egressWorld struct {
+// egressCombination is what some Egresses of a client do together. An Egress is identified by its position; the first two have the same age.
+type egressCombination struct {
 	answers []authz.EgressAnswer
 	// winners are the Egresses that the conflicts of each one name.
 	winners [3][]entity.Name
@@ -111,38 +111,38 @@ func positionName(position int) entity.Name {
 	return meshtest.Name("ns", fmt.Sprint(position))
 }
 
-// egressWorlds computes what combinations of Egresses do, each one once.
-type egressWorlds struct {
+// egressCombinations computes what combinations of Egresses do, each one once.
+type egressCombinations struct {
 	variants []egressVariant
 	// required is true if the namespace requires the egress gateway.
 	required bool
 	calls    []authz.EgressRequest
-	known    map[[3]int]egressWorld
+	known    map[[3]int]egressCombination
 }
 
-func newEgressWorlds(details, required bool) egressWorlds {
-	return egressWorlds{egressVariants(details), required, egressCalls(), map[[3]int]egressWorld{}}
+func newEgressCombinations(details, required bool) egressCombinations {
+	return egressCombinations{egressVariants(details), required, egressCalls(), map[[3]int]egressCombination{}}
 }
 
-// of returns what the variants at the positions of a world do; -1 is none.
-func (w egressWorlds) of(world [3]int) egressWorld {
-	result, known := w.known[world]
+// of returns what the variants at the positions of a positions do; -1 is none.
+func (w egressCombinations) of(positions [3]int) egressCombination {
+	result, known := w.known[positions]
 	if !known {
-		result = w.compute(world)
-		if slices.Contains(world[:], -1) { // others are needed once
-			w.known[world] = result
+		result = w.compute(positions)
+		if slices.Contains(positions[:], -1) { // others are needed once
+			w.known[positions] = result
 		}
 	}
 	return result
 }
 
-func (w egressWorlds) compute(world [3]int) (result egressWorld) {
+func (w egressCombinations) compute(positions [3]int) (result egressCombination) {
 	entries := []catalog.Entry{
 		&catalog.Settings{EgressPolicies: true}, &catalog.Namespace{Name: "ns", Monitored: true, EgressGateway: w.required},
 		meshtest.Group("ns", "get", "/get"), &catalog.BackendAuthorities{Name: meshtest.Name("ns", "good"), PEM: []byte("certificates")},
 	}
 	policies := map[int]*catalog.Egress{}
-	for position, variant := range world {
+	for position, variant := range positions {
 		if variant < 0 {
 			continue
 		}
@@ -166,27 +166,27 @@ func (w egressWorlds) compute(world [3]int) (result egressWorld) {
 }
 
 // check checks that an Egress which would allow a call without another one names it in its conflicts.
-func (w egressWorlds) check(t *testing.T, world [3]int) {
+func (w egressCombinations) check(t *testing.T, positions [3]int) {
 	t.Helper()
-	all := w.of(world)
-	for loser := range world {
-		if world[loser] < 0 {
+	all := w.of(positions)
+	for loser := range positions {
+		if positions[loser] < 0 {
 			continue
 		}
 		alone := [3]int{-1, -1, -1}
-		alone[loser] = world[loser]
+		alone[loser] = positions[loser]
 		itself := w.of(alone)
-		for winner := range world {
-			if winner == loser || world[winner] < 0 || slices.Contains(all.winners[loser], positionName(winner)) {
+		for winner := range positions {
+			if winner == loser || positions[winner] < 0 || slices.Contains(all.winners[loser], positionName(winner)) {
 				continue
 			}
-			others := world
+			others := positions
 			others[winner] = -1
 			without := w.of(others)
 			for i, call := range w.calls {
 				if isDisplaced(positionName(loser), call, all.answers[i], without.answers[i], itself.answers[i]) {
 					t.Fatalf("%d would allow %s %s %s at %s without %d, and its conflicts name %v:\n%s", loser, call.Protocol, call.Host, call.Path, call.Address, winner,
-						all.winners[loser], w.describe(world))
+						all.winners[loser], w.describe(positions))
 				}
 			}
 		}
@@ -200,8 +200,8 @@ func isDisplaced(name entity.Name, call authz.EgressRequest, with, without, alon
 		(with.Outcome != authz.Allowed || decidedByOther)
 }
 
-func (w egressWorlds) describe(world [3]int) (text string) {
-	for position, variant := range world {
+func (w egressCombinations) describe(positions [3]int) (text string) {
+	for position, variant := range positions {
 		if variant >= 0 {
 			text += fmt.Sprintf("%d: %s\n", position, w.variants[variant].name)
 		}
@@ -212,7 +212,7 @@ func (w egressWorlds) describe(world [3]int) (text string) {
 // TestEgressConflictsOfPairs checks all pairs of Egresses in detail, also in a namespace that requires the egress gateway.
 func TestEgressConflictsOfPairs(t *testing.T) {
 	for _, required := range []bool{false, true} {
-		w := newEgressWorlds(true, required)
+		w := newEgressCombinations(true, required)
 		for older := range w.variants {
 			for younger := range w.variants {
 				w.check(t, [3]int{older, -1, younger})
@@ -223,7 +223,7 @@ func TestEgressConflictsOfPairs(t *testing.T) {
 
 // TestEgressConflictsOfTriples checks all triples of Egresses: without one of them, another one may decide.
 func TestEgressConflictsOfTriples(t *testing.T) {
-	w := newEgressWorlds(false, false)
+	w := newEgressCombinations(false, false)
 	for first := range w.variants {
 		for second := range w.variants {
 			for third := range w.variants {

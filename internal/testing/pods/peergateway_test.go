@@ -21,8 +21,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/pods"
 )
 
-// home is the mesh of the server for the peer east.
-const home = "home"
+// ownMesh is the mesh of the server for the peer east.
+const ownMesh = "ownMesh"
 
 // meshes are a server in this mesh, a client in the peer east, and the peer gateways of both.
 type meshes struct {
@@ -80,10 +80,10 @@ func (m *meshes) arrivingScope() *scope.Scope {
 
 func (m *meshes) leavingScope(t *testing.T) *scope.Scope {
 	s := gatewayScope(eastDomain)
-	s.Peers = []scope.Peer{{Name: home, TrustDomain: trustDomain}}
+	s.Peers = []scope.Peer{{Name: ownMesh, TrustDomain: trustDomain}}
 	// The first gateway does not exist.
 	gateways := []catalog.Server{{Host: "10.77.99.1", Port: names.PeerGatewayPort}, {Host: m.arriving.IP.String(), Port: names.PeerGatewayPort}}
-	s.PeerGateway = &scope.PeerGateway{Peers: []scope.PeerWay{{Peer: home, Gateways: gateways}}}
+	s.PeerGateway = &scope.PeerGateway{Peers: []scope.PeerWay{{Peer: ownMesh, Gateways: gateways}}}
 	m.network.Reject(t, netip.MustParsePrefix("10.77.99.0/24"))
 	return s
 }
@@ -92,12 +92,12 @@ func (m *meshes) leavingScope(t *testing.T) *scope.Scope {
 func (m *meshes) configureClient(t *testing.T) {
 	t.Helper()
 	s := &scope.Scope{Common: scope.Common{
-		Key: scope.Key{Identity: buyer}, TrustDomain: eastDomain, Peers: []scope.Peer{{Name: home, TrustDomain: trustDomain, RootsPEM: m.network.CA.RootPEM}},
+		Key: scope.Key{Identity: buyer}, TrustDomain: eastDomain, Peers: []scope.Peer{{Name: ownMesh, TrustDomain: trustDomain, RootsPEM: m.network.CA.RootPEM}},
 	}}
 	var endpoints []scope.Endpoints
 	add := func(service entity.Name, port, remote uint16, protocol inventory.Protocol, address netip.Addr, server identity.ServiceAccount) {
 		cluster := scope.Cluster{Service: service, TargetPort: port, Protocol: protocol, Endpoints: scope.EndpointsKey{Service: service, TargetPort: port}, Peer: &scope.PeerDestination{
-			Peer: home, Port: remote, Servers: []identity.PeerAccount{{Peer: home, Namespace: server.Namespace, Name: server.Name}},
+			Peer: ownMesh, Port: remote, Servers: []identity.PeerAccount{{Peer: ownMesh, Namespace: server.Namespace, Name: server.Name}},
 		}}
 		s.Clusters = append(s.Clusters, cluster)
 		s.Outbound = append(s.Outbound, scope.Outbound{
