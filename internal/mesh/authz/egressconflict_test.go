@@ -124,7 +124,7 @@ func newEgressCombinations(details, required bool) egressCombinations {
 	return egressCombinations{egressVariants(details), required, egressCalls(), map[[3]int]egressCombination{}}
 }
 
-// of returns what the variants at the positions of a positions do; -1 is none.
+// of returns what the variants at some positions do together; -1 is none.
 func (w egressCombinations) of(positions [3]int) egressCombination {
 	result, known := w.known[positions]
 	if !known {
