@@ -248,7 +248,7 @@ func equalOutbound(a, b *scope.Outbound) bool {
 	return a.Service == b.Service && a.Port == b.Port && a.Protocol == b.Protocol && a.PodPort == b.PodPort &&
 		slices.Equal(a.Addresses, b.Addresses) && slices.Equal(a.Backends, b.Backends) &&
 		slices.EqualFunc(a.Routes, b.Routes, equalRoutes) && equalUpstream(a.Upstream, b.Upstream) &&
-		a.Routed == b.Routed && a.NamesClient == b.NamesClient && equalLists(a.HTTPRoutes, b.HTTPRoutes, equalHTTPRoute) &&
+		a.Routed == b.Routed && a.NamesClient == b.NamesClient && a.StandIn == b.StandIn && equalLists(a.HTTPRoutes, b.HTTPRoutes, equalHTTPRoute) &&
 		equalLists(a.ConnectionRoutes, b.ConnectionRoutes, equalConnectionRoute)
 }
 
@@ -261,7 +261,7 @@ func equalRoutes(a, b scope.OutboundRoutes) bool { return reflect.DeepEqual(a, b
 
 func equalCluster(a, b *scope.Cluster) bool {
 	return a.Service == b.Service && a.TargetPort == b.TargetPort && a.Protocol == b.Protocol && a.HTTP == b.HTTP &&
-		a.Destination == b.Destination && a.Endpoints == b.Endpoints && a.Plain == b.Plain && reflect.DeepEqual(a.Peer, b.Peer) &&
+		a.Destination == b.Destination && a.Endpoints == b.Endpoints && a.Plain == b.Plain && reflect.DeepEqual(a.Peer, b.Peer) && reflect.DeepEqual(a.StandIn, b.StandIn) &&
 		slices.Equal(a.Identities, b.Identities) && equalUpstream(a.Upstream, b.Upstream)
 }
 

@@ -103,6 +103,9 @@ func (b WeightedBackend) evaluate(v *catalog.View, r Request, direct bool) []Ans
 		return []Answer{b.Imported.evaluate(b.Service.Name, r.Source)}
 	}
 	candidates := b.candidates(v, r.Pod, direct)
+	if len(candidates) == 0 && b.StandIn != nil {
+		return []Answer{b.StandIn.evaluate(b.Service.Name, r.Source)}
+	}
 	if len(candidates) == 0 {
 		return []Answer{{Outcome: Unavailable, Service: b.Service.Name, Missing: MissingPod(b.Service.Name)}}
 	}

@@ -56,9 +56,31 @@ type Imported struct {
 	Admits bool
 }
 
+// standInPort returns the port of a Service of a peer that stands in for a port of a Service, or nil.
+func standInPort(v *catalog.View, service *inventory.Service, port inventory.Port) *Imported {
+	return portOfPeer(v.StandIn(service), port)
+}
+
+// resolveStandIn keeps the stand-in for a client that both meshes admit. A client that only the peer admits calls the Service of the peer alone.
+func (b *WeightedBackend) resolveStandIn(client identity.ServiceAccount) {
+	if b.StandIn == nil {
+		return
+	}
+	b.StandIn = b.StandIn.forClient(client)
+	switch {
+	case !b.StandIn.Admits:
+		b.StandIn = nil
+	case len(b.Allowed) == 0:
+		b.Imported, b.StandIn, b.Identities = b.StandIn, nil, nil
+	}
+}
+
 // importedPort returns the port of a Service of a peer behind a port of a Service, or nil.
 func importedPort(v *catalog.View, service *inventory.Service, port inventory.Port) *Imported {
-	described := v.Imported(service)
+	return portOfPeer(v.Imported(service), port)
+}
+
+func portOfPeer(described *catalog.PeerService, port inventory.Port) *Imported {
 	if described == nil {
 		return nil
 	}
@@ -73,14 +95,14 @@ func importedPort(v *catalog.View, service *inventory.Service, port inventory.Po
 func importedFor(v *catalog.View, client identity.ServiceAccount) []entity.Name {
 	return lists.Filter(v.ImportsFor(client), func(name entity.Name) bool {
 		service := v.Service(name)
-		return service != nil && v.Imported(service) != nil
+		return service != nil && (v.Imported(service) != nil || v.StandIn(service) != nil)
 	})
 }
 
-// IsImported reports whether a peer serves some of the requests.
+// IsImported reports whether a peer serves some of the requests, or can.
 func (route ResolvedRoute) IsImported() bool {
 	return slices.ContainsFunc(route.Rules, func(rule RouteRule) bool {
-		return slices.ContainsFunc(rule.Backends, func(b WeightedBackend) bool { return b.Imported != nil })
+		return slices.ContainsFunc(rule.Backends, func(b WeightedBackend) bool { return b.Imported != nil || b.StandIn != nil })
 	})
 }
 

@@ -71,6 +71,7 @@ func allow(v *catalog.View, client identity.ServiceAccount, rules []RouteRule) [
 				}
 			}
 			b.Allowed = allowed
+			b.resolveStandIn(client)
 		}
 	}
 	return rules
@@ -79,6 +80,11 @@ func allow(v *catalog.View, client identity.ServiceAccount, rules []RouteRule) [
 // IsCallable reports whether the client may connect to an identity behind one of the backends.
 func (r RouteRule) IsCallable() bool {
 	return slices.ContainsFunc(r.Backends, WeightedBackend.isCallable)
+}
+
+// HasStandIn reports whether a Service of a peer can stand in for one of the backends.
+func (r RouteRule) HasStandIn() bool {
+	return slices.ContainsFunc(r.Backends, func(b WeightedBackend) bool { return b.StandIn != nil })
 }
 
 func (b WeightedBackend) isCallable() bool {

@@ -44,6 +44,8 @@ type WeightedBackend struct {
 	Identities, Allowed []identity.ServiceAccount
 	// Imported is set if the servers are those of a peer. There are no Identities then.
 	Imported *Imported
+	// StandIn is a port of a Service of a peer that answers while no pod behind the Service can; nil for none.
+	StandIn *Imported
 }
 
 // String names the match as "<name> of HTTPRouteGroup <namespace>/<name>".
@@ -133,12 +135,16 @@ func newBackend(v *catalog.View, service *inventory.Service, port inventory.Port
 		// The port of the container is known to the peer only.
 		return WeightedBackend{Service: service, Port: port, TargetPort: port.Number, Protocol: port.Protocol, Imported: imported}
 	}
-	target := v.TargetPort(service, port)
-	if target == 0 {
+	target, standIn := v.TargetPort(service, port), standInPort(v, service, port)
+	switch {
+	case target == 0 && standIn != nil: // no pod of this cluster has the port
+		return WeightedBackend{Service: service, Port: port, TargetPort: port.Number, Protocol: port.Protocol, Imported: standIn}
+	case target == 0:
 		return WeightedBackend{}
 	}
 	return WeightedBackend{
 		Service: service, Port: port, TargetPort: target, Protocol: EffectiveProtocol(v, service, port), Identities: v.ServiceIdentities(service.Name),
+		StandIn: standIn,
 	}
 }
 

@@ -120,6 +120,8 @@ func (v *View) Exports() []*ServiceExport {
 type ServiceImport struct {
 	Name entity.Name
 	Peer string
+	// Failover is true if the Service of the peer stands in for a Service with pods in this cluster.
+	Failover bool
 }
 
 // Ref implements Entry.
@@ -127,7 +129,11 @@ func (i *ServiceImport) Ref() entity.Ref { return entity.KindServiceImport.Ref(i
 
 // Deps implements Entry.
 func (i *ServiceImport) Deps(list []entity.Dep) []entity.Dep {
-	return append(list, entity.DepImport.Of(i.Name))
+	list = append(list, entity.DepImport.Of(i.Name))
+	if i.Failover {
+		list = append(list, entity.Dep{Kind: entity.DepFailovers})
+	}
+	return list
 }
 
 // PeerService is a Service as its peer describes it.
@@ -171,6 +177,29 @@ func (s *PeerService) Port(number uint16) (port PeerPort, ok bool) {
 		return PeerPort{}, false
 	}
 	return s.Ports[i], true
+}
+
+type failoversKey struct{}
+
+// StandIn returns the Service of a peer that answers while no pod of this cluster can, for a Service with a selector, or nil. It needs a ServiceImport that
+// declares it. One dependency is common to all Services, because few have one.
+func (v *View) StandIn(service *inventory.Service) *PeerService {
+	if !service.HasSelector() {
+		return nil
+	}
+	declared := Memo(v, failoversKey{}, func() map[entity.Name]*ServiceImport {
+		imports := map[entity.Name]*ServiceImport{}
+		for _, i := range Find[*ServiceImport](v, entity.KindServiceImport, entity.Dep{Kind: entity.DepFailovers}) {
+			imports[i.Name] = i
+		}
+		return imports
+	})
+	consent := declared[service.Name]
+	if consent == nil || v.Peer(consent.Peer) == nil {
+		return nil
+	}
+	described := (&PeerService{Peer: consent.Peer, Name: service.Name}).Ref()
+	return read[*PeerService](v, entity.DepImport.Of(service.Name), described.Kind, described.Name)
 }
 
 // Imported returns the Service of a peer that stands behind a Service without a selector, or nil. It needs a ServiceImport of the same name, and a peer that

@@ -97,6 +97,12 @@ func replyToPeer(v *catalog.View, id portID, account identity.PeerAccount, s sam
 	return replyOf(authz.DecidePeer(v, account, r))
 }
 
+// imported is a Service of a peer among the destinations of a port. It may stand in for one with pods.
+type imported struct {
+	service entity.Name
+	of      *authz.Imported
+}
+
 // importFor is a Service of a peer among the destinations of a port, for one client.
 type importFor struct {
 	service entity.Name
@@ -110,9 +116,9 @@ func (p *servicePort) importsFor(source identity.ServiceAccount) []importFor {
 		return nil
 	}
 	var list []importFor
-	for _, backend := range p.imports {
-		if slices.Contains(backend.Imported.Clients, source) {
-			list = append(list, importFor{backend.Service.Name, backend.Imported.Peer, backend.Imported.Ready})
+	for _, i := range p.imports {
+		if slices.Contains(i.of.Clients, source) {
+			list = append(list, importFor{i.service, i.of.Peer, i.of.Ready})
 		}
 	}
 	return list
@@ -120,7 +126,7 @@ func (p *servicePort) importsFor(source identity.ServiceAccount) []importFor {
 
 // admitted returns the clients that peers admit to some Service among the destinations.
 func (p *servicePort) admitted() []identity.ServiceAccount {
-	return lists.FlatMap(p.imports, func(b authz.WeightedBackend) []identity.ServiceAccount { return b.Imported.Clients })
+	return lists.FlatMap(p.imports, func(i imported) []identity.ServiceAccount { return i.of.Clients })
 }
 
 // importsOf describes the imports that allow a flow.

@@ -39,7 +39,7 @@ type servicePort struct {
 	// pods has one pod address per identity of a headless Service. It is nil for other Services.
 	pods []netip.Addr
 	// imports are the Services of peers among the destinations.
-	imports []authz.WeightedBackend
+	imports []imported
 }
 
 // destination is an identity that receives requests to a port.
@@ -94,8 +94,8 @@ func (b *portBuilder) build(service *inventory.Service, port inventory.Port) *se
 			result.routeMatches = append(result.routeMatches, plain)
 		}
 		for _, backend := range rule.Backends {
-			if backend.Imported != nil {
-				result.imports = append(result.imports, backend)
+			if of := cmp.Or(backend.Imported, backend.StandIn); of != nil {
+				result.imports = append(result.imports, imported{backend.Service.Name, of})
 			}
 			result.destinations = append(result.destinations, b.destinations(i, backend)...)
 		}

@@ -108,6 +108,8 @@ const (
 	DepExport
 	// DepImport: the ServiceImport of a Service, and what its peer says about it.
 	DepImport
+	// DepFailovers: the ServiceImports that stand in for Services with pods. No name.
+	DepFailovers
 	// DepImportsFor: the Services of peers that a client may call. Name is the service account's.
 	DepImportsFor
 )

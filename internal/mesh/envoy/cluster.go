@@ -100,6 +100,9 @@ func meshCluster(s *translation, c scope.Cluster) *clusterv3.Cluster {
 		// Without this, Envoy keeps calling removed endpoints for as long as their checks succeed.
 		out.IgnoreHealthOnHostRemoval = len(out.HealthChecks) > 0
 	}
+	if c.StandIn != nil {
+		addStandIn(s, out, c.StandIn, c.Service)
+	}
 	return out
 }
 
@@ -185,6 +188,9 @@ func Endpoints(clusterName string, e scope.Endpoints) Resource {
 			metadata[workload] = workloadMetadata(workload)
 		}
 		message.GetEndpoints()[0].GetLbEndpoints()[i].Metadata = metadata[workload]
+	}
+	if e.Key.StandIn {
+		addStandInEndpoints(message, e)
 	}
 	return Resource{TypeURL: EndpointType, Name: clusterName, Message: message}
 }

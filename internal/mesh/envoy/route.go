@@ -124,6 +124,14 @@ func outboundRoutes(s *translation, o scope.Outbound) *routev3.RouteConfiguratio
 }
 
 func outboundVirtualHost(s *translation, o scope.Outbound) *routev3.VirtualHost {
+	host := outboundHost(s, o)
+	if o.StandIn {
+		repeatAtStandIn(host)
+	}
+	return host
+}
+
+func outboundHost(s *translation, o scope.Outbound) *routev3.VirtualHost {
 	host, own := virtualHost("outbound", o.Service, o.Port), s.RetryOf(o.Service)
 	host.RequestBodyBufferLimit = repeatedBody
 	if o.Routed {

@@ -56,7 +56,12 @@ func ServiceImport(u *unstructured.Unstructured) (*catalog.ServiceImport, []Prob
 	if !labelled || !isPeerName(peer, "a ServiceImport", "", &found) {
 		return nil, found
 	}
-	return &catalog.ServiceImport{Name: NameOf(u), Peer: peer}, nil
+	join, joined := u.GetAnnotations()[names.PeerJoinAnnotation]
+	if joined && join != names.PeerFailover {
+		found.Reject(ReasonInvalidAnnotation, "The annotation %s is %.40q, so the object is not used: write %s, or remove it.", names.PeerJoinAnnotation, join, names.PeerFailover)
+		return nil, found
+	}
+	return &catalog.ServiceImport{Name: NameOf(u), Peer: peer, Failover: joined}, nil
 }
 
 func isPeerName(peer, object, others string, found *Problems) bool {

@@ -60,23 +60,32 @@ func TestAccountOfPeerIsNoDestination(t *testing.T) {
 func TestExportsAndImports(t *testing.T) {
 	name := entity.Name{Namespace: "shop", Name: "cart"}
 	for label, c := range map[string]struct {
-		labels   map[string]string
-		export   *catalog.ServiceExport
-		imported *catalog.ServiceImport
-		problems int
+		labels      map[string]string
+		annotations map[string]string
+		export      *catalog.ServiceExport
+		imported    *catalog.ServiceImport
+		problems    int
 	}{
-		"one peer":          {map[string]string{"openservicemesh.io/peer": "east"}, &catalog.ServiceExport{Name: name, Peer: "east"}, &catalog.ServiceImport{Name: name, Peer: "east"}, 0},
-		"any peer":          {map[string]string{"openservicemesh.io/peer": "Any"}, &catalog.ServiceExport{Name: name, Any: true}, nil, 1},
-		"of another system": {map[string]string{"app": "x"}, nil, nil, 0},
-		"no labels":         {nil, nil, nil, 0},
-		"an empty label":    {map[string]string{"openservicemesh.io/peer": ""}, nil, nil, 2},
-		"no name":           {map[string]string{"openservicemesh.io/peer": "a.b"}, nil, nil, 2},
+		"one peer":          {map[string]string{"openservicemesh.io/peer": "east"}, nil, &catalog.ServiceExport{Name: name, Peer: "east"}, &catalog.ServiceImport{Name: name, Peer: "east"}, 0},
+		"any peer":          {map[string]string{"openservicemesh.io/peer": "Any"}, nil, &catalog.ServiceExport{Name: name, Any: true}, nil, 1},
+		"of another system": {map[string]string{"app": "x"}, nil, nil, nil, 0},
+		"no labels":         {nil, nil, nil, nil, 0},
+		"an empty label":    {map[string]string{"openservicemesh.io/peer": ""}, nil, nil, nil, 2},
+		"no name":           {map[string]string{"openservicemesh.io/peer": "a.b"}, nil, nil, nil, 2},
+		"failover": {
+			map[string]string{"openservicemesh.io/peer": "east"}, map[string]string{"openservicemesh.io/peer-join": "Failover"},
+			&catalog.ServiceExport{Name: name, Peer: "east"}, &catalog.ServiceImport{Name: name, Peer: "east", Failover: true}, 0,
+		},
+		"joined otherwise": {
+			map[string]string{"openservicemesh.io/peer": "east"}, map[string]string{"openservicemesh.io/peer-join": "Spread"}, &catalog.ServiceExport{Name: name, Peer: "east"}, nil, 1,
+		},
 	} {
 		t.Run(label, func(t *testing.T) {
 			u := &unstructured.Unstructured{}
 			u.SetNamespace(name.Namespace)
 			u.SetName(name.Name)
 			u.SetLabels(c.labels)
+			u.SetAnnotations(c.annotations)
 			export, first := ServiceExport(u)
 			imported, second := ServiceImport(u)
 			if diff := cmp.Diff(c.export, export); diff != "" {

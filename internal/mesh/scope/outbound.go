@@ -49,6 +49,7 @@ func (o outboundBuilder) of(service *inventory.Service) []Outbound {
 		rules := slices.DeleteFunc(route.Rules, func(rule authz.RouteRule) bool { return !o.admit(out, rule) })
 		if route.Answers || slices.ContainsFunc(rules, authz.RouteRule.IsCallable) {
 			o.addRules(&out, rules)
+			out.StandIn = slices.ContainsFunc(rules, authz.RouteRule.HasStandIn)
 			out.Upstream = o.upstream(service.Name)
 			if o.onDemand && out.isDivided() {
 				o.addDivided(authz.ResolvedBackend{Service: service, Port: port})
@@ -134,6 +135,9 @@ func (o outboundBuilder) clusterFor(backend authz.WeightedBackend, version HTTPV
 		c.Identities = backend.Allowed
 		c.Endpoints.Identities = joinNames(backend.Allowed)
 	}
+	if backend.StandIn != nil {
+		c.addStandIn(backend.StandIn)
+	}
 	return c
 }
 
@@ -176,8 +180,12 @@ func BuildEndpoints(v *catalog.View, key EndpointsKey) Endpoints {
 	if service == nil {
 		return result
 	}
-	if key.Peer != "" {
-		result.Addresses = leavingAddresses(v, service, key)
+	leaving := leavingAddresses(v, service, key)
+	switch {
+	case key.StandIn:
+		result.StandIns = leaving
+	case key.Peer != "":
+		result.Addresses = leaving
 		return result
 	}
 	allowed := parseAccounts(key.Identities)

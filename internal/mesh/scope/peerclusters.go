@@ -18,20 +18,32 @@ func importedCluster(backend authz.WeightedBackend, version HTTPVersion, setting
 	service, imported := backend.Service.Name, backend.Imported
 	return Cluster{
 		Service: service, TargetPort: backend.TargetPort, Protocol: backend.Protocol, HTTP: version, Upstream: settings,
-		Endpoints: EndpointsKey{Service: service, TargetPort: backend.TargetPort, HTTP2: version == HTTP2, Peer: imported.Peer},
+		Endpoints: EndpointsKey{Service: service, TargetPort: backend.TargetPort, HTTP2: version == HTTP2, Peer: imported.Peer, PeerPort: imported.Number},
 		Peer:      &PeerDestination{Peer: imported.Peer, Port: imported.Number, Servers: imported.Servers},
 	}
+}
+
+// addStandIn lets a Service of a peer answer while no endpoint does.
+func (c *Cluster) addStandIn(imported *authz.Imported) {
+	c.StandIn = &PeerDestination{Peer: imported.Peer, Port: imported.Number, Servers: imported.Servers}
+	c.Endpoints.Peer, c.Endpoints.PeerPort, c.Endpoints.StandIn = imported.Peer, imported.Number, true
 }
 
 // leavingAddresses are the endpoints of a port of a Service of a peer: the peer gateway of this mesh, while the peer has a ready endpoint. Of two address
 // families, all pods can reach the first one of the cluster.
 func leavingAddresses(v *catalog.View, service *inventory.Service, key EndpointsKey) []netip.AddrPort {
+	if key.Peer == "" {
+		return nil
+	}
 	described := v.Imported(service)
+	if described == nil {
+		described = v.StandIn(service)
+	}
 	if described == nil || described.Peer != key.Peer {
 		return nil
 	}
 	addresses := v.PeerGatewayAddresses()
-	if port, ok := described.Port(key.TargetPort); !ok || !port.Ready || len(addresses) == 0 {
+	if port, ok := described.Port(key.PeerPort); !ok || !port.Ready || len(addresses) == 0 {
 		return nil
 	}
 	return []netip.AddrPort{netip.AddrPortFrom(addresses[0], names.PeerLeavingPort)}

@@ -119,8 +119,10 @@ func (s *Scope) peersInUse() map[string]bool {
 		}
 	}
 	for i := range s.Clusters {
-		if peer := s.Clusters[i].Peer; peer != nil {
-			used[peer.Peer] = true
+		for _, peer := range []*PeerDestination{s.Clusters[i].Peer, s.Clusters[i].StandIn} {
+			if peer != nil {
+				used[peer.Peer] = true
+			}
 		}
 	}
 	if s.PeerGateway != nil {
@@ -137,6 +139,11 @@ func (s *Scope) removePeers(names map[string]bool) {
 		s.Inbound[i].Peers = slices.DeleteFunc(s.Inbound[i].Peers, func(p PeerInbound) bool { return names[p.Peer] })
 	}
 	s.Clusters = slices.DeleteFunc(slices.Clone(s.Clusters), func(c Cluster) bool { return c.Peer != nil && names[c.Peer.Peer] })
+	for i := range s.Clusters {
+		if standIn := s.Clusters[i].StandIn; standIn != nil && names[standIn.Peer] {
+			s.Clusters[i].StandIn = nil
+		}
+	}
 	if s.PeerGateway != nil {
 		s.PeerGateway.Peers = slices.DeleteFunc(s.PeerGateway.Peers, func(p PeerWay) bool { return names[p.Peer] })
 		s.PeerGateway.Exports = slices.DeleteFunc(s.PeerGateway.Exports, func(e PeerExport) bool { return names[e.Peer] })

@@ -235,6 +235,49 @@ func TestImportedDestination(t *testing.T) {
 	}
 }
 
+// TestStandIn checks when a Service of a peer stands in for one with pods.
+func TestStandIn(t *testing.T) {
+	server := Pod("a", "three", "three", "three", "10.0.1.3")
+	own := Service("a", "three", "three", "10.96.0.10", 80, inventory.ProtocolHTTP)
+	failover := &catalog.ServiceImport{Name: own.Name, Peer: "east", Failover: true}
+	target := Target("three", server.Identity(), []catalog.TargetRule{HTTP("routes")}, SA("a", "two"))
+	notReady := ImportOf("east", own.Name, 80, SA("shop", "cart"), SA("a", "two"))[1].(*catalog.PeerService)
+	notReady.Ports[0].Ready = false
+	for name, test := range map[string]struct {
+		entries []catalog.Entry
+		// local and peer are how many endpoints of this mesh, and ways to the peer, the client has.
+		local, peer int
+		alone       bool
+	}{
+		"declared":           {[]catalog.Entry{failover, target}, 1, 1, false},
+		"not declared":       {[]catalog.Entry{target}, 1, 0, false},
+		"only the peer":      {[]catalog.Entry{failover}, 0, 1, true},
+		"the peer is away":   {[]catalog.Entry{failover, target, notReady}, 1, 0, false},
+		"of another peer":    {[]catalog.Entry{&catalog.ServiceImport{Name: own.Name, Peer: "west", Failover: true}, target}, 1, 0, false},
+		"this mesh's domain": {[]catalog.Entry{failover, target, Peer("east", trustDomain)}, 1, 1, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := Apply(append(append(importing(), server, own, Slice(own.Name, server)), test.entries...)...)
+			s := scope.Build(c.View(), trustDomain, scope.KeyOfServices(SA("a", "two"), nil))
+			i := slices.IndexFunc(s.Clusters, func(c scope.Cluster) bool { return c.Service == own.Name })
+			if i < 0 {
+				t.Fatalf("the client has no cluster: %+v", s.Clusters)
+			}
+			endpoints := scope.BuildEndpoints(c.View(), s.Clusters[i].Endpoints)
+			local, peer := len(endpoints.Addresses), len(endpoints.StandIns)
+			if s.Clusters[i].Peer != nil {
+				local, peer = 0, local
+			}
+			if local != test.local || peer != test.peer || (s.Clusters[i].Peer != nil) != test.alone {
+				t.Errorf("%d endpoints and %d ways to the peer, want %d and %d: %+v", local, peer, test.local, test.peer, s.Clusters[i])
+			}
+			if knows := s.Clusters[i].StandIn != nil; knows && (len(s.Peers) != 1 || name == "this mesh's domain") {
+				t.Errorf("the stand-in has the peers %+v", s.Peers)
+			}
+		})
+	}
+}
+
 // TestClientsOfPeersHaveOwnDestinations checks that a client of a Service of a peer does not have the destinations that all clients of a permissive mesh share.
 func TestClientsOfPeersHaveOwnDestinations(t *testing.T) {
 	c := Apply(importing()...)

@@ -177,6 +177,8 @@ type Outbound struct {
 	PodPort uint16
 	// NamesClient is true if the sidecars of clients name their account to the server: on TCP ports in namespaces that are not permissive.
 	NamesClient bool
+	// StandIn is true if a Service of another mesh can stand in for one of the destinations.
+	StandIn bool
 	// Routed is true if routes of the Gateway API apply: HTTPRoutes, in order, or ConnectionRoutes on ports without HTTP. Routes and Backends are then
 	// empty. Requests that no route matches have status 404, and connections are closed.
 	Routed           bool
@@ -228,6 +230,8 @@ type Cluster struct {
 	Destination netip.AddrPort
 	// Peer is set if the servers are those of another mesh. There are no Identities then.
 	Peer *PeerDestination
+	// StandIn is a Service of another mesh that answers while no endpoint of this one does; nil for none.
+	StandIn *PeerDestination
 	// Plain is true if the proxy forwards the bytes of its clients, which have their own TLS.
 	Plain bool
 }
@@ -261,8 +265,11 @@ type EndpointsKey struct {
 	HTTP2 bool
 	// Destination is that of the cluster, for the same reason.
 	Destination netip.AddrPort
-	// Peer is the name of the peer whose Service it is; empty for Services of this mesh.
-	Peer string
+	// Peer is the name of the peer whose Service it is, or stands in for this one, and PeerPort the port there; empty for others.
+	Peer     string
+	PeerPort uint16
+	// StandIn is true if the Service of the peer stands in for this one.
+	StandIn bool
 }
 
 // ClusterName is the name of the cluster that has the endpoints.
@@ -278,6 +285,8 @@ type Endpoints struct {
 	Key EndpointsKey
 	// Addresses accept new connections. They are sorted.
 	Addresses []netip.AddrPort
+	// StandIns lead to a peer while no other address accepts connections.
+	StandIns []netip.AddrPort
 	// Workloads are those of the addresses, in their order, or nil.
 	Workloads []inventory.Workload
 }

@@ -11,6 +11,11 @@ const (
 	// PeerLabel on a ServiceExport or a ServiceImport is the consent to a peer: the name of its MeshPeer, or on a ServiceExport also AnyPeer. Without it, the object
 	// belongs to another controller.
 	PeerLabel = "openservicemesh.io/peer"
+	// PeerJoinAnnotation on a ServiceImport is PeerFailover if the Service of the peer stands in for a Service with pods in this cluster. Without it, the Service
+	// must have none.
+	PeerJoinAnnotation = "openservicemesh.io/peer-join"
+	// PeerFailover is the value of PeerJoinAnnotation for requests that no pod of this cluster can answer.
+	PeerFailover = "Failover"
 	// AnyPeer is the value of PeerLabel for all peers.
 	AnyPeer = "Any"
 	// InjectionAnnotation on a namespace or pod turns injection on or off: enabled, yes, true or disabled, no, false.

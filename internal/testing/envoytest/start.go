@@ -15,6 +15,7 @@ import (
 
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
@@ -190,8 +191,17 @@ func (s set) cluster(c *clusterv3.Cluster) error {
 			c.LoadAssignment = known
 		}
 	}
-	if socket := c.GetTransportSocket(); socket != nil {
-		return rewrite(socket.GetTypedConfig(), func(m *tlsv3.UpstreamTlsContext) error { return s.tls(m.GetCommonTlsContext()) })
+	sockets := []*corev3.TransportSocket{c.GetTransportSocket()}
+	for _, match := range c.GetTransportSocketMatches() {
+		sockets = append(sockets, match.GetTransportSocket())
+	}
+	for _, socket := range sockets {
+		if socket == nil {
+			continue
+		}
+		if err := rewrite(socket.GetTypedConfig(), func(m *tlsv3.UpstreamTlsContext) error { return s.tls(m.GetCommonTlsContext()) }); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -72,7 +72,7 @@ func drawExport(t *rapid.T) *catalog.ServiceExport {
 }
 
 func drawImport(t *rapid.T) *catalog.ServiceImport {
-	return &catalog.ServiceImport{Name: drawName(t), Peer: rapid.SampledFrom(peerNames).Draw(t, "from the peer")}
+	return &catalog.ServiceImport{Name: drawName(t), Peer: rapid.SampledFrom(peerNames).Draw(t, "from the peer"), Failover: rapid.Bool().Draw(t, "failover")}
 }
 
 func drawPeerService(t *rapid.T) *catalog.PeerService {

@@ -22,7 +22,7 @@ import (
 )
 
 // ownMesh is the mesh of the server for the peer east.
-const ownMesh = "ownMesh"
+const ownMesh = "own"
 
 // meshes are a server in this mesh, a client in the peer east, and the peer gateways of both.
 type meshes struct {
