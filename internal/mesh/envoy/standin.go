@@ -5,7 +5,7 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
-	previousprioritiesv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/retry/priority/previous_priorities/v3"
+	prioritiesv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/retry/priority/previous_priorities/v3"
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/structpb"
@@ -70,11 +70,11 @@ func structOf(key, value string) *structpb.Struct {
 // attemptsHere is how many endpoints of this mesh get a request before it is repeated at the peer. The default has one attempt more.
 const attemptsHere = 2
 
-// previousPriorities repeats a request at the next priority, also while endpoints of the first one still seem to be available.
-var previousPriorities = &routev3.RetryPolicy_RetryPriority{
+// nextPriority repeats a request at the next priority, also while endpoints of the first one still seem to be available.
+var nextPriority = &routev3.RetryPolicy_RetryPriority{
 	Name: "envoy.retry_priorities.previous_priorities",
 	ConfigType: &routev3.RetryPolicy_RetryPriority_TypedConfig{
-		TypedConfig: message.Any(&previousprioritiesv3.PreviousPrioritiesConfig{UpdateFrequency: attemptsHere}),
+		TypedConfig: message.Any(&prioritiesv3.PreviousPrioritiesConfig{UpdateFrequency: attemptsHere}),
 	},
 }
 
@@ -83,7 +83,7 @@ func repeatAtStandIn(host *routev3.VirtualHost) {
 	for _, route := range host.GetRoutes() {
 		if action := route.GetRoute(); action.GetRetryPolicy() != nil {
 			action.RetryPolicy = proto.CloneOf(action.GetRetryPolicy()) // the default is shared
-			action.RetryPolicy.RetryPriority = previousPriorities
+			action.RetryPolicy.RetryPriority = nextPriority
 		}
 	}
 }
