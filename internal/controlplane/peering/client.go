@@ -127,6 +127,9 @@ func (c *client) applyTrust() {
 	followed := trusted.RootsPEM
 	if !known || trusted.Until.IsZero() {
 		followed = nil
+		c.metrics.undeclared.DeleteLabelValues(peer.Name)
+	} else {
+		c.metrics.undeclared.WithLabelValues(peer.Name).Set(float64(trusted.Until.Unix()))
 	}
 	if bytes.Equal(followed, c.followed) {
 		return
@@ -306,6 +309,7 @@ func (c *client) receive(response *discovery.DeltaDiscoveryResponse) (*discovery
 	c.connected, c.last, c.stale, c.problem = true, c.config.Now(), time.Time{}, nil
 	c.metrics.connected.WithLabelValues(name).Set(1)
 	c.metrics.services.WithLabelValues(name).Set(float64(c.importer.services()))
+	c.metrics.invalid.WithLabelValues(name).Set(float64(len(c.importer.rejected)))
 	c.metrics.received.WithLabelValues(name).Inc()
 	signal(c.dirty)
 	answer := &discovery.DeltaDiscoveryRequest{TypeUrl: typeURL, ResponseNonce: response.GetNonce()}

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/peering"
 )
@@ -172,4 +173,9 @@ type Exported struct {
 func (p *Peering) Exported(peer string) Exported {
 	services, omitted := p.server.publisher.counts(peer)
 	return Exported{services, omitted, p.server.streamsOf(peer)}
+}
+
+// Offers reports whether a Service is among those that this mesh offers to a peer.
+func (p *Peering) Offers(peer string, service entity.Name) bool {
+	return p.server.publisher.isOffered(peer, service)
 }

@@ -210,3 +210,10 @@ func (p *publisher) counts(peer string) (services int, omitted peering.Omitted) 
 	defer p.mu.Unlock()
 	return len(p.kept[peer]), p.omitted[peer]
 }
+
+// isOffered reports whether a Service is among those that the limits leave for a peer.
+func (p *publisher) isOffered(peer string, service entity.Name) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.ContainsFunc(p.kept[peer], func(offer peering.Offer) bool { return offer.Name == service })
+}

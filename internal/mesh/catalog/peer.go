@@ -64,17 +64,31 @@ func (v *View) TrustedRoots(peer *Peer) []byte {
 
 // Peers returns the peers that count, sorted by name. Of peers whose accounts could have the same names, the oldest counts.
 func (v *View) Peers() []*Peer {
-	list := Find[*Peer](v, entity.KindMeshPeer, entity.Dep{Kind: entity.DepPeers})
+	peers, _ := v.countedPeers()
+	slices.SortFunc(peers, func(a, b *Peer) int { return cmp.Compare(a.Name, b.Name) })
+	return peers
+}
+
+// OlderPeer returns the peer that counts in place of another one, because their accounts could have the same names; nil without one.
+func (v *View) OlderPeer(name string) *Peer {
+	_, older := v.countedPeers()
+	return older[name]
+}
+
+// countedPeers returns the peers that count, the oldest first, and for the names of others the peer with precedence. Those beyond MaxPeers have none.
+func (v *View) countedPeers() (peers []*Peer, older map[string]*Peer) {
+	list, older := Find[*Peer](v, entity.KindMeshPeer, entity.Dep{Kind: entity.DepPeers}), map[string]*Peer{}
 	slices.SortStableFunc(list, func(a, b *Peer) int { return a.Created.Compare(b.Created) })
-	var peers []*Peer
 	for _, peer := range list {
-		shares := slices.ContainsFunc(peers, func(older *Peer) bool { return identity.SharesNames(older.TrustDomain, peer.TrustDomain) })
-		if !shares && len(peers) < MaxPeers {
+		shared := slices.IndexFunc(peers, func(older *Peer) bool { return identity.SharesNames(older.TrustDomain, peer.TrustDomain) })
+		switch {
+		case shared >= 0:
+			older[peer.Name] = peers[shared]
+		case len(peers) < MaxPeers:
 			peers = append(peers, peer)
 		}
 	}
-	slices.SortFunc(peers, func(a, b *Peer) int { return cmp.Compare(a.Name, b.Name) })
-	return peers
+	return peers, older
 }
 
 // Peer returns the peer with a name, or nil if there is none that counts.
