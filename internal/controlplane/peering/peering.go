@@ -162,6 +162,8 @@ func (p *Peering) States() []State {
 
 // Exported describes what this mesh offers to a peer.
 type Exported struct {
+	// IsRead is false until all exports have been read once.
+	IsRead   bool
 	Services int
 	// Omitted is what the limits remove.
 	Omitted peering.Omitted
@@ -171,8 +173,8 @@ type Exported struct {
 
 // Exported returns what this mesh offers to a peer.
 func (p *Peering) Exported(peer string) Exported {
-	services, omitted := p.server.publisher.counts(peer)
-	return Exported{services, omitted, p.server.streamsOf(peer)}
+	isRead, services, omitted := p.server.publisher.counts(peer)
+	return Exported{isRead, services, omitted, p.server.streamsOf(peer)}
 }
 
 // Offers reports whether a Service is among those that this mesh offers to a peer.

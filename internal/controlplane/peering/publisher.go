@@ -205,10 +205,10 @@ func (p *publisher) offersTo(peer string) ([]peering.Offer, peering.Omitted) {
 }
 
 // counts returns how many Services a peer is offered, and what the limits remove.
-func (p *publisher) counts(peer string) (services int, omitted peering.Omitted) {
+func (p *publisher) counts(peer string) (isRead bool, services int, omitted peering.Omitted) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.kept[peer]), p.omitted[peer]
+	return p.ready, len(p.kept[peer]), p.omitted[peer]
 }
 
 // isOffered reports whether a Service is among those that the limits leave for a peer.

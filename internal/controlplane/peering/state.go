@@ -46,6 +46,11 @@ const (
 	ReasonUnreachable Reason = "Unreachable"
 )
 
+// StreamReasons returns the reasons for which a stream ends.
+func StreamReasons() []Reason {
+	return []Reason{ReasonMessageTooLarge, ReasonProtocol, ReasonNoAnswer, ReasonUnreachable}
+}
+
 // rejection is an error with its reason.
 type rejection struct {
 	reason Reason

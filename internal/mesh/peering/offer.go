@@ -24,7 +24,8 @@ type Omitted struct {
 	Services, Ports, Accounts int
 }
 
-func (o Omitted) add(other Omitted) Omitted {
+// Add returns the sum of both.
+func (o Omitted) Add(other Omitted) Omitted {
 	return Omitted{o.Services + other.Services, o.Ports + other.Ports, o.Accounts + other.Accounts}
 }
 
@@ -96,7 +97,7 @@ func LimitOffers(offers []Offer) (kept []Offer, omitted Omitted) {
 	kept = offers[:min(len(offers), MaxServices)]
 	omitted.Services = len(offers) - len(kept)
 	for _, offer := range kept {
-		omitted = omitted.add(offer.Omitted)
+		omitted = omitted.Add(offer.Omitted)
 	}
 	return kept, omitted
 }

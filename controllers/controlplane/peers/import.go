@@ -1,0 +1,121 @@
+package peers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	operatorv1alpha1 "github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
+	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
+)
+
+// importReconciler writes the status of ServiceImports.
+type importReconciler struct{ Writers }
+
+// Reconcile writes the changed status of one ServiceImport.
+func (r *importReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	var failed error
+	evaluate := func(v *catalog.View, name entity.Name, peer string) consentStatus {
+		status := r.evaluate(v, name, peer)
+		var isAway bool
+		if isAway, failed = r.isAway(ctx, peer); isAway && len(r.peersNamed(v, peer)) > 0 {
+			status.Conditions = append(status.Conditions, newCondition(ConditionStale, metav1.ConditionTrue, ReasonNotConnected,
+				"The peer %s is not connected: see the condition %s of its MeshPeer. What it last said about the Service remains in force.", peer, operatorv1alpha1.PeerConnected))
+		}
+		return status
+	}
+	result, err := r.reconcileConsent(ctx, request, kinds.ServiceImport, evaluate, ConditionStale)
+	if err == nil {
+		err = failed
+	}
+	return result, err
+}
+
+// isAway reports whether the status of a MeshPeer says that it is not connected.
+func (r *importReconciler) isAway(ctx context.Context, name string) (bool, error) {
+	peer := &operatorv1alpha1.MeshPeer{}
+	if err := r.Client.Get(ctx, client.ObjectKey{Name: name}, peer); err != nil {
+		return false, client.IgnoreNotFound(err)
+	}
+	return meta.IsStatusConditionFalse(peer.Status.Conditions, operatorv1alpha1.PeerConnected), nil
+}
+
+// evaluate returns the status of a ServiceImport, except whether its peer is connected.
+func (r *importReconciler) evaluate(v *catalog.View, name entity.Name, peer string) consentStatus {
+	ready := r.ready(v, name, peer)
+	status := consentStatus{Conditions: []metav1.Condition{ready}}
+	if service := v.Service(name); service != nil && v.Imported(service) != nil && len(r.peersNamed(v, peer)) > 0 {
+		status.Clusters = []importedCluster{{Cluster: peer}}
+	}
+	return status
+}
+
+// ready returns whether workloads can call the Service of the peer.
+func (r *importReconciler) ready(v *catalog.View, name entity.Name, peer string) metav1.Condition {
+	service := v.Service(name)
+	switch problems := labelProblems(kinds.ServiceImport, peer); {
+	case problems != "":
+		return reject(ConditionReady, ReasonInvalidLabel, "%s", problems)
+	case len(r.peersNamed(v, peer)) == 0:
+		return unknownPeer(ConditionReady, peer)
+	case service == nil:
+		return reject(ConditionReady, ReasonServiceMissing,
+			"Service %s does not exist in the mesh. Workloads call the Service of the peer by it: apply the output of `osm peer import %s --from %s --port PORT`.", name, name, peer)
+	case service.HasSelector():
+		return reject(ConditionReady, ReasonServiceHasSelector,
+			"Service %s has a selector, so its requests go to pods of this mesh: remove spec.selector, or import into another namespace.", name)
+	}
+	imported := v.Imported(service)
+	if imported == nil {
+		return reject(ConditionReady, ReasonNotExported, "The peer %s has not offered Service %s to this mesh. It needs a ServiceExport there with the label %s, "+
+			"and a TrafficTarget that admits accounts of this mesh.", peer, name, names.PeerLabel)
+	}
+	return importedPorts(service, imported)
+}
+
+// importedPorts compares the ports of a Service with those of the peer.
+func importedPorts(service *inventory.Service, imported *catalog.PeerService) metav1.Condition {
+	own := lists.Unique(lists.Map(service.Ports, func(p inventory.Port) uint16 { return p.Number }))
+	theirs := lists.Map(imported.Ports, func(p catalog.PeerPort) uint16 { return p.Number })
+	shared := lists.Filter(own, func(n uint16) bool { return slices.Contains(theirs, n) })
+	unknown := lists.Filter(own, func(n uint16) bool { return !slices.Contains(theirs, n) })
+	if len(shared) == 0 {
+		return reject(ConditionReady, ReasonPortMismatch, "Service %s has the ports %s, and the peer %s offers %s: use its ports.",
+			service.Name, ports(own), imported.Peer, ports(theirs))
+	}
+	isReady := func(p catalog.PeerPort) bool { return p.Ready && slices.Contains(shared, p.Number) }
+	if !slices.ContainsFunc(imported.Ports, isReady) {
+		return reject(ConditionReady, ReasonNoReadyPod, "No pod behind the Service of the peer %s accepts connections.", imported.Peer)
+	}
+	text := fmt.Sprintf("The peer %s answers on the ports %s.", imported.Peer, ports(shared))
+	if len(unknown) > 0 {
+		return newCondition(ConditionReady, metav1.ConditionTrue, ReasonPortMismatch, "%s It does not offer the ports %s, so their requests fail: remove them from the Service.",
+			text, ports(unknown))
+	}
+	return newCondition(ConditionReady, metav1.ConditionTrue, ReasonReady, "%s", text)
+}
+
+// labelProblems returns what is wrong with the label of a consent; empty if nothing is.
+func labelProblems(kind schema.GroupVersionKind, peer string) string {
+	object := kinds.Object(kind)
+	object.SetLabels(map[string]string{names.PeerLabel: peer})
+	var problems []ingest.Problem
+	if kind == kinds.ServiceExport {
+		_, problems = ingest.ServiceExport(object)
+	} else {
+		_, problems = ingest.ServiceImport(object)
+	}
+	return messagesOf(problems)
+}
