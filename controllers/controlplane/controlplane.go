@@ -157,6 +157,9 @@ func (c *ControlPlane) Run(ctx context.Context) error {
 	drainCtx, cancel := drainContext(ctx, propagationDelay)
 	defer cancel()
 	peers := c.newPeers(writer.leader)
+	if err := peers.addStatus(mgr, definitions, writer.leader, c); err != nil {
+		return err
+	}
 	return runAll(drainCtx,
 		c.store.Run,
 		c.mirror.Run,

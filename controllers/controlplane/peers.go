@@ -6,14 +6,18 @@ import (
 	"math/rand/v2"
 	"net"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-logr/logr"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/client-go/kubernetes"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 
+	peerstatus "github.com/openservicemesh/osm-operator/controllers/controlplane/peers"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/status"
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/mirror"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/peering"
@@ -44,9 +48,9 @@ type peers struct {
 	log    logr.Logger
 
 	changed chan struct{}
-	// loaded is closed when all objects of the mesh have been read. Only the goroutine that closes it, and later that of run, uses exchange.
+	// loaded is closed when all objects of the mesh have been read. Only the goroutine that closes it, and later that of run, sets exchange.
 	loaded   chan struct{}
-	exchange *peering.Peering
+	exchange atomic.Pointer[peering.Peering]
 }
 
 func (c *ControlPlane) newPeers(leader *status.Leader) *peers {
@@ -111,15 +115,15 @@ func (p *peers) update(ctx context.Context) error {
 			return peering.Peer{Name: peer.Name, TrustDomain: peer.TrustDomain, RootsPEM: peer.RootsPEM, Follow: peer.Follow}
 		})
 	})
-	if p.exchange == nil && len(list) > 0 {
+	if p.exchange.Load() == nil && len(list) > 0 {
 		epoch, err := p.epoch(ctx)
 		if err != nil {
 			return err
 		}
-		p.exchange = p.open(epoch)
+		p.exchange.Store(p.open(epoch))
 	}
-	if p.exchange != nil {
-		p.exchange.SetPeers(ctx, list)
+	if exchange := p.exchange.Load(); exchange != nil {
+		exchange.SetPeers(ctx, list)
 	}
 	return nil
 }
@@ -131,7 +135,7 @@ func (p *peers) run(ctx context.Context) error {
 		return nil
 	case <-p.loaded:
 	}
-	for p.exchange == nil {
+	for p.exchange.Load() == nil {
 		if !p.follow(ctx) {
 			return nil
 		}
@@ -141,7 +145,7 @@ func (p *peers) run(ctx context.Context) error {
 		return fmt.Errorf("the server for peers cannot listen: %w", err)
 	}
 	return runAll(ctx,
-		func(running context.Context) error { return p.exchange.Run(running, listener) },
+		func(running context.Context) error { return p.exchange.Load().Run(running, listener) },
 		func(running context.Context) error {
 			for p.follow(running) {
 				continue
@@ -163,4 +167,30 @@ func (p *peers) follow(ctx context.Context) bool {
 		time.AfterFunc(peersRetry, p.notify)
 	}
 	return true
+}
+
+// isLoaded reports whether what peers said before the start is in force.
+func (p *peers) isLoaded() bool {
+	select {
+	case <-p.loaded:
+		return true
+	default:
+		return false
+	}
+}
+
+// current returns the exchange with peers; nil before the first of them.
+func (p *peers) current() peerstatus.Exchange {
+	if exchange := p.exchange.Load(); exchange != nil {
+		return exchange
+	}
+	return nil
+}
+
+// addStatus adds the controllers that write the status of peers, exports and imports to mgr.
+func (p *peers) addStatus(mgr manager.Manager, definitions *traffic.Definitions, leader *status.Leader, c *ControlPlane) error {
+	return peerstatus.Writers{
+		Client: mgr.GetClient(), Leading: leader.Leading, OnLead: leader.Notify, Mirror: p.mirror, Ready: p.isLoaded, Exchange: p.current,
+		Domains: c.authority.manager.TrustDomains, Mesh: c.config.Mesh, Version: version.Version, Now: time.Now,
+	}.Setup(mgr, definitions)
 }

@@ -76,11 +76,11 @@ func TestPeersStartWithTheFirst(t *testing.T) {
 	if epoch := <-opened; epoch != "uid" {
 		t.Errorf("the epoch is %q", epoch)
 	}
-	if states := p.exchange.States(); len(states) != 1 || states[0].Peer != "east" {
+	if states := p.current().States(); len(states) != 1 || states[0].Peer != "east" {
 		t.Errorf("peers %+v", states)
 	}
 	p.mirror.Apply([]catalog.Change{{Ref: entity.KindMeshPeer.Ref(entity.Name{Name: "east"})}})
-	eventually.True(t, time.Minute, "the peer is removed", func() bool { return len(p.exchange.States()) == 0 })
+	eventually.True(t, time.Minute, "the peer is removed", func() bool { return len(p.current().States()) == 0 })
 	stop()
 	if err := <-ended; err != nil {
 		t.Error(err)
