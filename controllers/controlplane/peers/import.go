@@ -56,8 +56,10 @@ func (r *importReconciler) isAway(ctx context.Context, name string) (bool, error
 func (r *importReconciler) evaluate(v *catalog.View, name entity.Name, peer string) consentStatus {
 	ready := r.ready(v, name, peer)
 	status := consentStatus{Conditions: []metav1.Condition{ready}}
-	if service := v.Service(name); service != nil && v.Imported(service) != nil && len(r.peersNamed(v, peer)) > 0 {
-		status.Clusters = []importedCluster{{Cluster: peer}}
+	if service := v.Service(name); service != nil && len(r.peersNamed(v, peer)) > 0 {
+		if imported := v.Imported(service); imported != nil && imported.Peer == peer {
+			status.Clusters = []importedCluster{{Cluster: peer}}
+		}
 	}
 	return status
 }

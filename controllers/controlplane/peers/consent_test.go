@@ -1,0 +1,193 @@
+package peers
+
+import (
+	"slices"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	operatorv1alpha1 "github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/peering"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
+	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
+	meshpeering "github.com/openservicemesh/osm-operator/internal/mesh/peering"
+	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
+)
+
+// cart returns Service shop/cart with a pod.
+func cart() []catalog.Entry {
+	pod := Pod("shop", "cart-1", "cart", "cart", "10.0.0.1")
+	return []catalog.Entry{pod, Service("shop", "cart", "cart", "10.96.0.1", 80, inventory.ProtocolTCP), Slice(Name("shop", "cart"), pod), &catalog.TCPRoute{Name: Name("shop", "any")}}
+}
+
+// admitting returns a TrafficTarget that admits accounts of peers to shop/cart.
+func admitting(accounts ...identity.PeerAccount) *catalog.TrafficTarget {
+	target := Target("t", SA("shop", "cart"), []catalog.TargetRule{TCP("any")})
+	target.PeerSources = accounts
+	return target
+}
+
+func TestStatusOfExports(t *testing.T) {
+	of := func(peer, name string) identity.PeerAccount {
+		return identity.PeerAccount{Peer: peer, Namespace: "web", Name: name}
+	}
+	both := slices.Clip(append(cart(), Peer("east", "east.example"), Peer("north", "north.example")))
+	for name, c := range map[string]struct {
+		peer         string
+		entries      []catalog.Entry
+		beyond       bool
+		valid, ready string
+	}{
+		"exported": {
+			"Any", append(both, admitting(of("east", "a"), of("east", "b"), of("north", "a"))), false,
+			"True Valid: ", "True Exported: east (port 80: 2), north (port 80: 1).",
+		},
+		"exported to one peer":       {"north", append(both, admitting(of("east", "a"), of("north", "a"))), false, "True Valid: ", "True Exported: by peer and port: north (port 80: 1)."},
+		"no TrafficTarget":           {"east", append(both, admitting(of("north", "a"))), false, "True Valid: ", "False NoTrafficTarget: ServiceAccount shop/cart, with a source of the kind PeerServiceAccount, the name east/<service account>"},
+		"no TrafficTarget for all":   {"Any", both, false, "True Valid: ", "False NoTrafficTarget: the name <peer>/<service account>"},
+		"no Service":                 {"east", []catalog.Entry{Peer("east", "east.example")}, false, "False NoService: ", "False NoService: shop/cart does not exist"},
+		"an unknown peer":            {"south", both, false, "False UnknownPeer: ", "False UnknownPeer: MeshPeer south does not exist, or is not accepted"},
+		"no peer at all":             {"Any", cart(), false, "False UnknownPeer: ", "False UnknownPeer: has no MeshPeer"},
+		"a peer named like the mesh": {"twin", append(cart(), Peer("twin", "west.example")), false, "False UnknownPeer: ", "False UnknownPeer: "},
+		"a label that is no name":    {"A", both, false, "False InvalidLabel: ", "False InvalidLabel: write the name of a MeshPeer or Any"},
+		"beyond the limits":          {"east", append(both, admitting(of("east", "a"))), true, "True Valid: ", "False ExportsLimited: at most 200 Services"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, consentObject(kinds.ServiceExport, "cart", c.peer))
+			w.set(c.entries...)
+			if entry, _ := kinds.Consents()[0].Ingest(consentObject(kinds.ServiceExport, "cart", c.peer)); entry != nil {
+				w.set(entry)
+			}
+			if c.beyond {
+				w.exchange.exported = peering.Exported{IsRead: true, Services: 200, Omitted: meshpeering.Omitted{Services: 1}}
+			}
+			r := &exportReconciler{w.Writers}
+			reconcileOne(t, r, "shop", "cart")
+			status := w.consentStatusOf(t, kinds.ServiceExport, "cart")
+			checkCondition(t, status.Conditions, ConditionValid, c.valid)
+			checkCondition(t, status.Conditions, ConditionReady, c.ready)
+			if reconcileOne(t, r, "shop", "cart"); w.writes != 1 {
+				t.Errorf("%d writes", w.writes)
+			}
+		})
+	}
+}
+
+func TestStatusOfImports(t *testing.T) {
+	handwritten := func(ports ...uint16) *inventory.Service {
+		s := &inventory.Service{Name: Name("shop", "cart")}
+		for _, port := range ports {
+			s.Ports = append(s.Ports, inventory.Port{Number: port, TargetPort: port, Protocol: inventory.ProtocolHTTP})
+		}
+		return s
+	}
+	imported := append(ImportOf("east", Name("shop", "cart"), 80, SA("shop", "cart")), Peer("east", "east.example"))
+	idle := append(ImportOf("east", Name("shop", "cart"), 80, SA("shop", "cart")), Peer("east", "east.example"))
+	idle[1].(*catalog.PeerService).Ports[0].Ready = false
+	consented := []catalog.Entry{imported[0], Peer("east", "east.example")}
+	for name, c := range map[string]struct {
+		peer    string
+		entries []catalog.Entry
+		service *inventory.Service
+		want    string
+		// clusters is how many there are.
+		clusters int
+	}{
+		"imported":                  {"east", imported, handwritten(80), "True Ready: answers on the ports 80", 1},
+		"an unknown peer":           {"south", imported, handwritten(80), "False UnknownPeer: MeshPeer south", 0},
+		"any peer":                  {"Any", imported, handwritten(80), "False InvalidLabel: ", 0},
+		"no Service":                {"east", imported, nil, "False ServiceMissing: `osm peer import shop/cart --from east --port PORT`", 0},
+		"a Service with a selector": {"east", imported, Service("shop", "cart", "cart", "", 80, inventory.ProtocolHTTP), "False ServiceHasSelector: remove spec.selector", 0},
+		"not exported":              {"east", consented, handwritten(80), "False NotExported: The peer east", 0},
+		"another port":              {"east", imported, handwritten(81), "False PortMismatch: has the ports 81, and the peer east offers 80", 1},
+		"one port more":             {"east", imported, handwritten(80, 81), "True PortMismatch: does not offer the ports 81", 1},
+		"no ready pod":              {"east", idle, handwritten(80), "False NoReadyPod: ", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, consentObject(kinds.ServiceImport, "cart", c.peer))
+			w.set(c.entries...)
+			if c.service != nil {
+				w.set(c.service)
+			}
+			r := &importReconciler{w.Writers}
+			reconcileOne(t, r, "shop", "cart")
+			status := w.consentStatusOf(t, kinds.ServiceImport, "cart")
+			checkCondition(t, status.Conditions, ConditionReady, c.want)
+			checkCondition(t, status.Conditions, ConditionStale, "")
+			if len(status.Clusters) != c.clusters || c.clusters > 0 && status.Clusters[0].Cluster != "east" {
+				t.Errorf("the clusters are %v", status.Clusters)
+			}
+			if reconcileOne(t, r, "shop", "cart"); w.writes != 1 {
+				t.Errorf("%d writes", w.writes)
+			}
+		})
+	}
+}
+
+// TestImportsAreStaleWithoutTheirPeer loses the connection to the peer, and has it again.
+func TestImportsAreStaleWithoutTheirPeer(t *testing.T) {
+	peer := meshPeer("east", "east.example", "x")
+	w := newWorld(t, peer, consentObject(kinds.ServiceImport, "cart", "east"))
+	w.set(append(ImportOf("east", Name("shop", "cart"), 80, SA("shop", "cart")), Peer("east", "east.example"))...)
+	w.set(&inventory.Service{Name: Name("shop", "cart"), Ports: []inventory.Port{{Number: 80}}})
+	for _, isConnected := range []metav1.ConditionStatus{metav1.ConditionFalse, metav1.ConditionTrue} {
+		peer.Status.Conditions = []metav1.Condition{{Type: operatorv1alpha1.PeerConnected, Status: isConnected, Reason: "X", LastTransitionTime: metav1.NewTime(w.now)}}
+		if err := w.Client.Status().Update(t.Context(), peer); err != nil {
+			t.Fatal(err)
+		}
+		reconcileOne(t, &importReconciler{w.Writers}, "shop", "cart")
+		want := ""
+		if isConnected == metav1.ConditionFalse {
+			want = "True NotConnected: The peer east is not connected"
+		}
+		status := w.consentStatusOf(t, kinds.ServiceImport, "cart")
+		checkCondition(t, status.Conditions, ConditionStale, want)
+		checkCondition(t, status.Conditions, ConditionReady, "True Ready: ")
+	}
+}
+
+// TestConsentsOfOthersAreLeftAlone has objects without the label, outside the mesh, in a replica without the Lease, and with a condition of another controller.
+func TestConsentsOfOthersAreLeftAlone(t *testing.T) {
+	outside := consentObject(kinds.ServiceExport, "cart", "east")
+	outside.SetNamespace("outside")
+	foreign := consentObject(kinds.ServiceExport, "shared", "east")
+	condition, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&metav1.Condition{Type: "Conflict", Status: metav1.ConditionFalse, Reason: "NoConflicts"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	foreign.Object["status"] = map[string]any{"conditions": []any{condition}}
+	w := newWorld(t, consentObject(kinds.ServiceExport, "cart", ""), consentObject(kinds.ServiceImport, "cart", ""), outside, foreign)
+	exports, imports := &exportReconciler{w.Writers}, &importReconciler{w.Writers}
+	reconcileOne(t, exports, "shop", "cart")
+	reconcileOne(t, imports, "shop", "cart")
+	reconcileOne(t, exports, "outside", "cart")
+	w.leading = false
+	if reconcileOne(t, exports, "shop", "shared"); w.writes > 0 {
+		t.Errorf("%d writes", w.writes)
+	}
+	w.leading = true
+	reconcileOne(t, exports, "shop", "shared")
+	status := w.consentStatusOf(t, kinds.ServiceExport, "shared")
+	checkCondition(t, status.Conditions, "Conflict", "False NoConflicts")
+	checkCondition(t, status.Conditions, ConditionValid, "False NoService: ")
+}
+
+// TestChangedPeersConcernConsents checks which objects a change of a MeshPeer concerns.
+func TestChangedPeersConcernConsents(t *testing.T) {
+	for peer, want := range map[string]bool{"east": true, "Any": true, "north": false, "": false} {
+		if got := concerns(consentObject(kinds.ServiceExport, "cart", peer), "east"); got != want {
+			t.Errorf("%q: %t", peer, got)
+		}
+	}
+	w := newWorld(t, meshPeer("east", "east.example", "x"), consentObject(kinds.ServiceExport, "cart", "north"))
+	for kind, want := range map[schema.GroupVersionKind]int{kinds.MeshPeer: 1, kinds.ServiceExport: 1, kinds.ServiceImport: 0} {
+		objects, err := w.list(t.Context(), kind)
+		if err != nil || len(objects) != want {
+			t.Errorf("%s: %d objects, error %v", kind.Kind, len(objects), err)
+		}
+	}
+}
