@@ -39,9 +39,12 @@ type consent struct {
 	Status   consentStatus     `json:"status"`
 }
 
+// evaluation returns the status of a consent that names a peer.
+type evaluation func(v *catalog.View, name entity.Name, peer string) consentStatus
+
 // reconcileConsent writes the status of one ServiceExport or ServiceImport that names a peer, in a namespace of the mesh. Others belong to other controllers.
 func (w Writers) reconcileConsent(
-	ctx context.Context, request ctrl.Request, kind schema.GroupVersionKind, evaluate func(*catalog.View, entity.Name, string) consentStatus, replaced ...string,
+	ctx context.Context, request ctrl.Request, kind schema.GroupVersionKind, evaluate evaluation, replaced ...string,
 ) (ctrl.Result, error) {
 	if !w.Leading() {
 		return ctrl.Result{}, nil
@@ -72,7 +75,8 @@ func (w Writers) reconcileConsent(
 	return ctrl.Result{}, w.writeConsent(ctx, object, status, replaced)
 }
 
-// writeConsent writes a status that differs from that of the object. It replaces conditions of the given types, and keeps others, which belong to other controllers.
+// writeConsent writes a status that differs from that of the object. It removes conditions of the replaced types that the status does not have. Others belong to
+// other controllers.
 func (w Writers) writeConsent(ctx context.Context, object *unstructured.Unstructured, status consentStatus, replaced []string) error {
 	before, err := gatewayapi.ReadStatus[consent](object)
 	if err != nil {

@@ -40,7 +40,8 @@ type observation struct {
 // observe reads what is known about a peer.
 func (r *peerReconciler) observe(ctx context.Context, peer *operatorv1alpha1.MeshPeer) (observation, error) {
 	o := observation{
-		now: r.Now(), version: r.Version, trustDomain: peer.Spec.TrustDomain, own: r.sharedDomain(peer.Spec.TrustDomain), trusted: []byte(peer.Spec.Trust.CABundle),
+		now: r.Now(), version: r.Version, trustDomain: peer.Spec.TrustDomain, own: r.sharedDomain(peer.Spec.TrustDomain),
+		trusted: []byte(peer.Spec.Trust.CABundle),
 	}
 	_, problems := kinds.Peers(r.Mesh).Ingest(peer)
 	o.isRead = len(problems) == 0

@@ -115,7 +115,7 @@ func (r *peerReconciler) statusOf(peer *operatorv1alpha1.MeshPeer, o observation
 }
 
 // count returns a number for a status. Limits keep it small.
-func count(n int) int32 { return int32(n) } //nolint:gosec // at most peering.MaxServices
+func count(n int) int32 { return int32(n) }
 
 // lastConnected returns when the peer was last known to be connected. While it is, the time changes seldom.
 func lastConnected(before *metav1.Time, o observation) *metav1.Time {

@@ -96,7 +96,7 @@ func unusedCondition(problems []ingest.Problem) metav1.Condition {
 // passing are the causes of findings that the next object of the same author, or time, often resolves. Admission does not warn about them.
 var passing = []finding.Cause{
 	finding.NoUsableBackend, finding.TooManyServices, finding.NoEgressGateway, finding.IdleEgressGateway,
-	finding.NoCredential, finding.OutsideLimits,
+	finding.NoCredential, finding.OutsideLimits, finding.NotExported,
 }
 
 // CheckRelated returns a function that finds why a new object will have no effect, or only a part of it: policies with precedence, a switch of the

@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
+	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/cli/analyze"
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
 	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
@@ -97,6 +98,20 @@ func target(name, fields string) string {
 	spec[field] = value
 	return "{apiVersion: access.smi-spec.io/v1alpha3, kind: TrafficTarget, metadata: {name: " + name + ", namespace: shop}, spec: {destination: " +
 		spec["destination"] + ", sources: " + spec["sources"] + ", rules: " + spec["rules"] + "}}"
+}
+
+const (
+	peerSource   = "sources=[{kind: PeerServiceAccount, name: east/till, namespace: shop}]"
+	exportToEast = `{apiVersion: multicluster.x-k8s.io/v1alpha1, kind: ServiceExport, metadata: {name: web, namespace: shop, labels: {openservicemesh.io/peer: east}}}`
+)
+
+// eastPeer returns the MeshPeer east.
+func eastPeer() string {
+	root, err := certificate.NewRoot(certificate.KeySpec{}, time.Now())
+	if err != nil {
+		panic(err)
+	}
+	return fmt.Sprintf(`{apiVersion: operator.openservicemesh.io/v1alpha1, kind: MeshPeer, metadata: {name: east}, spec: {mesh: osm, trustDomain: east.example, trust: {caBundle: %q}, gateways: [{address: 192.0.2.1}]}}`, root.CertPEM())
 }
 
 // gatewayAccounts are in the namespace of the control plane, which is not part of the mesh.
@@ -180,6 +195,9 @@ var findings = map[string]struct {
 	"no destination":           {target("t", "destination={kind: ServiceAccount, name: none, namespace: shop}"), []string{"OSM0201 TrafficTarget shop/t"}},
 	"not behind a Service":     {target("t", "destination={kind: ServiceAccount, name: till, namespace: shop}"), []string{"OSM0202 TrafficTarget shop/t"}},
 	"no source":                {target("t", "sources=[{kind: ServiceAccount, name: none, namespace: shop}]"), []string{"OSM0203 TrafficTarget shop/t"}},
+	"no peer":                  {target("t", peerSource), []string{"OSM0239 TrafficTarget shop/t"}},
+	"not exported":             {eastPeer() + "\n---\n" + target("t", peerSource), []string{"OSM0240 TrafficTarget shop/t"}},
+	"exported":                 {eastPeer() + "\n---\n" + exportToEast + "\n---\n" + target("t", peerSource), nil},
 	"a source outside":         {`{apiVersion: v1, kind: ServiceAccount, metadata: {name: far, namespace: out}}` + "\n---\n" + target("t", "sources=[{kind: ServiceAccount, name: far, namespace: out}]"), []string{"OSM0204 TrafficTarget shop/t"}},
 	"the gateways": {
 		gatewayAccounts + target("t", "sources=[{kind: ServiceAccount, name: osm-ingress-gateway, namespace: osm-system}, {kind: ServiceAccount, name: osm-egress-gateway, namespace: osm-system}]"), nil,

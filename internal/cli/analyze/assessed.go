@@ -37,7 +37,7 @@ var codesOfCauses = map[finding.Cause]string{
 	finding.NoUsableBackend: codeNoUsableBackend,
 	finding.TooManyServices: codeTooManyServices, finding.NoRouteOfLimit: codeNoRouteOfLimit,
 	finding.NoDestination: codeNoDestination, finding.NoSource: codeNoSource, finding.NoRoute: codeNoRoute, finding.NoMatch: codeNoMatch,
-	finding.UnknownPort: codeUnknownPort,
+	finding.UnknownPort: codeUnknownPort, finding.NoPeer: codeNoPeer, finding.NotExported: codeNotExported,
 	finding.NoRoot:      codeNoRoot, finding.NoBackend: codeNoBackend, finding.NoBackendPort: codeBackendPort,
 	finding.NoRetryTarget: codeNoRetryTarget, finding.NoHost: codeNoHost,
 	finding.NoIngressPort: codeNoIngressPort, finding.NoGateway: codeNoGateway, finding.NoSetting: codeNoSetting, finding.NoExtension: codeNoExtension,
@@ -99,10 +99,22 @@ func (a *analysis) isKnown(policy catalog.Entry, f finding.Finding) bool {
 		return a.configured()
 	case finding.NoExtension:
 		return a.configured() && (f.Missing == entity.Ref{} || a.missing(f.Missing.Kind, f.Missing.Name))
+	case finding.NotExported:
+		return a.hasExports()
 	case finding.NoRouteOfLimit:
 		return a.has(entity.KindHTTPRouteGroup, policy.Ref().Name.Namespace)
 	}
 	return f.Missing == (entity.Ref{}) || a.missing(f.Missing.Kind, f.Missing.Name)
+}
+
+// hasExports returns true if the mesh has a ServiceExport.
+func (a *analysis) hasExports() bool {
+	for ref := range a.mesh.Loaded.Names {
+		if ref.Kind == entity.KindServiceExport {
+			return true
+		}
+	}
+	return false
 }
 
 // configured returns true if the mesh has a MeshConfig.

@@ -65,6 +65,8 @@ const (
 	codeGatewayOff       = "OSM0236"
 	codeTooManyServices  = "OSM0237"
 	codeNoUsableBackend  = "OSM0238"
+	codeNoPeer           = "OSM0239"
+	codeNotExported      = "OSM0240"
 
 	codeSplitConflict   = "OSM0301"
 	codeRetryConflict   = "OSM0302"
@@ -169,6 +171,8 @@ var meshCodes = []Code{
 	{codeGatewayOff, diagnosis.Error, "A Gateway of the mesh without an ingress gateway", "The Gateway has the class of the mesh, but the mesh runs no ingress gateway, so nothing listens and no condition is written.", "Set spec.ingressGateway.mode of the Mesh to Managed, or delete the Gateway."},
 	{codeTooManyServices, diagnosis.Error, "A client does not receive all Services of a TrafficTarget", "The TrafficTargets of a namespace offer a client more Services, backends or endpoints than its sidecar accepts from one namespace. It has the first Services by name.", "Grant access to fewer service accounts, or delete Services or ports."},
 	{codeNoUsableBackend, diagnosis.Error, "A TrafficSplit without a usable backend", "No backend of the TrafficSplit exists, has a port of the root Service, and has a weight above 0, so all requests that it selects fail.", "Correct a backend with a weight above 0, or delete the TrafficSplit."},
+	{codeNoPeer, diagnosis.Warning, "The peer of a source does not exist", "A TrafficTarget has accounts of a peer among its sources whose MeshPeer does not exist, or is not accepted. Nothing is granted to them.", "Apply the output of `osm peer show` of the other mesh, correct the name, or see the status of the MeshPeer."},
+	{codeNotExported, diagnosis.Warning, "A Service is not exported to the peer of a source", "A TrafficTarget has accounts of a peer among its sources, and no Service of its destination has a ServiceExport for the peer, so it cannot call them.", "Apply the output of `osm peer export`."},
 
 	{codeSplitConflict, diagnosis.Error, "TrafficSplits conflict", "Two TrafficSplits split the same requests to a Service. The older one takes precedence, and the other has no effect.", "Delete one of them, or use different matches."},
 	{codeRetryConflict, diagnosis.Warning, "Retries conflict", "Two Retries configure requests of the same client to the same Service. The older one takes precedence.", "Remove the destination from one of them."},

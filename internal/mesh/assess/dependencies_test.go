@@ -28,7 +28,7 @@ func TestChangesOfFindingsAffectTheirDependencies(t *testing.T) {
 			}
 			return c.Apply(changes)
 		}
-		store(rapid.SliceOfN(Change(), 30, 90).Draw(t, "mesh"))
+		store(rapid.SliceOfN(rapid.OneOf(Change(), PeerChange()), 30, 90).Draw(t, "mesh"))
 		type told struct {
 			findings []finding.Finding
 			isUsed   bool
@@ -43,7 +43,7 @@ func TestChangesOfFindingsAffectTheirDependencies(t *testing.T) {
 			before[ref] = tell(entry)
 		}
 		for range 5 {
-			edit := Change().Draw(t, "edit")
+			edit := rapid.OneOf(Change(), PeerChange()).Draw(t, "edit")
 			affected := store([]catalog.Change{edit})
 			for _, ref := range slices.SortedFunc(maps.Keys(stored), entity.Ref.Compare) {
 				earlier, known := before[ref]

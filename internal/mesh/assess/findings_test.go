@@ -1,6 +1,7 @@
 package assess
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/finding"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -108,6 +110,38 @@ func TestUnmatchedPorts(t *testing.T) {
 			accounts := []catalog.Entry{&catalog.ServiceAccount{Name: Name("shop", "store")}, &catalog.ServiceAccount{Name: Name("shop", "buyer")}}
 			policy := Target("t", SA("shop", "store"), c.rules, SA("shop", "buyer"))
 			expect(t, shop(append(append(append(c.services, routes...), accounts...), policy)...).Policy(policy), c.want)
+		})
+	}
+}
+
+// TestPeersOfTargets checks what is missing for accounts of peers.
+func TestPeersOfTargets(t *testing.T) {
+	pod, store := Pod("shop", "store-1", "store", "store", "10.0.0.1"), serviceIn("store", 80)
+	behind := []catalog.Entry{pod, store, Slice(store.Name, pod)}
+	east := Peer("east", "east.example")
+	export := func(peer string) catalog.Entry { return &catalog.ServiceExport{Name: store.Name, Peer: peer} }
+	for name, c := range map[string]struct {
+		entries []catalog.Entry
+		want    []said
+	}{
+		"no MeshPeer":         {behind, []said{{finding.NoPeer, "MeshPeer east of spec.sources does not exist, or is not accepted"}}},
+		"no ServiceExport":    {append(slices.Clip(behind), east), []said{{finding.NotExported, "No Service of shop/store is exported to MeshPeer east"}}},
+		"exported to another": {append(slices.Clip(behind), east, export("north")), []said{{finding.NotExported, ""}}},
+		"exported":            {append(slices.Clip(behind), east, export("east")), nil},
+		"exported to all":     {append(slices.Clip(behind), east, &catalog.ServiceExport{Name: store.Name, Any: true}), nil},
+		"no Service is known": {[]catalog.Entry{east}, nil},
+		"an older one counts": {append(slices.Clip(behind), export("east"), &catalog.Peer{Name: "east", TrustDomain: "x.example", Created: time.Unix(2, 0)}, &catalog.Peer{Name: "old", TrustDomain: "x.example"}), []said{{finding.NoPeer, ""}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			policy := Target("t", SA("shop", "store"), nil)
+			policy.PeerSources = []identity.PeerAccount{{Peer: "east", Namespace: "web", Name: "a"}, {Peer: "east", Namespace: "web", Name: "b"}}
+			found := shop(append(c.entries, policy, &catalog.ServiceAccount{Name: Name("shop", "store")})...).Policy(policy)
+			expect(t, found, c.want)
+			for _, f := range found {
+				if !f.Warning {
+					t.Errorf("the policy is not in force: %+v", f)
+				}
+			}
 		})
 	}
 }

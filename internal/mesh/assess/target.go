@@ -18,6 +18,7 @@ func (m Mesh) target(policy *catalog.TrafficTarget) []finding.Finding {
 			"ServiceAccount %s of spec.destination does not exist, so the policy grants nothing: create it, or correct the name.", policy.Destination))
 	}
 	found = append(found, m.sources(policy.Sources)...)
+	found = append(found, m.peers(policy)...)
 	for _, rule := range policy.Rules {
 		found = append(found, finding.Route(m.View, policy.Name.Namespace, rule)...)
 	}

@@ -19,6 +19,8 @@ const (
 	ReasonTooManyServices = "TooManyServices"
 	// ReasonNotFollowed means that another object about the same Service does not apply here.
 	ReasonNotFollowed = "NotFollowed"
+	// ReasonNotExported means that no Service of a TrafficTarget is exported to the peer of a source.
+	ReasonNotExported = "NotExported"
 	// ReasonNoUsableBackend means that requests of a TrafficSplit have no destination.
 	ReasonNoUsableBackend = "NoUsableBackend"
 )
@@ -48,11 +50,15 @@ const (
 	OutsideLimits
 	// NoRouteOfLimit: no HTTPRouteGroup has the path of a limit.
 	NoRouteOfLimit
+	// NotExported: no Service of the destination is exported to the peer of a source.
+	NotExported
 
 	// NoDestination: the service account of spec.destination does not exist.
 	NoDestination
 	// NoSource: a service account of spec.sources does not exist.
 	NoSource
+	// NoPeer: the MeshPeer of a source does not exist, or is not accepted.
+	NoPeer
 	// NoRoute: a route object does not exist.
 	NoRoute
 	// NoMatch: an HTTPRouteGroup has no such match.
