@@ -31,7 +31,7 @@ const (
 
 // All returns all reasons, sorted by code.
 func All() []Reason {
-	all := slices.Concat(ofPolicies(), ofMeshes(), ofEvents())
+	all := slices.Concat(ofPolicies(), ofMeshes(), ofEvents(), ofPeers())
 	slices.SortFunc(all, func(a, b Reason) int { return cmp.Compare(a.Code, b.Code) })
 	return all
 }

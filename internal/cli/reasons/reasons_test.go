@@ -15,6 +15,7 @@ import (
 // success are the reasons of success, which need no explanation.
 var success = []string{
 	"Ready", "Applied", "CertificatesValid", "ReplicasReady", "Accepted", "ResolvedRefs", "ServiceAnswers", "ComponentsReady", "TrustDistributed", "UpToDate", "Idle",
+	"Trusted", "Connected", "Compatible", "Valid", "Exported",
 }
 
 // explainedReasons returns the reasons that have an explanation.
@@ -34,7 +35,8 @@ func explainedReasons(t *testing.T) map[string]bool {
 func TestComplete(t *testing.T) {
 	explained := explainedReasons(t)
 	declaration := regexp.MustCompile(`(?m)^(?:\t|const )Reason\w+\s+= "(\w+)"`)
-	for _, file := range []string{"../../mesh/ingest/problem.go", "../../mesh/kinds/conditions.go", "../../../api/operator/v1alpha1/conditions.go"} {
+	for _, file := range []string{"../../mesh/ingest/problem.go", "../../mesh/kinds/conditions.go", "../../../api/operator/v1alpha1/conditions.go", "../../../controllers/controlplane/peers/reasons.go",
+		"../../mesh/finding/finding.go"} {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
