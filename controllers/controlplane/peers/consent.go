@@ -75,8 +75,8 @@ func (w Writers) reconcileConsent(
 	return ctrl.Result{}, w.writeConsent(ctx, object, status, replaced)
 }
 
-// writeConsent writes a status that differs from that of the object. It removes conditions of the replaced types that the status does not have. Others belong to
-// other controllers.
+// writeConsent writes a status that differs from that of the object. It removes conditions of the replaced types that the status does not have. Others
+// belong to other controllers.
 func (w Writers) writeConsent(ctx context.Context, object *unstructured.Unstructured, status consentStatus, replaced []string) error {
 	before, err := gatewayapi.ReadStatus[consent](object)
 	if err != nil {

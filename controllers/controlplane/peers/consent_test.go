@@ -52,12 +52,12 @@ func TestStatusOfExports(t *testing.T) {
 		"no Service":                 {"east", []catalog.Entry{Peer("east", "east.example")}, false, "False NoService: ", "False NoService: shop/cart does not exist"},
 		"an unknown peer":            {"south", both, false, "False UnknownPeer: ", "False UnknownPeer: MeshPeer south does not exist, or is not accepted"},
 		"no peer at all":             {"Any", cart(), false, "False UnknownPeer: ", "False UnknownPeer: has no MeshPeer"},
-		"a peer named like the mesh": {"twin", append(cart(), Peer("twin", "west.example")), false, "False UnknownPeer: ", "False UnknownPeer: "},
+		"a peer named like the mesh": {"same", append(cart(), Peer("same", "west.example")), false, "False UnknownPeer: ", "False UnknownPeer: "},
 		"a label that is no name":    {"A", both, false, "False InvalidLabel: ", "False InvalidLabel: write the name of a MeshPeer or Any"},
 		"beyond the limits":          {"east", append(both, admitting(of("east", "a"))), true, "True Valid: ", "False ExportsLimited: at most 200 Services"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, consentObject(kinds.ServiceExport, "cart", c.peer))
+			w := newTestMesh(t, consentObject(kinds.ServiceExport, "cart", c.peer))
 			w.set(c.entries...)
 			if entry, _ := kinds.Consents()[0].Ingest(consentObject(kinds.ServiceExport, "cart", c.peer)); entry != nil {
 				w.set(entry)
@@ -108,7 +108,7 @@ func TestStatusOfImports(t *testing.T) {
 		"no ready pod":              {"east", idle, handwritten(80), "False NoReadyPod: ", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, consentObject(kinds.ServiceImport, "cart", c.peer))
+			w := newTestMesh(t, consentObject(kinds.ServiceImport, "cart", c.peer))
 			w.set(c.entries...)
 			if c.service != nil {
 				w.set(c.service)
@@ -131,7 +131,7 @@ func TestStatusOfImports(t *testing.T) {
 // TestImportsAreStaleWithoutTheirPeer loses the connection to the peer, and has it again.
 func TestImportsAreStaleWithoutTheirPeer(t *testing.T) {
 	peer := meshPeer("east", "east.example", "x")
-	w := newWorld(t, peer, consentObject(kinds.ServiceImport, "cart", "east"))
+	w := newTestMesh(t, peer, consentObject(kinds.ServiceImport, "cart", "east"))
 	w.set(append(ImportOf("east", Name("shop", "cart"), 80, SA("shop", "cart")), Peer("east", "east.example"))...)
 	w.set(&inventory.Service{Name: Name("shop", "cart"), Ports: []inventory.Port{{Number: 80}}})
 	for _, isConnected := range []metav1.ConditionStatus{metav1.ConditionFalse, metav1.ConditionTrue} {
@@ -154,13 +154,13 @@ func TestImportsAreStaleWithoutTheirPeer(t *testing.T) {
 func TestConsentsOfOthersAreLeftAlone(t *testing.T) {
 	outside := consentObject(kinds.ServiceExport, "cart", "east")
 	outside.SetNamespace("outside")
-	foreign := consentObject(kinds.ServiceExport, "shared", "east")
+	shared := consentObject(kinds.ServiceExport, "shared", "east")
 	condition, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&metav1.Condition{Type: "Conflict", Status: metav1.ConditionFalse, Reason: "NoConflicts"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	foreign.Object["status"] = map[string]any{"conditions": []any{condition}}
-	w := newWorld(t, consentObject(kinds.ServiceExport, "cart", ""), consentObject(kinds.ServiceImport, "cart", ""), outside, foreign)
+	shared.Object["status"] = map[string]any{"conditions": []any{condition}}
+	w := newTestMesh(t, consentObject(kinds.ServiceExport, "cart", ""), consentObject(kinds.ServiceImport, "cart", ""), outside, shared)
 	exports, imports := &exportReconciler{w.Writers}, &importReconciler{w.Writers}
 	reconcileOne(t, exports, "shop", "cart")
 	reconcileOne(t, imports, "shop", "cart")
@@ -183,7 +183,7 @@ func TestChangedPeersConcernConsents(t *testing.T) {
 			t.Errorf("%q: %t", peer, got)
 		}
 	}
-	w := newWorld(t, meshPeer("east", "east.example", "x"), consentObject(kinds.ServiceExport, "cart", "north"))
+	w := newTestMesh(t, meshPeer("east", "east.example", "x"), consentObject(kinds.ServiceExport, "cart", "north"))
 	for kind, want := range map[schema.GroupVersionKind]int{kinds.MeshPeer: 1, kinds.ServiceExport: 1, kinds.ServiceImport: 0} {
 		objects, err := w.list(t.Context(), kind)
 		if err != nil || len(objects) != want {

@@ -39,8 +39,8 @@ func (e *exchange) States() []peering.State             { return e.states }
 func (e *exchange) Exported(string) peering.Exported    { return e.exported }
 func (e *exchange) Offers(_ string, _ entity.Name) bool { return e.offers }
 
-// world is a mesh with a clock, and a count of the writes.
-type world struct {
+// testMesh is a mesh with a clock, and a count of the writes.
+type testMesh struct {
 	Writers
 	mesh     *mirror.Mirror
 	exchange *exchange
@@ -49,8 +49,8 @@ type world struct {
 	writes   int
 }
 
-// newWorld returns the mesh west.example with objects of the cluster.
-func newWorld(t *testing.T, objects ...client.Object) *world {
+// newTestMesh returns the mesh west.example with objects of the cluster.
+func newTestMesh(t *testing.T, objects ...client.Object) *testMesh {
 	t.Helper()
 	scheme := runtime.NewScheme()
 	if err := operatorv1alpha1.AddToScheme(scheme); err != nil {
@@ -60,7 +60,7 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 		scheme.AddKnownTypeWithName(kind, &unstructured.Unstructured{})
 		scheme.AddKnownTypeWithName(kind.GroupVersion().WithKind(kind.Kind+"List"), &unstructured.UnstructuredList{})
 	}
-	w := &world{mesh: mirror.New(), exchange: &exchange{}, now: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC), leading: true}
+	w := &testMesh{mesh: mirror.New(), exchange: &exchange{}, now: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC), leading: true}
 	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).
 		WithStatusSubresource(&operatorv1alpha1.MeshPeer{}, kinds.Object(kinds.ServiceExport), kinds.Object(kinds.ServiceImport)).
 		WithInterceptorFuncs(interceptor.Funcs{
@@ -79,7 +79,7 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 }
 
 // set changes entries of the mesh.
-func (w *world) set(entries ...catalog.Entry) {
+func (w *testMesh) set(entries ...catalog.Entry) {
 	var changes []catalog.Change
 	for _, entry := range entries {
 		changes = append(changes, catalog.Set(entry))
@@ -109,7 +109,7 @@ func consentObject(kind schema.GroupVersionKind, name, peer string) *unstructure
 }
 
 // consentStatusOf returns the status of an object of namespace shop.
-func (w *world) consentStatusOf(t *testing.T, kind schema.GroupVersionKind, name string) consentStatus {
+func (w *testMesh) consentStatusOf(t *testing.T, kind schema.GroupVersionKind, name string) consentStatus {
 	t.Helper()
 	object := kinds.Object(kind)
 	if err := w.Client.Get(t.Context(), client.ObjectKey{Namespace: "shop", Name: name}, object); err != nil {

@@ -40,13 +40,13 @@ func meshPeer(name, domain, roots string) *operatorv1alpha1.MeshPeer {
 }
 
 // declare adds a MeshPeer to the mesh, as the feed does.
-func (w *world) declare(peer *operatorv1alpha1.MeshPeer) {
+func (w *testMesh) declare(peer *operatorv1alpha1.MeshPeer) {
 	if entry, _ := kinds.Peers("osm").Ingest(peer); entry != nil {
 		w.set(entry)
 	}
 }
 
-func (w *world) peerStatus(t *testing.T, name string) operatorv1alpha1.MeshPeerStatus {
+func (w *testMesh) peerStatus(t *testing.T, name string) operatorv1alpha1.MeshPeerStatus {
 	t.Helper()
 	peer := &operatorv1alpha1.MeshPeer{}
 	if err := w.Client.Get(t.Context(), client.ObjectKey{Name: name}, peer); err != nil {
@@ -55,7 +55,7 @@ func (w *world) peerStatus(t *testing.T, name string) operatorv1alpha1.MeshPeerS
 	return peer.Status
 }
 
-func (w *world) peers() *peerReconciler {
+func (w *testMesh) peers() *peerReconciler {
 	return &peerReconciler{Writers: w.Writers, written: map[string]time.Time{}}
 }
 
@@ -139,7 +139,7 @@ func TestConditionsOfPeers(t *testing.T) {
 			}
 			peer := meshPeer("east", domain, roots)
 			peer.CreationTimestamp = metav1.NewTime(now)
-			w := newWorld(t, peer)
+			w := newTestMesh(t, peer)
 			w.set(c.others...)
 			w.declare(peer)
 			w.exchange.states, w.exchange.exported = c.states, c.exported
@@ -170,7 +170,7 @@ func olderPeers(n int) []catalog.Entry {
 func TestPeersAreSeldomWritten(t *testing.T) {
 	now := time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
 	peer := meshPeer("east", "east.example", rootAt(t, now))
-	w := newWorld(t, peer)
+	w := newTestMesh(t, peer)
 	w.declare(peer)
 	w.set(meshtest.ImportOf("east", meshtest.Name("shop", "cart"), 80, meshtest.SA("shop", "cart"))...)
 	service := meshtest.Service("shop", "cart", "", "10.96.0.1", 80, "http")
@@ -229,7 +229,7 @@ func TestPeersAreSeldomWritten(t *testing.T) {
 func TestPeersOfOtherMeshesAreLeftAlone(t *testing.T) {
 	peer := meshPeer("east", "east.example", "x")
 	peer.Spec.Mesh = "other"
-	w := newWorld(t, peer)
+	w := newTestMesh(t, peer)
 	if result := reconcileOne(t, w.peers(), "", "east"); w.writes > 0 || result.RequeueAfter > 0 {
 		t.Errorf("%d writes, and again after %s", w.writes, result.RequeueAfter)
 	}

@@ -38,7 +38,7 @@ var codesOfCauses = map[finding.Cause]string{
 	finding.TooManyServices: codeTooManyServices, finding.NoRouteOfLimit: codeNoRouteOfLimit,
 	finding.NoDestination: codeNoDestination, finding.NoSource: codeNoSource, finding.NoRoute: codeNoRoute, finding.NoMatch: codeNoMatch,
 	finding.UnknownPort: codeUnknownPort, finding.NoPeer: codeNoPeer, finding.NotExported: codeNotExported,
-	finding.NoRoot:      codeNoRoot, finding.NoBackend: codeNoBackend, finding.NoBackendPort: codeBackendPort,
+	finding.NoRoot: codeNoRoot, finding.NoBackend: codeNoBackend, finding.NoBackendPort: codeBackendPort,
 	finding.NoRetryTarget: codeNoRetryTarget, finding.NoHost: codeNoHost,
 	finding.NoIngressPort: codeNoIngressPort, finding.NoGateway: codeNoGateway, finding.NoSetting: codeNoSetting, finding.NoExtension: codeNoExtension,
 	finding.NoEgressGateway: codeNoEgressGateway, finding.IdleEgressGateway: codeNoEgressGateway,

@@ -35,8 +35,10 @@ func explainedReasons(t *testing.T) map[string]bool {
 func TestComplete(t *testing.T) {
 	explained := explainedReasons(t)
 	declaration := regexp.MustCompile(`(?m)^(?:\t|const )Reason\w+\s+= "(\w+)"`)
-	for _, file := range []string{"../../mesh/ingest/problem.go", "../../mesh/kinds/conditions.go", "../../../api/operator/v1alpha1/conditions.go", "../../../controllers/controlplane/peers/reasons.go",
-		"../../mesh/finding/finding.go"} {
+	for _, file := range []string{
+		"../../mesh/ingest/problem.go", "../../mesh/kinds/conditions.go", "../../../api/operator/v1alpha1/conditions.go", "../../../controllers/controlplane/peers/reasons.go",
+		"../../mesh/finding/finding.go",
+	} {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)

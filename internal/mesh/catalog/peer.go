@@ -38,8 +38,8 @@ func (p *Peer) Deps(list []entity.Dep) []entity.Dep {
 	return append(list, entity.Dep{Kind: entity.DepPeers})
 }
 
-// PeerTrust are the roots of a peer that follows its declared ones: these, and others that the peer has sent. Only the control plane makes it, which has verified
-// that the earlier roots prove the later ones.
+// PeerTrust are the roots of a peer that follows its declared ones: these, and others that the peer has sent. Only the control plane makes it, which has
+// verified that the earlier roots prove the later ones.
 type PeerTrust struct {
 	Peer     string
 	RootsPEM []byte
