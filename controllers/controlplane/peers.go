@@ -112,7 +112,7 @@ func (p *peers) update(ctx context.Context) error {
 	var list []peering.Peer
 	p.mirror.Read(kindPeers.Ref(entity.Name{}), func(v *catalog.View) {
 		list = lists.Map(v.Peers(), func(peer *catalog.Peer) peering.Peer {
-			return peering.Peer{Name: peer.Name, TrustDomain: peer.TrustDomain, RootsPEM: peer.RootsPEM, Follow: peer.Follow}
+			return peering.Peer{Name: peer.Name, TrustDomain: peer.TrustDomain, RootsPEM: peer.RootsPEM, Follow: peer.Follow, Gateways: peer.Gateways}
 		})
 	})
 	if p.exchange.Load() == nil && len(list) > 0 {

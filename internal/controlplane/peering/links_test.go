@@ -186,3 +186,22 @@ func TestOnlyAffectedOffersAreRead(t *testing.T) {
 		t.Errorf("%d changes, want one", changes-before)
 	}
 }
+
+// TestCorrectedGatewaysAreTriedAtOnce corrects the gateways of a peer while the next attempt to connect is hours away.
+func TestCorrectedGatewaysAreTriedAtOnce(t *testing.T) {
+	east, west := newMesh(t, eastDomain), newMesh(t, westDomain)
+	l := newLink(t, "")
+	east.export("cart", "west")
+	east.start(t, west.address(), west.peer("west"))
+	west.timing = defaultTiming()
+	west.timing.firstBackoff, west.timing.maxBackoff = time.Hour, time.Hour
+	wrong := east.peer("east")
+	wrong.Gateways = []catalog.Server{{Host: "192.0.2.1", Port: 15443}}
+	west.start(t, l.address(), wrong)
+	eventually.True(t, waitLimit, "the first attempt fails", func() bool { _, failed := west.state().Problem(ReasonUnreachable); return failed })
+	l.lead(east.address())
+	right := east.peer("east")
+	right.Gateways = []catalog.Server{{Host: "192.0.2.2", Port: 15443}}
+	west.peering.SetPeers(t.Context(), []Peer{right})
+	waitFor(t, west, "cart")
+}

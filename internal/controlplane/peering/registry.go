@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/peering"
 )
@@ -20,10 +21,13 @@ type Peer struct {
 	RootsPEM []byte
 	// Follow also trusts roots that the peer sends, for at most peering.MaxFollow.
 	Follow bool
+	// Gateways are where the peer gateway of this mesh connects to. A change ends the stream to the peer, so that the next one shows whether they work.
+	Gateways []catalog.Server
 }
 
 func (p Peer) equal(other Peer) bool {
-	return p.Name == other.Name && p.TrustDomain == other.TrustDomain && string(p.RootsPEM) == string(other.RootsPEM) && p.Follow == other.Follow
+	return p.Name == other.Name && p.TrustDomain == other.TrustDomain && string(p.RootsPEM) == string(other.RootsPEM) && p.Follow == other.Follow &&
+		slices.Equal(p.Gateways, other.Gateways)
 }
 
 // registry has the peers and the roots that are trusted for each. It is safe for concurrent use.
