@@ -164,6 +164,19 @@ func Fingerprints(text []byte) ([]string, error) {
 	return lists.Map(certificates, fingerprint), nil
 }
 
+// FullFingerprints returns the SHA-256 hashes of PEM certificates in hexadecimal. People compare them to detect that somebody has replaced a certificate, for
+// which those of Fingerprints are too short.
+func FullFingerprints(text []byte) ([]string, error) {
+	certificates, err := DecodeCertificates(text)
+	if err != nil {
+		return nil, err
+	}
+	return lists.Map(certificates, func(c *x509.Certificate) string {
+		sum := sha256.Sum256(c.Raw)
+		return hex.EncodeToString(sum[:])
+	}), nil
+}
+
 // fingerprint returns a short hash of a certificate.
 func fingerprint(c *x509.Certificate) string {
 	sum := sha256.Sum256(c.Raw)

@@ -69,7 +69,7 @@ func (a *app) peerShow(ctx context.Context, meshName string, own peerfiles.Own, 
 	if err != nil {
 		return err
 	}
-	fingerprints, err := certificate.Fingerprints([]byte(own.RootsPEM))
+	fingerprints, err := certificate.FullFingerprints([]byte(own.RootsPEM))
 	if err != nil {
 		return err
 	}
