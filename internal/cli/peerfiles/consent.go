@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/utils/ptr"
 
@@ -79,7 +80,9 @@ func Service(service string, ports []string) (*corev1.Service, error) {
 		if err != nil || port == 0 || protocols[protocol] == "" {
 			return nil, fmt.Errorf("invalid port %q: write NUMBER or NUMBER/PROTOCOL with the protocol http, grpc, tcp or tcp-server-first", text)
 		}
-		out.Spec.Ports = append(out.Spec.Ports, corev1.ServicePort{Name: fmt.Sprintf("port-%d", port), Port: int32(port), AppProtocol: ptr.To(protocols[protocol])})
+		out.Spec.Ports = append(out.Spec.Ports, corev1.ServicePort{
+			Name: fmt.Sprintf("port-%d", port), Port: int32(port), TargetPort: intstr.FromInt32(int32(port)), AppProtocol: ptr.To(protocols[protocol]),
+		})
 	}
 	return out, nil
 }

@@ -1,6 +1,7 @@
 package peerfiles
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/netip"
@@ -80,5 +81,13 @@ func NoAddress(service *corev1.Service) error {
 		return fmt.Errorf("the load balancer of the Service %s/%s has no address yet: wait, or pass one with --gateway", service.Namespace, service.Name)
 	}
 	return fmt.Errorf("the Service %s/%s has the type %s, so only you know at which address peers reach it: pass it with --gateway, for example --gateway 192.0.2.7:%d",
-		service.Namespace, service.Name, service.Spec.Type, names.PeerGatewayPort)
+		service.Namespace, service.Name, service.Spec.Type, outsidePort(service))
+}
+
+// outsidePort is the port of the peer gateway at the address by which peers reach it.
+func outsidePort(service *corev1.Service) int32 {
+	if service.Spec.Type == corev1.ServiceTypeNodePort && len(service.Spec.Ports) > 0 {
+		return cmp.Or(service.Spec.Ports[0].NodePort, names.PeerGatewayPort)
+	}
+	return names.PeerGatewayPort
 }

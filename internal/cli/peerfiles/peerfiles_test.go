@@ -57,6 +57,10 @@ func TestGatewaysOf(t *testing.T) {
 	if text := NoAddress(service).Error(); !strings.Contains(text, "has the type ClusterIP") || !strings.Contains(text, "--gateway") {
 		t.Error(text)
 	}
+	service.Spec.Type, service.Spec.Ports = corev1.ServiceTypeNodePort, []corev1.ServicePort{{Port: 15443, NodePort: 30443}}
+	if text := NoAddress(service).Error(); !strings.Contains(text, "192.0.2.7:30443") {
+		t.Error(text)
+	}
 }
 
 // TestConsentsAreReadAsTheyAreMeant reads what is printed as the control plane does.
@@ -85,7 +89,11 @@ func TestConsentsAreReadAsTheyAreMeant(t *testing.T) {
 		t.Fatalf("the Service is read as %+v, %v", read, problems)
 	}
 	var protocols []inventory.Protocol
-	for _, port := range read.Ports {
+	for i, port := range read.Ports {
+		// The API server sets an omitted targetPort, which tools that compare objects would report as a difference.
+		if target := service.Spec.Ports[i].TargetPort; target.IntVal != service.Spec.Ports[i].Port {
+			t.Errorf("port %d has the target %s", port.Number, target.String())
+		}
 		protocols = append(protocols, port.Protocol)
 	}
 	if diff := cmp.Diff([]inventory.Protocol{inventory.ProtocolHTTP, inventory.ProtocolTCP, inventory.ProtocolGRPC}, protocols); diff != "" {
