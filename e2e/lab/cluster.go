@@ -64,7 +64,12 @@ func Connect(ctx context.Context) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	kubeconfig, err := repository.ToolOutput(ctx, "./cluster", "kubeconfig")
+	return connect(ctx, repository)
+}
+
+// connect connects to a running cluster. machine are the arguments of hack/cluster that select a simulated machine; none for the local cluster.
+func connect(ctx context.Context, repository Repository, machine ...string) (*Cluster, error) {
+	kubeconfig, err := repository.ToolOutput(ctx, slices.Concat([]string{"./cluster"}, machine, []string{"kubeconfig"})...)
 	if err != nil {
 		return nil, err
 	}
