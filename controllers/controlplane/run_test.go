@@ -57,6 +57,7 @@ func TestRun(t *testing.T) {
 		}
 		return err
 	})
+	checkPeerStatus(t)
 	stop()
 	if err := <-ended; err != nil {
 		t.Errorf("the control plane ended with %v", err)
@@ -66,7 +67,7 @@ func TestRun(t *testing.T) {
 // startAPIServer starts an API server with the definitions of the mesh, to which KUBECONFIG points.
 func startAPIServer(t *testing.T) kubernetes.Interface {
 	t.Helper()
-	definitions, err := testenv.ReadDefinitions(crd.Own, crd.SMI)
+	definitions, err := testenv.ReadDefinitions(crd.Own, crd.SMI, crd.MCS)
 	if err != nil {
 		t.Fatal(err)
 	}
