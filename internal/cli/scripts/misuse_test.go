@@ -128,6 +128,16 @@ var misuses = map[string]misuse{
 	"verify ingress":              {"--to-pod a/b", "", "", map[string]string{"--to-pod a/b --mesh-name nope": unknownMesh}},
 	"verify control-plane-health": {"", neither, neither, map[string]string{"--mesh-name nope": unknownMesh}},
 	"certificates":                {"", "", "", map[string]string{"--mesh-name nope": unknownMesh, "-o nope": "must be one of", "": "the status of Mesh present has no certificates"}},
+	"peer show": {"west", "", "", map[string]string{
+		"west --mesh-name nope": unknownMesh, "": "missing NAME", "west east": "unexpected argument \"east\"", "West": "trust domain",
+	}},
+	"peer export": {"shop/cart --to west", neither, neither, map[string]string{
+		"cart --to west": "invalid Service \"cart\": write NAMESPACE/NAME", "shop/cart --to West": "invalid name \"West\" of a MeshPeer", "shop/cart": "required flag", "--to west": "missing NAMESPACE/NAME",
+	}},
+	"peer import": {"shop/cart --from east --port 80", neither, neither, map[string]string{
+		"shop/cart --from east": "missing --port", "shop/cart --from Any --port 80": "invalid name \"Any\"", "shop/cart --from east --port 80/nope": "invalid port \"80/nope\"", "shop/cart --port 80": "required flag",
+	}},
+	"peer check": {"", neither, neither, map[string]string{"--mesh-name nope": unknownMesh, "-o nope": "must be one of", "nope": "unexpected argument"}},
 	"certificates check": {"", "", "", map[string]string{
 		"--mesh-name nope": unknownMesh, "-o nope": "must be one of", "": "the status of Mesh present has no certificates", "--issuer nope": "invalid --issuer nope: write ClusterIssuer/NAME",
 		"--issuer Issuer/": "invalid --issuer", "-f nope": "nope", "-f GRANT --issuer Issuer/a": "none of the others can be", "nope": "unexpected argument",
