@@ -23,7 +23,10 @@ func (c *Cluster) StartMachine(ctx context.Context, out io.Writer, name string) 
 		return nil, err
 	}
 	for _, args := range [][]string{
-		{"machine", "stop", name}, {"machine", "start", name}, {"--machine", name, "up"}, append([]string{"--machine", name, "load"}, archives...),
+		{"machine", "stop", name},
+		{"machine", "start", name},
+		{"--machine", name, "up"},
+		append([]string{"--machine", name, "load"}, archives...),
 		{"machine", "connect", "host", name},
 	} {
 		if err := m.tool(ctx, args...); err != nil {

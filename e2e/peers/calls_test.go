@@ -11,7 +11,7 @@ import (
 	"github.com/openservicemesh/osm-operator/e2e/report"
 )
 
-// TestServiceIsCalledInAnotherMesh exports a Service from one mesh to another. Nobody can call it before a TrafficTarget admits an account, and then only that one.
+// TestServiceIsCalledInAnotherMesh exports a Service from one mesh to another. No account can call it before a TrafficTarget admits it.
 func TestServiceIsCalledInAnotherMesh(t *testing.T) {
 	lab.RequireFull(t)
 	s := deploy(t, "peers-calls")

@@ -8,6 +8,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/e2e/lab"
@@ -31,8 +32,8 @@ func TestPeerGatewayIsReplaced(t *testing.T) {
 	requests.stop()
 }
 
-// TestControlPlaneRestartsWhilePeerIsAway cuts the connection of the meshes, and replaces the control plane of the one that imports. What the peer has said stays
-// in force, for new pods as well. Requests succeed again when the meshes are connected.
+// TestControlPlaneRestartsWhilePeerIsAway cuts the connection of the meshes, and replaces the control plane of the one that imports. Imports stay in
+// force, for new pods as well. Requests succeed again when the meshes are connected.
 func TestControlPlaneRestartsWhilePeerIsAway(t *testing.T) {
 	lab.RequireFull(t)
 	s := deployAdmitted(t, "peers-away")
@@ -42,21 +43,28 @@ func TestControlPlaneRestartsWhilePeerIsAway(t *testing.T) {
 	lab.Must(t, east.Partition(t.Context()))
 	t.Cleanup(func() { lab.Must(t, east.Heal(context.WithoutCancel(t.Context()))) })
 	s.awaitFailures(t, admitted)
-	lab.Must(t, west.Client.DeleteAllOf(t.Context(), &corev1.Pod{}, client.InNamespace(names.DefaultNamespace), client.MatchingLabels{names.AppLabel: names.Controller}))
+	controllers := client.MatchingLabels{names.AppLabel: names.Controller}
+	lab.Must(t, west.Client.DeleteAllOf(t.Context(), &corev1.Pod{}, client.InNamespace(names.DefaultNamespace), controllers))
 	awaitAvailable(t, west, names.Controller)
-	lab.Must(t, west.Client.DeleteAllOf(t.Context(), &corev1.Pod{}, client.InNamespace(s.namespace), client.MatchingLabels{lab.AppLabel: admitted}))
-	lab.Eventually(t, podLimit, "the client is gone", func(ctx context.Context) (bool, string, error) {
-		err := west.Client.Get(ctx, client.ObjectKey{Namespace: s.namespace, Name: admitted}, &corev1.Pod{})
-		return client.IgnoreNotFound(err) == nil && err != nil, "it exists", client.IgnoreNotFound(err)
-	})
-	_, pod := west.TestPod(s.namespace, admitted)
-	lab.Must(t, west.Create(t.Context(), pod))
-	lab.Must(t, west.PodsReady(t.Context(), podLimit, s.namespace))
+	s.replaceClient(t)
 	if outcomes := s.awaitFailures(t, admitted); outcomes[report.Reset] > 0 {
 		t.Errorf("requests of a new pod have the outcomes %v, as if there were no import", outcomes)
 	}
 	lab.Must(t, east.Heal(t.Context()))
 	s.awaitSuccess(t, admitted)
+}
+
+// replaceClient replaces the pod of the client that is admitted.
+func (s shop) replaceClient(t *testing.T) {
+	t.Helper()
+	_, pod := west.TestPod(s.namespace, admitted)
+	lab.Must(t, west.Client.Delete(t.Context(), pod.DeepCopy()))
+	lab.Eventually(t, podLimit, "the client is gone", func(ctx context.Context) (bool, string, error) {
+		err := west.Client.Get(ctx, client.ObjectKeyFromObject(pod), &corev1.Pod{})
+		return apierrors.IsNotFound(err), "it exists", client.IgnoreNotFound(err)
+	})
+	lab.Must(t, west.Create(t.Context(), pod))
+	lab.Must(t, west.PodsReady(t.Context(), podLimit, s.namespace))
 }
 
 // stored is the longest time between a change of what a peer has said and its storage.
