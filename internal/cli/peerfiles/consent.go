@@ -63,8 +63,8 @@ func consent(kind schema.GroupVersionKind, service, peer string) (*unstructured.
 // protocols are the appProtocols of ports of an imported Service, as sidecars read them.
 var protocols = map[string]string{"http": "http", "grpc": "grpc", "tcp": "tcp", "tcp-server-first": "tcp-server-first"}
 
-// Service returns the Service by which workloads call the one of a peer. It selects no pods. ports are "<number>" or "<number>/<protocol>"; the protocol is
-// http, grpc, tcp or tcp-server-first. Default: http.
+// Service returns the Service by which workloads call the one of a peer. It selects no pods. ports are "<number>" or "<number>/<protocol>", where the protocol
+// is http, grpc, tcp or tcp-server-first. Default: http.
 func Service(service string, ports []string) (*corev1.Service, error) {
 	namespace, name, _ := strings.Cut(service, "/")
 	out := &corev1.Service{

@@ -57,7 +57,8 @@ func ParseGateway(text string) (v1alpha1.PeerGatewayAddress, error) {
 	return v1alpha1.PeerGatewayAddress{Address: host, Port: &port}, nil
 }
 
-// GatewaysOf returns the addresses of the Service of a peer gateway: those of its load balancer, or none. Of several kinds of addresses, a DNS name is enough.
+// GatewaysOf returns the addresses of the Service of a peer gateway: those of its load balancer, or else none. Of several kinds of addresses, a DNS name is
+// enough.
 func GatewaysOf(service *corev1.Service) []v1alpha1.PeerGatewayAddress {
 	var list []v1alpha1.PeerGatewayAddress
 	for _, ingress := range service.Status.LoadBalancer.Ingress {
