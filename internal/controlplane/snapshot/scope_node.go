@@ -261,7 +261,8 @@ func equalRoutes(a, b scope.OutboundRoutes) bool { return reflect.DeepEqual(a, b
 
 func equalCluster(a, b *scope.Cluster) bool {
 	return a.Service == b.Service && a.TargetPort == b.TargetPort && a.Protocol == b.Protocol && a.HTTP == b.HTTP &&
-		a.Destination == b.Destination && a.Endpoints == b.Endpoints && a.Plain == b.Plain && reflect.DeepEqual(a.Peer, b.Peer) && reflect.DeepEqual(a.StandIn, b.StandIn) &&
+		a.Destination == b.Destination && a.Endpoints == b.Endpoints && a.Plain == b.Plain &&
+		reflect.DeepEqual(a.Peer, b.Peer) && reflect.DeepEqual(a.StandIn, b.StandIn) &&
 		slices.Equal(a.Identities, b.Identities) && equalUpstream(a.Upstream, b.Upstream)
 }
 

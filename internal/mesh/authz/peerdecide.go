@@ -10,8 +10,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
-// DecidePeer returns the outcome of a request of an account of a peer to a port of a Service of this mesh. The source of the request is ignored. TrafficSplits and
-// routes of the Service do not apply: those of the client's own mesh do.
+// DecidePeer returns the outcome of a request of an account of a peer to a port of a Service of this mesh. The source of the request is ignored.
+// TrafficSplits and routes of the Service do not apply: those of the client's own mesh do.
 func DecidePeer(v *catalog.View, source identity.PeerAccount, r Request) Verdict {
 	service := v.Service(r.Service)
 	port, ok := portOf(service, r.Port)

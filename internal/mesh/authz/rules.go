@@ -54,7 +54,9 @@ type RouteOf[A Account[A]] struct {
 	Policies []string
 }
 
-// Rules for clients of this mesh, and for clients of one of its peers. The latter are never permissive.
+// Rules are those for clients of this mesh, and PeerRules those for clients of one of its peers, which are never permissive.
+//
+//nolint:revive // one sentence describes all of them
 type (
 	Rules       = RulesOf[identity.ServiceAccount]
 	NetworkRule = NetworkRuleOf[identity.ServiceAccount]

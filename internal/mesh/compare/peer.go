@@ -34,7 +34,8 @@ func grantedToPeers(v *catalog.View, id portID) peerRules {
 	var all peerRules
 	for _, peer := range v.Peers() {
 		for _, server := range v.ServiceIdentities(id.service) {
-			if rules := authz.InboundPeerRules(v, server, v.TargetPort(service, port), protocol, peer.Name); export.Includes(peer.Name) && len(rules.Network) > 0 {
+			rules := authz.InboundPeerRules(v, server, v.TargetPort(service, port), protocol, peer.Name)
+			if export.Includes(peer.Name) && len(rules.Network) > 0 {
 				all = append(all, rules)
 			}
 		}
@@ -93,7 +94,8 @@ func (f *flows) comparePeerAccount(id portID, account identity.PeerAccount, befo
 
 func replyToPeer(v *catalog.View, id portID, account identity.PeerAccount, s sample) reply {
 	host := fmt.Sprintf("%s.%s:%d", id.service.Name, id.service.Namespace, id.port)
-	r := authz.Request{Service: id.service, Port: id.port, Method: s.method, Path: s.path, Headers: append([]authz.Header{{Name: ":authority", Value: host}}, s.headers...)}
+	headers := append([]authz.Header{{Name: ":authority", Value: host}}, s.headers...)
+	r := authz.Request{Service: id.service, Port: id.port, Method: s.method, Path: s.path, Headers: headers}
 	return replyOf(authz.DecidePeer(v, account, r))
 }
 

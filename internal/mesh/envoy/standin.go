@@ -29,8 +29,8 @@ const (
 // than 72% are.
 const standInFactor = 100 * 100
 
-// addStandIn adds the TLS for a peer to a cluster. All endpoints of this mesh can be ejected: the peer answers then. Without roots of the peer, nothing is added,
-// and its gateway closes connections with the TLS of this mesh.
+// addStandIn adds the TLS for a peer to a cluster. All endpoints of this mesh can be ejected: the peer answers then. Without roots of the peer, nothing
+// is added, and its gateway closes connections with the TLS of this mesh.
 func addStandIn(s *translation, out *clusterv3.Cluster, standIn *scope.PeerDestination, service entity.Name) {
 	peer, trusted := trustedPeer(s, standIn.Peer)
 	serverName, ok := identity.PeerServerName(service.Name, service.Namespace, standIn.Port, peer.TrustDomain, s.TrustDomain)

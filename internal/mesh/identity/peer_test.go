@@ -59,8 +59,11 @@ func TestSharesNames(t *testing.T) {
 		a, b string
 		want bool
 	}{
-		{"a.example", "a.example", true}, {"a.example", "b.a.example", true}, {"b.a.example", "a.example", true},
-		{"a.example", "b.example", false}, {"aa.example", "a.example", false},
+		{"a.example", "a.example", true},
+		{"a.example", "b.a.example", true},
+		{"b.a.example", "a.example", true},
+		{"a.example", "b.example", false},
+		{"aa.example", "a.example", false},
 	} {
 		if got := SharesNames(test.a, test.b); got != test.want {
 			t.Errorf("%s and %s share names: %t", test.a, test.b, got)

@@ -12,8 +12,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
-// PeerServiceAccount is the kind of a source of a TrafficTarget that is an account of a peer. Its name is "<peer>/<service account>". Open Service Mesh ignores the
-// kind of a source, and would grant a local account what is meant for one of a peer. No local account has a slash in its name.
+// PeerServiceAccount is the kind of a source of a TrafficTarget that is an account of a peer. Its name is "<peer>/<service account>". Open Service Mesh
+// ignores the kind of a source, and would grant a local account what is meant for one of a peer. No local account has a slash in its name.
 const PeerServiceAccount = "PeerServiceAccount"
 
 // peerAccountOf reads a source that is an account of a peer.

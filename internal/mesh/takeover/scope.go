@@ -45,9 +45,9 @@ func authorization(a extauthz.Server) extauthz.Server {
 	return a
 }
 
-// outbound is a destination without the name of the client, without a stand-in of a peer and without sessions: routes with sessions answer 500. A client of a headless Service whose port
-// differs from that of its pods is balanced over them, as in Open Service Mesh: that Envoy cannot change the port of the address that the client chose. At the
-// port of the pods it reaches the one that it chose.
+// outbound is a destination without the name of the client, without a stand-in of a peer and without sessions: routes with sessions answer 500. A client
+// of a headless Service whose port differs from that of its pods is balanced over them, as in Open Service Mesh: that Envoy cannot change the port of
+// the address that the client chose. At the port of the pods it reaches the one that it chose.
 func outbound(o scope.Outbound) []scope.Outbound {
 	o.NamesClient, o.StandIn = false, false
 	routes := make([]scope.HTTPRoute, len(o.HTTPRoutes))

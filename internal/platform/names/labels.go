@@ -8,11 +8,11 @@ const (
 	MonitoredByLabel = "openservicemesh.io/monitored-by"
 	// IgnoreLabel on a namespace keeps it out of every mesh.
 	IgnoreLabel = "openservicemesh.io/ignore"
-	// PeerLabel on a ServiceExport or a ServiceImport is the consent to a peer: the name of its MeshPeer, or on a ServiceExport also AnyPeer. Without it, the object
-	// belongs to another controller.
+	// PeerLabel on a ServiceExport or a ServiceImport is the consent to a peer: the name of its MeshPeer, or on a ServiceExport also AnyPeer. Without it,
+	// the object belongs to another controller.
 	PeerLabel = "openservicemesh.io/peer"
-	// PeerJoinAnnotation on a ServiceImport is PeerFailover if the Service of the peer stands in for a Service with pods in this cluster. Without it, the Service
-	// must have none.
+	// PeerJoinAnnotation on a ServiceImport is PeerFailover if the Service of the peer stands in for a Service with pods in this cluster. Without it, the
+	// Service must have none.
 	PeerJoinAnnotation = "openservicemesh.io/peer-join"
 	// PeerFailover is the value of PeerJoinAnnotation for requests that no pod of this cluster can answer.
 	PeerFailover = "Failover"

@@ -20,7 +20,8 @@ var peerNames = []string{"east", "west"}
 func PeerChange() *rapid.Generator[catalog.Change] {
 	ofPeers := rapid.Custom(func(t *rapid.T) catalog.Change {
 		change := catalog.Set(rapid.OneOf(
-			entry(drawPeer), entry(drawExport), entry(drawImport), entry(drawPeerService), entry(drawTargetForPeers), entry(drawServiceOfPeer), entry(drawLeaving), entry(drawPeerTrust),
+			entry(drawPeer), entry(drawExport), entry(drawImport), entry(drawPeerService), entry(drawTargetForPeers),
+			entry(drawServiceOfPeer), entry(drawLeaving), entry(drawPeerTrust),
 		).Draw(t, "entry of peers"))
 		if rapid.IntRange(0, 4).Draw(t, "delete") == 0 {
 			change.Entry = nil
@@ -44,7 +45,8 @@ func LeavingService(namespace, address string) *inventory.Service {
 // Peer returns a peer with a trust domain and a gateway.
 func Peer(name, trustDomain string) *catalog.Peer {
 	return &catalog.Peer{
-		Name: name, TrustDomain: trustDomain, RootsPEM: []byte("roots of " + name), Gateways: []catalog.Server{{Host: name + ".example.com", Port: names.PeerGatewayPort}},
+		Name: name, TrustDomain: trustDomain, RootsPEM: []byte("roots of " + name),
+		Gateways: []catalog.Server{{Host: name + ".example.com", Port: names.PeerGatewayPort}},
 	}
 }
 
@@ -113,7 +115,8 @@ func drawServiceOfPeer(t *rapid.T) *inventory.Service {
 
 // drawLeaving draws the Service of the peer gateway, in one of the namespaces that random settings name.
 func drawLeaving(t *rapid.T) *inventory.Service {
-	return LeavingService(rapid.SampledFrom([]string{"osm-system", "a"}).Draw(t, "namespace"), rapid.SampledFrom([]string{"10.96.9.1", "10.96.9.2"}).Draw(t, "address"))
+	namespace := rapid.SampledFrom([]string{"osm-system", "a"}).Draw(t, "namespace")
+	return LeavingService(namespace, rapid.SampledFrom([]string{"10.96.9.1", "10.96.9.2"}).Draw(t, "address"))
 }
 
 // ImportOf returns the consent to a Service of a peer, and what the peer says about one of its ports.

@@ -81,4 +81,3 @@ func (m *meshes) configureFailover(t *testing.T, addresses []netip.AddrPort) {
 	}
 	m.client.Configure(t, s, scope.Endpoints{Key: key, Addresses: addresses, StandIns: []netip.AddrPort{netip.AddrPortFrom(m.leaving.IP, names.PeerLeavingPort)}})
 }
-
