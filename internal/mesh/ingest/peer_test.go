@@ -73,7 +73,8 @@ func TestExportsAndImports(t *testing.T) {
 		"an empty label":    {map[string]string{"openservicemesh.io/peer": ""}, nil, nil, nil, 2},
 		"no name":           {map[string]string{"openservicemesh.io/peer": "a.b"}, nil, nil, nil, 2},
 		"failover": {
-			map[string]string{"openservicemesh.io/peer": "east"}, map[string]string{"openservicemesh.io/peer-join": "Failover"},
+			map[string]string{"openservicemesh.io/peer": "east"},
+			map[string]string{"openservicemesh.io/peer-join": "Failover"},
 			&catalog.ServiceExport{Name: name, Peer: "east"}, &catalog.ServiceImport{Name: name, Peer: "east", Failover: true}, 0,
 		},
 		"joined otherwise": {
