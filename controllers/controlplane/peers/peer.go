@@ -132,7 +132,7 @@ func lastConnected(before *metav1.Time, o observation) *metav1.Time {
 
 // fingerprints returns those of the trusted roots, sorted.
 func (o observation) fingerprints() []string {
-	fingerprints, err := certificate.Fingerprints(o.trusted)
+	fingerprints, err := certificate.FullFingerprints(o.trusted)
 	if err != nil {
 		return nil
 	}

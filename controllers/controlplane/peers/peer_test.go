@@ -68,7 +68,7 @@ func connectedState(now time.Time) peering.State {
 func TestConditionsOfPeers(t *testing.T) {
 	now := time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
 	valid, expired := rootAt(t, now.Add(-time.Hour)), rootAt(t, now.Add(-20*365*24*time.Hour))
-	fingerprints, err := certificate.Fingerprints([]byte(valid))
+	fingerprints, err := certificate.FullFingerprints([]byte(valid))
 	if err != nil {
 		t.Fatal(err)
 	}
