@@ -22,7 +22,7 @@ import (
 func TestLoad(t *testing.T) {
 	known := loadtest.Scheme(t)
 	// The fake client registers unknown kinds at their first use, which is not safe for concurrent lists.
-	for _, source := range slices.Concat(kinds.Workloads("osm"), kinds.Policies(), kinds.GatewayAPI("osm"), kinds.Network()) {
+	for _, source := range slices.Concat(kinds.Workloads("osm"), kinds.Optional("osm")) {
 		kind, err := apiutil.GVKForObject(source.Object, known)
 		if err != nil {
 			t.Fatal(err)
