@@ -79,13 +79,11 @@ func (w Writers) Setup(mgr manager.Manager, definitions *traffic.Definitions) er
 
 // add adds the controller of a kind. It reconciles all objects when this replica acquires the Lease, and when a MeshPeer changes.
 func (w Writers) add(mgr manager.Manager, kind schema.GroupVersionKind, r reconcile.Reconciler, acquired <-chan event.GenericEvent) error {
-	changed := make(chan event.GenericEvent)
-	w.Mirror.Watch(kinds.EntryKind(kind), func(ctx context.Context, name entity.Name) { send(ctx, changed, kind, name) })
 	all := w.enqueueAll(kind)
 	b := ctrl.NewControllerManagedBy(mgr).Named("peers-"+string(kinds.EntryKind(kind))).WithOptions(backoff.Options(1)).
 		Watches(&operatorv1alpha1.MeshPeer{}, all).
 		WatchesRawSource(source.Channel(acquired, all)).
-		WatchesRawSource(source.Channel(changed, &handler.EnqueueRequestForObject{}))
+		WatchesRawSource(source.Channel(traffic.WatchMirror(w.Mirror, kind), &handler.EnqueueRequestForObject{}))
 	if kind != kinds.MeshPeer {
 		b = b.Watches(kinds.Object(kind), &handler.EnqueueRequestForObject{})
 	}
@@ -102,17 +100,6 @@ func (w Writers) acquisitions() <-chan event.GenericEvent {
 		}
 	})
 	return acquired
-}
-
-// send sends an event about an object, unless ctx ends before.
-func send(ctx context.Context, to chan<- event.GenericEvent, kind schema.GroupVersionKind, name entity.Name) {
-	object := kinds.Object(kind)
-	object.SetNamespace(name.Namespace)
-	object.SetName(name.Name)
-	select {
-	case to <- event.GenericEvent{Object: object}:
-	case <-ctx.Done():
-	}
 }
 
 // enqueueAll enqueues objects of a kind: after a change of a MeshPeer the consents that name it, and all MeshPeers, because another one may count now.

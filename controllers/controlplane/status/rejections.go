@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
@@ -119,7 +120,7 @@ func (r *Rejections) refresh(ctx context.Context) error {
 	changes, servers := r.update(r.own(), answers, err == nil)
 	for _, changed := range changes {
 		for _, watcher := range r.watchersOf(changed.kind) {
-			send(ctx, watcher, schema.GroupVersionKind{Kind: changed.kind}, entity.Name{Namespace: changed.namespace, Name: changed.name})
+			traffic.Send(ctx, watcher, schema.GroupVersionKind{Kind: changed.kind}, entity.Name{Namespace: changed.namespace, Name: changed.name})
 		}
 	}
 	r.servers.notify(ctx, servers)

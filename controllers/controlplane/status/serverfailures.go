@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/platform/report"
 )
@@ -94,7 +95,7 @@ func (f *serverFailures) notify(ctx context.Context, changed []failureKey) {
 			continue
 		}
 		sent[at] = true
-		send(ctx, watcher, schema.GroupVersionKind{Kind: kind}, entity.Name{Namespace: namespace})
+		traffic.Send(ctx, watcher, schema.GroupVersionKind{Kind: kind}, entity.Name{Namespace: namespace})
 	}
 }
 

@@ -24,7 +24,6 @@ import (
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/mirror"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
-	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/backoff"
@@ -86,30 +85,12 @@ func (w Writers) add(mgr manager.Manager, kind schema.GroupVersionKind, r reconc
 			WithOptions(backoff.Options(1)).
 			WatchesRawSource(source.Channel(acquired, listed)).
 			WatchesRawSource(source.Channel(w.Rejections.Watch(kind), &handler.EnqueueRequestForObject{})).
-			WatchesRawSource(source.Channel(watchMirror(w.Mirror, kind), &handler.EnqueueRequestForObject{}))
+			WatchesRawSource(source.Channel(traffic.WatchMirror(w.Mirror, kind), &handler.EnqueueRequestForObject{}))
 		if decided {
 			b = b.WatchesRawSource(source.Channel(w.Rejections.servers.watch(kind), listed))
 		}
 		return b.Complete(r)
 	}, kind)
-}
-
-// watchMirror returns a channel of the objects of a kind that were evaluated, and would be evaluated otherwise now. A controller must start to read it soon.
-func watchMirror(mesh *mirror.Mirror, kind schema.GroupVersionKind) <-chan event.GenericEvent {
-	changed := make(chan event.GenericEvent)
-	mesh.Watch(kinds.EntryKind(kind), func(ctx context.Context, name entity.Name) { send(ctx, changed, kind, name) })
-	return changed
-}
-
-// send sends an event about an object, unless ctx ends before.
-func send(ctx context.Context, to chan<- event.GenericEvent, kind schema.GroupVersionKind, name entity.Name) {
-	object := kinds.Object(kind)
-	object.SetNamespace(name.Namespace)
-	object.SetName(name.Name)
-	select {
-	case to <- event.GenericEvent{Object: object}:
-	case <-ctx.Done():
-	}
 }
 
 // enqueueNamespace enqueues the objects of the kind in the namespace of the changed object. An empty namespace means all.
