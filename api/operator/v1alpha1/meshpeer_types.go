@@ -143,7 +143,7 @@ const (
 	PeerConnected = "Connected"
 	// PeerCompatible is True when both control planes can exchange exports. It is Unknown before the first connection.
 	PeerCompatible = "Compatible"
-	// PeerTrustDiffersFromDeclaration is True while the peer has other roots than those of spec.trust.caBundle, because it changed them. The reason tells
+	// PeerTrustDiffersFromDeclaration is True while the peer has other roots than those of spec.trust.caBundle, because it changed them. The reason shows
 	// whether they are followed. It does not exist otherwise.
 	PeerTrustDiffersFromDeclaration = "TrustDiffersFromDeclaration"
 )
