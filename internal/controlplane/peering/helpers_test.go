@@ -58,6 +58,7 @@ type testMesh struct {
 	certificates *certificate.ControlPlaneCertificates
 	mirror       *mirror.Mirror
 	storage      *memoryStorage
+	version      string
 	epoch        string
 	timing       timing
 	peering      *Peering
@@ -84,7 +85,7 @@ func newMesh(t testing.TB, domain string) *testMesh {
 	}
 	t.Cleanup(func() { _ = listener.Close() })
 	return &testMesh{
-		domain: domain, root: root, manager: manager, certificates: certificate.NewControlPlaneCertificates(manager, time.Now), mirror: mirror.New(), epoch: "1",
+		domain: domain, root: root, manager: manager, certificates: certificate.NewControlPlaneCertificates(manager, time.Now), mirror: mirror.New(), epoch: "1", version: "v0.6.0",
 		storage: &memoryStorage{data: map[string][]byte{}}, listener: listener, services: map[entity.Ref]*catalog.PeerService{},
 	}
 }
@@ -92,7 +93,7 @@ func newMesh(t testing.TB, domain string) *testMesh {
 // config returns the configuration of a Peering whose connections go to an address.
 func (m *testMesh) config(address string) Config {
 	return Config{
-		Certificates: m.certificates.Get, Domains: m.manager.TrustDomains, Bundle: m.manager.Root, Authority: m.manager.Generation, Version: "v0.6.0",
+		Certificates: m.certificates.Get, Domains: m.manager.TrustDomains, Bundle: m.manager.Root, Authority: m.manager.Generation, Version: m.version,
 		Epoch: m.epoch, Address: address, Mirror: m.mirror, Storage: m.storage, Apply: m.apply, Log: logr.Discard(), Metrics: prometheus.NewRegistry(),
 		Now: time.Now, Jitter: func() float64 { return 0 }, timing: m.timing,
 	}

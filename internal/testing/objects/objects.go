@@ -123,6 +123,11 @@ func TrafficTarget(t *catalog.TrafficTarget) accessv1alpha3.TrafficTarget {
 	for _, source := range t.Sources {
 		target.Spec.Sources = append(target.Spec.Sources, subject(source))
 	}
+	for _, source := range t.PeerSources {
+		target.Spec.Sources = append(target.Spec.Sources, accessv1alpha3.IdentityBindingSubject{
+			Kind: "PeerServiceAccount", Namespace: source.Namespace, Name: source.Peer + "/" + source.Name,
+		})
+	}
 	for _, rule := range t.Rules {
 		target.Spec.Rules = append(target.Spec.Rules, accessv1alpha3.TrafficTargetRule{Kind: string(rule.Kind), Name: rule.Name, Matches: rule.Matches})
 	}

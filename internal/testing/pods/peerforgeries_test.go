@@ -11,11 +11,12 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/testing/pki"
 )
 
 // attempt is a connection with a certificate to the server names for the clients of a trust domain; empty for the name in the mesh.
 type attempt struct {
-	certificate forged
+	certificate pki.Names
 	clients     string
 	want        admission
 }
@@ -31,46 +32,46 @@ const (
 )
 
 func (p *peered) attempts() map[string]attempt {
-	allowed := genuine(p.east, buyer, eastDomain)
-	own := genuine(p.network.CA, buyer, trustDomain)
-	forge := func(dns, uris []string) forged { return forged{authority: p.east, dns: dns, uris: uris} }
-	name, uri := buyer.Principal(eastDomain), spiffeOf(buyer, eastDomain)
-	ownName, ownURI := buyer.Principal(trustDomain), spiffeOf(buyer, trustDomain)
+	allowed := p.east.Genuine(buyer, eastDomain)
+	own := p.network.CA.Genuine(buyer, trustDomain)
+	forge := func(dns, uris []string) pki.Names { return pki.Names{Authority: p.east, DNS: dns, URIs: uris} }
+	name, uri := buyer.Principal(eastDomain), pki.SPIFFE(buyer, eastDomain)
+	ownName, ownURI := buyer.Principal(trustDomain), pki.SPIFFE(buyer, trustDomain)
 	expired, selfSigned := allowed, allowed
-	expired.expired, selfSigned.authority = true, p.network.CA
+	expired.Expired, selfSigned.Authority = true, p.network.CA
 	return map[string]attempt{
 		"an allowed account":                               {allowed, eastDomain, admitted},
 		"an allowed account without URI":                   {forge([]string{name}, nil), eastDomain, admitted},
-		"the allowed account of another peer":              {genuine(p.west, buyer, westDomain), westDomain, admitted},
+		"the allowed account of another peer":              {p.west.Genuine(buyer, westDomain), westDomain, admitted},
 		"a client of this mesh":                            {own, "", admitted},
-		"another account":                                  {genuine(p.east, thief, eastDomain), eastDomain, rejected},
-		"names of this mesh":                               {genuine(p.east, buyer, trustDomain), eastDomain, rejected},
-		"names of this mesh at the name in the mesh":       {genuine(p.east, buyer, trustDomain), "", rejected},
+		"another account":                                  {p.east.Genuine(thief, eastDomain), eastDomain, rejected},
+		"names of this mesh":                               {p.east.Genuine(buyer, trustDomain), eastDomain, rejected},
+		"names of this mesh at the name in the mesh":       {p.east.Genuine(buyer, trustDomain), "", rejected},
 		"a DNS name of this mesh and a URI of the peer":    {forge([]string{ownName}, []string{uri}), eastDomain, rejected},
 		"a DNS name of the peer and a URI of this mesh":    {forge([]string{name}, []string{ownURI}), eastDomain, greeted},
 		"a DNS name of this mesh only":                     {forge([]string{ownName}, nil), eastDomain, rejected},
 		"a URI of this mesh only":                          {forge(nil, []string{ownURI}), eastDomain, rejected},
 		"a URI of the peer only":                           {forge(nil, []string{uri}), eastDomain, rejected},
 		"no names":                                         {forge(nil, nil), eastDomain, rejected},
-		"a DNS name of this mesh, too":                     {allowed.with(ownName), eastDomain, greeted},
+		"a DNS name of this mesh, too":                     {allowed.WithDNS(ownName), eastDomain, greeted},
 		"a DNS name of this mesh in front":                 {forge([]string{ownName, name}, []string{uri}), eastDomain, greeted},
-		"a DNS name of this mesh in upper case, too":       {allowed.with(strings.ToUpper(ownName)), eastDomain, greeted},
-		"a URI of this mesh, too":                          {allowed.withURI(ownURI), eastDomain, greeted},
+		"a DNS name of this mesh in upper case, too":       {allowed.WithDNS(strings.ToUpper(ownName)), eastDomain, greeted},
+		"a URI of this mesh, too":                          {allowed.WithURI(ownURI), eastDomain, greeted},
 		"a URI of this mesh in front":                      {forge([]string{name}, []string{ownURI, uri}), eastDomain, greeted},
-		"a name of an earlier trust domain, too":           {allowed.with(buyer.Principal("before.example")), eastDomain, greeted},
-		"a URI of an earlier trust domain, too":            {allowed.withURI(spiffeOf(buyer, "before.example")), eastDomain, greeted},
-		"the name of the control plane, too":               {allowed.with("ads." + trustDomain), eastDomain, greeted},
-		"names of another peer":                            {genuine(p.east, buyer, westDomain), westDomain, rejected},
-		"names of another peer at the own name":            {genuine(p.east, buyer, westDomain), eastDomain, rejected},
-		"a certificate of another peer with these names":   {genuine(p.west, buyer, eastDomain), eastDomain, rejected},
+		"a name of an earlier trust domain, too":           {allowed.WithDNS(buyer.Principal("before.example")), eastDomain, greeted},
+		"a URI of an earlier trust domain, too":            {allowed.WithURI(pki.SPIFFE(buyer, "before.example")), eastDomain, greeted},
+		"the name of the control plane, too":               {allowed.WithDNS("ads." + trustDomain), eastDomain, greeted},
+		"names of another peer":                            {p.east.Genuine(buyer, westDomain), westDomain, rejected},
+		"names of another peer at the own name":            {p.east.Genuine(buyer, westDomain), eastDomain, rejected},
+		"a certificate of another peer with these names":   {p.west.Genuine(buyer, eastDomain), eastDomain, rejected},
 		"an allowed account at the name for another peer":  {allowed, westDomain, rejected},
 		"an allowed account at the name in the mesh":       {allowed, "", rejected},
 		"an allowed account at a name that does not exist": {allowed, "north.example", rejected},
 		"a client of this mesh at the name for a peer":     {own, eastDomain, rejected},
 		"the names of the peer by the root of this mesh":   {selfSigned, eastDomain, rejected},
-		"a name below the trust domain of the peer":        {genuine(p.east, buyer, "sub."+eastDomain), eastDomain, rejected},
-		"an account whose name ends with that of the peer": {genuine(p.east, identity.ServiceAccount{Namespace: "shop", Name: "x.buyer"}, eastDomain), eastDomain, rejected},
-		"a namespace that differs by a dot only":           {genuine(p.east, identity.ServiceAccount{Namespace: "x", Name: "buyer.shop"}, eastDomain), eastDomain, rejected},
+		"a name below the trust domain of the peer":        {p.east.Genuine(buyer, "sub."+eastDomain), eastDomain, rejected},
+		"an account whose name ends with that of the peer": {p.east.Genuine(identity.ServiceAccount{Namespace: "shop", Name: "x.buyer"}, eastDomain), eastDomain, rejected},
+		"a namespace that differs by a dot only":           {p.east.Genuine(identity.ServiceAccount{Namespace: "x", Name: "buyer.shop"}, eastDomain), eastDomain, rejected},
 		"an expired certificate":                           {expired, eastDomain, rejected},
 		"a wildcard":                                       {forge([]string{"*.shop." + eastDomain}, nil), eastDomain, greeted},
 	}
@@ -104,7 +105,7 @@ func (p *peered) config(t *testing.T, a attempt, service entity.Name, port uint1
 		serverName = serverNameFor(service, port, a.clients)
 	}
 	return &tls.Config{
-		ServerName: serverName, NextProtos: []string{"osm/shop/buyer", "osm"}, Certificates: a.certificate.issue(t),
+		ServerName: serverName, NextProtos: []string{"osm/shop/buyer", "osm"}, Certificates: a.certificate.Issue(t),
 		InsecureSkipVerify: true, // only the server's verification is under test
 	}
 }

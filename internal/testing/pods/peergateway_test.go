@@ -183,7 +183,7 @@ func (m *meshes) handshakes(t *testing.T, address, serverName string) bool {
 		t.Fatal(err)
 	}
 	config := &tls.Config{
-		ServerName: serverName, NextProtos: []string{"osm/shop/buyer", "osm"}, Certificates: genuine(m.east, buyer, eastDomain).issue(t), InsecureSkipVerify: true,
+		ServerName: serverName, NextProtos: []string{"osm/shop/buyer", "osm"}, Certificates: m.east.Genuine(buyer, eastDomain).Issue(t), InsecureSkipVerify: true,
 	}
 	err = tls.Client(plain, config).HandshakeContext(t.Context())
 	if isTimeout(err) {

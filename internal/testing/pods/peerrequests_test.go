@@ -22,9 +22,9 @@ func TestPeersHaveRoutesOfTheirOwn(t *testing.T) {
 		client attempt
 		want   map[string]string
 	}{
-		east:   {attempt{certificate: genuine(p.east, buyer, eastDomain), clients: eastDomain}, map[string]string{"/books/1": "200", "/prices": "200", "/admin": "403", "/x": "404"}},
-		west:   {attempt{certificate: genuine(p.west, buyer, westDomain), clients: westDomain}, map[string]string{"/books/1": "200", "/prices": "404", "/admin": "403", "/x": "404"}},
-		"this": {attempt{certificate: genuine(p.network.CA, buyer, trustDomain)}, map[string]string{"/books/1": "200", "/prices": "404", "/admin": "403", "/x": "404"}},
+		east:   {attempt{certificate: p.east.Genuine(buyer, eastDomain), clients: eastDomain}, map[string]string{"/books/1": "200", "/prices": "200", "/admin": "403", "/x": "404"}},
+		west:   {attempt{certificate: p.west.Genuine(buyer, westDomain), clients: westDomain}, map[string]string{"/books/1": "200", "/prices": "404", "/admin": "403", "/x": "404"}},
+		"this": {attempt{certificate: p.network.CA.Genuine(buyer, trustDomain)}, map[string]string{"/books/1": "200", "/prices": "404", "/admin": "403", "/x": "404"}},
 	} {
 		p.dial = p.stolen(p.config(t, test.client, web, 80))
 		for path, want := range test.want {
@@ -63,10 +63,10 @@ func TestRootOfAPeerRotates(t *testing.T) {
 	p := newPeered(t)
 	earlier, next := p.east, pki.New(t)
 	config := func(authority *pki.Authority) *tls.Config {
-		return p.config(t, attempt{certificate: genuine(authority, buyer, eastDomain), clients: eastDomain}, web, 80)
+		return p.config(t, attempt{certificate: authority.Genuine(buyer, eastDomain), clients: eastDomain}, web, 80)
 	}
 	database := func(authority *pki.Authority) string {
-		return p.greet(t, p.config(t, attempt{certificate: genuine(authority, buyer, eastDomain), clients: eastDomain}, database, 3306))
+		return p.greet(t, p.config(t, attempt{certificate: authority.Genuine(buyer, eastDomain), clients: eastDomain}, database, 3306))
 	}
 	requests, bytes := open(p.stolen(config(earlier))(t)), p.openDatabase(t, earlier)
 	for _, step := range []struct {
@@ -111,7 +111,7 @@ func (p *peered) openDatabase(t *testing.T, authority *pki.Authority) session {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := open(tls.Client(plain, p.config(t, attempt{certificate: genuine(authority, buyer, eastDomain), clients: eastDomain}, database, 3306)))
+	s := open(tls.Client(plain, p.config(t, attempt{certificate: authority.Genuine(buyer, eastDomain), clients: eastDomain}, database, 3306)))
 	if got, err := s.lines.ReadString('\n'); got != "welcome\n" {
 		t.Fatalf("the session begins with %q, %v", got, err)
 	}
@@ -123,7 +123,7 @@ func TestRevokedPeerLosesConnections(t *testing.T) {
 	t.Parallel()
 	p := newPeered(t)
 	revoked := p.openDatabase(t, p.east)
-	requests := open(p.stolen(p.config(t, attempt{certificate: genuine(p.east, buyer, eastDomain), clients: eastDomain}, web, 80))(t))
+	requests := open(p.stolen(p.config(t, attempt{certificate: p.east.Genuine(buyer, eastDomain), clients: eastDomain}, web, 80))(t))
 	if got := requests.get(); got != "200" {
 		t.Fatalf("before = %s, want 200", got)
 	}
@@ -143,7 +143,7 @@ func TestRevokedPeerLosesConnections(t *testing.T) {
 	if got, err := revoked.lines.ReadString('\n'); err == nil || isTimeout(err) {
 		t.Errorf("the session of the revoked account gets %q, %v, want its end", got, err)
 	}
-	if got := p.greet(t, p.config(t, attempt{certificate: genuine(p.west, buyer, westDomain), clients: westDomain}, database, 3306)); got != "welcome, echo hello" {
+	if got := p.greet(t, p.config(t, attempt{certificate: p.west.Genuine(buyer, westDomain), clients: westDomain}, database, 3306)); got != "welcome, echo hello" {
 		t.Errorf("the other peer gets %q", got)
 	}
 }

@@ -1,16 +1,7 @@
 package pods_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"math/big"
-	"net/url"
 	"testing"
-	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
@@ -76,57 +67,4 @@ func peerRoutes(account identity.PeerAccount) []authz.PeerRoute {
 func serverNameFor(service entity.Name, port uint16, clients string) string {
 	name, _ := identity.PeerServerName(service.Name, service.Namespace, port, trustDomain, clients)
 	return name
-}
-
-// forged is a certificate with any names.
-type forged struct {
-	authority *pki.Authority
-	dns, uris []string
-	// expired is true if its validity is over.
-	expired bool
-}
-
-// genuine is a certificate as a mesh issues it.
-func genuine(authority *pki.Authority, sa identity.ServiceAccount, domain string) forged {
-	return forged{authority: authority, dns: []string{sa.Principal(domain)}, uris: []string{spiffeOf(sa, domain)}}
-}
-
-func spiffeOf(sa identity.ServiceAccount, domain string) string {
-	return "spiffe://" + domain + "/" + sa.Name + "/" + sa.Namespace
-}
-
-// with adds DNS names.
-func (f forged) with(dns ...string) forged {
-	f.dns = append(f.dns[:len(f.dns):len(f.dns)], dns...)
-	return f
-}
-
-// withURI adds URIs.
-func (f forged) withURI(uris ...string) forged {
-	f.uris = append(f.uris[:len(f.uris):len(f.uris)], uris...)
-	return f
-}
-
-func (f forged) issue(t *testing.T) []tls.Certificate {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: "forged"}, DNSNames: f.dns,
-		NotBefore: time.Now().Add(-2 * time.Minute), NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-	}
-	if f.expired {
-		template.NotAfter = time.Now().Add(-time.Minute)
-	}
-	for _, text := range f.uris {
-		uri, err := url.Parse(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		template.URIs = append(template.URIs, uri)
-	}
-	return []tls.Certificate{{Certificate: [][]byte{f.authority.Sign(t, template, key)}, PrivateKey: key}}
 }

@@ -50,6 +50,8 @@ type control struct {
 	gate *gate
 	// outside issues the certificates of servers outside the mesh.
 	outside *pki.Authority
+	// peers issues the certificates of clients of peers.
+	peers *peerKeys
 	// osm has the UUIDs of pods with a sidecar of Open Service Mesh.
 	osm map[entity.Name]string
 }
@@ -82,6 +84,11 @@ func serve(t testing.TB, listener net.Listener) *control {
 		gate: newGate(listener), root: root, rootPEM: root.CertPEM(), loads: loadstats.NewStore(time.Now),
 		denials: denials.NewStore(time.Now), outside: pki.New(t),
 	}
+	key, err := root.KeyPEM()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.peers = newPeerKeys(t, pki.Load(t, c.rootPEM, key))
 	manager := certificate.NewManager(certificate.Options{
 		Root: root, TrustDomain: trustDomain, Lifetime: 24 * time.Hour, Now: time.Now, Jitter: rand.Float64,
 		Rotated: func(sa identity.ServiceAccount) { c.store.CertificateRotated(sa) }, RootChanged: func() { c.store.RootChanged() },
@@ -117,8 +124,8 @@ func serve(t testing.TB, listener net.Listener) *control {
 	return c
 }
 
-// apply applies changes and returns when the store has processed them. Sidecars receive them later. Usable authorities have the certificate of the authority of
-// this test.
+// apply applies changes and returns when the store has processed them. Sidecars receive them later. Usable authorities and peers have the
+// certificates of authorities of this test.
 func (c *control) apply(list []catalog.Change) {
 	list = slices.Clone(list)
 	for i, change := range list {
@@ -127,6 +134,11 @@ func (c *control) apply(list []catalog.Change) {
 		}
 		if pod, ok := change.Entry.(*inventory.Instance); ok && c.osm[pod.Name] != "" {
 			list[i] = catalog.Set(c.withOSMSidecar(pod))
+		}
+		if peer, ok := change.Entry.(*catalog.Peer); ok {
+			declared := *peer
+			declared.RootsPEM = c.peers.authorities[peer.Name].RootPEM
+			list[i] = catalog.Set(&declared)
 		}
 	}
 	c.store.Apply(list)

@@ -90,6 +90,7 @@ func slots() []slot {
 		}
 	}
 	addRoutes(add)
+	addPeers(add)
 	addSendingPolicies(add)
 	add(entity.KindEndpointSlice, 2, Name(gateway.Namespace, "clients-1"), drawGateway)
 	for _, name := range []entity.Name{Name("a", "i1"), Name("a", "i2"), Name("b", "i1")} {
@@ -231,6 +232,7 @@ func drawTarget(t *rapid.T, name entity.Name) catalog.Entry {
 		target.Destination = oneOf(accounts[:2]).Draw(t, "destination")
 	}
 	target.Sources = rapid.SliceOfNDistinct(oneOf(accounts), 1, 3, rapid.ID).Draw(t, "sources")
+	target.PeerSources = drawPeerSources(t)
 	if oneIn(t, 10, "no rules") {
 		return target
 	}

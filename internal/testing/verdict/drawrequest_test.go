@@ -22,8 +22,10 @@ type Request struct {
 	To   netip.AddrPort
 	// ServerName is that of a TLS handshake with which a TCP client begins; empty for plain text.
 	ServerName string
-	Method     string
-	Path       string
+	// Client is that of a peer, if it has one. It connects from From.
+	Client PeerClient
+	Method string
+	Path   string
 	// Headers start with the host.
 	Headers []authz.Header
 }
@@ -32,6 +34,9 @@ type Request struct {
 // headless Services on ports other than those of the pods, in the expressions of their Envoy a dot matches a character of UTF-8 instead of a byte,
 // and they reject names with underscores and paths with escaped slashes.
 func (r Request) FitsOSM() bool {
+	if r.Client.Peer != "" {
+		return false // they do not serve peers
+	}
 	if slices.ContainsFunc(r.Headers, func(h authz.Header) bool { return !utf8.ValidString(h.Value) || strings.Contains(h.Name, "_") }) {
 		return false
 	}
@@ -74,13 +79,18 @@ const candidates = 12
 func AnyRequest(w State, edit []catalog.Change) *rapid.Generator[Request] {
 	before, after := newOracle(w), newOracle(w.with(edit))
 	addresses := slices.Concat(before.serviceAddresses(), after.serviceAddresses())
+	targets := slices.Concat(before.peerTargets(), after.peerTargets())
 	return rapid.Custom(func(t *rapid.T) Request {
 		best, rank := drawRequest(t, nil), -1
 		if oneIn(t, 8, "any") {
 			return best
 		}
 		draw := func(t *rapid.T) Request { return drawRequest(t, addresses) }
-		switch below(t, 5, "direction") {
+		switch below(t, 6, "direction") {
+		case 5:
+			if len(targets) > 0 {
+				draw = func(t *rapid.T) Request { return drawPeerRequest(t, targets) }
+			}
 		case 3:
 			draw = drawEgressRequest
 		case 4:
@@ -105,7 +115,7 @@ func interest(old, next expectation) int {
 		return 4
 	case next.verdict.May(authz.Forbidden), next.direction == egress && (next.verdict.May(authz.NotFound) || next.verdict.May(authz.BadRequest)):
 		return 4
-	case next.direction == ingress && !next.verdict.May(authz.Reset):
+	case next.direction == ingress && !next.verdict.May(authz.Reset), next.direction == peering && next.verdict.May(authz.Allowed):
 		return 4
 	case !maps.Equal(old.seen, next.seen):
 		return 3

@@ -111,6 +111,8 @@ func (o *oracle) expect(r Request) expectation {
 // expectDecision returns the expected result of a request.
 func (o *oracle) expectDecision(r Request) expectation {
 	switch r.direction() {
+	case peering:
+		return o.expectPeer(r)
 	case egress:
 		return o.expectEgress(r)
 	case ingress:

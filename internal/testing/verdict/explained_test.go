@@ -20,10 +20,10 @@ import (
 )
 
 // explainDisagreement describes how the answer of `osm explain` differs from an expectation: in the outcome at a destination, or in whether the
-// request is allowed, which is the exit code. It is empty if they agree. Requests with several hosts, and those to a pod of a headless Service that
-// the client chose, cannot be asked for.
+// request is allowed, which is the exit code. It is empty if they agree. Requests with several hosts, those of peers, and those to a pod of a headless
+// Service that the client chose, cannot be asked for.
 func (o *oracle) explainDisagreement(r Request, e expectation) string {
-	if r.countHosts() > 1 {
+	if r.countHosts() > 1 || r.direction() == peering {
 		return ""
 	}
 	q, asked := o.explainQuestion(r)

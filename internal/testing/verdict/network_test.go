@@ -271,6 +271,8 @@ var outsideAddresses = []netip.Addr{netip.AddrFrom4([4]byte{10, 77, 1, 2}), neti
 // direction returns the direction of a request.
 func (r Request) direction() direction {
 	switch {
+	case r.Client.Peer != "":
+		return peering
 	case r.From.IsValid():
 		return ingress
 	case slices.Contains(outsideAddresses, r.To.Addr()):

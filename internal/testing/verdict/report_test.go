@@ -63,7 +63,7 @@ func (r *Report) count(e expectation, seen string) {
 
 func (r *Report) initialize() {
 	if r.outcomes == nil {
-		r.outcomes = map[direction]map[authz.Outcome]int{"": {}, egress: {}, ingress: {}}
+		r.outcomes = map[direction]map[authz.Outcome]int{"": {}, egress: {}, ingress: {}, peering: {}}
 	}
 }
 
@@ -92,6 +92,7 @@ var possible = map[direction][]authz.Outcome{
 	"":      {authz.Allowed, authz.Forbidden, authz.NotFound, authz.BadRequest, authz.Unavailable, authz.Reset, authz.Refused, authz.PassedThrough},
 	egress:  {authz.Allowed, authz.NotFound, authz.BadRequest, authz.Reset, authz.PassedThrough},
 	ingress: {authz.Allowed, authz.NotFound, authz.BadRequest, authz.Reset},
+	peering: {authz.Allowed, authz.Forbidden, authz.NotFound, authz.Reset},
 }
 
 // Unobserved returns the outcomes and reasons without any response, which were therefore not tested.
@@ -118,9 +119,9 @@ func (r *Report) Unobserved() []string {
 
 // String summarizes the report.
 func (r *Report) String() string {
-	return fmt.Sprintf("%d edits, acknowledged after %s on average and %s at most; %d answers were late, by %s at most; %d were split by request, %d allowed without a policy, %d denied by authorization servers, %d encrypted outside the mesh; answers: %s; to outside: %s; from outside: %s",
+	return fmt.Sprintf("%d edits, acknowledged after %s on average and %s at most; %d answers were late, by %s at most; %d were split by request, %d allowed without a policy, %d denied by authorization servers, %d encrypted outside the mesh; answers: %s; to outside: %s; from outside: %s; from peers: %s",
 		r.edits, (r.settling / time.Duration(max(r.edits, 1))).Round(time.Millisecond), r.slowest.Round(time.Millisecond),
-		r.lateAnswers, r.latest.Round(time.Millisecond), r.matched, r.opened, r.refused, r.encrypted, counted(r.outcomes[""]), counted(r.outcomes[egress]), counted(r.outcomes[ingress]))
+		r.lateAnswers, r.latest.Round(time.Millisecond), r.matched, r.opened, r.refused, r.encrypted, counted(r.outcomes[""]), counted(r.outcomes[egress]), counted(r.outcomes[ingress]), counted(r.outcomes[peering]))
 }
 
 // counted returns the outcomes with their numbers.
@@ -173,7 +174,9 @@ func disagreement(verdict authz.Verdict, results []reference.Result) string {
 // String describes the source, destination and content of the request.
 func (r Request) String() string {
 	from := fmt.Sprintf("%s (%s) to %s", pods[r.Pod].name, pods[r.Pod].account, r.To)
-	if r.From.IsValid() {
+	if r.Client.Peer != "" {
+		from = fmt.Sprintf("%s to %s", r.Client, r.To)
+	} else if r.From.IsValid() {
 		from = fmt.Sprintf("%s to %s", r.From, r.To)
 	}
 	if r.protocol() != inventory.ProtocolHTTP {

@@ -59,6 +59,11 @@ func (n *Network) sendWithin(limit time.Duration, r Request) string {
 	if err := conn.SetDeadline(time.Now().Add(limit)); err != nil {
 		return err.Error()
 	}
+	if r.Client.Peer != "" {
+		if conn, err = n.secured(conn, r.Client); err != nil {
+			return describeEnd(err)
+		}
+	}
 	switch r.protocol() {
 	case inventory.ProtocolHTTP:
 		if !r.From.IsValid() && n.control.osm[pods[r.Pod].name] != "" {

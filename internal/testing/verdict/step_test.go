@@ -225,6 +225,8 @@ func (s *step) fitsMixed(sample sample) bool {
 		return s.fitsOpening(r, sample.seen)
 	case ingress:
 		return false // one sidecar only handles the request
+	case peering:
+		return slices.ContainsFunc(s.mixed(), func(o *oracle) bool { return o.expect(r).allows(sample.seen) })
 	}
 	if pods[r.Pod].onDemand && s.edits(entity.KindService) && newOracle(unrouted(s.after.state, s.edit)).expect(r).allows(sample.seen) {
 		return true
