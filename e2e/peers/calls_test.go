@@ -13,7 +13,6 @@ import (
 
 // TestServiceIsCalledInAnotherMesh exports a Service from one mesh to another. No account can call it before a TrafficTarget admits it.
 func TestServiceIsCalledInAnotherMesh(t *testing.T) {
-	lab.RequireFull(t)
 	s := deploy(t, "peers-calls")
 	s.awaitFailures(t, admitted)
 	begin := time.Now()

@@ -140,24 +140,47 @@ type load struct {
 
 func (s shop) startLoad(t *testing.T) load {
 	t.Helper()
+	return s.startLoadTo(t, s.url(), "30")
+}
+
+// startLoadTo starts requests at twice a rate.
+func (s shop) startLoadTo(t *testing.T, url, rate string) load {
+	t.Helper()
 	l := load{t: t}
-	for _, args := range [][]string{{"--rate", "30"}, {"--rate", "30", "--keep-alive"}} {
-		running, err := s.agent(t, admitted).StartRequests(t.Context(), s.url(), args...)
+	for _, args := range [][]string{{"--rate", rate}, {"--rate", rate, "--keep-alive"}} {
+		running, err := s.agent(t, admitted).StartRequests(t.Context(), url, args...)
 		lab.Must(t, err)
 		l.running = append(l.running, running)
 	}
 	return l
 }
 
-// stop ends the requests, of which none may have failed.
-func (l load) stop() {
-	l.t.Helper()
-	for _, running := range l.running {
-		result, err := running.Stop(context.WithoutCancel(l.t.Context()))
-		lab.Must(l.t, err)
-		l.t.Logf("%d requests, %v, through gateways %v", result.Requests, result.Outcomes, result.Clients)
+// stop ends the requests, of which none may have failed, and returns how many there were.
+func (l load) stop() (requests int) {
+	for _, result := range l.results() {
+		requests += result.Requests
 		if failed := result.Failed(); failed > 0 || !result.IsRepresentative() {
 			l.t.Errorf("%d of %d requests failed, %d were not sent: %+v", failed, result.Requests, result.Skipped, result.Failures)
 		}
 	}
+	return requests
+}
+
+// failed ends the requests, and returns how many have failed.
+func (l load) failed() (failed int) {
+	for _, result := range l.results() {
+		failed += result.Failed()
+	}
+	return failed
+}
+
+func (l load) results() []*report.Requests {
+	var results []*report.Requests
+	for _, running := range l.running {
+		result, err := running.Stop(context.WithoutCancel(l.t.Context()))
+		lab.Must(l.t, err)
+		l.t.Logf("%d requests, %v, through gateways %v", result.Requests, result.Outcomes, result.Clients)
+		results = append(results, result)
+	}
+	return results
 }
