@@ -21,9 +21,11 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/stats"
+	"google.golang.org/grpc/status"
 
 	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
@@ -170,20 +172,39 @@ func (s *sidecar) run(ctx context.Context, address string, config *tls.Config, d
 	return fakexds.RunOver(ctx, conn, fakexds.Options{Token: s.token, NodeID: s.id, Applied: s.expect.received, Destinations: s.destinations}, s.envoy)
 }
 
-// reportLoads keeps the stream of load reports open that every sidecar has. Nobody reads loads, so none are sent. A control plane without load reports
-// ends it.
+// reportLoads keeps the stream of load reports open that every sidecar has, and opens it again when it ends, as Envoy does: a control plane rejects it if the
+// discovery stream opens too late. Nobody reads loads, so none are sent. A control plane without load reports has no such stream.
 func (s *sidecar) reportLoads(ctx context.Context, conn *grpc.ClientConn) {
 	ctx = metadata.AppendToOutgoingContext(ctx, "authorization", s.token)
-	stream, err := loadstats.NewLoadReportingServiceClient(conn).StreamLoadStats(ctx)
-	if err != nil || stream.Send(&loadstats.LoadStatsRequest{Node: &core.Node{Id: s.id}}) != nil {
-		return
-	}
-	for isAccepted := false; ; isAccepted = true {
-		if _, err := stream.Recv(); err != nil {
-			return
+	for ctx.Err() == nil && status.Code(s.reportOnce(ctx, conn)) != codes.Unimplemented {
+		select {
+		case <-ctx.Done():
+		case <-time.After(reportAgain):
 		}
-		if !isAccepted {
-			s.fleet.reporting.Add(1)
+	}
+}
+
+// reportAgain is how long a sidecar waits before it opens the stream of load reports again.
+const reportAgain = time.Second
+
+// reportOnce returns why the stream of load reports ends.
+func (s *sidecar) reportOnce(ctx context.Context, conn *grpc.ClientConn) error {
+	stream, err := loadstats.NewLoadReportingServiceClient(conn).StreamLoadStats(ctx)
+	if err != nil {
+		return err
+	}
+	if err := stream.Send(&loadstats.LoadStatsRequest{Node: &core.Node{Id: s.id}}); err != nil {
+		_, err := stream.Recv()
+		return err
+	}
+	if _, err := stream.Recv(); err != nil {
+		return err
+	}
+	s.fleet.reporting.Add(1)
+	defer s.fleet.reporting.Add(-1)
+	for {
+		if _, err := stream.Recv(); err != nil {
+			return err
 		}
 	}
 }
