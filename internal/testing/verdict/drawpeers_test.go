@@ -12,6 +12,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
+	"github.com/openservicemesh/osm-operator/internal/mesh/policy/ingressbackend"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -76,6 +77,25 @@ func (o *oracle) peerTargets() []peerTarget {
 		}
 	}
 	return list
+}
+
+// acceptsTLS reports whether an IngressBackend opens a port of pods for TLS.
+func (o *oracle) acceptsTLS(port uint16) bool {
+	for _, e := range o.state {
+		policy, ok := e.(*ingressbackend.Policy)
+		if ok && slices.ContainsFunc(policy.Backends, func(b ingressbackend.Port) bool { return b.TLS && b.TargetPort == port }) {
+			return true
+		}
+	}
+	return false
+}
+
+// targetsOfPeers are those of two states. Ports that accept TLS from outside the mesh in one of them are left out: whoever may connect there needs no certificate
+// of a peer.
+func targetsOfPeers(before, after *oracle) []peerTarget {
+	return slices.DeleteFunc(slices.Concat(before.peerTargets(), after.peerTargets()), func(target peerTarget) bool {
+		return before.acceptsTLS(target.address.Port()) || after.acceptsTLS(target.address.Port())
+	})
 }
 
 // podAt returns the index of the pod with an IPv4 address, or -1.

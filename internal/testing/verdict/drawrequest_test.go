@@ -79,7 +79,7 @@ const candidates = 12
 func AnyRequest(w State, edit []catalog.Change) *rapid.Generator[Request] {
 	before, after := newOracle(w), newOracle(w.with(edit))
 	addresses := slices.Concat(before.serviceAddresses(), after.serviceAddresses())
-	targets := slices.Concat(before.peerTargets(), after.peerTargets())
+	targets := targetsOfPeers(before, after)
 	return rapid.Custom(func(t *rapid.T) Request {
 		best, rank := drawRequest(t, nil), -1
 		if oneIn(t, 8, "any") {

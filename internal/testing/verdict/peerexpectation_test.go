@@ -38,6 +38,9 @@ func (o *oracle) expectPeer(r Request) expectation {
 		e.verdict.Answers = []authz.Answer{{Outcome: authz.Reset}}
 		e.seen[closed] = true
 	}
+	if e.seen[closed] && !o.isServed(o.podAt(r)) {
+		e.seen[refused] = true // its sidecar has no inbound listener
+	}
 	e.route = fmt.Sprint(e.verdict.Answers)
 	e.listener = e.route
 	return e
@@ -63,8 +66,8 @@ func (o *oracle) answersToPeer(r Request) []authz.Answer {
 	}
 	i := podAt(r.To.Addr())
 	chosen := o
-	if pod, ok := o.state[entity.KindPod.Ref(pods[i].name)].(*inventory.Instance); ok && pod.Labels[stateLabel] != ready {
-		chosen = newOracle(o.state.with([]catalog.Change{catalog.Set(newPod(i, pod.Labels[appLabel], ready))}))
+	if unready := o.madeReady(i); len(unready) > 0 {
+		chosen = newOracle(o.state.with(unready))
 	}
 	question := authz.Request{Service: r.Client.Service, Port: r.Client.Port, Method: r.Method, Path: r.Path, Headers: r.Headers}
 	if !chosen.isPeerTarget(r) {
@@ -73,6 +76,28 @@ func (o *oracle) answersToPeer(r Request) []authz.Answer {
 	own := identity.ServiceAccount{Namespace: pods[i].name.Namespace, Name: pods[i].account}
 	answers := authz.DecidePeer(chosen.catalog.View(), r.Client.account(), question).Answers
 	return slices.DeleteFunc(answers, func(a authz.Answer) bool { return a.Destination != own })
+}
+
+// madeReady returns the changes that make a pod ready, in its state and in handwritten EndpointSlices.
+func (o *oracle) madeReady(i int) (list []catalog.Change) {
+	for _, e := range o.state {
+		switch e := e.(type) {
+		case *inventory.Instance:
+			if e.Name == pods[i].name && e.Labels[stateLabel] != ready {
+				list = append(list, catalog.Set(newPod(i, e.Labels[appLabel], ready)))
+			}
+		case *inventory.EndpointSlice:
+			slice := *e
+			slice.Endpoints = slices.Clone(e.Endpoints)
+			for k := range slice.Endpoints {
+				if slice.Endpoints[k].Address == podAddress(i) {
+					slice.Endpoints[k].Ready, slice.Endpoints[k].Terminating = true, false
+				}
+			}
+			list = append(list, catalog.Set(&slice))
+		}
+	}
+	return list
 }
 
 // isPeerTarget reports whether the pod that a client has chosen is behind the port of the Service.
