@@ -49,7 +49,7 @@ const completeMesh = `
     accessLog: {sampling: 10%}
     tracing: {enabled: true, protocol: OTLP, sampling: 0.5%}
     trafficMetrics: {mode: Managed, managed: {image: "example.com/traffic-metrics:v1", nodeSelector: {pool: infra}, tolerations: [{key: infra}], affinity: {nodeAffinity: {}}, priorityClassName: infra, imagePullSecrets: [{name: registry}], resources: {limits: {memory: 256Mi}}}}
-  certificates: {trustDomain: mesh.example.com, serviceCertificateDuration: 1h30m, key: {algorithm: RSA, size: 3072}, rotateRoot: 2026-11, rotateWithout: [legacy]}
+  certificates: {trustDomain: mesh.example.com, serviceCertificateDuration: 1h30m, key: {algorithm: RSA, size: 3072}, rotateRoot: 2026-11, rotateWithout: [legacy], rotateWithoutPeers: [east]}
   ingressGateway:
     mode: Managed
     autoscaling: {minReplicas: 3, maxReplicas: 9, targetCPUUtilizationPercentage: 60}
@@ -174,6 +174,7 @@ func testMesh(t *testing.T, c client.Client) {
 		{"unknown provider", mesh("osm", "{certificates: {provider: Step}}"), `Unsupported value: "Step"`},
 		{"root with a space", mesh("osm", "{certificates: {rotateRoot: new root}}"), `spec.certificates.rotateRoot "new root" is not a name for a root: use letters, digits`},
 		{"a namespace that cannot exist", mesh("osm", "{certificates: {rotateWithout: [Shop]}}"), `spec.certificates.rotateWithout "Shop" is not the name of a namespace`},
+		{"a peer that cannot exist", mesh("osm", "{certificates: {rotateWithoutPeers: [east.example]}}"), `spec.certificates.rotateWithoutPeers "east.example" is not the name of a MeshPeer`},
 		{"root without a name", mesh("osm", "{certificates: {rotateRoot: ''}}"), "spec.certificates.rotateRoot"},
 		{"unknown algorithm", mesh("osm", "{certificates: {key: {algorithm: Ed25519}}}"), `Unsupported value: "Ed25519"`},
 	})

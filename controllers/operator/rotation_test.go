@@ -116,21 +116,38 @@ func TestReplacedAuthorityBecomesARotation(t *testing.T) {
 	})
 }
 
-// A sidecar holds a rotation, perhaps on purpose. The mesh goes on without its namespace.
+// neverConnected creates a MeshPeer of a mesh whose peer has never been connected.
+func neverConnected(t *testing.T, mesh, name string, root *certificate.Root) {
+	t.Helper()
+	create(t, &v1alpha1.MeshPeer{
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+		Spec: v1alpha1.MeshPeerSpec{
+			Mesh: mesh, TrustDomain: "east.example", Trust: v1alpha1.PeerTrust{CABundle: v1alpha1.CABundle(root.CertPEM())},
+			Gateways: []v1alpha1.PeerGatewayAddress{{Address: "192.0.2.1"}},
+		},
+	})
+}
+
+// A sidecar and a peer hold a rotation, perhaps on purpose. The mesh goes on without the namespace of the one, and without the other.
 func TestRotationWithoutANamespace(t *testing.T) {
 	t.Parallel()
 	const name = "rotatewithout"
-	mesh := readyMesh(t, name, nil)
+	mesh := readyMesh(t, name, func(m *v1alpha1.MeshSpec) { m.PeerGateway = &v1alpha1.PeerGatewaySpec{Mode: ptr.To(v1alpha1.PeerGatewayManaged)} })
 	old := activeRoot(t, name)
+	neverConnected(t, name, "away", old)
 	cluster.health.lag(meshNamespace(name), "hostile/stopped")
 	desired := authority(t, name)
 	change(t, &corev1.Secret{ObjectMeta: inMeshNamespace(name, names.CABundleSecret)}, func(s *corev1.Secret) { s.Data = desired.Data })
 	waitActive(t, name, old.Generation(), 2)
 	c := waitCondition(t, mesh, v1alpha1.ConditionRotatingAuthority, metav1.ConditionTrue, v1alpha1.ReasonWaitingForTrust)
 	assertContains(t, c.Message, "the sidecar of hostile/stopped has not acknowledged the new root")
+	const peer = "the peer away has no status yet, so it cannot acknowledge the new root: connect it, or add it to spec.certificates.rotateWithoutPeers"
+	assertContains(t, c.Message, peer)
 	change(t, mesh, func(m *v1alpha1.Mesh) {
 		m.Spec.Certificates = &v1alpha1.CertificatesSpec{RotateWithout: []string{"hostile"}}
 	})
+	waitCertificates(t, mesh, old, 2, peer)
+	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Certificates.RotateWithoutPeers = []string{"away"} })
 	waitActive(t, name, rootOf(t, desired).Generation(), 1)
 	waitRotated(t, mesh)
 }

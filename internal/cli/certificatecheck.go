@@ -173,6 +173,9 @@ func (a *app) observeRotation(ctx context.Context, c client.Client, m mesh, live
 	if o.Webhooks, err = preflight.WebhooksWithout(ctx, c, m.Name, o.Active.Trusted); err != nil {
 		return o, a.kube.Sentence(err)
 	}
+	if o.Peers, err = preflight.Peers(ctx, c, live, nil, a.now()); err != nil {
+		return o, a.kube.Sentence(err)
+	}
 	a.progress().report("reading the sidecar status of mesh %s", m.Name)
 	answers, err := a.reports(ctx, c, m).Proxies(ctx)
 	o.Replicas = lists.Map(answers, health.ReplicaOf)

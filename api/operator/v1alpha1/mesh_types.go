@@ -319,6 +319,16 @@ type CertificatesSpec struct {
 	// +kubebuilder:validation:items:MaxLength=63
 	// +kubebuilder:validation:items:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",messageExpression="'spec.certificates.rotateWithout \"' + self + '\" is not the name of a namespace'"
 	RotateWithout []string `json:"rotateWithout,omitempty"`
+
+	// rotateWithoutPeers are names of MeshPeers that a change of the root does not wait for. A peer may, for example, not be connected. It rejects
+	// workloads of this mesh afterwards, until its MeshPeer declares the new root. Default: none.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=63
+	// +kubebuilder:validation:items:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",messageExpression="'spec.certificates.rotateWithoutPeers \"' + self + '\" is not the name of a MeshPeer'"
+	RotateWithoutPeers []string `json:"rotateWithoutPeers,omitempty"`
 }
 
 // KeySpec is the algorithm and size of the private keys of workloads.

@@ -1,6 +1,10 @@
 package v1alpha1
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
 
 // MeshPeer declares another mesh as a peer. Its name is part of policies: ServiceExports and ServiceImports refer to it with the label
 // openservicemesh.io/peer, and sources of TrafficTargets begin with it. A peer is trusted for identities in its own trust domain only, and may call
@@ -92,6 +96,9 @@ type PeerGatewayAddress struct {
 	Port *int32 `json:"port,omitempty"`
 }
 
+// PeerContactInterval is how often lastConnectedTime of a connected peer is written.
+const PeerContactInterval = 10 * time.Minute
+
 // DefaultPeerTrustFollow and DefaultPeerGatewayPort are defaults of a MeshPeerSpec.
 const (
 	DefaultPeerTrustFollow       = true
@@ -123,7 +130,14 @@ type MeshPeerStatus struct {
 	// +listType=set
 	RootFingerprints []string `json:"rootFingerprints,omitempty"`
 
-	// lastConnectedTime is when the control plane of the peer was last known to be connected. It is absent if it never was.
+	// acknowledgedRoots are the SHA-256 fingerprints of the roots of this mesh that the peer trusts, as its control plane reports now, in hexadecimal,
+	// sorted. There are none while it is not connected. A rotation of the certificate authority waits until each accepted peer acknowledges the new root.
+	// +optional
+	// +listType=set
+	AcknowledgedRoots []string `json:"acknowledgedRoots,omitempty"`
+
+	// lastConnectedTime is when the control plane of the peer was last known to be connected. It is absent if it never was, and written every ten
+	// minutes while it is.
 	// +optional
 	LastConnectedTime *metav1.Time `json:"lastConnectedTime,omitempty"`
 

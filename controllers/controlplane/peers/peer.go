@@ -21,8 +21,6 @@ import (
 const (
 	// pollInterval is how often the state of the exchange with a peer is compared with its status.
 	pollInterval = 5 * time.Second
-	// contactInterval is how often lastConnectedTime of a connected peer is written.
-	contactInterval = 10 * time.Minute
 	// textInterval is the minimum time between two writes that change only messages. Errors of connections may differ at each attempt.
 	textInterval = time.Minute
 )
@@ -96,7 +94,7 @@ func (r *peerReconciler) statusOf(peer *operatorv1alpha1.MeshPeer, o observation
 	if o.exported.IsRead || !o.isKnown {
 		status.Exports = count(o.exported.Services)
 	}
-	status.RootFingerprints, status.Versions = o.fingerprints(), nil
+	status.RootFingerprints, status.AcknowledgedRoots, status.Versions = o.fingerprints(), o.state.Acknowledged, nil
 	if o.state.Version != "" {
 		status.Versions = []string{o.state.Version}
 	}
@@ -123,7 +121,7 @@ func lastConnected(before *metav1.Time, o observation) *metav1.Time {
 	if o.state.Connected {
 		at = o.now
 	}
-	known := before != nil && at.Sub(before.Time) < contactInterval
+	known := before != nil && at.Sub(before.Time) < operatorv1alpha1.PeerContactInterval
 	if o.state.LastConnected.IsZero() || o.state.Connected && known || before != nil && !at.Truncate(time.Second).After(before.Time) {
 		return before
 	}

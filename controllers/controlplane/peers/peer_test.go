@@ -205,7 +205,7 @@ func TestPeersAreSeldomWritten(t *testing.T) {
 	step("nothing changes", 5*time.Second, connectedState(now), 0)
 	w.exchange.exported = peering.Exported{}
 	step("exports are not read yet", 5*time.Second, connectedState(now), 0)
-	status = step("ten minutes later", contactInterval, connectedState(now), 1)
+	status = step("ten minutes later", operatorv1alpha1.PeerContactInterval, connectedState(now), 1)
 	if !status.LastConnectedTime.After(now) {
 		t.Errorf("the last contact was at %s", status.LastConnectedTime)
 	}

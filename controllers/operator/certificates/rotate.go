@@ -60,7 +60,10 @@ func (r *Reconciler) rotate(ctx context.Context, p *pass, active, desired *certi
 		if err := r.observeTrust(ctx, p, &o); err != nil {
 			return err
 		}
-		o.Except(p.desired.RotateWithout)
+		if o.Peers, err = preflight.Peers(ctx, r.Client, p.mesh, slices.Concat(active.CertPEM(), desired.CertPEM()), r.Now()); err != nil {
+			return err
+		}
+		o.Except(p.desired.RotateWithout, p.desired.RotateWithoutPeers)
 		if o.Rejected, err = r.rejected(ctx, p, desired); err != nil {
 			return err
 		}

@@ -39,6 +39,19 @@ type sidecar struct {
 	cut, waits bool
 }
 
+// peer is a modelled peer. It trusts what it has declared, and the roots that it last received if it follows them.
+type peer struct {
+	declared, received []string
+	follows, cut       bool
+}
+
+func (p peer) trusted() []string {
+	if !p.follows {
+		return p.declared
+	}
+	return union(p.declared, p.received)
+}
+
 // model is a mesh in which everything arrives with any delay. Nothing in it remembers what was decided: a restart of the operator
 // at any point is part of every run.
 type model struct {
@@ -48,6 +61,7 @@ type model struct {
 	since    time.Time
 	replicas []loaded
 	sidecars []sidecar
+	peers    []peer
 }
 
 // loaded is what a replica has loaded.
@@ -67,6 +81,9 @@ func newModel() *model {
 			replica: i % 2, trusted: first.Trusted, issuer: first.Issuer, anchor: first.Anchor,
 			clients: first.Domains.Clients, servers: first.Domains.Servers, domain: "a", opened: "a",
 		})
+	}
+	for range 2 {
+		m.peers = append(m.peers, peer{declared: first.Trusted, received: first.Trusted, follows: true})
 	}
 	return m
 }
@@ -98,6 +115,13 @@ func (m *model) observe() Observed {
 	}
 	for j := range m.sidecars {
 		o.Sidecars = append(o.Sidecars, fmt.Sprint(j))
+	}
+	for j, p := range m.peers {
+		observed := Peer{Name: fmt.Sprint(j), Trusted: p.trusted()}
+		if p.cut {
+			observed.Problem = "is away"
+		}
+		o.Peers = append(o.Peers, observed)
 	}
 	return o
 }
@@ -143,6 +167,13 @@ func (m *model) receiveCertificate(i int) {
 	m.sidecars[i].issuer, m.sidecars[i].anchor, m.sidecars[i].domain = a.Issuer, a.Anchor, a.Domains.Issued
 }
 
+// receivePeer lets a connected peer receive the roots that a replica serves.
+func (m *model) receivePeer(i, replica int) {
+	if p := &m.peers[i]; !p.cut {
+		p.received = m.replicas[replica].authority.Trusted
+	}
+}
+
 // restart replaces a sidecar by one without a certificate.
 func (m *model) restart(i int) {
 	m.sidecars[i] = sidecar{replica: m.sidecars[i].replica, waits: true}
@@ -162,8 +193,9 @@ func (m *model) receiveServers(i int) {
 	}
 }
 
-// verify checks that every sidecar accepts the certificate of every other, and the requests on open connections.
+// verify checks that every sidecar accepts the certificate of every other, and the requests on open connections, and that every peer accepts them.
 func (m *model) verify(t *rapid.T) {
+	m.verifyPeers(t)
 	for i, client := range m.sidecars {
 		for j, server := range m.sidecars {
 			if client.waits || server.waits {
@@ -177,6 +209,16 @@ func (m *model) verify(t *rapid.T) {
 			}
 			if !slices.Contains(server.clients, client.domain) || !slices.Contains(server.clients, client.opened) {
 				t.Fatalf("sidecar %d accepts clients of %v and rejects sidecar %d, which is in %s and has connections of %s", j, server.clients, i, client.domain, client.opened)
+			}
+		}
+	}
+}
+
+func (m *model) verifyPeers(t *rapid.T) {
+	for i, p := range m.peers {
+		for j, server := range m.sidecars {
+			if trusted := p.trusted(); !server.waits && !slices.Contains(trusted, server.anchor) {
+				t.Fatalf("peer %d trusts %v and rejects the certificate of sidecar %d, which is of %s", i, trusted, j, server.anchor)
 			}
 		}
 	}
@@ -203,16 +245,22 @@ func (m *model) pass(t *rapid.T, lagging int, trust bool) {
 	}
 }
 
-// synchronize connects all sidecars, lets everything arrive, and returns whether the rotation completed.
+// synchronize connects all sidecars and peers, lets everything arrive, and returns whether the rotation completed.
 func (m *model) synchronize(t *rapid.T) bool {
 	for i := range m.sidecars {
 		m.sidecars[i].cut = false
+	}
+	for i := range m.peers {
+		m.peers[i].cut = false
 	}
 	for range 30 {
 		m.now = m.now.Add(2 * time.Minute)
 		decision := m.reconcile()
 		m.verify(t)
 		m.pass(t, -1, true)
+		for i := range m.peers {
+			m.receivePeer(i, 0)
+		}
 		if decision.Phase == Idle && m.active.Issuer == m.desired.Issuer && slices.Equal(m.active.Trusted, m.desired.Trusted) &&
 			slices.Equal(m.active.Domains.Clients, []string{m.desired.Domains.Issued}) && slices.Equal(m.active.Domains.Servers, m.active.Domains.Clients) {
 			return true
@@ -226,7 +274,7 @@ func (m *model) synchronize(t *rapid.T) bool {
 func TestRotationNeverBreaksTrust(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := newModel()
-		sidecars := rapid.IntRange(0, len(m.sidecars)-1)
+		sidecars, peers := rapid.IntRange(0, len(m.sidecars)-1), rapid.IntRange(0, len(m.peers)-1)
 		t.Repeat(map[string]func(*rapid.T){
 			"": m.verify,
 			"declare": func(t *rapid.T) {
@@ -241,6 +289,13 @@ func TestRotationNeverBreaksTrust(t *testing.T) {
 			"connect":     func(t *rapid.T) { m.sidecars[sidecars.Draw(t, "sidecar")].cut = false },
 			"restart":     func(t *rapid.T) { m.restart(sidecars.Draw(t, "sidecar")) },
 			"certificate": func(t *rapid.T) { m.receiveCertificate(sidecars.Draw(t, "sidecar")) },
+			"peer": func(t *rapid.T) {
+				m.receivePeer(peers.Draw(t, "peer"), rapid.IntRange(0, len(m.replicas)-1).Draw(t, "replica"))
+			},
+			"cut peer": func(t *rapid.T) {
+				i := peers.Draw(t, "peer")
+				m.peers[i].cut = !m.peers[i].cut
+			},
 			"pass": func(t *rapid.T) {
 				m.now = m.now.Add(2 * time.Minute)
 				m.reconcile()
@@ -262,6 +317,8 @@ func TestStoppedSidecarHoldsTheRotation(t *testing.T) {
 		m.reconcile()
 		m.load(0)
 		m.load(1)
+		m.receivePeer(0, 0)
+		m.receivePeer(1, 1)
 		for i := range m.sidecars[1:] {
 			m.receiveTrust(i + 1)
 			m.receiveClients(i + 1)
@@ -275,7 +332,7 @@ func TestStoppedSidecarHoldsTheRotation(t *testing.T) {
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		again := *m
-		again.sidecars, again.replicas = slices.Clone(m.sidecars), slices.Clone(m.replicas)
+		again.sidecars, again.replicas, again.peers = slices.Clone(m.sidecars), slices.Clone(m.replicas), slices.Clone(m.peers)
 		if !again.synchronize(t) {
 			t.Fatal("the rotation does not continue")
 		}

@@ -21,6 +21,8 @@ func TestPreflight(t *testing.T) {
 			o.Replicas[0].Proxies[0] = Proxy{Name: "shop/web", UsesCertificates: true, AwaitsCertificate: true}
 		}, ""},
 		"a sidecar without a connection": {func(o *Observed) { o.Sidecars = []string{"shop/cut", "shop/web"} }, "the sidecar of shop/cut is not connected"},
+		"a peer that is away":            {func(o *Observed) { o.Peers = []Peer{{Name: "east", Problem: "is away"}} }, "the peer east is away, so it would not learn"},
+		"a peer that is connected":       {func(o *Observed) { o.Peers = []Peer{{Name: "east"}} }, ""},
 		"a replica without an answer":    {func(o *Observed) { o.Replicas[0].Problem = "timeout" }, "r1 is unknown: timeout"},
 	} {
 		t.Run(name, func(t *testing.T) {

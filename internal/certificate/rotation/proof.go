@@ -52,6 +52,16 @@ type Proxy struct {
 	Issuer, Domain string
 }
 
+// Peer is another mesh, whose workloads verify certificates of this one.
+type Peer struct {
+	// Name is that of its MeshPeer.
+	Name string
+	// Problem is why it is unknown what the peer trusts; empty if it is known.
+	Problem string
+	// Trusted are the certificates of the authorities that the peer trusts.
+	Trusted []string
+}
+
 // withoutTrust lists what may not trust all certificates of the active authority yet.
 func (o Observed) withoutTrust() []string {
 	var w blockers
@@ -60,6 +70,7 @@ func (o Observed) withoutTrust() []string {
 		w.add("the namespace %s does not have the new root", namespace)
 	}
 	w = append(w, o.Webhooks...)
+	w.addPeers(o)
 	w.addReplicas(o, func(r Replica) {
 		switch {
 		case !containsAll(r.Trusted, o.Active.Trusted):
@@ -134,6 +145,23 @@ func (w *blockers) add(format string, args ...any) { *w = append(*w, fmt.Sprintf
 func (w *blockers) addMounts(o Observed) {
 	if until := o.Since.Add(o.MountDelay); o.Now.Before(until) {
 		w.add("pods receive changed files until %s", until.UTC().Format(time.RFC3339))
+	}
+}
+
+// addPeers waits for peers that would reject certificates of the desired authority. They verify the root only: each declares one trust domain of this
+// mesh, and cannot accept another one before the mesh has it.
+func (w *blockers) addPeers(o Observed) {
+	if o.Desired.Anchor == o.Active.Anchor {
+		return
+	}
+	for _, p := range o.Peers {
+		switch {
+		case p.Problem != "":
+			w.add("the peer %s %s, so it cannot acknowledge the new root: connect it, or add it to spec.certificates.rotateWithoutPeers", p.Name, p.Problem)
+		case !slices.Contains(p.Trusted, o.Desired.Anchor):
+			w.add("the peer %s has not acknowledged the new root: its MeshPeer for this mesh must follow or declare it, or add the peer to "+
+				"spec.certificates.rotateWithoutPeers", p.Name)
+		}
 	}
 }
 

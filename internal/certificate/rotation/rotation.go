@@ -66,6 +66,8 @@ type Observed struct {
 	Sidecars []string
 	// Replicas are those of the control plane. A nil slice means that they could not be listed.
 	Replicas []Replica
+	// Peers are the other meshes that verify certificates of this one, sorted by name.
+	Peers []Peer
 }
 
 // Phase is the step of a rotation.
@@ -161,9 +163,9 @@ func containsAll(all, some []string) bool {
 	return !slices.ContainsFunc(some, func(c string) bool { return !slices.Contains(all, c) })
 }
 
-// Except removes the sidecars and the distributed trust of some namespaces from an observation, so that the rotation does not wait for them.
-// One sidecar that does not respond, perhaps on purpose, could otherwise keep a mesh from withdrawing a root.
-func (o *Observed) Except(namespaces []string) {
+// Except removes the sidecars and the distributed trust of some namespaces, and some peers, from an observation, so that the rotation does not
+// wait for them. One sidecar or peer that does not respond, perhaps on purpose, could otherwise keep a mesh from withdrawing a root.
+func (o *Observed) Except(namespaces, peers []string) {
 	isExcepted := func(sidecar string) bool {
 		namespace, _, _ := strings.Cut(sidecar, "/")
 		return slices.Contains(namespaces, namespace)
@@ -174,6 +176,7 @@ func (o *Observed) Except(namespaces []string) {
 		r := &o.Replicas[i]
 		r.Proxies = slices.DeleteFunc(slices.Clone(r.Proxies), func(p Proxy) bool { return isExcepted(p.Name) })
 	}
+	o.Peers = slices.DeleteFunc(o.Peers, func(p Peer) bool { return slices.Contains(peers, p.Name) })
 }
 
 // Preflight lists everything that would break if the desired authority issued, and everything that could not follow a rotation to it. It
@@ -184,6 +187,11 @@ func Preflight(o Observed) []string {
 		w.add("the namespace %s does not have the present root, so its new pods would not get another one", namespace)
 	}
 	w = append(w, o.Webhooks...)
+	for _, p := range o.Peers {
+		if p.Problem != "" {
+			w.add("the peer %s %s, so it would not learn another root", p.Name, p.Problem)
+		}
+	}
 	w.addReplicas(o, func(r Replica) {
 		for _, p := range r.Proxies {
 			if p.UsesCertificates && !p.Synced && !p.AwaitsCertificate {

@@ -63,6 +63,28 @@ func TestDecide(t *testing.T) {
 		"a webhook lacks it": {
 			observed(both, newRoot, func(o *Observed) { o.Webhooks = []string{"the webhook w does not trust the new root"} }), WaitingForTrust, both, "the webhook w",
 		},
+		"a peer trusts only the old one": {
+			observed(both, newRoot, func(o *Observed) { o.Peers = []Peer{{Name: "east", Trusted: []string{"old"}}} }),
+			WaitingForTrust, both, "the peer east has not acknowledged the new root: its MeshPeer for this mesh must follow or declare it, or add the peer to " +
+				"spec.certificates.rotateWithoutPeers",
+		},
+		"a peer is away": {
+			observed(both, newRoot, func(o *Observed) { o.Peers = []Peer{{Name: "east", Problem: "is away", Trusted: []string{"new"}}} }),
+			WaitingForTrust, both, "the peer east is away, so it cannot acknowledge the new root: connect it, or add it to spec.certificates.rotateWithoutPeers",
+		},
+		"a peer trusts only the new one": {
+			observed(both, newRoot, func(o *Observed) { o.Peers = []Peer{{Name: "east", Trusted: []string{"new"}}} }), Switching, switched, "",
+		},
+		"a peer that lost the old root, and the way back": {
+			observed(switched, oldRoot, func(o *Observed) { o.Peers = []Peer{{Name: "east", Trusted: []string{"new"}}} }),
+			WaitingForTrust, switched, "the peer east has not acknowledged",
+		},
+		"a peer needs no proof for another issuer below the same root": {
+			observed(oldRoot, next, func(o *Observed) { o.Peers = []Peer{{Name: "east", Problem: "is away"}} }), Switching, next, "",
+		},
+		"a peer needs no proof before the old one is withdrawn": {
+			observed(switched, newRoot, func(o *Observed) { o.Peers = []Peer{{Name: "east", Problem: "is away"}} }), Withdrawing, newRoot, "",
+		},
 		"peers would reject the new one": {
 			observed(oldRoot, newRoot, func(o *Observed) { o.Rejected = []string{"the sidecar of shop/web cannot use it"} }), AuthorityRejected, oldRoot, "shop/web cannot use it",
 		},
@@ -174,6 +196,9 @@ func TestDecide_TrustDomain(t *testing.T) {
 			Switching,
 			Authority{Issuer: "new", Anchor: "new", Trusted: []string{"old", "new"}, Domains: domains(ab, ab)},
 			"",
+		},
+		"a peer cannot accept the new one before": {
+			observed(moving(ab, ab), toB, func(o *Observed) { o.Peers = []Peer{{Name: "east", Problem: "is away"}} }), Switching, moving(ba, ab), "",
 		},
 		"a replica has not loaded it": {
 			observed(moving(ab, ab), toB, func(o *Observed) { o.Replicas[0].Domains = domains(a, a) }), WaitingForTrust, moving(ab, ab), "r1 has not loaded the new trust domains",

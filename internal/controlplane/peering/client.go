@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -22,6 +23,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/peering"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/printable"
 )
 
@@ -349,12 +351,26 @@ func (c *client) state() State {
 	defer c.mu.Unlock()
 	trust := c.importer.trust()
 	trusted, _ := c.peers.trusted(c.importer.peer.Name)
-	fingerprints, _ := certificate.Fingerprints([]byte(trust.Bundle)) // none before the first record
+	fingerprints, _ := certificate.FullFingerprints([]byte(trust.Bundle)) // none before the first record
 	return State{
 		Peer: c.importer.peer.Name, Connected: c.connected, LastConnected: c.last, StaleSince: c.stale, Version: trust.Version,
 		Compatible: peering.IsCompatible(c.config.Version, trust.Version), Services: c.importer.services(), Bytes: c.importer.bytes,
-		Fingerprints: fingerprints, Trusted: trusted, Problems: problemsOf(c.importer.rejected, c.problem),
+		Fingerprints: fingerprints, Acknowledged: c.acknowledged(trust), Trusted: trusted, Problems: problemsOf(c.importer.rejected, c.problem),
 	}
+}
+
+// acknowledged returns the roots of this mesh that the peer trusts, as it reports now. What it reported before its stream ended says nothing: it may have been
+// restored since, or have ended its trust. On a stream the first response shows that the record in force is the present one, unless it was rejected. The caller
+// holds mu.
+func (c *client) acknowledged(trust peering.Trust) []string {
+	if _, rejected := c.importer.rejected[peering.TrustName]; rejected || !c.connected {
+		return nil
+	}
+	own, err := certificate.FullFingerprints(c.config.Bundle())
+	if err != nil {
+		return nil
+	}
+	return lists.Unique(lists.Filter(own, func(root string) bool { return slices.Contains(trust.Accepted, root) }))
 }
 
 // maxDescription is the maximum length of a message that has parts of what a peer has sent.

@@ -59,6 +59,8 @@ type timing struct {
 	ack time.Duration
 	// pending is how long a connection may have no stream.
 	pending time.Duration
+	// accept is how long a root of a peer must be trusted until the peer is told so.
+	accept time.Duration
 	// save is the minimum time between two writes to the storage.
 	save time.Duration
 	// firstBackoff and maxBackoff are the times between two attempts to connect, without jitter. Each is twice the one before.
@@ -67,7 +69,7 @@ type timing struct {
 
 func defaultTiming() timing {
 	return timing{
-		answer: 15 * time.Second, ack: 30 * time.Second, pending: 10 * time.Second, save: 10 * time.Second,
+		answer: 15 * time.Second, ack: 30 * time.Second, pending: 10 * time.Second, accept: time.Minute, save: 10 * time.Second,
 		firstBackoff: time.Second, maxBackoff: 30 * time.Second,
 	}
 }

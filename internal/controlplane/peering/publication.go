@@ -76,8 +76,8 @@ func (p *publisher) publicationFor(to audience, peerDomain string) (*publication
 	}
 	made := &publication{authority: p.config.Authority(), peerDomain: peerDomain, records: map[string]*published{}}
 	base := peering.Record{Format: peering.Format, Issuer: to.domain, Audience: peerDomain, Epoch: p.config.Epoch, Signer: made.authority}
-	trust, content := base, p.trust
-	trust.Kind, trust.Trust = peering.KindTrust, &content
+	trust := base
+	trust.Kind, trust.Trust = peering.KindTrust, &peering.Trust{Bundle: p.bundle, Version: p.config.Version, Accepted: p.accepted.of(to.peer)}
 	if err := made.add(trust); err != nil {
 		return nil, err
 	}

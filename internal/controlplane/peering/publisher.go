@@ -43,7 +43,9 @@ type publisher struct {
 	kept    map[string][]peering.Offer
 	omitted map[string]peering.Omitted
 	records map[audience]*publication
-	trust   peering.Trust
+	// bundle has the roots of this mesh, and accepted those of each peer that it reports to trust.
+	bundle   string
+	accepted acceptedRoots
 }
 
 // audience is a peer, and the trust domain by which it knows this mesh.
@@ -53,7 +55,7 @@ func newPublisher(config Config, peers *registry, onChange func(peer string)) *p
 	return &publisher{
 		config: config, peers: peers, onChange: onChange, pending: map[entity.Name]struct{}{}, wake: make(chan struct{}, 1),
 		offers: map[entity.Name]map[string]peering.Offer{}, kept: map[string][]peering.Offer{}, omitted: map[string]peering.Omitted{},
-		records: map[audience]*publication{},
+		records: map[audience]*publication{}, accepted: newAcceptedRoots(config.timing.accept),
 	}
 }
 
@@ -167,17 +169,21 @@ func (p *publisher) publish() {
 func (p *publisher) recompute() (changed []string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	trust := peering.Trust{Bundle: string(p.config.Bundle()), Version: p.config.Version}
-	everything := trust != p.trust || !p.ready
-	p.ready, p.trust = true, trust
+	bundle := string(p.config.Bundle())
+	everything := bundle != p.bundle || !p.ready
+	p.ready, p.bundle = true, bundle
 	before := p.kept
 	p.kept, p.omitted = map[string][]peering.Offer{}, map[string]peering.Omitted{}
-	for _, peer := range p.peers.list() {
+	peers := p.peers.list()
+	for _, peer := range peers {
 		p.kept[peer.Name], p.omitted[peer.Name] = p.offersTo(peer.Name)
-		if everything || !reflect.DeepEqual(before[peer.Name], p.kept[peer.Name]) {
+		trusted, _ := p.peers.trusted(peer.Name)
+		reports := p.accepted.update(peer.Name, trusted.RootsPEM, p.config.Now())
+		if everything || reports || !reflect.DeepEqual(before[peer.Name], p.kept[peer.Name]) {
 			changed = append(changed, peer.Name)
 		}
 	}
+	p.accepted.retain(peers)
 	authority := p.config.Authority()
 	for to, publication := range p.records {
 		_, exists := p.kept[to.peer]

@@ -109,8 +109,10 @@ type State struct {
 	Compatible bool
 	// Services and Bytes are how many Services are known, and the size of all records.
 	Services, Bytes int
-	// Fingerprints are those of the roots that the peer has sent, in their order.
+	// Fingerprints are the SHA-256 fingerprints of the roots that the peer has sent, in hexadecimal and in their order.
 	Fingerprints []string
+	// Acknowledged are those of the roots of this mesh that the peer now reports to trust, sorted; none while it is not connected.
+	Acknowledged []string
 	// Trusted are the roots for the peer.
 	Trusted peering.Trusted
 	// Problems are sorted by reason.

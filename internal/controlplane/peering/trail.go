@@ -28,7 +28,7 @@ func (i *importer) readTrust(held *heldRecord, stored bool) error {
 	if trust == nil {
 		return rejectInvalid(peering.ErrInvalid)
 	}
-	if _, err := peering.ParseRoots([]byte(trust.Bundle)); err != nil {
+	if err := trust.Check(); err != nil {
 		return rejectInvalid(err)
 	}
 	if stored {
@@ -76,7 +76,7 @@ func (i *importer) followAgain(signed []string) {
 		if err != nil || record.Kind != peering.KindTrust || record.Trust == nil {
 			return
 		}
-		if _, err := peering.ParseRoots([]byte(record.Trust.Bundle)); err != nil {
+		if record.Trust.Check() != nil {
 			return
 		}
 		if i.followStep(step{text, record.Trust.Bundle, i.signedAt(record)}) != nil {

@@ -99,6 +99,8 @@ type Trust struct {
 	Bundle string `json:"bundle"`
 	// Version is that of the control plane.
 	Version string `json:"version,omitempty"`
+	// Accepted are the SHA-256 fingerprints of the roots that the mesh trusts for the audience, in hexadecimal, sorted.
+	Accepted []string `json:"accepted,omitempty"`
 }
 
 // ServiceRecordName is the name of the record of a Service.

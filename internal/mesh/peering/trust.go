@@ -2,7 +2,9 @@ package peering
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"crypto/x509"
+	"encoding/hex"
 	"encoding/pem"
 	"fmt"
 	"slices"
@@ -16,6 +18,25 @@ const MaxFollow = 30 * 24 * time.Hour
 
 // MaxRoots is how many roots a bundle of a peer has. A rotation needs two.
 const MaxRoots = 8
+
+// maxAccepted is how many roots a mesh trusts for a peer: those that are declared, and those that are followed.
+const maxAccepted = 2 * MaxRoots
+
+// Check returns an error unless the roots of the mesh can be read, and the accepted ones are a list of fingerprints.
+func (t Trust) Check() error {
+	if _, err := ParseRoots([]byte(t.Bundle)); err != nil {
+		return err
+	}
+	if len(t.Accepted) > maxAccepted {
+		return fmt.Errorf("%w: more than %d roots are accepted", ErrInvalid, maxAccepted)
+	}
+	for _, fingerprint := range t.Accepted {
+		if hash, err := hex.DecodeString(fingerprint); err != nil || len(hash) != sha256.Size {
+			return fmt.Errorf("%w: what is accepted is no fingerprint of a root", ErrInvalid)
+		}
+	}
+	return nil
+}
 
 // Trusted are the roots that are trusted for the names of a peer.
 type Trusted struct {

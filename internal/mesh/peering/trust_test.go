@@ -2,6 +2,7 @@ package peering_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -69,6 +70,28 @@ func TestCompatibleVersions(t *testing.T) {
 	} {
 		if got := peering.IsCompatible(test.own, test.other); got != test.want {
 			t.Errorf("%s and %s: %t", test.own, test.other, got)
+		}
+	}
+}
+
+// TestAcceptedRootsAreFingerprints has trust with something else in place of fingerprints.
+func TestAcceptedRootsAreFingerprints(t *testing.T) {
+	bundle, fingerprint := string(pki.New(t).RootPEM), strings.Repeat("ab", 32)
+	for name, test := range map[string]struct {
+		trust peering.Trust
+		valid bool
+	}{
+		"none are reported": {peering.Trust{Bundle: bundle}, true},
+		"as many as are followed and declared": {
+			peering.Trust{Bundle: bundle, Accepted: slices.Repeat([]string{fingerprint}, 2*peering.MaxRoots)}, true,
+		},
+		"too many":            {peering.Trust{Bundle: bundle, Accepted: slices.Repeat([]string{fingerprint}, 2*peering.MaxRoots+1)}, false},
+		"a short fingerprint": {peering.Trust{Bundle: bundle, Accepted: []string{fingerprint[:12]}}, false},
+		"no hexadecimal":      {peering.Trust{Bundle: bundle, Accepted: []string{strings.Repeat("x", 64)}}, false},
+		"no roots":            {peering.Trust{Accepted: []string{fingerprint}}, false},
+	} {
+		if err := test.trust.Check(); (err == nil) != test.valid {
+			t.Errorf("%s: error %v", name, err)
 		}
 	}
 }

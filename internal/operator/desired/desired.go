@@ -38,6 +38,8 @@ type Mesh struct {
 	RotateRoot string
 	// RotateWithout are the namespaces that rotations do not wait for.
 	RotateWithout []string
+	// RotateWithoutPeers are the peers that rotations do not wait for.
+	RotateWithoutPeers []string
 }
 
 // StateOf returns the desired state of a Mesh. current is the version of the operator, which is the default version of a mesh.
@@ -52,6 +54,7 @@ func StateOf(mesh *v1alpha1.Mesh, current string) Mesh {
 		Issuer:              ptr.Deref(certificates.IssuerRef, v1alpha1.IssuerReference{}),
 		Vault:               ptr.Deref(certificates.Vault, v1alpha1.VaultSpec{}),
 		RotateRoot:          ptr.Deref(certificates.RotateRoot, ""), RotateWithout: certificates.RotateWithout,
+		RotateWithoutPeers:   certificates.RotateWithoutPeers,
 		RequestsCertificates: ptr.Deref(certificates.WorkloadIssuance, "") == v1alpha1.IssuanceCertificateRequest,
 		DeclaresAuthority:    certificates.Provider != nil || certificates.RotateRoot != nil,
 	}
