@@ -61,7 +61,9 @@ func (w *testMesh) peers() *peerReconciler {
 
 // connectedState is that of a peer which is connected.
 func connectedState(now time.Time) peering.State {
-	return peering.State{Peer: "east", Connected: true, LastConnected: now, Version: "v0.6.1", Compatible: true, Services: 3}
+	return peering.State{
+		Peer: "east", Connected: true, LastConnected: now, Version: "v0.6.1", Compatible: true, Services: 3, Acknowledged: []string{strings.Repeat("a1", 32)},
+	}
 }
 
 // TestConditionsOfPeers has one state of a peer after the other.
@@ -199,7 +201,8 @@ func TestPeersAreSeldomWritten(t *testing.T) {
 	w.leading = true
 	w.exchange.exported = peering.Exported{IsRead: true, Services: 2}
 	status := step("connected", 0, connectedState(now), 1)
-	if status.Exports != 2 || status.Imports != 1 || !status.LastConnectedTime.Time.Equal(now) || !slices.Equal(status.Versions, []string{"v0.6.1"}) {
+	if status.Exports != 2 || status.Imports != 1 || !status.LastConnectedTime.Time.Equal(now) || !slices.Equal(status.Versions, []string{"v0.6.1"}) ||
+		len(status.AcknowledgedRoots) != 1 {
 		t.Errorf("the status is %+v", status)
 	}
 	step("nothing changes", 5*time.Second, connectedState(now), 0)
@@ -211,11 +214,15 @@ func TestPeersAreSeldomWritten(t *testing.T) {
 	}
 	away := func(text string) peering.State {
 		s := connectedState(now)
+		s.Acknowledged = nil
 		s.Connected, s.StaleSince, s.Problems = false, w.now.Add(time.Minute), []peering.Problem{{Reason: peering.ReasonUnreachable, Count: 1, Message: text}}
 		return s
 	}
 	lost := away("one")
 	status = step("away", 2*time.Minute, lost, 1)
+	if len(status.AcknowledgedRoots) > 0 {
+		t.Errorf("a peer that is away acknowledges %v", status.AcknowledgedRoots)
+	}
 	checkCondition(t, status.Conditions, operatorv1alpha1.PeerConnected, "False Unreachable: since about "+lost.StaleSince.Format(time.RFC3339)+": one")
 	lost.Problems = []peering.Problem{{Reason: peering.ReasonUnreachable, Count: 1, Message: "two"}}
 	step("another text at once", 5*time.Second, lost, 0)

@@ -160,7 +160,8 @@ func ofEvents() []Reason {
 		{"AuthorityDeclared", meshEvents, "spec.certificates.rotateRoot changed, and the operator created a new root. A rotation follows."},
 		{"AuthorityIssued", meshEvents, "The Vault signed a certificate authority for the mesh."},
 		{"AuthorityReplaced", meshEvents, "The Secret of the certificate authority was deleted, and the operator created a new root. A rotation follows: update clients outside the mesh that trust the old root."},
-		{"RotationWaits", meshEvents, "A rotation of the certificate authority has waited for an hour or more: restart or delete what the message names, or except its namespace in spec.certificates.rotateWithout."},
+		{"RotationWaits", meshEvents, "A rotation of the certificate authority has waited for an hour or more: restart or delete what the message names, or except its namespace in spec.certificates.rotateWithout. " +
+			"A peer is connected, or named in spec.certificates.rotateWithoutPeers."},
 		{"AuthorityRotated", meshEvents, "A rotation of the certificate authority took its next step: see the condition RotatingAuthority."},
 		{"AdoptionStep", meshEvents, "Another step of the takeover from an Open Service Mesh is in effect."},
 		{"CanaryInjects", meshEvents, "New pods of the canary namespaces get sidecars of the new version."},
