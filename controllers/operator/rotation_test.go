@@ -132,7 +132,9 @@ func neverConnected(t *testing.T, mesh, name string, root *certificate.Root) {
 func TestRotationWithoutANamespace(t *testing.T) {
 	t.Parallel()
 	const name = "rotatewithout"
-	mesh := readyMesh(t, name, func(m *v1alpha1.MeshSpec) { m.PeerGateway = &v1alpha1.PeerGatewaySpec{Mode: ptr.To(v1alpha1.PeerGatewayManaged)} })
+	mesh := readyMesh(t, name, func(m *v1alpha1.MeshSpec) {
+		m.PeerGateway = &v1alpha1.PeerGatewaySpec{Mode: ptr.To(v1alpha1.PeerGatewayManaged)}
+	})
 	old := activeRoot(t, name)
 	neverConnected(t, name, "away", old)
 	cluster.health.lag(meshNamespace(name), "hostile/stopped")
@@ -143,6 +145,9 @@ func TestRotationWithoutANamespace(t *testing.T) {
 	assertContains(t, c.Message, "the sidecar of hostile/stopped has not acknowledged the new root")
 	const peer = "the peer away has no status yet, so it cannot acknowledge the new root: connect it, or add it to spec.certificates.rotateWithoutPeers"
 	assertContains(t, c.Message, peer)
+	c = waitCondition(t, mesh, v1alpha1.ConditionPeersReady, metav1.ConditionUnknown, v1alpha1.ReasonProgressing)
+	assertContains(t, c.Message, "1 of 1 peers are not ready: away has no status yet")
+	waitReady(t, mesh)
 	change(t, mesh, func(m *v1alpha1.Mesh) {
 		m.Spec.Certificates = &v1alpha1.CertificatesSpec{RotateWithout: []string{"hostile"}}
 	})

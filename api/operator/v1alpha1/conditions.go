@@ -52,6 +52,10 @@ const (
 	// ConditionComponentsReady is True when every component that the Mesh requests is ready. Only gateways affect Ready.
 	ConditionComponentsReady = "ComponentsReady"
 
+	// ConditionPeersReady exists with a peer gateway and MeshPeers. It is True when all of them are accepted, trusted, connected and compatible. Otherwise the
+	// message has their names and reasons: it is False after a failure, and Unknown before the first connection. It does not affect Ready.
+	ConditionPeersReady = "PeersReady"
+
 	// ConditionUpgrading is True while the mesh moves to another version or back, and False while it does not. The reason tells why not: Idle
 	// is the only good one. Installing, Paused and Planned pass, and all others need a user.
 	ConditionUpgrading = "Upgrading"
@@ -123,6 +127,8 @@ const (
 	ReasonAccepted = "Accepted"
 	// ReasonComponentsReady means that every component is ready.
 	ReasonComponentsReady = "ComponentsReady"
+	// ReasonPeersReady means that every peer is accepted, trusted, connected and compatible.
+	ReasonPeersReady = "PeersReady"
 	// ReasonIdle means that no upgrade is in progress and the mesh runs the desired version.
 	ReasonIdle = "Idle"
 	// ReasonTrustDistributed means that every namespace of the mesh has the root certificate.
@@ -213,6 +219,8 @@ const (
 	ReasonApplyFailed = "ApplyFailed"
 	// ReasonComponentFailed means that a component could not be rendered or applied, or is not healthy. The message lists them.
 	ReasonComponentFailed = "ComponentFailed"
+	// ReasonPeersNotReady means that a peer is not accepted, trusted, connected or compatible. The message lists them.
+	ReasonPeersNotReady = "PeersNotReady"
 	// ReasonKindNotServed means that a component waits for a kind that the API server does not serve.
 	ReasonKindNotServed = "KindNotServed"
 	// ReasonCertificatesFailed means that a certificate could not be issued or read.

@@ -72,6 +72,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&corev1.Namespace{}, mapper.ByNamespace()).
 		Watches(&configv1alpha2.MeshConfig{}, mapper.BySiblings()).
 		Watches(&apiextensionsv1.CustomResourceDefinition{}, mapper.All()).
+		Watches(&v1alpha1.MeshPeer{}, enqueue.ByName(meshOfPeer), builder.WithPredicates(peerChanges())).
 		// A Mesh that is deleted may free a namespace that another one waits for.
 		Watches(&v1alpha1.Mesh{}, mapper.All(), builder.WithPredicates(enqueue.OnlyDeletes()))
 	enqueue.Watch(b, enqueue.ByMeshLabel(), &admissionv1.MutatingWebhookConfiguration{}, &admissionv1.ValidatingWebhookConfiguration{})

@@ -54,6 +54,9 @@ func (r *Reconciler) writeStatus(ctx context.Context, p *pass, failed error) err
 func (r *Reconciler) setConditions(ctx context.Context, p *pass, failed error) error {
 	editor := conditions.NewEditor(&p.status.Conditions, p.mesh.Generation, r.Now())
 	editor.SetOrRemove(observe.IsPaused(p.mesh), v1alpha1.ConditionPaused, v1alpha1.ReasonPaused, pausedMessage(p.mesh))
+	if err := r.setPeersReady(ctx, p, editor); err != nil {
+		return err
+	}
 	if observe.ModeOf(p.mesh) != observe.Apply {
 		// Nothing is being installed, and the MeshConfig is not assessed.
 		editor.SetOrRemove(false, v1alpha1.ConditionInstalled, "", "")

@@ -45,7 +45,7 @@ func TestSummaryKeepsTheRules(t *testing.T) {
 	states := []conditions.State{conditions.Progressing, conditions.Ready, conditions.Failing}
 	kinds := []string{
 		v1alpha1.ConditionCertificatesReady, v1alpha1.ConditionTrustDistributed, v1alpha1.ConditionControlPlaneReady, v1alpha1.ConditionInstalled,
-		v1alpha1.ConditionUpgrading, v1alpha1.ConditionRemoved, v1alpha1.ConditionPlanned,
+		v1alpha1.ConditionUpgrading, v1alpha1.ConditionRemoved, v1alpha1.ConditionPlanned, v1alpha1.ConditionPeersReady,
 	}
 	var earlier []metav1.Condition
 	for _, kind := range kinds {

@@ -31,6 +31,8 @@ func TestCertificatesOfAMesh(t *testing.T) {
 		"not delegated":        {mesh(60*day, condition("CertificatesDelegated", "False", "NotIssued")), "warning: CertificatesDelegated is False, NotIssued: why"},
 		"a shared issuer":      {mesh(60*day, condition("IssuerShared", "True", "NoApproverPolicy")), "warning: IssuerShared is True, NoApproverPolicy: why"},
 		"no gateway":           {mesh(60*day, condition("IngressCertificateReady", "False", "CertificatesFailed")), "warning: IngressCertificateReady is False"},
+		"a peer is away":       {mesh(60*day, condition("PeersReady", "False", "PeersNotReady")), "warning: PeersReady is False, PeersNotReady: why"},
+		"peers are ready":      {mesh(60*day, condition("PeersReady", "True", "PeersReady")), "ok: why"},
 		"rotation in progress": {mesh(60*day, condition("RotatingAuthority", "True", "WaitingForTrust")), "warning: a rotation is in progress, in step WaitingForTrust: why"},
 	} {
 		t.Run(name, func(t *testing.T) { contains(t, subject(t, test.mesh).ControlPlane(t.Context()), test.want) })

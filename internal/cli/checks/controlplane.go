@@ -122,7 +122,19 @@ func (s Subject) mesh(ctx context.Context) []diagnosis.Finding {
 	if upgradesInPlace(m) {
 		results = append(results, s.kubelets(ctx)...)
 	}
-	return append(append(append(results, bridge(m)...), components(m)...), s.certificates(m)...)
+	return slices.Concat(results, bridge(m), components(m), peers(m), s.certificates(m))
+}
+
+// peers reports peers that are not ready; nothing without any.
+func peers(m *v1alpha1.Mesh) []diagnosis.Finding {
+	c := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionPeersReady)
+	switch {
+	case c == nil:
+		return nil
+	case c.Status == metav1.ConditionTrue:
+		return []diagnosis.Finding{diagnosis.Pass("%s", c.Message)}
+	}
+	return []diagnosis.Finding{diagnosis.Warn("see `osm peer check`", "%s is %s, %s: %s", c.Type, c.Status, c.Reason, c.Message)}
 }
 
 // bridge reports which workloads still use the bridge for sidecars of Open Service Mesh; nothing without one.

@@ -124,6 +124,9 @@ func peerFindings(peer *v1alpha1.MeshPeer) []diagnosis.Finding {
 	if len(peer.Status.RootFingerprints) > 0 {
 		findings = append(findings, diagnosis.Pass("trusted roots: %s", strings.Join(peer.Status.RootFingerprints, ", ")))
 	}
+	if len(peer.Status.AcknowledgedRoots) > 0 {
+		findings = append(findings, diagnosis.Pass("roots of this mesh that it acknowledges: %s", strings.Join(peer.Status.AcknowledgedRoots, ", ")))
+	}
 	return append(findings, diagnosis.Pass("it may call %d Services of this mesh, and %d of its Services are imported", peer.Status.Exports, peer.Status.Imports))
 }
 

@@ -20,7 +20,7 @@ func meshWithTrustDomain(domain string) *v1alpha1.Mesh {
 func peerIn(name, domain string, conditions ...metav1.Condition) *v1alpha1.MeshPeer {
 	return &v1alpha1.MeshPeer{
 		ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.MeshPeerSpec{Mesh: "osm", TrustDomain: domain},
-		Status: v1alpha1.MeshPeerStatus{Conditions: conditions, Exports: 2, Imports: 1, RootFingerprints: []string{"abc"}},
+		Status: v1alpha1.MeshPeerStatus{Conditions: conditions, Exports: 2, Imports: 1, RootFingerprints: []string{"abc"}, AcknowledgedRoots: []string{"def"}},
 	}
 }
 
@@ -46,7 +46,7 @@ func TestPeersAreChecked(t *testing.T) {
 		"error: Accepted is False, SharedTrustDomain: it is so",
 		"warning: condition TrustReady is not set yet",
 		"warning: Connected, Unreachable: it is so", "warning: Compatible, NotConnected: it is so", "warning: it is so",
-		"ok: trusted roots: abc", "ok: it may call 2 Services of this mesh, and 1 of its Services are imported",
+		"ok: trusted roots: abc", "ok: roots of this mesh that it acknowledges: def", "ok: it may call 2 Services of this mesh, and 1 of its Services are imported",
 	)
 }
 

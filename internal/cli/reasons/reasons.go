@@ -132,6 +132,7 @@ func ofMeshes() []Reason {
 		{v1alpha1.ReasonApplyFailed, meshes, "The API server rejected a request: the message contains its error."},
 		{v1alpha1.ReasonCertificatesFailed, meshes, "A certificate could not be issued or read."},
 		{v1alpha1.ReasonReplicasFailed, meshes, "Pods of the control plane keep failing: see their logs."},
+		{v1alpha1.ReasonPeersNotReady, meshes, "A peer is not accepted, trusted, connected or compatible: the message has its name and the condition of its MeshPeer. The mesh works, and what the peer last said remains in force."},
 		{v1alpha1.ReasonComponentFailed, meshes, "A component could not be applied, or is not healthy: the message contains its error. All other components run."},
 		{v1alpha1.ReasonUpgradePending, meshes, "A new version of a component waits for the rollout of the control plane: the message names it. The earlier version runs."},
 		{v1alpha1.ReasonKindNotServed, meshes, "A component or the certificate provider needs a kind that the API server does not serve: install its CRD, and the operator continues."},

@@ -87,6 +87,11 @@ func ByLabel[T client.Object](label string) handler.TypedEventHandler[T, reconci
 	})
 }
 
+// ByName maps an object to the mesh that a function names. After a change both the mesh before and the mesh after are reconciled.
+func ByName(meshOf func(client.Object) string) handler.EventHandler {
+	return handler.EnqueueRequestsFromMapFunc(func(_ context.Context, object client.Object) []reconcile.Request { return named(meshOf(object)) })
+}
+
 // ByNamespace maps a namespace to the mesh that it is part of, and to the meshes that run in it. After a change of its label both the
 // mesh before and the mesh after are reconciled.
 func (m Mapper) ByNamespace() handler.EventHandler {

@@ -211,6 +211,7 @@ var (
 		Conditions: []string{
 			v1alpha1.ConditionReady, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled,
 			v1alpha1.ConditionInstalled, v1alpha1.ConditionConfigurationAccepted, v1alpha1.ConditionPaused,
+			v1alpha1.ConditionPeersReady,
 		},
 	}
 	Certificates = Owner{
