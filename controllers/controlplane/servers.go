@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	peerstatus "github.com/openservicemesh/osm-operator/controllers/controlplane/peers"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/status"
 	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/debug"
@@ -49,7 +50,10 @@ type validator struct {
 
 // newValidator returns the webhook of the control plane. It finds problems of policies with other objects in the mirror of the mesh.
 func (c *ControlPlane) newValidator() (*validator, error) {
-	reviews, err := validate.NewHTTPHandler(c.log.WithName("validator"), status.CheckRelated(c.mirror, c.config.Namespace), c.metrics.registry)
+	reviews, err := validate.NewHTTPHandler(c.log.WithName("validator"), validate.Admission{
+		CheckRelated: status.CheckRelated(c.mirror, c.config.Namespace),
+		CheckMesh:    peerstatus.CheckMesh(c.config.Mesh, c.mirror, c.authority.manager.TrustDomains),
+	}, c.metrics.registry)
 	if err != nil {
 		return nil, err
 	}

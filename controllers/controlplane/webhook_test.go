@@ -28,7 +28,7 @@ func TestValidator(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	reviews, err := validate.NewHTTPHandler(logr.Discard(), nil, prometheus.NewRegistry())
+	reviews, err := validate.NewHTTPHandler(logr.Discard(), validate.Admission{}, prometheus.NewRegistry())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	operatorv1alpha1 "github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
-	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/peering"
 )
 
@@ -32,28 +32,22 @@ func (o observation) conditions(before []metav1.Condition, last *metav1.Time) []
 	return list
 }
 
-// moveTrustDomain says how a mesh gets another trust domain, and how long that takes.
-const moveTrustDomain = "Set spec.certificates.trustDomain of one of the two Meshes: it moves without downtime, in about the lifetime of a workload certificate " +
-	"(see docs/certificates.md). Then the MeshPeers that declare it need the new trust domain."
-
 // isAccepted reports whether the peer is accepted.
-func (o observation) isAccepted() bool { return o.own == "" && o.isRead && o.counts }
+func (o observation) isAccepted() bool { return o.own == "" && len(o.problems) == 0 && o.counts }
 
 func (o observation) accepted() metav1.Condition {
-	reject := func(reason, format string, args ...any) metav1.Condition {
-		return newCondition(operatorv1alpha1.PeerAccepted, metav1.ConditionFalse, reason, format, args...)
+	reject := func(reason, text string) metav1.Condition {
+		return newCondition(operatorv1alpha1.PeerAccepted, metav1.ConditionFalse, reason, "%s", text)
 	}
 	switch {
 	case o.own != "":
-		return reject(ReasonSharedTrustDomain, "Accounts in spec.trustDomain %s and in the trust domain %s of this mesh could have the same names. %s",
-			o.trustDomain, o.own, moveTrustDomain)
-	case !o.isRead:
-		return reject(ReasonInvalidRoots, "spec.trust.caBundle cannot be used: see the condition %s.", operatorv1alpha1.PeerTrustReady)
+		return reject(ReasonSharedTrustDomain, o.own)
+	case len(o.problems) > 0:
+		return reject(reasonOf(o.problems[0]), messagesOf(o.problems))
 	case o.older != nil:
-		return reject(ReasonSharedTrustDomain, "Accounts in spec.trustDomain %s and in the trust domain %s of the older MeshPeer %s could have the same names. %s",
-			o.trustDomain, o.older.TrustDomain, o.older.Name, moveTrustDomain)
+		return reject(ReasonSharedTrustDomain, peering.SharedWithPeer(o.trustDomain, o.older))
 	case !o.counts:
-		return reject(ReasonTooManyPeers, "The mesh has %d older MeshPeers, and more are not used: delete one.", catalog.MaxPeers)
+		return reject(ReasonTooManyPeers, peering.TooManyPeers())
 	}
 	if omitted := o.exported.Omitted; omitted != (peering.Omitted{}) {
 		return newCondition(operatorv1alpha1.PeerAccepted, metav1.ConditionTrue, ReasonExportsLimited,
@@ -63,11 +57,18 @@ func (o observation) accepted() metav1.Condition {
 	return newCondition(operatorv1alpha1.PeerAccepted, metav1.ConditionTrue, ReasonAccepted, "The peer is accepted.")
 }
 
+// reasonOf returns the reason for which a MeshPeer is not accepted that has a problem.
+func reasonOf(problem ingest.Problem) string {
+	if problem.Reason == ingest.ReasonInvalidName {
+		return ReasonInvalidGateways
+	}
+	return ReasonInvalidRoots
+}
+
 func (o observation) trustReady() metav1.Condition {
 	roots, err := peering.ParseRoots(o.trusted)
 	if err != nil {
-		return newCondition(operatorv1alpha1.PeerTrustReady, metav1.ConditionFalse, ReasonInvalidRoots,
-			"spec.trust.caBundle cannot be used: %v. Write the output of `osm peer show` of the other mesh.", err)
+		return newCondition(operatorv1alpha1.PeerTrustReady, metav1.ConditionFalse, ReasonInvalidRoots, "%s", peering.UnusableRoots(err))
 	}
 	valid := slices.DeleteFunc(roots, func(c *x509.Certificate) bool { return o.now.Before(c.NotBefore) || o.now.After(c.NotAfter) })
 	if len(valid) == 0 {

@@ -105,7 +105,7 @@ func reject(kind, reason, format string, args ...any) metav1.Condition {
 // peersNamed returns the accepted peers that a consent names, sorted by name.
 func (w Writers) peersNamed(v *catalog.View, peer string) []string {
 	accepted := lists.Filter(v.Peers(), func(p *catalog.Peer) bool {
-		return (peer == names.AnyPeer || peer == p.Name) && w.sharedDomain(p.TrustDomain) == ""
+		return (peer == names.AnyPeer || peer == p.Name) && w.sharedWithMesh(p.TrustDomain) == ""
 	})
 	return lists.Map(accepted, func(p *catalog.Peer) string { return p.Name })
 }

@@ -11,22 +11,24 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/peering"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
-	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
+	meshpeering "github.com/openservicemesh/osm-operator/internal/mesh/peering"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // observation is what is known about a peer.
 type observation struct {
 	now time.Time
-	// own is a trust domain of this mesh that shares names with that of the peer; empty without one. trustDomain is that of the peer.
+	// own describes that the trust domain of the peer shares names with one of this mesh; empty if it does not. trustDomain is that of the peer.
 	own, trustDomain string
 	// version is that of this control plane.
 	version string
-	// isRead is false if the peer has no usable roots. counts is false if the peer is not accepted because of others, and older is then the one with
+	// problems are those of the spec, for which the peer is not accepted. counts is false if the peer is not accepted because of others, and older is then the one with
 	// precedence; nil if there are too many.
-	isRead, counts bool
-	older          *catalog.Peer
+	problems []ingest.Problem
+	counts   bool
+	older    *catalog.Peer
 	// trusted are the roots of the peer that this mesh trusts.
 	trusted []byte
 	// imports is how many Services of the peer can be called.
@@ -40,11 +42,10 @@ type observation struct {
 // observe reads what is known about a peer.
 func (r *peerReconciler) observe(ctx context.Context, peer *operatorv1alpha1.MeshPeer) (observation, error) {
 	o := observation{
-		now: r.Now(), version: r.Version, trustDomain: peer.Spec.TrustDomain, own: r.sharedDomain(peer.Spec.TrustDomain),
+		now: r.Now(), version: r.Version, trustDomain: peer.Spec.TrustDomain, own: r.sharedWithMesh(peer.Spec.TrustDomain),
 		trusted: []byte(peer.Spec.Trust.CABundle),
 	}
-	_, problems := kinds.Peers(r.Mesh).Ingest(peer)
-	o.isRead = len(problems) == 0
+	_, o.problems = kinds.Peers(r.Mesh).Ingest(peer)
 	imported, err := r.importedFrom(ctx, peer.Name)
 	if err != nil {
 		return o, err
@@ -65,14 +66,9 @@ func (r *peerReconciler) observe(ctx context.Context, peer *operatorv1alpha1.Mes
 	return o, nil
 }
 
-// sharedDomain returns a trust domain of this mesh that shares names with another one; empty without one.
-func (w Writers) sharedDomain(other string) string {
-	for _, own := range w.Domains().Known {
-		if identity.SharesNames(own, other) {
-			return own
-		}
-	}
-	return ""
+// sharedWithMesh describes that a trust domain shares names with one of this mesh; empty if it does not.
+func (w Writers) sharedWithMesh(domain string) string {
+	return meshpeering.SharedWithMesh(domain, w.Domains().Known)
 }
 
 // importedFrom returns the names of the ServiceImports from a peer. A cluster without the kind has none.

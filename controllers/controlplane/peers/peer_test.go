@@ -89,11 +89,12 @@ func TestConditionsOfPeers(t *testing.T) {
 	type conditions struct{ accepted, trust, connected, compatible, differs string }
 	good := conditions{"True Accepted: ", "True Trusted: 1 roots of the peer", "True Connected: ", "True Compatible: v0.6.1, and this mesh v0.6.0", ""}
 	for name, c := range map[string]struct {
-		domain, roots string
-		others        []catalog.Entry
-		states        []peering.State
-		exported      peering.Exported
-		want          conditions
+		// domain, roots and gateway replace those of a valid MeshPeer.
+		domain, roots, gateway string
+		others                 []catalog.Entry
+		states                 []peering.State
+		exported               peering.Exported
+		want                   conditions
 	}{
 		"connected": {states: []peering.State{connectedState(now)}, want: good},
 		"the trust domain of this mesh": {domain: "east.west.example", want: conditions{
@@ -106,7 +107,10 @@ func TestConditionsOfPeers(t *testing.T) {
 		"too many peers": {others: olderPeers(catalog.MaxPeers), want: conditions{
 			"False TooManyPeers: 16 older MeshPeers", "True Trusted: ", "False NotAccepted: ", "Unknown NotConnected: ", "",
 		}},
-		"no roots": {roots: "x", want: conditions{"False InvalidRoots: ", "False InvalidRoots: there is no root", "False NotAccepted: ", "Unknown NotConnected: ", ""}},
+		"a gateway without a host": {gateway: "1:2", want: conditions{
+			`False InvalidGateways: spec.gateways has the address "1:2", which is no IP address`, "True Trusted: ", "False NotAccepted: ", "Unknown NotConnected: ", "",
+		}},
+		"no roots": {roots: "x", want: conditions{"False InvalidRoots: there is no root", "False InvalidRoots: there is no root", "False NotAccepted: ", "Unknown NotConnected: ", ""}},
 		"an expired root": {roots: expired, states: []peering.State{stopped(peering.ReasonUnreachable, "x")}, want: conditions{
 			"True Accepted: ", "False RootsExpired: ", "False Unreachable: ", "Unknown NotConnected: ", "",
 		}},
@@ -141,6 +145,9 @@ func TestConditionsOfPeers(t *testing.T) {
 			}
 			peer := meshPeer("east", domain, roots)
 			peer.CreationTimestamp = metav1.NewTime(now)
+			if c.gateway != "" {
+				peer.Spec.Gateways = []operatorv1alpha1.PeerGatewayAddress{{Address: "192.0.2.1"}, {Address: c.gateway}}
+			}
 			w := newTestMesh(t, peer)
 			w.set(c.others...)
 			w.declare(peer)

@@ -11,6 +11,8 @@ const (
 	ReasonTooManyPeers = "TooManyPeers"
 	// ReasonExportsLimited means that limits omit a part of what the peer is offered.
 	ReasonExportsLimited = "ExportsLimited"
+	// ReasonInvalidGateways means that an address in spec.gateways is no IP address and no DNS name.
+	ReasonInvalidGateways = "InvalidGateways"
 	// ReasonInvalidRoots means that spec.trust.caBundle cannot be read.
 	ReasonInvalidRoots = "InvalidRoots"
 	// ReasonRootsExpired means that no root of the peer is valid.

@@ -104,7 +104,10 @@ var passing = []finding.Cause{
 // no sidecar and no status.
 func CheckRelated(mesh *mirror.Mirror, namespace string) func(context.Context, *unstructured.Unstructured) []ingest.Problem {
 	return func(_ context.Context, object *unstructured.Unstructured) []ingest.Problem {
-		kind, _ := kinds.Lookup(object.GroupVersionKind().GroupKind())
+		kind, found := kinds.Lookup(object.GroupVersionKind().GroupKind())
+		if !found {
+			return nil
+		}
 		entry, _ := kind.Read(object)
 		var problems []ingest.Problem
 		mesh.ReadWith(entry, func(v *catalog.View) {

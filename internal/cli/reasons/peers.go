@@ -12,6 +12,7 @@ func ofPeers() []Reason {
 	return []Reason{
 		{"SharedTrustDomain", meshPeers, "Accounts of the peer could have the names of accounts of this mesh, or of an older MeshPeer: move one of the two meshes to another trust domain."},
 		{"TooManyPeers", meshPeers, "A mesh has at most 16 peers, and the oldest count: delete a MeshPeer."},
+		{"InvalidGateways", meshPeers, "An address in spec.gateways is no IP address and no DNS name, so the peer is not accepted: correct it."},
 		{"InvalidRoots", meshPeers, "spec.trust.caBundle is no list of 1 to 8 authorities in PEM: write the output of `osm peer show` of the other mesh."},
 		{"RootsExpired", meshPeers, "No root of the peer is valid now: commit the output of `osm peer show` of the other mesh."},
 		{"RootsExpireSoon", meshPeers, "The last valid root of the peer expires within 30 days: the other mesh needs a new one, and this one then its declaration."},

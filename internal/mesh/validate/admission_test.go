@@ -84,7 +84,7 @@ func TestAdmissionWarnsAboutRelatedObjects(t *testing.T) {
 }
 
 func TestThreat12Reviews(t *testing.T) {
-	handler, err := NewHTTPHandler(logr.Discard(), nil, prometheus.NewRegistry())
+	handler, err := NewHTTPHandler(logr.Discard(), Admission{}, prometheus.NewRegistry())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,7 +31,7 @@ func TestForgedReviewsAreCheap(t *testing.T) {
 // postGroup sends the review of an HTTPRouteGroup whose expressions are all too large.
 func postGroup(t *testing.T, matches int) string {
 	t.Helper()
-	handler, err := NewHTTPHandler(logr.Discard(), nil, prometheus.NewRegistry())
+	handler, err := NewHTTPHandler(logr.Discard(), Admission{}, prometheus.NewRegistry())
 	if err != nil {
 		t.Fatal(err)
 	}

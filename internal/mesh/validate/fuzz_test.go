@@ -14,7 +14,7 @@ import (
 
 // FuzzReview sends any body to the webhook. It answers each one, and a denial has a message.
 func FuzzReview(f *testing.F) {
-	handler, err := NewHTTPHandler(logr.Discard(), nil, prometheus.NewRegistry())
+	handler, err := NewHTTPHandler(logr.Discard(), Admission{}, prometheus.NewRegistry())
 	if err != nil {
 		f.Fatal(err)
 	}

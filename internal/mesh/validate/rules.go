@@ -28,6 +28,8 @@ import (
 func Object(u *unstructured.Unstructured) []ingest.Problem {
 	kind, found := kinds.Lookup(u.GroupVersionKind().GroupKind())
 	switch {
+	case u.GroupVersionKind().GroupKind() == kinds.MeshPeer.GroupKind():
+		return meshPeer(u)
 	case !found:
 		return nil
 	case kind.GroupVersionKind == kinds.MeshConfigs:
@@ -155,12 +157,15 @@ func exclusions(traffic configv1alpha2.TrafficSpec, found *ingest.Problems) {
 // objects may change.
 type CheckRelated func(context.Context, *unstructured.Unstructured) []ingest.Problem
 
-// NewHTTPHandler serves admission reviews of all objects that have rules. checkRelated may be nil. It counts responses
+// CheckMesh checks an object against the mesh itself. Other objects cannot change its problems, so they reject the object. Warnings do not.
+type CheckMesh func(*unstructured.Unstructured) []ingest.Problem
+
+// NewHTTPHandler serves admission reviews of all objects that have rules. It counts responses
 // with a metric of the registerer. It rejects reviews of more than 7 MiB unread: two objects of the API server's size
 // limit and some overhead.
-func NewHTTPHandler(log logr.Logger, checkRelated CheckRelated, registerer prometheus.Registerer) (http.Handler, error) {
-	reviews := newCountingHandler(Admission{CheckRelated: checkRelated}, registerer)
-	handler, err := admission.StandaloneWebhook(&admission.Webhook{Handler: reviews}, admission.StandaloneOptions{Logger: log})
+func NewHTTPHandler(log logr.Logger, reviews Admission, registerer prometheus.Registerer) (http.Handler, error) {
+	counted := newCountingHandler(reviews, registerer)
+	handler, err := admission.StandaloneWebhook(&admission.Webhook{Handler: counted}, admission.StandaloneOptions{Logger: log})
 	if err != nil {
 		return nil, fmt.Errorf("the validating webhook cannot be made: %w", err)
 	}
@@ -171,6 +176,8 @@ func NewHTTPHandler(log logr.Logger, checkRelated CheckRelated, registerer prome
 type Admission struct {
 	// CheckRelated compares the object with others; nil for no comparison.
 	CheckRelated CheckRelated
+	// CheckMesh compares the object with the mesh; nil for no comparison.
+	CheckMesh CheckMesh
 }
 
 // Handle implements admission.Handler. It denies objects with problems when they are created or their spec changes. An
@@ -191,7 +198,11 @@ func (a Admission) Handle(ctx context.Context, request admission.Request) admiss
 	if object.GetNamespace() == "" {
 		object.SetNamespace(request.Namespace)
 	}
-	rejections, warnings := Split(Object(object))
+	problems := Object(object)
+	if a.CheckMesh != nil {
+		problems = append(problems, a.CheckMesh(object)...)
+	}
+	rejections, warnings := Split(problems)
 	rejections = shorten(rejections)
 	if a.CheckRelated != nil && len(rejections) == 0 {
 		warnings = append(warnings, lists.Map(a.CheckRelated(ctx, object), func(problem ingest.Problem) string { return problem.Message })...)
@@ -253,7 +264,7 @@ func (c countingHandler) Handle(ctx context.Context, request admission.Request) 
 	response := c.next.Handle(ctx, request)
 	kind := "other"
 	of := schema.GroupKind{Group: request.Kind.Group, Kind: request.Kind.Kind}
-	if _, known := kinds.Lookup(of); known { // any client of the port could send arbitrary kinds
+	if _, known := kinds.Lookup(of); known || of == kinds.MeshPeer.GroupKind() { // any client of the port could send arbitrary kinds
 		kind = request.Kind.Kind
 	}
 	c.answers.WithLabelValues(kind, strconv.FormatBool(response.Allowed)).Inc()
