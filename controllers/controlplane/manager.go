@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -42,11 +43,22 @@ func newManager(restConfig *rest.Config, namespace string) (manager.Manager, err
 	objects[&configv1alpha2.MeshConfig{}] = cache.ByObject{Namespaces: map[string]cache.Config{namespace: {}}}
 	return ctrl.NewManager(restConfig, ctrl.Options{
 		Scheme:                 scheme,
-		Cache:                  cache.Options{ByObject: objects, DefaultTransform: cache.TransformStripManagedFields(), NewInformer: backoff.NewInformer},
+		Cache:                  cache.Options{ByObject: objects, DefaultTransform: stripManagedFields(), NewInformer: backoff.NewInformer},
 		Client:                 client.Options{Cache: &client.CacheOptions{Unstructured: true}},
 		Metrics:                metricsserver.Options{BindAddress: "0"},
 		HealthProbeBindAddress: "0",
 	})
+}
+
+// stripManagedFields removes managed fields from objects, except from those whose conditions belong to several controllers: the fields tell whose each is.
+func stripManagedFields() toolscache.TransformFunc {
+	strip := cache.TransformStripManagedFields()
+	return func(object any) (any, error) {
+		if u, ok := object.(*unstructured.Unstructured); ok && u.GroupVersionKind().Group == kinds.ServiceExport.Group {
+			return object, nil
+		}
+		return strip(object)
+	}
 }
 
 // qps and burst limit the requests of the process to the API server.

@@ -45,32 +45,38 @@ type peers struct {
 	// open returns an exchange of records without peers, and listen opens its listener.
 	open   func(epoch string) *peering.Peering
 	listen func() (net.Listener, error)
+	// retain removes what is stored for all other peers.
+	retain func(ctx context.Context, peers []string) error
 	log    logr.Logger
 
-	changed chan struct{}
+	// changed is signaled after a change of the list of peers, and acquired when this replica begins to write the storage.
+	changed, acquired chan struct{}
 	// loaded is closed when all objects of the mesh have been read. Only the goroutine that closes it, and later that of run, sets exchange.
 	loaded   chan struct{}
 	exchange atomic.Pointer[peering.Peering]
 }
 
 func (c *ControlPlane) newPeers(leader *status.Leader) *peers {
-	return &peers{
-		mirror: c.mirror, log: c.log.WithName("peers"), changed: make(chan struct{}, 1), loaded: make(chan struct{}),
+	storage := &peerStorage{client: c.api.clients.CoreV1().ConfigMaps(c.config.Namespace), mesh: c.config.Mesh, leading: leader.Leading}
+	p := &peers{
+		mirror: c.mirror, log: c.log.WithName("peers"), retain: storage.retain,
+		changed: make(chan struct{}, 1), acquired: make(chan struct{}, 1), loaded: make(chan struct{}),
 		epoch:  func(ctx context.Context) (string, error) { return namespaceUID(ctx, c.api.clients, c.config.Namespace) },
 		listen: func() (net.Listener, error) { return net.Listen("tcp", c.config.Addresses.Peers) },
-		open:   func(epoch string) *peering.Peering { return peering.New(c.peeringConfig(epoch, leader)) },
+		open:   func(epoch string) *peering.Peering { return peering.New(c.peeringConfig(epoch, storage)) },
 	}
+	leader.Notify(func() { signal(p.acquired) })
+	return p
 }
 
-func (c *ControlPlane) peeringConfig(epoch string, leader *status.Leader) peering.Config {
+func (c *ControlPlane) peeringConfig(epoch string, storage peering.Storage) peering.Config {
 	manager := c.authority.manager
 	gateway := net.JoinHostPort(names.ServiceHost(names.PeerLeaving, c.config.Namespace), strconv.Itoa(names.PeerLeavingPort))
 	return peering.Config{
 		Certificates: certificate.NewControlPlaneCertificates(manager, time.Now).Get,
 		Domains:      manager.TrustDomains, Bundle: manager.Root, Authority: manager.Generation, Version: version.Version,
 		Epoch: epoch, Address: gateway, Mirror: c.mirror, Apply: c.sink().Apply,
-		Storage: &peerStorage{client: c.api.clients.CoreV1().ConfigMaps(c.config.Namespace), mesh: c.config.Mesh, leading: leader.Leading},
-		Log:     c.log.WithName("peers"), Metrics: c.metrics.registry, Now: time.Now, Jitter: rand.Float64,
+		Storage: storage, Log: c.log.WithName("peers"), Metrics: c.metrics.registry, Now: time.Now, Jitter: rand.Float64,
 	}
 }
 
@@ -101,20 +107,37 @@ func (p *peers) load(ctx context.Context) {
 }
 
 func (p *peers) notify() {
+	signal(p.changed)
+}
+
+func signal(channel chan struct{}) {
 	select {
-	case p.changed <- struct{}{}:
+	case channel <- struct{}{}:
 	default:
 	}
 }
 
-// update sets the peers of the exchange, which it opens for the first of them.
-func (p *peers) update(ctx context.Context) error {
-	var list []peering.Peer
+// list returns the peers that count.
+func (p *peers) list() (list []peering.Peer) {
 	p.mirror.Read(kindPeers.Ref(entity.Name{}), func(v *catalog.View) {
 		list = lists.Map(v.Peers(), func(peer *catalog.Peer) peering.Peer {
 			return peering.Peer{Name: peer.Name, TrustDomain: peer.TrustDomain, RootsPEM: peer.RootsPEM, Follow: peer.Follow, Gateways: peer.Gateways}
 		})
 	})
+	return list
+}
+
+// removeStored removes what is stored for MeshPeers that were deleted while no control plane ran.
+func (p *peers) removeStored(ctx context.Context) {
+	if err := p.retain(ctx, lists.Map(p.list(), func(peer peering.Peer) string { return peer.Name })); err != nil && ctx.Err() == nil {
+		p.log.Error(err, "the stored state of removed peers remains")
+		time.AfterFunc(peersRetry, func() { signal(p.acquired) })
+	}
+}
+
+// update sets the peers of the exchange, which it opens for the first of them.
+func (p *peers) update(ctx context.Context) error {
+	list := p.list()
 	if p.exchange.Load() == nil && len(list) > 0 {
 		epoch, err := p.epoch(ctx)
 		if err != nil {
@@ -155,11 +178,14 @@ func (p *peers) run(ctx context.Context) error {
 	)
 }
 
-// follow waits for a change of the list of peers. It returns false when ctx ends.
+// follow waits for a change of the list of peers, or for the storage. It returns false when ctx ends.
 func (p *peers) follow(ctx context.Context) bool {
 	select {
 	case <-ctx.Done():
 		return false
+	case <-p.acquired:
+		p.removeStored(ctx)
+		return true
 	case <-p.changed:
 	}
 	if err := p.update(ctx); err != nil {

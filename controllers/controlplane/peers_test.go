@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -19,6 +20,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/controlplane/peering"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 )
 
@@ -33,8 +36,9 @@ func newTestPeers(t *testing.T, storage peering.Storage) (p *peers, opened chan 
 	m := mirror.New()
 	opened, listening = make(chan string, 4), &atomic.Int32{}
 	p = &peers{
-		mirror: m, log: logr.Discard(), changed: make(chan struct{}, 1), loaded: make(chan struct{}),
-		epoch: func(context.Context) (string, error) { return "uid", nil },
+		mirror: m, log: logr.Discard(), changed: make(chan struct{}, 1), acquired: make(chan struct{}, 1), loaded: make(chan struct{}),
+		retain: func(context.Context, []string) error { return nil },
+		epoch:  func(context.Context) (string, error) { return "uid", nil },
 		listen: func() (net.Listener, error) {
 			listening.Add(1)
 			return net.Listen("tcp", "127.0.0.1:0")
@@ -133,6 +137,42 @@ func TestPeerStorage(t *testing.T) {
 	}
 	if got, err := s.Load(t.Context(), "east"); err != nil || got != nil {
 		t.Errorf("loaded %q after the removal, error %v", got, err)
+	}
+}
+
+// TestStoredStatesOfRemovedPeersGo has the states of a peer that exists and of one that was removed while nothing ran, and other ConfigMaps. They are read when
+// this replica begins to write the storage.
+func TestStoredStatesOfRemovedPeersGo(t *testing.T) {
+	clients := fake.NewClientset().CoreV1().ConfigMaps("osm-system")
+	storage := &peerStorage{client: clients, mesh: "osm", leading: func() bool { return true }}
+	for _, peer := range []string{"east", "gone"} {
+		if err := storage.Save(t.Context(), peer, []byte("1")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, labels := range map[string]map[string]string{"osm-peer-state-other": {names.MeshLabel: "other"}, "osm-config": storage.labels()} {
+		object := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels}}
+		if _, err := clients.Create(t.Context(), object, metav1.CreateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p, _, _ := newTestPeers(t, storage)
+	p.retain = storage.retain
+	p.mirror.Apply([]catalog.Change{catalog.Set(declared(t))})
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- runAll(ctx, p.mirror.Run, p.run) }()
+	signal(p.acquired)
+	p.load(ctx)
+	eventually.True(t, time.Minute, "only the state of the removed peer is deleted", func() bool {
+		list, err := clients.List(t.Context(), metav1.ListOptions{})
+		kept := lists.Map(list.Items, func(object corev1.ConfigMap) string { return object.Name })
+		slices.Sort(kept)
+		return err == nil && slices.Equal(kept, []string{"osm-config", "osm-peer-state-east", "osm-peer-state-other"})
+	})
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }
 

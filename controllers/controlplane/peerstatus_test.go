@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -102,6 +103,48 @@ func checkPeerStatus(t *testing.T) {
 			reason, err := reasonOf(t.Context(), c, want.kind, want.key, want.condition)
 			if err == nil && reason != want.reason {
 				err = fmt.Errorf("%s of %s is %s, want %s", want.condition, want.kind.Kind, reason, want.reason)
+			}
+			return err
+		})
+	}
+	checkReleasedConsents(t, c, inShop)
+}
+
+// checkReleasedConsents removes the label of consents: the conditions of the mesh go, and that of another controller stays.
+func checkReleasedConsents(t *testing.T, c client.Client, key client.ObjectKey) {
+	t.Helper()
+	for _, kind := range []schema.GroupVersionKind{kinds.ServiceExport, kinds.ServiceImport} {
+		object := kinds.Object(kind)
+		patch := func(writer client.SubResourceWriter, edit func() error) error {
+			if err := c.Get(t.Context(), key, object); err != nil {
+				return err
+			}
+			before := object.DeepCopy()
+			if err := edit(); err != nil {
+				return err
+			}
+			if writer == nil {
+				return c.Patch(t.Context(), object, client.MergeFrom(before))
+			}
+			return writer.Patch(t.Context(), object, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}), client.FieldOwner("other"))
+		}
+		eventually.Succeeds(t, time.Minute, "another controller writes a condition", func() error {
+			return patch(c.Status(), func() error {
+				conditions, _, _ := unstructured.NestedSlice(object.Object, "status", "conditions")
+				of := map[string]any{"type": "Conflict", "status": "False", "reason": "NoConflict", "message": "none", "lastTransitionTime": "2026-12-01T00:00:00Z"}
+				return unstructured.SetNestedSlice(object.Object, append(conditions, of), "status", "conditions")
+			})
+		})
+		eventually.Succeeds(t, time.Minute, "the label is removed", func() error {
+			return patch(nil, func() error { object.SetLabels(nil); return nil })
+		})
+		eventually.Succeeds(t, time.Minute, "the conditions of the mesh are removed", func() error {
+			if err := c.Get(t.Context(), key, object); err != nil {
+				return err
+			}
+			found, err := kinds.ConditionsOf(object)
+			if err == nil && (len(found) != 1 || found[0].Type != "Conflict") {
+				err = fmt.Errorf("%s has the conditions %+v", kind.Kind, found)
 			}
 			return err
 		})

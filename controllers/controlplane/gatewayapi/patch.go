@@ -20,7 +20,9 @@ import (
 
 // Patch writes the fields of the status that have changed, and removes those that are empty now. Other controllers may write the same lists, so
 // a patch of an outdated object is rejected. The watch then delivers its new version.
-func Patch(ctx context.Context, c client.Client, object *unstructured.Unstructured, before, after any) error {
+func Patch(
+	ctx context.Context, c client.Client, object *unstructured.Unstructured, before, after any, options ...client.SubResourcePatchOption,
+) error {
 	earlier, err := json.Marshal(before)
 	if err != nil {
 		return err
@@ -39,7 +41,7 @@ func Patch(ctx context.Context, c client.Client, object *unstructured.Unstructur
 	if err != nil {
 		return err
 	}
-	err = c.Status().Patch(ctx, object, client.RawPatch(types.MergePatchType, patch))
+	err = c.Status().Patch(ctx, object, client.RawPatch(types.MergePatchType, patch), options...)
 	if apierrors.IsConflict(err) {
 		return nil
 	}

@@ -61,7 +61,7 @@ func (w Writers) reconcileConsent(
 	peer, isOwn := object.GetLabels()[names.PeerLabel]
 	if !isOwn {
 		w.Mirror.Forget(ref)
-		return ctrl.Result{}, nil
+		return ctrl.Result{}, w.releaseConsent(ctx, object)
 	}
 	isMember, status := false, consentStatus{}
 	w.Mirror.Read(ref, func(v *catalog.View) {
@@ -94,7 +94,7 @@ func (w Writers) writeConsent(ctx context.Context, object *unstructured.Unstruct
 			meta.RemoveStatusCondition(&after.Conditions, kind)
 		}
 	}
-	return gatewayapi.Patch(ctx, w.Client, object.DeepCopy(), before.Status, after)
+	return gatewayapi.Patch(ctx, w.Client, object.DeepCopy(), before.Status, after, client.FieldOwner(names.Controller))
 }
 
 // reject returns a condition that is False because of a problem.

@@ -1,12 +1,14 @@
 package peers
 
 import (
+	"encoding/json"
 	"slices"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	operatorv1alpha1 "github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/peering"
@@ -15,6 +17,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	meshpeering "github.com/openservicemesh/osm-operator/internal/mesh/peering"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -189,5 +193,48 @@ func TestChangedPeersConcernConsents(t *testing.T) {
 		if err != nil || len(objects) != want {
 			t.Errorf("%s: %d objects, error %v", kind.Kind, len(objects), err)
 		}
+	}
+}
+
+// TestConditionsOfTheMeshAreReleased removes the label of an object. A condition that another controller has replaced meanwhile stays, as do its others.
+func TestConditionsOfTheMeshAreReleased(t *testing.T) {
+	written := func(manager, subresource string, types ...string) metav1.ManagedFieldsEntry {
+		fields := map[string]any{}
+		for _, kind := range types {
+			fields[`k:{"type":"`+kind+`"}`] = map[string]any{".": map[string]any{}, "f:message": map[string]any{}}
+		}
+		content, err := json.Marshal(map[string]any{"f:status": map[string]any{
+			"f:conditions": fields, "f:clusters": map[string]any{`k:{"cluster":"east"}`: map[string]any{"f:cluster": map[string]any{}}},
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return metav1.ManagedFieldsEntry{
+			Manager: manager, Subresource: subresource, Operation: metav1.ManagedFieldsOperationUpdate, FieldsType: "FieldsV1", FieldsV1: &metav1.FieldsV1{Raw: content},
+		}
+	}
+	object := consentObject(kinds.ServiceImport, "cart", "")
+	var conditions []any
+	for _, kind := range []string{"Ready", "Valid", "Conflict"} {
+		conditions = append(conditions, map[string]any{"type": kind, "status": "True", "reason": "Any", "message": "text"})
+	}
+	object.Object["status"] = map[string]any{"conditions": conditions, "clusters": []any{map[string]any{"cluster": "east"}, map[string]any{"cluster": "other"}}}
+	w := newTestMesh(t, object.DeepCopy())
+	stored := object.DeepCopy()
+	if err := w.Client.Get(t.Context(), client.ObjectKeyFromObject(object), stored); err != nil {
+		t.Fatal(err)
+	}
+	stored.SetManagedFields([]metav1.ManagedFieldsEntry{written(names.Controller, "status", "Ready"), written("other", "status", "Valid"), written(names.Controller, "", "Valid")})
+	if err := w.releaseConsent(t.Context(), stored); err != nil {
+		t.Fatal(err)
+	}
+	status := w.consentStatusOf(t, kinds.ServiceImport, "cart")
+	kept := lists.Map(status.Conditions, func(c metav1.Condition) string { return c.Type })
+	if !slices.Equal(kept, []string{"Valid", "Conflict"}) || !slices.Equal(status.Clusters, []importedCluster{{"other"}}) {
+		t.Errorf("the status is %+v", status)
+	}
+	stored.SetManagedFields([]metav1.ManagedFieldsEntry{written("other", "status", "Ready")})
+	if err := w.releaseConsent(t.Context(), stored); err != nil || w.writes != 1 {
+		t.Errorf("%d writes, error %v: nothing more is to be released", w.writes, err)
 	}
 }
