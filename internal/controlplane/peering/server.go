@@ -41,6 +41,25 @@ const (
 	minPing = 5 * time.Second
 )
 
+// Limits are those of a connection of a peer.
+type Limits struct {
+	// Pending limits connections without a stream.
+	Pending connlimit.Limits
+	// Age is when a peer must connect again, without jitter.
+	Age time.Duration
+	// RequestBytes is the maximum size of a request.
+	RequestBytes int
+}
+
+// ServerLimits returns the limits of the server for peers.
+func ServerLimits() Limits {
+	return Limits{Pending: pendingLimits(defaultTiming()), Age: connectionAge, RequestBytes: maxRequestBytes}
+}
+
+func pendingLimits(times timing) connlimit.Limits {
+	return connlimit.Limits{Total: maxPending, PerAddress: maxPending, Timeout: times.pending}
+}
+
 // server serves the streams of peers.
 type server struct {
 	discovery.UnimplementedAggregatedDiscoveryServiceServer
@@ -57,8 +76,7 @@ type server struct {
 func newServer(config Config, peers *registry, metrics *metrics) *server {
 	s := &server{config: config, peers: peers, metrics: metrics, sessions: map[*session]struct{}{}}
 	s.publisher = newPublisher(config, peers, s.notify)
-	limits := connlimit.Limits{Total: maxPending, PerAddress: maxPending, Timeout: config.timing.pending}
-	pending := connlimit.New(limits, func() { metrics.refused.WithLabelValues("pending").Inc() })
+	pending := connlimit.New(pendingLimits(config.timing), func() { metrics.refused.WithLabelValues("pending").Inc() })
 	handshakes := handshake.NewLimiter(max(runtime.GOMAXPROCS(0)/2, 1))
 	s.grpc = grpc.NewServer(
 		grpc.Creds(transport{credentials.NewTLS(config.serverTLS(peers)), pending, handshakes}),

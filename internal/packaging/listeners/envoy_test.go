@@ -46,7 +46,10 @@ func envoyRows(t *testing.T) []listeners.Row {
 	egress.EgressGateway.Destinations[0].Host, egress.EgressGateway.Destinations[0].Port = "api.example.com", 80
 	egress.EgressGateway.Destinations[0].Protocol = inventory.ProtocolHTTP
 	var rows []listeners.Row
-	for program, s := range map[string]*scope.Scope{"sidecar": sidecar, names.IngressGateway: ingress, names.EgressGateway: egress} {
+	peer := &scope.Scope{Common: common(names.PeerGateway, scope.ProxyPeerGateway), PeerGateway: &scope.PeerGateway{}}
+	for program, s := range map[string]*scope.Scope{
+		"sidecar": sidecar, names.IngressGateway: ingress, names.EgressGateway: egress, names.PeerGateway: peer,
+	} {
 		gateway := program != "sidecar"
 		config := boot(t, gateway)
 		fields := config.GetLayeredRuntime().GetLayers()[0].GetStaticLayer().GetFields()
@@ -100,6 +103,9 @@ func boot(t *testing.T, gateway bool) *bootstrapv3.Bootstrap {
 	return out
 }
 
+// defaultInspection is how long Envoy waits for what its listener filters read, such as a server name, before it closes a connection.
+const defaultInspection = 15 * time.Second
+
 // envoyRow describes a listener by its strictest limits for clients.
 func envoyRow(t *testing.T, program string, l *listenerv3.Listener) listeners.Row {
 	t.Helper()
@@ -112,6 +118,13 @@ func envoyRow(t *testing.T, program string, l *listenerv3.Listener) listeners.Ro
 		row.Clients = "anybody: health"
 	case row.Clients == "":
 		row.Clients = "anybody who reaches the gateway"
+	}
+	// Sidecars read nothing on ports whose servers send first, so the time does not limit all of their clients.
+	if program != "sidecar" && len(l.GetListenerFilters()) > 0 && !l.GetContinueOnListenerFiltersTimeout() {
+		row.Header = duration(defaultInspection)
+		if d := l.GetListenerFiltersTimeout(); d != nil {
+			row.Header = duration(d.AsDuration())
+		}
 	}
 	for _, chain := range l.GetFilterChains() {
 		if d := chain.GetTransportSocketConnectTimeout().AsDuration(); d > 0 {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/openservicemesh/osm-operator/internal/controlplane/peering"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/report/server"
 	trafficmetrics "github.com/openservicemesh/osm-operator/internal/controlplane/trafficmetrics/server"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/xds"
@@ -13,6 +14,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/platform/admissionserver"
 	"github.com/openservicemesh/osm-operator/internal/platform/health"
 	"github.com/openservicemesh/osm-operator/internal/platform/httplimit"
+	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // Row is a port of a program.
@@ -30,15 +32,15 @@ const unlimited = "none"
 
 // Servers returns the rows of programs other than Envoy.
 func Servers() []Row {
-	pending := xds.PendingLimits()
+	pending, peers := xds.PendingLimits(), peering.ServerLimits()
 	rows := []Row{
 		{
 			"osm-controller", 15128, "sidecars: a token", fmt.Sprintf("%d, %d from an address, without a bound stream", pending.Total, pending.PerAddress),
 			seconds(pending.Timeout), "until the token expires", "see [limits](limits.md#messages-of-sidecars)",
 		},
 		{
-			"osm-controller", 15129, "control planes of peers: a certificate of their root", "128 without a stream",
-			"10 s", "12 hours at most", "256 KiB for a message",
+			"osm-controller", names.PeerDiscoveryPort, "control planes of peers: a certificate of their root", fmt.Sprintf("%d without a stream", peers.Pending.Total),
+			seconds(peers.Pending.Timeout), fmt.Sprintf("%v hours at most", peers.Age.Hours()), fmt.Sprintf("%d KiB for a message", peers.RequestBytes>>10),
 		},
 		served("osm-controller", 9091, "anybody: health, metrics", health.Profile()),
 		{"osm-controller", 9092, "the loopback interface", unlimited, "5 s", unlimited, unlimited},
