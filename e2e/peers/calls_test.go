@@ -34,6 +34,7 @@ func TestServiceIsCalledInAnotherMesh(t *testing.T) {
 	if session.Exchanges > 0 {
 		t.Error("an account that is not admitted exchanges bytes with the server")
 	}
+	west.Record(t, "workloads call a Service of a mesh in another cluster, and no account does that is not admitted")
 }
 
 // TestPermissionIsWithdrawn withdraws what allows the calls, one declaration after the other, and restores it.

@@ -30,6 +30,7 @@ func TestPeerGatewayIsReplaced(t *testing.T) {
 	}
 	time.Sleep(5 * time.Second)
 	requests.stop()
+	west.Record(t, "no request to another mesh is lost while a pod of each peer gateway is deleted")
 }
 
 // TestControlPlaneRestartsWhilePeerIsAway cuts the connection of the meshes, and replaces the control plane of the one that imports. Imports stay in
@@ -78,9 +79,10 @@ func TestRootOfPeerIsReplaced(t *testing.T) {
 	osm(t, east.Cluster, "alpha", "certificate", "rotate", "--yes", "--timeout", rotationLimit.String())
 	time.Sleep(5 * time.Second)
 	requests.stop()
+	west.Record(t, "no request to another mesh is lost while that replaces its root")
 }
 
-// rotationLimit is the time limit for a rotation. Most of it is the time after which pods have changed files.
+// rotationLimit is the time limit for a rotation. Most of it is the time after which pods have changed files, and after which the other mesh acknowledges.
 const rotationLimit = 8 * time.Minute
 
 // awaitAvailable waits until all replicas of a Deployment of the mesh are available, and none is being deleted or created.

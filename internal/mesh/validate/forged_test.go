@@ -48,3 +48,15 @@ func postGroup(t *testing.T, matches int) string {
 	handler.ServeHTTP(recorder, request)
 	return recorder.Body.String()
 }
+
+// TestForgedMeshPeersAreCheap sends reviews of MeshPeers that no schema would accept. None of their roots is parsed.
+func TestForgedMeshPeersAreCheap(t *testing.T) {
+	for name, spec := range map[string]string{
+		"roots":    `trust: {caBundle: "` + strings.Repeat("A", maxPeerRoots+1) + `"}`,
+		"gateways": `gateways: [{address: a}` + strings.Repeat(", {address: a}", maxPeerGateways) + `]`,
+	} {
+		peer := parse(t, "apiVersion: operator.openservicemesh.io/v1alpha1\nkind: MeshPeer\nmetadata: {name: east}\nspec: {mesh: osm, "+spec+"}")
+		rejections, _ := Split(Object(peer))
+		compare(t, name, []string{"spec.trust.caBundle or spec.gateways of this MeshPeer is too long"}, rejections)
+	}
+}
