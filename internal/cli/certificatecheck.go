@@ -173,7 +173,7 @@ func (a *app) observeRotation(ctx context.Context, c client.Client, m mesh, live
 	if o.Webhooks, err = preflight.WebhooksWithout(ctx, c, m.Name, o.Active.Trusted); err != nil {
 		return o, a.kube.Sentence(err)
 	}
-	if o.Peers, err = preflight.Peers(ctx, c, live, nil, a.now()); err != nil {
+	if o.Peers, err = health.Peers(ctx, c, live, nil, a.now()); err != nil {
 		return o, a.kube.Sentence(err)
 	}
 	a.progress().report("reading the sidecar status of mesh %s", m.Name)

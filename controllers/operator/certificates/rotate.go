@@ -60,7 +60,7 @@ func (r *Reconciler) rotate(ctx context.Context, p *pass, active, desired *certi
 		if err := r.observeTrust(ctx, p, &o); err != nil {
 			return err
 		}
-		if o.Peers, err = preflight.Peers(ctx, r.Client, p.mesh, slices.Concat(active.CertPEM(), desired.CertPEM()), r.Now()); err != nil {
+		if o.Peers, err = health.Peers(ctx, r.Client, p.mesh, slices.Concat(active.CertPEM(), desired.CertPEM()), r.Now()); err != nil {
 			return err
 		}
 		o.Except(p.desired.RotateWithout, p.desired.RotateWithoutPeers)

@@ -1,4 +1,4 @@
-package preflight
+package health
 
 import (
 	"slices"
@@ -35,6 +35,15 @@ func connectedPeer(acknowledged ...string) *v1alpha1.MeshPeer {
 			},
 		},
 	}
+}
+
+func newRoot(t *testing.T) *certificate.Root {
+	t.Helper()
+	root, err := certificate.NewRoot(certificate.KeySpec{}, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return root
 }
 
 func TestPeers(t *testing.T) {
