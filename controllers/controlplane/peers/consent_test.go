@@ -210,7 +210,7 @@ func TestConditionsOfTheMeshAreReleased(t *testing.T) {
 			t.Fatal(err)
 		}
 		return metav1.ManagedFieldsEntry{
-			Manager: manager, Subresource: subresource, Operation: metav1.ManagedFieldsOperationUpdate, FieldsType: "FieldsV1", FieldsV1: &metav1.FieldsV1{Raw: content},
+			Manager: manager, Subresource: subresource, Operation: metav1.ManagedFieldsOperationUpdate, FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(string(content)),
 		}
 	}
 	object := consentObject(kinds.ServiceImport, "cart", "")

@@ -24,9 +24,9 @@ type observation struct {
 	own, trustDomain string
 	// version is that of this control plane.
 	version string
-	// problems are those of the spec, for which the peer is not accepted. counts is false if the peer is not accepted because of others, and older is then the one with
-	// precedence; nil if there are too many.
+	// problems are those of the spec, for which the peer is not accepted.
 	problems []ingest.Problem
+	// counts is false if the peer is not accepted because of others, and older is then the one with precedence; nil if there are too many.
 	counts   bool
 	older    *catalog.Peer
 	// trusted are the roots of the peer that this mesh trusts.

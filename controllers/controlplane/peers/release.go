@@ -1,7 +1,6 @@
 package peers
 
 import (
-	"bytes"
 	"context"
 	"slices"
 
@@ -14,8 +13,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
-// releaseConsent removes what the mesh has written into the status of a ServiceExport or ServiceImport that names no peer any more. The same conditions belong to
-// other controllers of the Multi-Cluster Services API, so it removes only those whose last writer was a control plane of a mesh.
+// releaseConsent removes what the mesh has written into the status of a ServiceExport or ServiceImport that names no peer any more. Other controllers of the
+// Multi-Cluster Services API write conditions of the same types, so it removes only those whose last writer was a control plane of a mesh.
 func (w Writers) releaseConsent(ctx context.Context, object *unstructured.Unstructured) error {
 	written := writtenByMesh(object)
 	if written.Empty() {
@@ -47,7 +46,7 @@ func writtenByMesh(object *unstructured.Unstructured) *fieldpath.Set {
 			continue
 		}
 		fields := fieldpath.NewSet()
-		if err := fields.FromJSON(bytes.NewReader(entry.FieldsV1.Raw)); err == nil { // the API server writes them
+		if err := fields.FromJSON(entry.FieldsV1.GetRawReader()); err == nil { // the API server writes them
 			written = written.Union(fields)
 		}
 	}

@@ -40,13 +40,15 @@ func TestAssessPeers(t *testing.T) {
 	}{
 		"all are ready": {[]v1alpha1.MeshPeer{ready, ready}, conditions.Ready, v1alpha1.ReasonPeersReady, "2 of 2 peers are ready"},
 		"some are not": {
-			[]v1alpha1.MeshPeer{away, ready, connecting, rejected}, conditions.Failing, v1alpha1.ReasonPeersNotReady,
+			[]v1alpha1.MeshPeer{away, ready, connecting, rejected},
+			conditions.Failing, v1alpha1.ReasonPeersNotReady,
 			"3 of 4 peers are not ready: east (Accepted is False, SharedTrustDomain), north (Connected is Unknown, Connecting), west (Connected is False, Unreachable);",
 		},
 		"the first attempt":    {[]v1alpha1.MeshPeer{ready, connecting}, conditions.Progressing, v1alpha1.ReasonProgressing, "1 of 2 peers are not ready: north ("},
 		"the spec has changed": {[]v1alpha1.MeshPeer{edited}, conditions.Progressing, v1alpha1.ReasonProgressing, "south has no status yet"},
 		"versions differ": {
-			[]v1alpha1.MeshPeer{peerWith("east", v1alpha1.PeerCompatible, metav1.ConditionFalse, "VersionsDiffer")}, conditions.Failing, v1alpha1.ReasonPeersNotReady,
+			[]v1alpha1.MeshPeer{peerWith("east", v1alpha1.PeerCompatible, metav1.ConditionFalse, "VersionsDiffer")},
+			conditions.Failing, v1alpha1.ReasonPeersNotReady,
 			"east (Compatible is False, VersionsDiffer)",
 		},
 	} {

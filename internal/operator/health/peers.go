@@ -21,8 +21,8 @@ import (
 // of a backup.
 const maxContactAge = 2 * v1alpha1.PeerContactInterval
 
-// Peers observes the accepted peers of a mesh, and which certificates of a bundle (PEM) they acknowledge. Without a peer gateway, workloads of peers and of this
-// mesh do not reach each other.
+// Peers observes the accepted peers of a mesh, and which certificates of a bundle (PEM) they acknowledge. Without a peer gateway there are none: workloads of
+// this mesh and of others do not reach each other.
 func Peers(ctx context.Context, c client.Reader, mesh *v1alpha1.Mesh, bundle []byte, now time.Time) ([]rotation.Peer, error) {
 	gateway := ptr.Deref(mesh.Spec.PeerGateway, v1alpha1.PeerGatewaySpec{})
 	if ptr.Deref(gateway.Mode, v1alpha1.PeerGatewayDisabled) == v1alpha1.PeerGatewayDisabled {

@@ -39,8 +39,8 @@ func Servers() []Row {
 			seconds(pending.Timeout), "until the token expires", "see [limits](limits.md#messages-of-sidecars)",
 		},
 		{
-			"osm-controller", names.PeerDiscoveryPort, "control planes of peers: a certificate of their root", fmt.Sprintf("%d without a stream", peers.Pending.Total),
-			seconds(peers.Pending.Timeout), fmt.Sprintf("%v hours at most", peers.Age.Hours()), fmt.Sprintf("%d KiB for a message", peers.RequestBytes>>10),
+			"osm-controller", names.PeerDiscoveryPort, "control planes of peers: a certificate of their root",
+			fmt.Sprintf("%d without a stream", peers.Pending.Total), seconds(peers.Pending.Timeout), fmt.Sprintf("%v hours at most", peers.Age.Hours()), fmt.Sprintf("%d KiB for a message", peers.RequestBytes>>10),
 		},
 		served("osm-controller", 9091, "anybody: health, metrics", health.Profile()),
 		{"osm-controller", 9092, "the loopback interface", unlimited, "5 s", unlimited, unlimited},
