@@ -25,6 +25,7 @@ func webhookOf(kind, name, address, selector, rule string) string {
 func testWebhooksOfTheOperatorAreBounded(t *testing.T, server *rest.Config, admin client.Client) {
 	const mutating, validating = "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"
 	const pods, groups = "apiGroups: [''], apiVersions: [v1], operations: [CREATE], resources: [pods]", "apiGroups: [access.smi-spec.io], apiVersions: [v1alpha3], operations: [CREATE, UPDATE], resources: [traffictargets]"
+	const meshPeers = "apiGroups: [operator.openservicemesh.io], apiVersions: [v1alpha1], operations: [CREATE, UPDATE], resources: [meshpeers]"
 	create(t, admin, parse(t, "{apiVersion: operator.openservicemesh.io/v1alpha1, kind: Mesh, metadata: {name: hooked}, spec: {namespace: hooked-system}}"))
 	operator := newClientOf(t, server, "system:serviceaccount:osm-operator-system:osm-operator")
 	service := func(name, namespace string) string {
@@ -37,6 +38,7 @@ func testWebhooksOfTheOperatorAreBounded(t *testing.T, server *rest.Config, admi
 		{webhookOf(mutating, "osm-webhook-hooked", service("osm-injector-0a1b", "hooked-system"), member, pods), ""},
 		{webhookOf(validating, "osm-validator-mesh-hooked", validator, member, groups), ""},
 		{webhookOf(validating, "osm-validator-mesh-hooked", validator, own, groups), ""},
+		{webhookOf(validating, "osm-validator-mesh-hooked", validator, "", meshPeers), ""},
 
 		{webhookOf(mutating, "osm-webhook-hooked", "url: 'https://evil.example.com/x'", member, pods), "and no url"},
 		{webhookOf(validating, "osm-validator-mesh-hooked", "url: 'https://evil.example.com/x'", member, groups), "and no url"},
@@ -51,6 +53,10 @@ func testWebhooksOfTheOperatorAreBounded(t *testing.T, server *rest.Config, admi
 		{webhookOf(mutating, "osm-webhook-hooked", injector, own, pods), "about namespaces of the mesh with their name only"},
 		{webhookOf(mutating, "osm-webhook-hooked", injector, "matchLabels: {openservicemesh.io/monitored-by: osm}", pods), "about namespaces of the mesh with their name only"},
 		{webhookOf(validating, "osm-validator-mesh-hooked", validator, "matchLabels: {kubernetes.io/metadata.name: kube-system}", groups), "about namespaces of the mesh with their name only"},
+		{webhookOf(validating, "osm-validator-mesh-hooked", validator, "", groups), "about namespaces of the mesh with their name only"},
+		{webhookOf(validating, "osm-validator-mesh-hooked", validator, "", strings.Replace(meshPeers, "[meshpeers]", "[meshes]", 1)), "about new pods"},
+		{webhookOf(validating, "osm-validator-mesh-hooked", validator, "", strings.Replace(meshPeers, "[operator.", "[apps, operator.", 1)), "about new pods"},
+		{webhookOf(mutating, "osm-webhook-hooked", injector, "", meshPeers), "about new pods"},
 	} {
 		if awaitCreation(t, operator, test.text, test.words); t.Failed() {
 			return

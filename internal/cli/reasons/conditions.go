@@ -38,7 +38,7 @@ func Conditions() []Condition {
 		{v1alpha1.ConditionControlPlaneReady, good, "Unknown: pods of the control plane start. False: they fail."},
 		{v1alpha1.ConditionConfigurationAccepted, good, "False: the MeshConfig has fields without effect. The mesh works without them."},
 		{v1alpha1.ConditionComponentsReady, good, "Unknown: a component starts. False: one cannot be applied, or is not healthy."},
-		{v1alpha1.ConditionPeersReady, "True, or absent without a peer gateway or MeshPeers", "Unknown: a peer has never been connected. False: one is not accepted, trusted, connected or compatible. The mesh works without it."},
+		{v1alpha1.ConditionPeersReady, "True, or absent if there is no peer gateway or no MeshPeer", "Unknown: a peer has never been connected. False: one is not accepted, trusted, connected or compatible. The mesh works without it."},
 		{
 			v1alpha1.ConditionUpgrading, "False with the reason `Idle`",
 			"True: the mesh moves to another version (`Upgrading`) or back (`RollingBack`). False with another reason: the mesh does not move, although it has not reached its version. " +

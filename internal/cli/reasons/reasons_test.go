@@ -14,7 +14,7 @@ import (
 
 // success are the reasons of success, which need no explanation.
 var success = []string{
-	"Ready", "Applied", "CertificatesValid", "ReplicasReady", "Accepted", "ResolvedRefs", "ServiceAnswers", "ComponentsReady", "TrustDistributed", "UpToDate", "Idle",
+	"Ready", "Applied", "CertificatesValid", "ReplicasReady", "Accepted", "ResolvedRefs", "ServiceAnswers", "ComponentsReady", "PeersReady", "TrustDistributed", "UpToDate", "Idle",
 	"Trusted", "Connected", "Compatible", "Valid", "Exported",
 }
 
