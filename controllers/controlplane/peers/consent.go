@@ -3,6 +3,7 @@ package peers
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -40,7 +41,7 @@ type consent struct {
 }
 
 // evaluation returns the status of a consent that names a peer.
-type evaluation func(v *catalog.View, name entity.Name, peer string) consentStatus
+type evaluation func(v *catalog.View, name entity.Name, object *unstructured.Unstructured) consentStatus
 
 // reconcileConsent writes the status of one ServiceExport or ServiceImport that names a peer, in a namespace of the mesh. Others belong to other controllers.
 func (w Writers) reconcileConsent(
@@ -58,15 +59,14 @@ func (w Writers) reconcileConsent(
 		w.Mirror.Forget(ref)
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	peer, isOwn := object.GetLabels()[names.PeerLabel]
-	if !isOwn {
+	if _, isOwn := object.GetLabels()[names.PeerLabel]; !isOwn {
 		w.Mirror.Forget(ref)
 		return ctrl.Result{}, w.releaseConsent(ctx, object)
 	}
 	isMember, status := false, consentStatus{}
 	w.Mirror.Read(ref, func(v *catalog.View) {
 		if isMember = v.IsMember(name.Namespace); isMember {
-			status = evaluate(v, name, peer)
+			status = evaluate(v, name, object)
 		}
 	})
 	if !isMember {
@@ -116,6 +116,18 @@ func unknownPeer(kind, peer string) metav1.Condition {
 		return reject(kind, ReasonUnknownPeer, "The mesh has no MeshPeer that is accepted.")
 	}
 	return reject(kind, ReasonUnknownPeer, "MeshPeer %s does not exist, or is not accepted: create it, correct the label %s, or see its status.", peer, names.PeerLabel)
+}
+
+// problemsOf returns the reason and the texts of what is wrong with the label or the annotations of a consent; empty if nothing is.
+func problemsOf(problems []ingest.Problem) (reason, text string) {
+	problems = slices.DeleteFunc(slices.Clone(problems), ingest.Problem.InForce)
+	switch {
+	case len(problems) == 0:
+		return "", ""
+	case problems[0].Reason == ingest.ReasonInvalidAnnotation:
+		return ReasonInvalidAnnotation, messagesOf(problems)
+	}
+	return ReasonInvalidLabel, messagesOf(problems)
 }
 
 // messagesOf returns the texts of problems.

@@ -17,7 +17,6 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	meshpeering "github.com/openservicemesh/osm-operator/internal/mesh/peering"
-	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -127,6 +126,53 @@ func TestStatusOfImports(t *testing.T) {
 			}
 			if reconcileOne(t, r, "shop", "cart"); w.writes != 1 {
 				t.Errorf("%d writes", w.writes)
+			}
+		})
+	}
+}
+
+// TestStatusOfJoinedImports checks the ServiceImports of a Service with pods.
+func TestStatusOfJoinedImports(t *testing.T) {
+	own := Service("shop", "cart", "cart", "10.96.0.1", 80, inventory.ProtocolHTTP)
+	twoPorts, headless := *own, *own
+	twoPorts.Ports = append(slices.Clip(own.Ports), inventory.Port{Number: 81, TargetPort: 81, Protocol: inventory.ProtocolHTTP})
+	headless.ClusterIPs = nil
+	for name, c := range map[string]struct {
+		join, share string
+		service     *inventory.Service
+		want        string
+		clusters    int
+	}{
+		"failover":          {"Failover", "", own, "True Ready: The peer east answers while no pod of this mesh can, on the ports 80.", 1},
+		"a share":           {"Spread", "20", own, "True Ready: The peer east answers 20% of the requests and TCP connections, and all of them while no pod of this mesh can, on the ports 80.", 1},
+		"a share of a port": {"Spread", "20", &twoPorts, "True PortMismatch: does not offer the ports 81, so pods of this mesh answer all their requests", 1},
+		"no share":          {"Spread", "", own, `False InvalidAnnotation: openservicemesh.io/peer-share is "", so the object is not used`, 0},
+		"too large a share": {"Spread", "100", own, "False InvalidAnnotation: from 1 to 99", 0},
+		"another word":      {"Replace", "", own, "False InvalidAnnotation: write Failover or Spread, or remove it", 0},
+		"a share alone":     {"", "20", own, "False ServiceHasSelector: ", 0},
+		"a headless one":    {"Spread", "20", &headless, "False ServiceHeadless: ", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			object := consentObject(kinds.ServiceImport, "cart", "east")
+			annotations := map[string]string{}
+			if c.join != "" {
+				annotations[names.PeerJoinAnnotation] = c.join
+			}
+			if c.share != "" {
+				annotations[names.PeerShareAnnotation] = c.share
+			}
+			object.SetAnnotations(annotations)
+			w := newTestMesh(t, object)
+			w.set(c.service, Peer("east", "east.example"), ImportOf("east", Name("shop", "cart"), 80, SA("shop", "cart"))[1])
+			if entry, _ := kinds.Consents()[1].Ingest(object); entry != nil {
+				w.set(entry)
+			}
+			r := &importReconciler{w.Writers}
+			reconcileOne(t, r, "shop", "cart")
+			status := w.consentStatusOf(t, kinds.ServiceImport, "cart")
+			checkCondition(t, status.Conditions, ConditionReady, c.want)
+			if len(status.Clusters) != c.clusters {
+				t.Errorf("the clusters are %v", status.Clusters)
 			}
 		})
 	}

@@ -6,10 +6,12 @@ import (
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/mesh/peering"
 	"github.com/openservicemesh/osm-operator/internal/platform/lists"
@@ -29,8 +31,9 @@ func (r *exportReconciler) Reconcile(ctx context.Context, request ctrl.Request) 
 }
 
 // evaluate returns the status of a ServiceExport.
-func (r *exportReconciler) evaluate(v *catalog.View, name entity.Name, peer string) consentStatus {
-	valid := r.valid(v, name, peer)
+func (r *exportReconciler) evaluate(v *catalog.View, name entity.Name, object *unstructured.Unstructured) consentStatus {
+	peer := object.GetLabels()[names.PeerLabel]
+	valid := r.valid(v, name, object)
 	ready := valid
 	if valid.Status == metav1.ConditionTrue {
 		ready = r.exported(v, name, peer)
@@ -40,9 +43,11 @@ func (r *exportReconciler) evaluate(v *catalog.View, name entity.Name, peer stri
 }
 
 // valid returns whether the Service and the peer exist.
-func (r *exportReconciler) valid(v *catalog.View, name entity.Name, peer string) metav1.Condition {
-	if problems := labelProblems(kinds.ServiceExport, peer); problems != "" {
-		return reject(ConditionValid, ReasonInvalidLabel, "%s", problems)
+func (r *exportReconciler) valid(v *catalog.View, name entity.Name, object *unstructured.Unstructured) metav1.Condition {
+	peer := object.GetLabels()[names.PeerLabel]
+	_, problems := ingest.ServiceExport(object)
+	if reason, text := problemsOf(problems); reason != "" {
+		return reject(ConditionValid, reason, "%s", text)
 	}
 	if v.Service(name) == nil {
 		return reject(ConditionValid, ReasonNoService, "Service %s does not exist in the mesh: create it, or delete this object.", name)

@@ -1,13 +1,14 @@
 package peers
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -27,8 +28,8 @@ type importReconciler struct{ Writers }
 // Reconcile writes the changed status of one ServiceImport.
 func (r *importReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	var failed error
-	evaluate := func(v *catalog.View, name entity.Name, peer string) consentStatus {
-		status := r.evaluate(v, name, peer)
+	evaluate := func(v *catalog.View, name entity.Name, object *unstructured.Unstructured) consentStatus {
+		status, peer := r.evaluate(v, name, object), object.GetLabels()[names.PeerLabel]
 		var isAway bool
 		if isAway, failed = r.isAway(ctx, peer); isAway && len(r.peersNamed(v, peer)) > 0 {
 			status.Conditions = append(status.Conditions, newCondition(ConditionStale, metav1.ConditionTrue, ReasonNotConnected,
@@ -53,42 +54,67 @@ func (r *importReconciler) isAway(ctx context.Context, name string) (bool, error
 }
 
 // evaluate returns the status of a ServiceImport, except whether its peer is connected.
-func (r *importReconciler) evaluate(v *catalog.View, name entity.Name, peer string) consentStatus {
-	ready := r.ready(v, name, peer)
-	status := consentStatus{Conditions: []metav1.Condition{ready}}
+func (r *importReconciler) evaluate(v *catalog.View, name entity.Name, object *unstructured.Unstructured) consentStatus {
+	peer := object.GetLabels()[names.PeerLabel]
+	consent, problems := ingest.ServiceImport(object)
+	if reason, text := problemsOf(problems); reason != "" {
+		return consentStatus{Conditions: []metav1.Condition{reject(ConditionReady, reason, "%s", text)}}
+	}
+	status := consentStatus{Conditions: []metav1.Condition{r.ready(v, consent)}}
 	if service := v.Service(name); service != nil && len(r.peersNamed(v, peer)) > 0 {
-		if imported := v.Imported(service); imported != nil && imported.Peer == peer {
+		if imported := serviceOfPeer(v, service); imported != nil && imported.Peer == peer {
 			status.Clusters = []importedCluster{{Cluster: peer}}
 		}
 	}
 	return status
 }
 
+// serviceOfPeer returns the Service of a peer that answers requests to a Service, alone or joined with pods of this mesh; nil without one.
+func serviceOfPeer(v *catalog.View, service *inventory.Service) *catalog.PeerService {
+	standIn, _ := v.StandIn(service)
+	return cmp.Or(standIn, v.Imported(service))
+}
+
 // ready returns whether workloads can call the Service of the peer.
-func (r *importReconciler) ready(v *catalog.View, name entity.Name, peer string) metav1.Condition {
+func (r *importReconciler) ready(v *catalog.View, consent *catalog.ServiceImport) metav1.Condition {
+	name, peer := consent.Name, consent.Peer
 	service := v.Service(name)
-	switch problems := labelProblems(kinds.ServiceImport, peer); {
-	case problems != "":
-		return reject(ConditionReady, ReasonInvalidLabel, "%s", problems)
+	switch {
 	case len(r.peersNamed(v, peer)) == 0:
 		return unknownPeer(ConditionReady, peer)
 	case service == nil:
 		return reject(ConditionReady, ReasonServiceMissing,
 			"Service %s does not exist in the mesh. Workloads call the Service of the peer by it: apply the output of `osm peer import %s --from %s --port PORT`.", name, name, peer)
-	case service.HasSelector():
+	case service.HasSelector() && !consent.Joined:
 		return reject(ConditionReady, ReasonServiceHasSelector,
-			"Service %s has a selector, so its requests go to pods of this mesh: remove spec.selector, or import into another namespace.", name)
+			"Service %s has a selector, so its requests go to pods of this mesh: remove spec.selector, import into another namespace, or add the annotation %s with the value %s or %s.",
+			name, names.PeerJoinAnnotation, names.PeerFailover, names.PeerSpread)
+	case service.HasSelector() && service.Headless():
+		return reject(ConditionReady, ReasonServiceHeadless,
+			"Service %s is headless, so its clients choose a pod of this mesh, and the peer answers none of their requests: remove the annotation %s, or give the Service a cluster IP.",
+			name, names.PeerJoinAnnotation)
 	}
-	imported := v.Imported(service)
+	imported := serviceOfPeer(v, service)
 	if imported == nil {
 		return reject(ConditionReady, ReasonNotExported, "The peer %s has not offered Service %s to this mesh. It needs a ServiceExport there with the label %s, "+
 			"and a TrafficTarget that admits accounts of this mesh.", peer, name, names.PeerLabel)
 	}
-	return importedPorts(service, imported)
+	if !service.HasSelector() {
+		return importedPorts(service, imported, "")
+	}
+	return importedPorts(service, imported, describeJoin(consent))
 }
 
-// importedPorts compares the ports of a Service with those of the peer.
-func importedPorts(service *inventory.Service, imported *catalog.PeerService) metav1.Condition {
+// describeJoin describes which requests a peer answers of a Service with pods of this mesh.
+func describeJoin(consent *catalog.ServiceImport) string {
+	if consent.Share > 0 {
+		return fmt.Sprintf(" %d%% of the requests and TCP connections, and all of them while no pod of this mesh can,", consent.Share)
+	}
+	return " while no pod of this mesh can,"
+}
+
+// importedPorts compares the ports of a Service with those of the peer. The part is which requests the peer answers; empty for all.
+func importedPorts(service *inventory.Service, imported *catalog.PeerService, part string) metav1.Condition {
 	own := lists.Unique(lists.Map(service.Ports, func(p inventory.Port) uint16 { return p.Number }))
 	theirs := lists.Map(imported.Ports, func(p catalog.PeerPort) uint16 { return p.Number })
 	shared := lists.Filter(own, func(n uint16) bool { return slices.Contains(theirs, n) })
@@ -101,23 +127,18 @@ func importedPorts(service *inventory.Service, imported *catalog.PeerService) me
 	if !slices.ContainsFunc(imported.Ports, isReady) {
 		return reject(ConditionReady, ReasonNoReadyPod, "No pod behind the Service of the peer %s accepts connections.", imported.Peer)
 	}
-	text := fmt.Sprintf("The peer %s answers on the ports %s.", imported.Peer, ports(shared))
+	text := fmt.Sprintf("The peer %s answers%s on the ports %s.", imported.Peer, part, ports(shared))
 	if len(unknown) > 0 {
-		return newCondition(ConditionReady, metav1.ConditionTrue, ReasonPortMismatch, "%s It does not offer the ports %s, so their requests fail: remove them from the Service.",
-			text, ports(unknown))
+		return newCondition(ConditionReady, metav1.ConditionTrue, ReasonPortMismatch, "%s It does not offer the ports %s, so %s",
+			text, ports(unknown), effectOfMissing(part != ""))
 	}
 	return newCondition(ConditionReady, metav1.ConditionTrue, ReasonReady, "%s", text)
 }
 
-// labelProblems returns what is wrong with the label of a consent; empty if nothing is.
-func labelProblems(kind schema.GroupVersionKind, peer string) string {
-	object := kinds.Object(kind)
-	object.SetLabels(map[string]string{names.PeerLabel: peer})
-	var problems []ingest.Problem
-	if kind == kinds.ServiceExport {
-		_, problems = ingest.ServiceExport(object)
-	} else {
-		_, problems = ingest.ServiceImport(object)
+// effectOfMissing describes what becomes of requests to ports that a peer does not offer.
+func effectOfMissing(hasPods bool) string {
+	if hasPods {
+		return "pods of this mesh answer all their requests."
 	}
-	return messagesOf(problems)
+	return "their requests fail: remove them from the Service."
 }

@@ -57,7 +57,7 @@ func (r *peerReconciler) observe(ctx context.Context, peer *operatorv1alpha1.Mes
 			o.trusted = v.TrustedRoots(accepted)
 		}
 		for _, name := range imported {
-			if service := v.Service(name); service != nil && v.Imported(service) != nil {
+			if service := v.Service(name); service != nil && serviceOfPeer(v, service) != nil {
 				o.imports++
 			}
 		}

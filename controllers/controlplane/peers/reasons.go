@@ -52,6 +52,8 @@ const (
 	ReasonNoService = "NoService"
 	// ReasonInvalidLabel means that the label openservicemesh.io/peer cannot be the name of a MeshPeer.
 	ReasonInvalidLabel = "InvalidLabel"
+	// ReasonInvalidAnnotation means that an annotation that joins the Service of a peer with pods of this mesh cannot be used.
+	ReasonInvalidAnnotation = "InvalidAnnotation"
 	// ReasonUnknownPeer means that there is no MeshPeer of the name that is accepted.
 	ReasonUnknownPeer = "UnknownPeer"
 	// ReasonNoTrafficTarget means that no policy admits an account of a peer.
@@ -60,8 +62,10 @@ const (
 	ReasonNotExported = "NotExported"
 	// ReasonServiceMissing means that no Service of the mesh has the name of the ServiceImport.
 	ReasonServiceMissing = "ServiceMissing"
-	// ReasonServiceHasSelector means that the Service of the ServiceImport has pods in this mesh.
+	// ReasonServiceHasSelector means that the Service of the ServiceImport has pods in this mesh, and that no annotation joins them.
 	ReasonServiceHasSelector = "ServiceHasSelector"
+	// ReasonServiceHeadless means that the Service of the peer cannot be joined with a headless one.
+	ReasonServiceHeadless = "ServiceHeadless"
 	// ReasonPortMismatch means that ports of the Service are not ports of that of the peer.
 	ReasonPortMismatch = "PortMismatch"
 	// ReasonNoReadyPod means that no pod behind the Service of the peer accepts connections.

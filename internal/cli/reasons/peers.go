@@ -34,7 +34,8 @@ func ofPeers() []Reason {
 		{"NoTrafficTarget", exports, "No TrafficTarget admits an account of a peer to the Service, so no peer sees it: write one with a source of the kind PeerServiceAccount."},
 		{"NotExported", "policies, " + imports, "A Service is not exported to the mesh that should call it, or no account of that mesh is admitted: create a ServiceExport and a TrafficTarget in the mesh that has its pods."},
 		{"ServiceMissing", imports, "No Service of the mesh has the name of the ServiceImport, so workloads cannot call it: apply the output of `osm peer import`."},
-		{"ServiceHasSelector", imports, "The Service of a ServiceImport selects pods, so its requests do not go to the peer: remove spec.selector."},
+		{"ServiceHasSelector", imports, "The Service of a ServiceImport selects pods, so its requests do not go to the peer: remove spec.selector, or join both by the annotation openservicemesh.io/peer-join."},
+		{"ServiceHeadless", imports, "Clients of a headless Service choose their pod, so the Service of a peer cannot be joined with it: remove the annotation, or give the Service a cluster IP."},
 		{"PortMismatch", imports, "Ports of the Service are not ports that the peer offers: use those in the message."},
 		{"NoReadyPod", imports, "No pod behind the Service of the peer accepts connections."},
 	}

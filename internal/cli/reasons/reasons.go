@@ -56,7 +56,7 @@ func ofPolicies() []Reason {
 		{ingest.ReasonNotCaptured, policies, "Sidecars do not intercept this traffic, such as UDP."},
 		{ingest.ReasonInvalidNumber, policies, "A number is out of range: the message contains the value in use."},
 		{ingest.ReasonInvalidCondition, policies, "A condition in retryOn is not supported by sidecars, or has no effect by itself."},
-		{ingest.ReasonInvalidAnnotation, policies, "The value of an annotation is invalid, so the annotation is ignored."},
+		{ingest.ReasonInvalidAnnotation, policies + ", " + imports, "The value of an annotation is invalid, so the annotation is ignored. A ServiceImport is not used then."},
 		{ingest.ReasonNotUsed, policies, "An object, or a part of it, is not used by this version."},
 		{ingest.ReasonRejectedAddress, policies, "The address of an endpoint cannot belong to a pod: the endpoint is ignored."},
 		{ingest.ReasonInvalidFormat, policies, "A format of log lines has a command operator that sidecars do not support or that the mesh does not allow: the default format is used."},

@@ -110,6 +110,9 @@ func (b WeightedBackend) evaluate(v *catalog.View, r Request, direct bool) []Ans
 		return []Answer{{Outcome: Unavailable, Service: b.Service.Name, Missing: MissingPod(b.Service.Name)}}
 	}
 	var answers []Answer
+	if b.PeerShare() > 0 && b.StandIn.Ready {
+		answers = append(answers, b.StandIn.evaluate(b.Service.Name, r.Source))
+	}
 	for _, p := range candidates {
 		answers = append(answers, p.evaluate(v, r))
 	}

@@ -54,11 +54,26 @@ type Imported struct {
 	catalog.PeerPort
 	// Admits is true if the peer admits the client. Only RouteRulesFor sets it.
 	Admits bool
+	// Share is how many percent of the requests a stand-in answers while both meshes have endpoints; 0 if none.
+	Share uint32
 }
 
 // standInPort returns the port of a Service of a peer that stands in for a port of a Service, or nil.
 func standInPort(v *catalog.View, service *inventory.Service, port inventory.Port) *Imported {
-	return portOfPeer(v.StandIn(service), port)
+	described, share := v.StandIn(service)
+	of := portOfPeer(described, port)
+	if of != nil {
+		of.Share = share
+	}
+	return of
+}
+
+// PeerShare is how many percent of the requests to the backend a peer answers, while both meshes have endpoints.
+func (b *WeightedBackend) PeerShare() uint32 {
+	if b.StandIn == nil {
+		return 0
+	}
+	return b.StandIn.Share
 }
 
 // resolveStandIn keeps the stand-in for a client that both meshes admit. A client that only the peer admits calls the Service of the peer alone.
@@ -72,6 +87,7 @@ func (b *WeightedBackend) resolveStandIn(client identity.ServiceAccount) {
 		b.StandIn = nil
 	case len(b.Allowed) == 0:
 		b.Imported, b.StandIn, b.Identities = b.StandIn, nil, nil
+		b.Imported.Share = 0
 	}
 }
 
@@ -95,8 +111,14 @@ func portOfPeer(described *catalog.PeerService, port inventory.Port) *Imported {
 func importedFor(v *catalog.View, client identity.ServiceAccount) []entity.Name {
 	return lists.Filter(v.ImportsFor(client), func(name entity.Name) bool {
 		service := v.Service(name)
-		return service != nil && (v.Imported(service) != nil || v.StandIn(service) != nil)
+		return service != nil && IsImportedService(v, service)
 	})
+}
+
+// IsImportedService reports whether a peer serves a Service, alone or joined with pods of this mesh.
+func IsImportedService(v *catalog.View, service *inventory.Service) bool {
+	standIn, _ := v.StandIn(service)
+	return standIn != nil || v.Imported(service) != nil
 }
 
 // IsImported reports whether a peer serves some of the requests, or can.

@@ -1,6 +1,7 @@
 package authz_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -91,6 +92,42 @@ func TestDecideImported(t *testing.T) {
 	c = meshtest.Apply(append(append(exporting(), cart), imports...)...)
 	if a := ask("web"); a.Outcome != authz.Unavailable || !strings.Contains(a.Missing, "a ready pod behind the Service of the peer east") {
 		t.Errorf("without a ready pod: %+v", a)
+	}
+}
+
+// TestDecideShareOfAPeer checks who can answer requests to a Service with pods that is joined with one of a peer.
+func TestDecideShareOfAPeer(t *testing.T) {
+	web := meshtest.Name("shop", "web")
+	local := meshtest.Target("local", meshtest.SA("shop", "web"), []catalog.TargetRule{meshtest.HTTP("x")}, meshtest.SA("shop", "buyer"))
+	offer := func(ready bool) *catalog.PeerService {
+		described := meshtest.ImportOf("east", web, 80, meshtest.SA("shop", "web"), meshtest.SA("shop", "buyer"))[1].(*catalog.PeerService)
+		described.Ports[0].Ready = ready
+		return described
+	}
+	for name, test := range map[string]struct {
+		share   uint32
+		entries []catalog.Entry
+		// want are the peers that can answer; an empty name is this mesh.
+		want []string
+	}{
+		"a share":              {20, []catalog.Entry{local, offer(true)}, []string{"east", ""}},
+		"a failover":           {0, []catalog.Entry{local, offer(true)}, []string{""}},
+		"the peer is away":     {20, []catalog.Entry{local, offer(false)}, []string{""}},
+		"no pod of this mesh":  {20, []catalog.Entry{local, offer(true), meshtest.Slice(web)}, []string{"east"}},
+		"only the peer admits": {20, []catalog.Entry{offer(true)}, []string{"east"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := meshtest.Apply(append(append(exporting(), &catalog.ServiceImport{Name: web, Peer: "east", Joined: true, Share: test.share}), test.entries...)...)
+			var got []string
+			for _, a := range authz.Decide(c.View(), authz.Request{Source: meshtest.SA("shop", "buyer"), Service: web, Port: 80, Method: "GET", Path: "/x"}).Answers {
+				if got = append(got, a.Peer); a.Outcome != authz.Allowed {
+					t.Errorf("the answer is %+v", a)
+				}
+			}
+			if !slices.Equal(got, test.want) {
+				t.Errorf("answers of %q, want %q", got, test.want)
+			}
+		})
 	}
 }
 

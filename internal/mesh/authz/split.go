@@ -44,7 +44,7 @@ type WeightedBackend struct {
 	Identities, Allowed []identity.ServiceAccount
 	// Imported is set if the servers are those of a peer. There are no Identities then.
 	Imported *Imported
-	// StandIn is a port of a Service of a peer that answers while no pod behind the Service can; nil for none.
+	// StandIn is a port of a Service of a peer that answers while no pod behind the Service can, and its Share of the requests always; nil for none.
 	StandIn *Imported
 }
 
@@ -138,6 +138,7 @@ func newBackend(v *catalog.View, service *inventory.Service, port inventory.Port
 	target, standIn := v.TargetPort(service, port), standInPort(v, service, port)
 	switch {
 	case target == 0 && standIn != nil: // no pod of this cluster has the port
+		standIn.Share = 0
 		return WeightedBackend{Service: service, Port: port, TargetPort: port.Number, Protocol: port.Protocol, Imported: standIn}
 	case target == 0:
 		return WeightedBackend{}

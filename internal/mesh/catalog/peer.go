@@ -13,6 +13,9 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
+// WholeShare are all requests to a Service, in percent.
+const WholeShare = 100
+
 // MaxPeers is how many peers a mesh has. Of more MeshPeers, the oldest count.
 const MaxPeers = 16
 
@@ -134,8 +137,10 @@ func (v *View) Exports() []*ServiceExport {
 type ServiceImport struct {
 	Name entity.Name
 	Peer string
-	// Failover is true if the Service of the peer stands in for a Service with pods in this cluster.
-	Failover bool
+	// Joined is true if the Service of the peer stands in for a Service with pods in this cluster.
+	Joined bool
+	// Share is how many percent of the requests and TCP connections of a joined Service the peer answers while both have endpoints; 0 if none.
+	Share uint32
 }
 
 // Ref implements Entry.
@@ -144,8 +149,8 @@ func (i *ServiceImport) Ref() entity.Ref { return entity.KindServiceImport.Ref(i
 // Deps implements Entry.
 func (i *ServiceImport) Deps(list []entity.Dep) []entity.Dep {
 	list = append(list, entity.DepImport.Of(i.Name))
-	if i.Failover {
-		list = append(list, entity.Dep{Kind: entity.DepFailovers})
+	if i.Joined {
+		list = append(list, entity.Dep{Kind: entity.DepJoined})
 	}
 	return list
 }
@@ -193,27 +198,36 @@ func (s *PeerService) Port(number uint16) (port PeerPort, ok bool) {
 	return s.Ports[i], true
 }
 
-type failoversKey struct{}
+type joinedKey struct{}
 
 // StandIn returns the Service of a peer that answers while no pod of this cluster can, for a Service with a selector, or nil. It needs a ServiceImport that
-// declares it. One dependency is common to all Services, because few have one.
-func (v *View) StandIn(service *inventory.Service) *PeerService {
+// joins it. The share is how many percent of the requests it answers always. Clients of a headless Service choose their pod, so there is no share of them.
+func (v *View) StandIn(service *inventory.Service) (standIn *PeerService, share uint32) {
 	if !service.HasSelector() {
-		return nil
+		return nil, 0
 	}
-	declared := Memo(v, failoversKey{}, func() map[entity.Name]*ServiceImport {
+	consent := v.joined(service.Name)
+	if consent == nil || v.Peer(consent.Peer) == nil {
+		return nil, 0
+	}
+	described := (&PeerService{Peer: consent.Peer, Name: service.Name}).Ref()
+	standIn = read[*PeerService](v, entity.DepImport.Of(service.Name), described.Kind, described.Name)
+	if standIn == nil || service.Headless() {
+		return standIn, 0
+	}
+	return standIn, consent.Share
+}
+
+// joined returns the ServiceImport of a Service that joins one of a peer, or nil. One dependency is common to all Services, because few have one.
+func (v *View) joined(service entity.Name) *ServiceImport {
+	declared := Memo(v, joinedKey{}, func() map[entity.Name]*ServiceImport {
 		imports := map[entity.Name]*ServiceImport{}
-		for _, i := range Find[*ServiceImport](v, entity.KindServiceImport, entity.Dep{Kind: entity.DepFailovers}) {
+		for _, i := range Find[*ServiceImport](v, entity.KindServiceImport, entity.Dep{Kind: entity.DepJoined}) {
 			imports[i.Name] = i
 		}
 		return imports
 	})
-	consent := declared[service.Name]
-	if consent == nil || v.Peer(consent.Peer) == nil {
-		return nil
-	}
-	described := (&PeerService{Peer: consent.Peer, Name: service.Name}).Ref()
-	return read[*PeerService](v, entity.DepImport.Of(service.Name), described.Kind, described.Name)
+	return declared[service]
 }
 
 // Imported returns the Service of a peer that stands behind a Service without a selector, or nil. It needs a ServiceImport of the same name, and a peer that

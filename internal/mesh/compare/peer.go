@@ -110,6 +110,7 @@ type importFor struct {
 	service entity.Name
 	peer    string
 	ready   bool
+	share   uint32
 }
 
 // importsFor returns the Services of peers that admit a client. The peers decide about single requests.
@@ -120,7 +121,7 @@ func (p *servicePort) importsFor(source identity.ServiceAccount) []importFor {
 	var list []importFor
 	for _, i := range p.imports {
 		if slices.Contains(i.of.Clients, source) {
-			list = append(list, importFor{i.service, i.of.Peer, i.of.Ready})
+			list = append(list, importFor{i.service, i.of.Peer, i.of.Ready, i.of.Share})
 		}
 	}
 	return list

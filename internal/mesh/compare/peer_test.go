@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -70,5 +71,44 @@ func TestPlanOfPeers(t *testing.T) {
 				t.Errorf("flows (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestPlanOfAShare joins a Service with one of a peer. The peer answers its share of requests that this mesh denies.
+func TestPlanOfAShare(t *testing.T) {
+	server := meshtest.Pod("shop", "web-0", "web", "web", "10.0.0.1")
+	service := meshtest.Service("shop", "web", "web", "10.96.0.1", 80, inventory.ProtocolHTTP)
+	joined := func(share uint32) *catalog.ServiceImport {
+		return &catalog.ServiceImport{Name: service.Name, Peer: "east", Joined: true, Share: share}
+	}
+	entries := []catalog.Entry{
+		&catalog.Settings{Namespace: "osm-system"}, &catalog.Namespace{Name: "shop", Monitored: true}, server, service, meshtest.Slice(service.Name, server),
+		meshtest.Group("shop", "x", "/x"), meshtest.Target("t", server.Identity(), []catalog.TargetRule{meshtest.HTTP("x")}, server.Identity()),
+		meshtest.Peer("east", "east.example"), joined(0), meshtest.ImportOf("east", service.Name, 80, meshtest.SA("shop", "web"), server.Identity())[1],
+	}
+	for name, test := range map[string]struct {
+		edit catalog.Entry
+		want []string
+	}{
+		"a share":    {joined(20), []string{"shop/web:80 any method any path: denied, partly allowed"}},
+		"a failover": {joined(0), nil},
+	} {
+		before := Mesh{Catalog: catalog.New(), Entries: map[entity.Ref]catalog.Entry{}}
+		for _, entry := range entries {
+			apply(before, []catalog.Change{catalog.Set(entry)})
+		}
+		after := before.clone()
+		touched := apply(after, []catalog.Change{catalog.Set(test.edit)})
+		found, err := Meshes(Subject{TrustDomain: "cluster.local", Workloads: map[entity.Name]string{server.Name: "Deployment shop/web"}}, before, after, touched)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, flow := range found.Flows {
+			got = append(got, fmt.Sprintf("%s %s: %s, %s", flow.To, flow.Request, flow.Before, flow.After))
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%s: flows (-want +got):\n%s", name, diff)
+		}
 	}
 }

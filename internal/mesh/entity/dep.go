@@ -108,8 +108,8 @@ const (
 	DepExport
 	// DepImport: the ServiceImport of a Service, and what its peer says about it.
 	DepImport
-	// DepFailovers: the ServiceImports that stand in for Services with pods. No name.
-	DepFailovers
+	// DepJoined: the ServiceImports that join Services of peers with Services with pods. No name.
+	DepJoined
 	// DepImportsFor: the Services of peers that a client may call. Name is the service account's.
 	DepImportsFor
 )

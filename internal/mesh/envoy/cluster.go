@@ -103,6 +103,9 @@ func meshCluster(s *translation, c scope.Cluster) *clusterv3.Cluster {
 	if c.StandIn != nil {
 		addStandIn(s, out, c.StandIn, c.Service)
 	}
+	if c.Endpoints.PeerFirst {
+		out.ConnectTimeout = durationpb.New(outsideConnectTimeout)
+	}
 	return out
 }
 

@@ -17,7 +17,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 )
 
-// A Service of a peer can stand in for one of this mesh. Its endpoint has the next priority: Envoy uses it while no endpoint of this mesh is available.
+// A Service of a peer can stand in for one of this mesh. Its endpoint has the next priority: Envoy uses it while no endpoint of this mesh is available. A share
+// of the requests can have a cluster with the priorities the other way round. So a request to either mesh is repeated in the other one.
 
 // matchNamespace is the key of the metadata by which Envoy chooses the TLS of an endpoint, and peerField its field with the name of a peer.
 const (
@@ -47,19 +48,26 @@ func addStandIn(s *translation, out *clusterv3.Cluster, standIn *scope.PeerDesti
 	}
 }
 
-// addStandInEndpoints adds the way to the peer, with the next priority. Active checks do not concern it: they would end at the gateway of this mesh.
+// addStandInEndpoints adds the way to the peer, with the next priority, or the first one. Active checks do not concern it: they would end at the gateway of this mesh.
 func addStandInEndpoints(assignment *endpointv3.ClusterLoadAssignment, e scope.Endpoints) {
 	if len(e.StandIns) == 0 {
 		return
 	}
-	group := &endpointv3.LocalityLbEndpoints{Locality: &corev3.Locality{Zone: "peer-" + e.Key.Peer}, Priority: uint32(len(assignment.GetEndpoints()))} //nolint:gosec // 0 or 1
+	group := &endpointv3.LocalityLbEndpoints{Locality: &corev3.Locality{Zone: "peer-" + e.Key.Peer}}
 	for _, address := range e.StandIns {
 		endpoint := message.Endpoint(socketAddress(address))
 		endpoint.Metadata = &corev3.Metadata{FilterMetadata: map[string]*structpb.Struct{matchNamespace: structOf(peerField, e.Key.Peer)}}
 		endpoint.GetEndpoint().HealthCheckConfig = &endpointv3.Endpoint_HealthCheckConfig{DisableActiveHealthCheck: true}
 		group.LbEndpoints = append(group.LbEndpoints, endpoint)
 	}
-	assignment.Endpoints = append(assignment.Endpoints, group)
+	if e.Key.PeerFirst {
+		assignment.Endpoints = append([]*endpointv3.LocalityLbEndpoints{group}, assignment.GetEndpoints()...)
+	} else {
+		assignment.Endpoints = append(assignment.Endpoints, group)
+	}
+	for i, ordered := range assignment.GetEndpoints() {
+		ordered.Priority = uint32(i) //nolint:gosec // 0 or 1
+	}
 	assignment.Policy = &endpointv3.ClusterLoadAssignment_Policy{OverprovisioningFactor: wrapperspb.UInt32(standInFactor)}
 }
 

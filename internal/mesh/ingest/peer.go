@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"strconv"
 	"strings"
 
 	accessv1alpha3 "github.com/servicemeshinterface/smi-sdk-go/pkg/apis/access/v1alpha3"
@@ -56,12 +57,35 @@ func ServiceImport(u *unstructured.Unstructured) (*catalog.ServiceImport, []Prob
 	if !labelled || !isPeerName(peer, "a ServiceImport", "", &found) {
 		return nil, found
 	}
-	join, joined := u.GetAnnotations()[names.PeerJoinAnnotation]
-	if joined && join != names.PeerFailover {
-		found.Reject(ReasonInvalidAnnotation, "The annotation %s is %.40q, so the object is not used: write %s, or remove it.", names.PeerJoinAnnotation, join, names.PeerFailover)
+	out := &catalog.ServiceImport{Name: NameOf(u), Peer: peer}
+	if !joinPeer(u.GetAnnotations(), out, &found) {
 		return nil, found
 	}
-	return &catalog.ServiceImport{Name: NameOf(u), Peer: peer, Failover: joined}, nil
+	return out, found
+}
+
+// joinPeer reads how a Service of a peer is joined with one with pods. It returns false if the annotations cannot be used.
+func joinPeer(annotations map[string]string, out *catalog.ServiceImport, found *Problems) bool {
+	join, joined := annotations[names.PeerJoinAnnotation]
+	share, shared := annotations[names.PeerShareAnnotation]
+	out.Joined = joined
+	switch {
+	case joined && join != names.PeerFailover && join != names.PeerSpread:
+		found.Reject(ReasonInvalidAnnotation, "The annotation %s is %.40q, so the object is not used: write %s or %s, or remove it.",
+			names.PeerJoinAnnotation, join, names.PeerFailover, names.PeerSpread)
+		return false
+	case join == names.PeerSpread:
+		percent, err := strconv.ParseUint(share, 10, 32)
+		if err != nil || percent < 1 || percent >= catalog.WholeShare {
+			found.Reject(ReasonInvalidAnnotation, "The annotation %s is %.40q, so the object is not used: write how many percent of the requests the peer answers, from 1 to %d.",
+				names.PeerShareAnnotation, share, catalog.WholeShare-1)
+			return false
+		}
+		out.Share = uint32(percent)
+	case shared:
+		found.Warn(ReasonInvalidAnnotation, "The annotation %s has no effect without %s: %s.", names.PeerShareAnnotation, names.PeerJoinAnnotation, names.PeerSpread)
+	}
+	return true
 }
 
 func isPeerName(peer, object, others string, found *Problems) bool {

@@ -75,10 +75,10 @@ func TestExportsAndImports(t *testing.T) {
 		"failover": {
 			map[string]string{"openservicemesh.io/peer": "east"},
 			map[string]string{"openservicemesh.io/peer-join": "Failover"},
-			&catalog.ServiceExport{Name: name, Peer: "east"}, &catalog.ServiceImport{Name: name, Peer: "east", Failover: true}, 0,
+			&catalog.ServiceExport{Name: name, Peer: "east"}, &catalog.ServiceImport{Name: name, Peer: "east", Joined: true}, 0,
 		},
 		"joined otherwise": {
-			map[string]string{"openservicemesh.io/peer": "east"}, map[string]string{"openservicemesh.io/peer-join": "Spread"}, &catalog.ServiceExport{Name: name, Peer: "east"}, nil, 1,
+			map[string]string{"openservicemesh.io/peer": "east"}, map[string]string{"openservicemesh.io/peer-join": "Replace"}, &catalog.ServiceExport{Name: name, Peer: "east"}, nil, 1,
 		},
 	} {
 		t.Run(label, func(t *testing.T) {
@@ -97,6 +97,56 @@ func TestExportsAndImports(t *testing.T) {
 			}
 			if len(first)+len(second) != c.problems {
 				t.Errorf("problems: %v %v", first, second)
+			}
+		})
+	}
+}
+
+// TestSharesOfPeers checks which shares of requests a ServiceImport can declare.
+func TestSharesOfPeers(t *testing.T) {
+	for name, c := range map[string]struct {
+		join, share string
+		joined      bool
+		want        uint32
+		problem     string
+	}{
+		"a fifth":             {"Spread", "20", true, 20, ""},
+		"the least":           {"Spread", "1", true, 1, ""},
+		"the most":            {"Spread", "99", true, 99, ""},
+		"nothing":             {"Spread", "0", false, 0, `InvalidAnnotation: The annotation openservicemesh.io/peer-share is "0"`},
+		"everything":          {"Spread", "100", false, 0, `InvalidAnnotation: The annotation openservicemesh.io/peer-share is "100"`},
+		"less than nothing":   {"Spread", "-1", false, 0, `InvalidAnnotation: The annotation openservicemesh.io/peer-share is "-1"`},
+		"a fraction":          {"Spread", "0.5", false, 0, `InvalidAnnotation: The annotation openservicemesh.io/peer-share is "0.5"`},
+		"with a unit":         {"Spread", "20%", false, 0, `InvalidAnnotation: The annotation openservicemesh.io/peer-share is "20%"`},
+		"none":                {"Spread", "", false, 0, `InvalidAnnotation: The annotation openservicemesh.io/peer-share is ""`},
+		"of a failover":       {"Failover", "20", true, 0, "?InvalidAnnotation: The annotation openservicemesh.io/peer-share has no effect"},
+		"of a Service alone":  {"", "20", false, 0, "?InvalidAnnotation: The annotation openservicemesh.io/peer-share has no effect"},
+		"failover":            {"Failover", "", true, 0, ""},
+		"neither":             {"", "", false, 0, ""},
+		"larger than 32 bits": {"Spread", "4294967297", false, 0, `InvalidAnnotation: The annotation openservicemesh.io/peer-share is "4294967297"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			u := &unstructured.Unstructured{}
+			u.SetName("cart")
+			u.SetLabels(map[string]string{"openservicemesh.io/peer": "east"})
+			annotations := map[string]string{}
+			for key, value := range map[string]string{"openservicemesh.io/peer-join": c.join, "openservicemesh.io/peer-share": c.share} {
+				if value != "" {
+					annotations[key] = value
+				}
+			}
+			u.SetAnnotations(annotations)
+			imported, problems := ServiceImport(u)
+			var want []string
+			if c.problem != "" {
+				want = []string{c.problem}
+			}
+			expect(t, 0, 0, want, problems)
+			if imported == nil {
+				imported = &catalog.ServiceImport{}
+			}
+			if imported.Joined != c.joined || imported.Share != c.want {
+				t.Errorf("the import is %+v", imported)
 			}
 		})
 	}

@@ -128,7 +128,14 @@ func sortedClusters(clusters map[string]Cluster) []Cluster {
 }
 
 func compareClusters(a, b Cluster) int {
-	return cmp.Or(a.Service.Compare(b.Service), cmp.Compare(a.TargetPort, b.TargetPort), cmp.Compare(b.HTTP, a.HTTP), a.Destination.Compare(b.Destination))
+	byService := cmp.Or(a.Service.Compare(b.Service), cmp.Compare(a.TargetPort, b.TargetPort), cmp.Compare(b.HTTP, a.HTTP), a.Destination.Compare(b.Destination))
+	switch {
+	case byService != 0 || a.Endpoints.PeerFirst == b.Endpoints.PeerFirst:
+		return byService
+	case b.Endpoints.PeerFirst:
+		return -1
+	}
+	return 1
 }
 
 // UsesSharedDestinations reports whether a client may call exactly the shared destinations: something is permissive,

@@ -168,17 +168,21 @@ func (o gatewayBuilder) gatewayBackends(b gateway.Backend, kind entity.Kind) (ba
 	return backends, shares.callable
 }
 
-// addVersioned adds the cluster of a backend of routes of a kind. The version of HTTP does not follow that of the client: browsers use HTTP/2, and many
-// servers have HTTP/1.1 alone. The Service decides, and requests of gRPC need HTTP/2.
+// addVersioned adds the cluster of a backend of routes of a kind.
 func (o gatewayBuilder) addVersioned(b authz.WeightedBackend, kind entity.Kind) string {
-	if !b.Protocol.IsHTTP() {
-		return o.addCluster(b)
+	return o.addClusterFor(b, versionFor(b, kind))
+}
+
+// versionFor returns the version of HTTP for a backend of routes of a kind; empty without HTTP. It does not follow that of the client: browsers use HTTP/2, and
+// many servers have HTTP/1.1 alone. The Service decides, and requests of gRPC need HTTP/2.
+func versionFor(b authz.WeightedBackend, kind entity.Kind) HTTPVersion {
+	switch {
+	case !b.Protocol.IsHTTP():
+		return ""
+	case kind == entity.KindGRPCRoute || b.Port.HTTP2:
+		return HTTP2
 	}
-	version := HTTP1
-	if kind == entity.KindGRPCRoute || b.Port.HTTP2 {
-		version = HTTP2
-	}
-	return o.addClusterFor(b, version)
+	return HTTP1
 }
 
 // sharesOf returns the destinations of a backend of routes of a kind, and adds their clusters.
@@ -190,12 +194,13 @@ func (o gatewayBuilder) sharesOf(b gateway.Backend, kind entity.Kind) gatewaySha
 	rules := authz.SplitRulesFor(o.view, o.client, b.Service, b.Port)
 	last := rules[len(rules)-1]
 	shares := gatewayShares{callable: last.IsCallable()}
+	parts := peerSharesOf(last.Backends)
 	for _, target := range last.Backends {
-		shares.total += uint64(target.Weight)
+		shares.total += uint64(parts.part(target.Weight, catalog.WholeShare))
 	}
 	if shares.total > 0 {
 		for _, target := range last.Backends {
-			shares.backends = append(shares.backends, Backend{Cluster: o.addVersioned(target, kind), Weight: target.Weight})
+			shares.backends = append(shares.backends, o.dividedBackend(target, o.addVersioned(target, kind), versionFor(target, kind), parts)...)
 		}
 	}
 	o.shares[key] = shares

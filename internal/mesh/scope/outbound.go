@@ -88,8 +88,9 @@ func (o outboundBuilder) addRules(out *Outbound, rules []authz.RouteRule) {
 			continue
 		}
 		var backends []Backend
+		shares := peerSharesOf(rule.Backends)
 		for _, backend := range rule.Backends {
-			backends = append(backends, Backend{Cluster: o.addCluster(backend), Weight: backend.Weight})
+			backends = append(backends, o.dividedBackend(backend, o.addCluster(backend), "", shares)...)
 		}
 		if len(rule.Matches) == 0 {
 			out.Backends = backends
@@ -224,10 +225,13 @@ func ClusterName(service entity.Name, targetPort uint16) string {
 	return service.Namespace + "/" + service.Name + "|" + strconv.Itoa(int(targetPort))
 }
 
-func clusterName(service entity.Name, targetPort uint16, http2 bool) string {
+func clusterName(service entity.Name, targetPort uint16, http2, peerFirst bool) string {
 	name := ClusterName(service, targetPort)
 	if http2 {
 		name += "|h2"
+	}
+	if peerFirst {
+		name += "|peer"
 	}
 	return name
 }

@@ -29,6 +29,12 @@ func (c *Cluster) addStandIn(imported *authz.Imported) {
 	c.Endpoints.Peer, c.Endpoints.PeerPort, c.Endpoints.StandIn = imported.Peer, imported.Number, true
 }
 
+// removeStandIn leaves the endpoints of this mesh. A cluster for the share of the peer has them too then.
+func (c *Cluster) removeStandIn() {
+	c.StandIn = nil
+	c.Endpoints.Peer, c.Endpoints.PeerPort, c.Endpoints.StandIn = "", 0, false
+}
+
 // leavingAddresses are the endpoints of a port of a Service of a peer: the peer gateway of this mesh, while the peer has a ready endpoint. Of two address
 // families, all pods can reach the first one of the cluster.
 func leavingAddresses(v *catalog.View, service *inventory.Service, key EndpointsKey) []netip.AddrPort {
@@ -37,7 +43,7 @@ func leavingAddresses(v *catalog.View, service *inventory.Service, key Endpoints
 	}
 	described := v.Imported(service)
 	if described == nil {
-		described = v.StandIn(service)
+		described, _ = v.StandIn(service)
 	}
 	if described == nil || described.Peer != key.Peer {
 		return nil

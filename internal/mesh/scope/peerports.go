@@ -108,6 +108,28 @@ func (s *Scope) keepPeers(v *catalog.View) {
 	if len(used) > 0 {
 		s.removePeers(used)
 	}
+	s.removeUnnamedStandIns()
+}
+
+// removeUnnamedStandIns removes the stand-ins that no server name can request, because it would be too long. Their shares stay in this mesh.
+func (s *Scope) removeUnnamedStandIns() {
+	isUnnamed := func(c Cluster) bool {
+		if c.StandIn == nil {
+			return false
+		}
+		i := slices.IndexFunc(s.Peers, func(p Peer) bool { return p.Name == c.StandIn.Peer })
+		_, ok := identity.PeerServerName(c.Service.Name, c.Service.Namespace, c.StandIn.Port, s.Peers[i].TrustDomain, s.TrustDomain)
+		return !ok
+	}
+	if !slices.ContainsFunc(s.Clusters, isUnnamed) {
+		return
+	}
+	s.Clusters = slices.Clone(s.Clusters)
+	for i := range s.Clusters {
+		if isUnnamed(s.Clusters[i]) {
+			s.Clusters[i].removeStandIn()
+		}
+	}
 }
 
 // peersInUse returns the names of the peers that the configuration refers to.
@@ -141,7 +163,7 @@ func (s *Scope) removePeers(names map[string]bool) {
 	s.Clusters = slices.DeleteFunc(slices.Clone(s.Clusters), func(c Cluster) bool { return c.Peer != nil && names[c.Peer.Peer] })
 	for i := range s.Clusters {
 		if standIn := s.Clusters[i].StandIn; standIn != nil && names[standIn.Peer] {
-			s.Clusters[i].StandIn = nil
+			s.Clusters[i].removeStandIn()
 		}
 	}
 	if s.PeerGateway != nil {

@@ -239,7 +239,7 @@ func TestImportedDestination(t *testing.T) {
 func TestStandIn(t *testing.T) {
 	server := Pod("a", "three", "three", "three", "10.0.1.3")
 	own := Service("a", "three", "three", "10.96.0.10", 80, inventory.ProtocolHTTP)
-	failover := &catalog.ServiceImport{Name: own.Name, Peer: "east", Failover: true}
+	failover := &catalog.ServiceImport{Name: own.Name, Peer: "east", Joined: true}
 	target := Target("three", server.Identity(), []catalog.TargetRule{HTTP("routes")}, SA("a", "two"))
 	notReady := ImportOf("east", own.Name, 80, SA("shop", "cart"), SA("a", "two"))[1].(*catalog.PeerService)
 	notReady.Ports[0].Ready = false
@@ -253,8 +253,8 @@ func TestStandIn(t *testing.T) {
 		"not declared":       {[]catalog.Entry{target}, 1, 0, false},
 		"only the peer":      {[]catalog.Entry{failover}, 0, 1, true},
 		"the peer is away":   {[]catalog.Entry{failover, target, notReady}, 1, 0, false},
-		"of another peer":    {[]catalog.Entry{&catalog.ServiceImport{Name: own.Name, Peer: "west", Failover: true}, target}, 1, 0, false},
-		"this mesh's domain": {[]catalog.Entry{failover, target, Peer("east", trustDomain)}, 1, 1, false},
+		"of another peer":    {[]catalog.Entry{&catalog.ServiceImport{Name: own.Name, Peer: "west", Joined: true}, target}, 1, 0, false},
+		"this mesh's domain": {[]catalog.Entry{failover, target, Peer("east", trustDomain)}, 1, 0, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := Apply(append(append(importing(), server, own, Slice(own.Name, server)), test.entries...)...)
@@ -271,7 +271,7 @@ func TestStandIn(t *testing.T) {
 			if local != test.local || peer != test.peer || (s.Clusters[i].Peer != nil) != test.alone {
 				t.Errorf("%d endpoints and %d ways to the peer, want %d and %d: %+v", local, peer, test.local, test.peer, s.Clusters[i])
 			}
-			if knows := s.Clusters[i].StandIn != nil; knows && (len(s.Peers) != 1 || name == "this mesh's domain") {
+			if knows := s.Clusters[i].StandIn != nil; knows != (len(s.Peers) == 1 && !test.alone) {
 				t.Errorf("the stand-in has the peers %+v", s.Peers)
 			}
 		})

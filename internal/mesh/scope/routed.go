@@ -68,14 +68,15 @@ func (c clusterNames) add(o outboundBuilder, backend authz.WeightedBackend) stri
 // routedBackends returns the backends of a rule. One without a cluster stands for those that cannot be used.
 func (o outboundBuilder) routedBackends(rule authz.RouteRule, clusters clusterNames) []Backend {
 	var backends []Backend
-	routed := rule.Routed
+	routed, shares := rule.Routed, peerSharesOf(rule.Backends)
 	for i, backend := range rule.Backends {
-		backends = append(backends, Backend{
-			Cluster: clusters.add(o, backend), Weight: backend.Weight, Filters: routed.Rule.Backends[routed.References[i]].Filters,
-		})
+		for _, part := range o.dividedBackend(backend, clusters.add(o, backend), "", shares) {
+			part.Filters = routed.Rule.Backends[routed.References[i]].Filters
+			backends = append(backends, part)
+		}
 	}
 	if routed.Unusable > 0 {
-		backends = append(backends, Backend{Weight: routed.Unusable})
+		backends = append(backends, Backend{Weight: shares.part(routed.Unusable, catalog.WholeShare)})
 	}
 	return backends
 }

@@ -246,12 +246,12 @@ const (
 )
 
 // Name is OSM's cluster name, "<namespace>/<service>|<target port>". With HTTP2 it ends with "|h2", because a gateway may forward requests in both versions
-// to one port. A cluster that sidecars ask for has the name OnDemandName.
+// to one port. That for the share of a peer ends with "|peer". A cluster that sidecars ask for has the name OnDemandName.
 func (c Cluster) Name() string {
 	if c.Destination.IsValid() {
 		return OnDemandName(c.Destination)
 	}
-	return clusterName(c.Service, c.TargetPort, c.HTTP == HTTP2)
+	return clusterName(c.Service, c.TargetPort, c.HTTP == HTTP2, c.Endpoints.PeerFirst)
 }
 
 // EndpointsKey identifies the endpoints of one port of a Service for clients that may call the same identities. It is
@@ -270,6 +270,8 @@ type EndpointsKey struct {
 	PeerPort uint16
 	// StandIn is true if the Service of the peer stands in for this one.
 	StandIn bool
+	// PeerFirst is true if the endpoints of this mesh stand in for the peer instead: the cluster receives the peer's share of the requests.
+	PeerFirst bool
 }
 
 // ClusterName is the name of the cluster that has the endpoints.
@@ -277,7 +279,7 @@ func (k EndpointsKey) ClusterName() string {
 	if k.Destination.IsValid() {
 		return OnDemandName(k.Destination)
 	}
-	return clusterName(k.Service, k.TargetPort, k.HTTP2)
+	return clusterName(k.Service, k.TargetPort, k.HTTP2, k.PeerFirst)
 }
 
 // Endpoints are the current endpoints of an EndpointsKey.
@@ -285,7 +287,7 @@ type Endpoints struct {
 	Key EndpointsKey
 	// Addresses accept new connections. They are sorted.
 	Addresses []netip.AddrPort
-	// StandIns lead to a peer while no other address accepts connections.
+	// StandIns lead to a peer while no other address accepts connections, or with Key.PeerFirst before them.
 	StandIns []netip.AddrPort
 	// Workloads are those of the addresses, in their order, or nil.
 	Workloads []inventory.Workload

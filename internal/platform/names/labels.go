@@ -11,11 +11,15 @@ const (
 	// PeerLabel on a ServiceExport or a ServiceImport is the consent to a peer: the name of its MeshPeer, or on a ServiceExport also AnyPeer. Without it,
 	// the object belongs to another controller.
 	PeerLabel = "openservicemesh.io/peer"
-	// PeerJoinAnnotation on a ServiceImport is PeerFailover if the Service of the peer stands in for a Service with pods in this cluster. Without it, the
-	// Service must have none.
+	// PeerJoinAnnotation on a ServiceImport is PeerFailover or PeerSpread if the Service of the peer serves a Service with pods in this cluster too. Without
+	// it, the Service must have none.
 	PeerJoinAnnotation = "openservicemesh.io/peer-join"
 	// PeerFailover is the value of PeerJoinAnnotation for requests that no pod of this cluster can answer.
 	PeerFailover = "Failover"
+	// PeerSpread is the value of PeerJoinAnnotation for a share of all requests, and for those that no pod of this cluster can answer.
+	PeerSpread = "Spread"
+	// PeerShareAnnotation on a ServiceImport with PeerSpread is how many percent of the requests and TCP connections the peer answers, from 1 to 99.
+	PeerShareAnnotation = "openservicemesh.io/peer-share"
 	// AnyPeer is the value of PeerLabel for all peers.
 	AnyPeer = "Any"
 	// InjectionAnnotation on a namespace or pod turns injection on or off: enabled, yes, true or disabled, no, false.

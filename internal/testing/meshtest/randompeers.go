@@ -74,7 +74,11 @@ func drawExport(t *rapid.T) *catalog.ServiceExport {
 }
 
 func drawImport(t *rapid.T) *catalog.ServiceImport {
-	return &catalog.ServiceImport{Name: drawName(t), Peer: rapid.SampledFrom(peerNames).Draw(t, "from the peer"), Failover: rapid.Bool().Draw(t, "failover")}
+	imported := &catalog.ServiceImport{Name: drawName(t), Peer: rapid.SampledFrom(peerNames).Draw(t, "from the peer"), Joined: rapid.Bool().Draw(t, "joined")}
+	if imported.Joined {
+		imported.Share = rapid.SampledFrom([]uint32{0, 1, 20}).Draw(t, "share")
+	}
+	return imported
 }
 
 func drawPeerService(t *rapid.T) *catalog.PeerService {
