@@ -93,14 +93,15 @@ func (s *Scope) isApart(peer *catalog.Peer) bool {
 	return !slices.ContainsFunc(own, func(domain string) bool { return identity.SharesNames(domain, peer.TrustDomain) })
 }
 
-// keepPeers adds the peers to which the proxy has connections. It removes what it has of other peers, such as one with a trust domain of this mesh.
+// keepPeers adds the peers to which the proxy has connections. It removes what it has of other peers, such as one with a trust domain of this mesh. Sidecars of
+// Open Service Mesh have no peers.
 func (s *Scope) keepPeers(v *catalog.View) {
 	used := s.peersInUse()
 	if len(used) == 0 {
 		return
 	}
 	for _, peer := range v.Peers() {
-		if used[peer.Name] && s.isApart(peer) {
+		if used[peer.Name] && s.isApart(peer) && !s.Key.Class.OSM {
 			s.Peers = append(s.Peers, Peer{Name: peer.Name, TrustDomain: peer.TrustDomain, RootsPEM: v.TrustedRoots(peer)})
 			delete(used, peer.Name)
 		}

@@ -67,6 +67,21 @@ func TestPeerAnswersAShare(t *testing.T) {
 	}
 }
 
+// TestOldSidecarsHaveNoShares checks that all requests of sidecars of Open Service Mesh stay in this mesh: they cannot connect to a peer.
+func TestOldSidecarsHaveNoShares(t *testing.T) {
+	server := Pod("a", "three", "three", "three", "10.0.1.3")
+	own := Service("a", "three", "three", "10.96.0.10", 80, inventory.ProtocolHTTP)
+	spread := &catalog.ServiceImport{Name: own.Name, Peer: "east", Joined: true, Share: 20}
+	target := Target("three", server.Identity(), []catalog.TargetRule{HTTP("routes")}, SA("a", "two"))
+	c := Apply(append(importing(), server, own, Slice(own.Name, server), spread, target)...)
+	key := scope.KeyOfServices(SA("a", "two"), nil)
+	key.Class.OSM = true
+	got := endpointsOf(c.View(), scope.Build(c.View(), trustDomain, key), own.Name)
+	if got["a/three|80"] != "1;0" || got["a/three|80|peer"] != "1;0" {
+		t.Errorf("the endpoints are %v", got)
+	}
+}
+
 // endpointsOf counts the endpoints of the clusters of a Service.
 func endpointsOf(v *catalog.View, s *scope.Scope, service entity.Name) map[string]string {
 	counts := map[string]string{}
