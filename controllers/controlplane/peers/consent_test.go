@@ -50,6 +50,7 @@ func TestStatusOfExports(t *testing.T) {
 			"True Valid: ", "True Exported: east (port 80: 2), north (port 80: 1).",
 		},
 		"exported to one peer":       {"north", append(both, admitting(of("east", "a"), of("north", "a"))), false, "True Valid: ", "True Exported: by peer and port: north (port 80: 1)."},
+		"no pod":                     {"east", append(both[1:], admitting(of("east", "a"))), false, "True Valid: ", "True Exported: east (port 80: 1). It has no pod, so their requests have status 503"},
 		"no TrafficTarget":           {"east", append(both, admitting(of("north", "a"))), false, "True Valid: ", "False NoTrafficTarget: ServiceAccount shop/cart, with a source of the kind PeerServiceAccount, the name east/<service account>"},
 		"no TrafficTarget for all":   {"Any", both, false, "True Valid: ", "False NoTrafficTarget: the name <peer>/<service account>"},
 		"no Service":                 {"east", []catalog.Entry{Peer("east", "east.example")}, false, "False NoService: ", "False NoService: shop/cart does not exist"},

@@ -78,6 +78,9 @@ func (r *exportReconciler) exported(v *catalog.View, name entity.Name, peer stri
 	switch {
 	case len(offered) > 0:
 		text := "Accounts that may call the Service, by peer and port: " + strings.Join(message.First(offered, maxListed), ", ") + "."
+		if len(v.ServiceIdentities(name)) == 0 {
+			text += " It has no pod, so their requests have status 503, and those count that TrafficTargets admit to any service account of the namespace."
+		}
 		return newCondition(ConditionReady, metav1.ConditionTrue, ReasonExported, "%s", strings.TrimSpace(text+" "+limits))
 	case len(beyond) > 0:
 		return reject(ConditionReady, ReasonExportsLimited, "%s", limits)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
+	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
@@ -38,6 +39,25 @@ func TestExportsAreImported(t *testing.T) {
 	}
 	if exported := east.peering.Exported("west"); exported.Services != 1 || exported.Streams != 1 {
 		t.Errorf("east offers %+v", exported)
+	}
+}
+
+// TestServiceWithoutPodsRemains deletes the only pod of a Service, and creates it again.
+func TestServiceWithoutPodsRemains(t *testing.T) {
+	east, west := newPair(t)
+	cart, clients := meshtest.Name("shop", "cart"), []identity.ServiceAccount{{Namespace: "web", Name: "client"}}
+	east.mirror.Apply([]catalog.Change{{Ref: entity.KindPod.Ref(cart)}, catalog.Set(meshtest.Slice(cart))})
+	eventually.True(t, waitLimit, "the port has no endpoint", func() bool { return !west.service("east", "cart").Ports[0].Ready })
+	if got := west.service("east", "cart").Ports[0]; len(got.Servers) > 0 || !reflect.DeepEqual(got.Clients, clients) {
+		t.Errorf("got %+v", got)
+	}
+	if problems := west.state().Problems; len(problems) > 0 {
+		t.Errorf("problems %+v", problems)
+	}
+	east.export("cart", "west")
+	eventually.True(t, waitLimit, "the port has an endpoint", func() bool { return west.service("east", "cart").Ports[0].Ready })
+	if got := west.service("east", "cart").Ports[0]; len(got.Servers) != 1 || !reflect.DeepEqual(got.Clients, clients) {
+		t.Errorf("got %+v", got)
 	}
 }
 

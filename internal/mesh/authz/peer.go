@@ -34,15 +34,34 @@ func InboundPeerRules(v *catalog.View, destination identity.ServiceAccount, port
 	return rulesOf(v, granting, protocol.IsHTTP(), peer, sources)
 }
 
-// GrantedPeers returns the accounts of a peer that may connect to a port of a Service, sorted: those that TrafficTargets admit to an identity behind it.
+// GrantedPeers returns the accounts of a peer that may connect to a port of a Service, sorted: those that TrafficTargets admit to an identity behind it. While a
+// Service with a selector has no pod, nobody knows the identities of its next pods, so those of its whole namespace count.
 func GrantedPeers(v *catalog.View, service *inventory.Service, port inventory.Port, peer string) []identity.PeerAccount {
 	protocol := EffectiveProtocol(v, service, port)
+	servers := v.ServiceIdentities(service.Name)
+	if len(servers) == 0 && service.HasSelector() {
+		return grantedInNamespace(v, service, port, peer)
+	}
 	var accounts []identity.PeerAccount
-	for _, server := range v.ServiceIdentities(service.Name) {
+	for _, server := range servers {
 		for _, target := range v.TargetPorts(service, port) {
 			for _, rule := range InboundPeerRules(v, server, target, protocol, peer).Network {
 				accounts = append(accounts, rule.Sources...)
 			}
+		}
+	}
+	return lists.UniqueFunc(accounts, identity.PeerAccount.Compare)
+}
+
+// grantedInNamespace returns the accounts of a peer that TrafficTargets admit to such a port of any identity of a namespace, sorted. A named target port has no
+// number without a pod, so each port that a TrafficTarget has can be the one.
+func grantedInNamespace(v *catalog.View, service *inventory.Service, port inventory.Port, peer string) []identity.PeerAccount {
+	protocol, number := EffectiveProtocol(v, service, port), v.TargetPort(service, port)
+	var accounts []identity.PeerAccount
+	for _, target := range v.PeerTargetsIn(service.Name.Namespace) {
+		g := grantOf(v, target)
+		if g.connects(number, protocol) || number == 0 && len(g.ports) > 0 {
+			accounts = append(accounts, sourcesOfPeer(peer)(target)...)
 		}
 	}
 	return lists.UniqueFunc(accounts, identity.PeerAccount.Compare)

@@ -96,6 +96,9 @@ func (t *TrafficTarget) Ref() entity.Ref { return entity.KindTrafficTarget.Ref(t
 // Deps implements Entry.
 func (t *TrafficTarget) Deps(list []entity.Dep) []entity.Dep {
 	list = append(list, entity.DepTargetsTo.Of(entity.Name(t.Destination)))
+	if len(t.PeerSources) > 0 {
+		list = append(list, entity.DepPeerTargetsIn.In(t.Destination.Namespace))
+	}
 	return append(list, lists.Map(t.Sources, func(source identity.ServiceAccount) entity.Dep { return entity.DepTargetsFrom.Of(entity.Name(source)) })...)
 }
 

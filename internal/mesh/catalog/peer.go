@@ -133,6 +133,11 @@ func (v *View) Exports() []*ServiceExport {
 	return Find[*ServiceExport](v, entity.KindServiceExport, entity.Dep{Kind: entity.DepExports})
 }
 
+// PeerTargetsIn returns the TrafficTargets to accounts of a namespace that have accounts of peers among their sources, sorted by name.
+func (v *View) PeerTargetsIn(namespace string) []*TrafficTarget {
+	return Find[*TrafficTarget](v, entity.KindTrafficTarget, entity.DepPeerTargetsIn.In(namespace))
+}
+
 // ServiceImport is the consent to a Service of a peer, which workloads call as the Service of the same name here (multicluster.x-k8s.io).
 type ServiceImport struct {
 	Name entity.Name
@@ -167,7 +172,7 @@ type PeerPort struct {
 	Number uint16
 	// Ready is true if the port has an endpoint that accepts connections.
 	Ready bool
-	// Servers are the accounts of the pods behind the Service.
+	// Servers are the accounts of the pods behind the Service; empty while it has none.
 	Servers []identity.PeerAccount
 	// Clients are the accounts of this mesh that the peer admits.
 	Clients []identity.ServiceAccount

@@ -98,6 +98,8 @@ const (
 	DepRouteGroupsIn
 	// DepSettingUsers: the Egresses that name an UpstreamTrafficSetting. Name is the UpstreamTrafficSetting's.
 	DepSettingUsers
+	// DepPeerTargetsIn: the TrafficTargets of a namespace with accounts of peers among their sources. Name.Namespace is the namespace.
+	DepPeerTargetsIn
 	// DepSplitsIn: the TrafficSplits of a namespace. Name.Namespace is the namespace.
 	DepSplitsIn
 	// DepPeers: all MeshPeers. No name.

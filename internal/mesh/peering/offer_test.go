@@ -61,6 +61,44 @@ func TestWhatIsNotGrantedIsInvisible(t *testing.T) {
 	}
 }
 
+// TestServiceWithoutPodsIsOffered checks that a Service remains visible while it has no pod. Its next pods can have any identity of the namespace.
+func TestServiceWithoutPodsIsOffered(t *testing.T) {
+	service, pod := Service("shop", "cart", "cart", "10.96.0.1", 80, inventory.ProtocolTCP), Pod("shop", "cart-1", "cart", "cart", "10.0.0.1")
+	named, handwritten := *service, *service
+	named.Ports = []inventory.Port{{Number: 80, TargetName: "web", Protocol: inventory.ProtocolTCP}}
+	handwritten.Selector = nil
+	other := Target("shop/stock", SA("shop", "stock"), []catalog.TargetRule{TCP("any")})
+	other.Name, other.PeerSources = Name("shop", "stock"), []identity.PeerAccount{client("east", 2)}
+	elsewhere := *other
+	elsewhere.Name, elsewhere.Destination = Name("stock", "stock"), SA("stock", "stock")
+	portOnly := &catalog.TCPRoute{Name: Name("shop", "any"), Ports: []uint16{81}}
+	for name, test := range map[string]struct {
+		entries []catalog.Entry
+		clients []peering.Account
+	}{
+		"a policy for the pods that it had":   {nil, []peering.Account{{"web", "client-01"}}},
+		"a policy for others":                 {[]catalog.Entry{other}, []peering.Account{{"web", "client-01"}, {"web", "client-02"}}},
+		"a policy in another namespace":       {[]catalog.Entry{&catalog.Namespace{Name: "stock", Monitored: true}, &elsewhere}, []peering.Account{{"web", "client-01"}}},
+		"a policy for another port":           {[]catalog.Entry{portOnly}, nil},
+		"a named port":                        {[]catalog.Entry{&named}, []peering.Account{{"web", "client-01"}}},
+		"a named port, with a port of a rule": {[]catalog.Entry{&named, portOnly}, []peering.Account{{"web", "client-01"}}},
+		"no selector":                         {[]catalog.Entry{&handwritten}, nil},
+		"an account of another peer":          {exported(client("west", 1)), nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := Apply(append(exported(client("east", 1)), test.entries...)...)
+			c.Apply([]catalog.Change{{Ref: entity.KindPod.Ref(pod.Name)}, catalog.Set(Slice(service.Name))})
+			var want []peering.Offer
+			if len(test.clients) > 0 {
+				want = []peering.Offer{{Name: service.Name, Service: peering.Service{Ports: []peering.Port{{Number: 80, Clients: test.clients}}}}}
+			}
+			if got, _ := peering.Offers(c.View(), "east"); !reflect.DeepEqual(got, want) {
+				t.Errorf("got %+v, want %+v", got, want)
+			}
+		})
+	}
+}
+
 func TestOffersAreLimited(t *testing.T) {
 	var clients []identity.PeerAccount
 	for i := range peering.MaxAccounts + 3 {

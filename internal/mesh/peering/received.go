@@ -51,7 +51,7 @@ func (p Port) peerPort(peer string) (catalog.PeerPort, error) {
 	})
 	clients := lists.Map(p.Clients, func(a Account) identity.ServiceAccount { return identity.ServiceAccount(a) })
 	return catalog.PeerPort{
-		Number: p.Number, Ready: p.Ready,
+		Number: p.Number, Ready: p.Ready && len(servers) > 0, // without a server, no endpoint can prove to be one
 		Servers: lists.UniqueFunc(servers, identity.PeerAccount.Compare),
 		Clients: lists.UniqueFunc(clients, identity.ServiceAccount.Compare),
 	}, nil

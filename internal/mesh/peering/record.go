@@ -76,7 +76,7 @@ type Port struct {
 	Number uint16 `json:"number"`
 	// Ready is true if the port has an endpoint that accepts connections.
 	Ready bool `json:"ready"`
-	// Servers are the accounts of the pods behind the Service, in the mesh of the issuer.
+	// Servers are the accounts of the pods behind the Service, in the mesh of the issuer; empty while it has none.
 	Servers []Account `json:"servers,omitempty"`
 	// Clients are the accounts that may connect, in the mesh of the audience.
 	Clients []Account `json:"clients,omitempty"`

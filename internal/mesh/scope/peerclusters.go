@@ -64,9 +64,9 @@ func (s *Scope) addPeerGateway(v *catalog.View) {
 		offers, _ := peering.Offers(v, peer.Name)
 		for _, offer := range offers {
 			for _, port := range offer.Service.Ports {
-				gateway.Exports = append(gateway.Exports, PeerExport{
-					Peer: peer.Name, Service: offer.Name, Port: port.Number, Cluster: addPlain(v, clusters, v.Service(offer.Name), port.Number),
-				})
+				if cluster, known := addPlain(v, clusters, v.Service(offer.Name), port.Number); known {
+					gateway.Exports = append(gateway.Exports, PeerExport{Peer: peer.Name, Service: offer.Name, Port: port.Number, Cluster: cluster})
+				}
 			}
 		}
 	}
@@ -76,14 +76,17 @@ func (s *Scope) addPeerGateway(v *catalog.View) {
 	s.PeerGateway, s.Clusters = gateway, slices.SortedFunc(maps.Values(clusters), compareClusters)
 }
 
-// addPlain adds a port of a Service to which the gateway forwards bytes, and returns the name of the cluster.
-func addPlain(v *catalog.View, clusters map[string]Cluster, service *inventory.Service, number uint16) string {
+// addPlain adds a port of a Service to which the gateway forwards bytes, and returns the name of the cluster. A named target port is not known without a pod.
+func addPlain(v *catalog.View, clusters map[string]Cluster, service *inventory.Service, number uint16) (name string, known bool) {
 	i := slices.IndexFunc(service.Ports, func(p inventory.Port) bool { return p.Number == number })
 	target := v.TargetPort(service, service.Ports[i])
+	if target == 0 {
+		return "", false
+	}
 	c := Cluster{
 		Service: service.Name, TargetPort: target, Protocol: inventory.ProtocolTCP, Plain: true,
 		Endpoints: EndpointsKey{Service: service.Name, TargetPort: target},
 	}
 	clusters[c.Name()] = c
-	return c.Name()
+	return c.Name(), true
 }

@@ -191,6 +191,8 @@ func TestImportedDestination(t *testing.T) {
 	notReady := ImportOf("east", Name("a", "three"), 80, SA("shop", "cart"), SA("a", "two"))[1].(*catalog.PeerService)
 	notReady.Ports[0].Ready = false
 	own := Service("a", "three", "three", "10.96.0.10", 80, inventory.ProtocolHTTP)
+	noPod := ImportOf("east", Name("a", "three"), 80, SA("shop", "cart"), SA("a", "two"))[1].(*catalog.PeerService)
+	noPod.Ports[0].Ready, noPod.Ports[0].Servers = false, nil
 	for name, test := range map[string]struct {
 		change   catalog.Change
 		client   string
@@ -200,6 +202,7 @@ func TestImportedDestination(t *testing.T) {
 		"admitted":                        {catalog.Set(Peer("east", "east.example")), "two", 1, "10.96.9.1:15444"},
 		"not admitted":                    {catalog.Set(Peer("east", "east.example")), "one", 0, ""},
 		"not ready":                       {catalog.Set(notReady), "two", 1, ""},
+		"no pod":                          {catalog.Set(noPod), "two", 1, ""},
 		"no gateway":                      {catalog.Change{Ref: entity.KindService.Ref(Name("osm-system", "osm-peer-leaving"))}, "two", 1, ""},
 		"no consent":                      {catalog.Change{Ref: entity.KindServiceImport.Ref(Name("a", "three"))}, "two", 0, ""},
 		"consent to another":              {catalog.Set(&catalog.ServiceImport{Name: Name("a", "three"), Peer: "west"}), "two", 0, ""},
@@ -221,6 +224,9 @@ func TestImportedDestination(t *testing.T) {
 				return
 			}
 			want := scope.PeerDestination{Peer: "east", Port: 80, Servers: []identity.PeerAccount{{Peer: "east", Namespace: "shop", Name: "cart"}}}
+			if test.change.Entry == catalog.Entry(noPod) {
+				want.Servers = nil
+			}
 			if diff := cmp.Diff(want, *clusters[0].Peer); diff != "" {
 				t.Error(diff)
 			}
@@ -305,6 +311,22 @@ func TestPeerGateway(t *testing.T) {
 	}
 	if got := scope.BuildEndpoints(c.View(), s.Clusters[0].Endpoints).Addresses; !slices.Equal(got, []netip.AddrPort{netip.MustParseAddrPort("10.0.1.1:80")}) {
 		t.Errorf("it forwards to %v", got)
+	}
+}
+
+// TestPeerGatewayWithoutPods checks that the gateway keeps its chains while a Service has no pod, except for named ports, which have no number then.
+func TestPeerGatewayWithoutPods(t *testing.T) {
+	for name, want := range map[string]int{"": 1, "web": 0} {
+		c := Apply(importing()...)
+		service := Service("a", "one", "one", "10.96.0.9", 80, inventory.ProtocolHTTP)
+		if name != "" {
+			service.Ports[0].TargetPort, service.Ports[0].TargetName = 0, name
+		}
+		c.Apply([]catalog.Change{catalog.Set(service), {Ref: entity.KindPod.Ref(Name("a", "one"))}, catalog.Set(Slice(service.Name))})
+		s := scope.Build(c.View(), trustDomain, scope.KeyFor(c.View(), PeerGatewayOf("osm-system")))
+		if len(s.PeerGateway.Exports) != want || len(s.Clusters) != want {
+			t.Errorf("the port %q has the exports %+v and the clusters %+v", name, s.PeerGateway.Exports, s.Clusters)
+		}
 	}
 }
 
