@@ -66,7 +66,26 @@ type MeshPeerSpec struct {
 	// +kubebuilder:validation:MaxItems=16
 	// +kubebuilder:validation:XValidation:rule="self.size() == 1 || self.all(g, g.address.contains(':') || g.address.matches('^([0-9]{1,3}[.]){3}[0-9]{1,3}$'))",message="spec.gateways has a DNS name and another gateway: write one DNS name, or IP addresses only"
 	Gateways []PeerGatewayAddress `json:"gateways"`
+
+	// outbound is who connects to the gateways of the peer: OwnGateway, the peer gateway of this mesh, or Direct, the sidecars of clients. With Direct,
+	// the peer sees the addresses of pods or nodes, and of several gateways those count whose addresses have the family of the first one. Control
+	// planes connect through the peer gateway in both cases. Default: OwnGateway.
+	// +optional
+	Outbound *PeerOutbound `json:"outbound,omitempty"`
 }
+
+// PeerOutbound is who connects to the gateways of a peer for clients of this mesh.
+// +kubebuilder:validation:Enum=OwnGateway;Direct
+type PeerOutbound string
+
+// The values of PeerOutbound.
+const (
+	// PeerOutboundOwnGateway connects through the peer gateway of this mesh.
+	PeerOutboundOwnGateway PeerOutbound = "OwnGateway"
+	// PeerOutboundDirect lets sidecars connect themselves. Services with pods that are joined with one of a peer whose gateway has a DNS name are
+	// an exception: their clients connect through the peer gateway of this mesh.
+	PeerOutboundDirect PeerOutbound = "Direct"
+)
 
 // PeerTrust is what proves the identities of a peer.
 type PeerTrust struct {
@@ -96,13 +115,11 @@ type PeerGatewayAddress struct {
 	Port *int32 `json:"port,omitempty"`
 }
 
-// PeerContactInterval is how often lastConnectedTime of a connected peer is written.
-const PeerContactInterval = 10 * time.Minute
-
-// DefaultPeerTrustFollow and DefaultPeerGatewayPort are defaults of a MeshPeerSpec.
+// DefaultPeerTrustFollow, DefaultPeerGatewayPort and DefaultPeerOutbound are defaults of a MeshPeerSpec.
 const (
 	DefaultPeerTrustFollow       = true
 	DefaultPeerGatewayPort int32 = 15443
+	DefaultPeerOutbound          = PeerOutboundOwnGateway
 )
 
 // MeshPeerStatus is the observed state of a peer.

@@ -47,6 +47,9 @@ func (s *Store) translate(l *layer, user endpointsUser, step transition) edits {
 func (s *Store) addEndpoints(e edits, l *layer, user endpointsUser, step transition) edits {
 	e.endpoints = make(map[string]*endpointsNode, len(step.after.Clusters))
 	for _, c := range step.after.Clusters {
+		if !c.HasEndpoints() {
+			continue
+		}
 		node := s.endpointsFor(c)
 		node.users[user] = struct{}{}
 		e.endpoints[node.cluster] = node

@@ -31,6 +31,29 @@ type Peer struct {
 	Follow bool
 	// Gateways accept connections to the peer: one DNS name, or addresses.
 	Gateways []Server
+	// Direct is true if sidecars connect to the gateways themselves, and false if the peer gateway of this mesh does it for them.
+	Direct bool
+}
+
+// GatewayName returns the gateway with a DNS name; ok is false if the gateways have addresses.
+func (p *Peer) GatewayName() (gateway Server, ok bool) {
+	if len(p.Gateways) == 0 {
+		return Server{}, false
+	}
+	_, err := netip.ParseAddr(p.Gateways[0].Host)
+	return p.Gateways[0], err != nil
+}
+
+// GatewayAddresses returns the addresses of the gateways, sorted: those of the family of the first one, which all pods should reach.
+func (p *Peer) GatewayAddresses() []netip.AddrPort {
+	var addresses []netip.AddrPort
+	for _, gateway := range p.Gateways {
+		address, err := netip.ParseAddr(gateway.Host)
+		if err == nil && (len(addresses) == 0 || address.Is4() == addresses[0].Addr().Is4()) {
+			addresses = append(addresses, netip.AddrPortFrom(address, gateway.Port))
+		}
+	}
+	return lists.UniqueFunc(addresses, netip.AddrPort.Compare)
 }
 
 // Ref implements Entry.

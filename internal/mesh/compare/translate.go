@@ -96,6 +96,9 @@ func (s *side) contentsOf(b built) (contents, error) {
 		return nil, err
 	}
 	for _, cluster := range b.Clusters {
+		if !cluster.HasEndpoints() {
+			continue
+		}
 		c, err := s.endpointsOf(cluster)
 		if err != nil {
 			return nil, err

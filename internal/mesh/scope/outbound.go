@@ -49,7 +49,7 @@ func (o outboundBuilder) of(service *inventory.Service) []Outbound {
 		rules := slices.DeleteFunc(route.Rules, func(rule authz.RouteRule) bool { return !o.admit(out, rule) })
 		if route.Answers || slices.ContainsFunc(rules, authz.RouteRule.IsCallable) {
 			o.addRules(&out, rules)
-			out.StandIn = slices.ContainsFunc(rules, authz.RouteRule.HasStandIn)
+			out.StandIn, out.LookedUp = slices.ContainsFunc(rules, authz.RouteRule.HasStandIn), slices.ContainsFunc(rules, o.looksUp)
 			out.Upstream = o.upstream(service.Name)
 			if o.onDemand && out.isDivided() {
 				o.addDivided(authz.ResolvedBackend{Service: service, Port: port})
@@ -126,7 +126,7 @@ func (o outboundBuilder) addClusterFor(backend authz.WeightedBackend, version HT
 func (o outboundBuilder) clusterFor(backend authz.WeightedBackend, version HTTPVersion) Cluster {
 	service := backend.Service.Name
 	if backend.Imported != nil {
-		return importedCluster(backend, version, o.upstream(service))
+		return o.importedCluster(backend, version)
 	}
 	// All ports with one target port share the cluster, so its identities must not depend on the port.
 	c := Cluster{Service: service, TargetPort: backend.TargetPort, Protocol: backend.Protocol, Identities: backend.Identities, HTTP: version}

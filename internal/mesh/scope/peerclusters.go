@@ -14,13 +14,39 @@ import (
 )
 
 // importedCluster is a port of a Service of a peer as a destination. The pods are known to the peer only.
-func importedCluster(backend authz.WeightedBackend, version HTTPVersion, settings *Upstream) Cluster {
+func (o outboundBuilder) importedCluster(backend authz.WeightedBackend, version HTTPVersion) Cluster {
 	service, imported := backend.Service.Name, backend.Imported
-	return Cluster{
-		Service: service, TargetPort: backend.TargetPort, Protocol: backend.Protocol, HTTP: version, Upstream: settings,
+	out := Cluster{
+		Service: service, TargetPort: backend.TargetPort, Protocol: backend.Protocol, HTTP: version, Upstream: o.upstream(service),
 		Endpoints: EndpointsKey{Service: service, TargetPort: backend.TargetPort, HTTP2: version == HTTP2, Peer: imported.Peer, PeerPort: imported.Number},
 		Peer:      &PeerDestination{Peer: imported.Peer, Port: imported.Number, Servers: imported.Servers},
 	}
+	out.Peer.Direct, out.Peer.Gateway = o.gatewayFor(imported)
+	return out
+}
+
+// gatewayFor reports whether sidecars connect to the gateways of a peer themselves, and returns the gateway that they look up; without a host if there is none,
+// or while the peer has no ready endpoint.
+func (o outboundBuilder) gatewayFor(imported *authz.Imported) (isDirect bool, gateway catalog.Server) {
+	peer := o.view.Peer(imported.Peer)
+	if peer == nil || !peer.Direct {
+		return false, catalog.Server{}
+	}
+	if named, ok := peer.GatewayName(); ok && imported.Ready {
+		gateway = named
+	}
+	return true, gateway
+}
+
+// looksUp reports whether a rule has a backend whose gateway sidecars look up.
+func (o outboundBuilder) looksUp(rule authz.RouteRule) bool {
+	return slices.ContainsFunc(rule.Backends, func(b authz.WeightedBackend) bool {
+		if b.Imported == nil {
+			return false
+		}
+		_, gateway := o.gatewayFor(b.Imported)
+		return gateway.Host != ""
+	})
 }
 
 // addStandIn lets a Service of a peer answer while no endpoint does.
@@ -35,8 +61,8 @@ func (c *Cluster) removeStandIn() {
 	c.Endpoints.Peer, c.Endpoints.PeerPort, c.Endpoints.StandIn = "", 0, false
 }
 
-// leavingAddresses are the endpoints of a port of a Service of a peer: the peer gateway of this mesh, while the peer has a ready endpoint. Of two address
-// families, all pods can reach the first one of the cluster.
+// leavingAddresses are the endpoints of a port of a Service of a peer: the peer gateway of this mesh, or the gateways of the peer by their addresses, while the
+// peer has a ready endpoint. Of two address families, all pods can reach the first one of the cluster.
 func leavingAddresses(v *catalog.View, service *inventory.Service, key EndpointsKey) []netip.AddrPort {
 	if key.Peer == "" {
 		return nil
@@ -48,8 +74,14 @@ func leavingAddresses(v *catalog.View, service *inventory.Service, key Endpoints
 	if described == nil || described.Peer != key.Peer {
 		return nil
 	}
+	if port, ok := described.Port(key.PeerPort); !ok || !port.Ready {
+		return nil
+	}
+	if peer := v.Peer(key.Peer); peer != nil && peer.Direct && len(peer.GatewayAddresses()) > 0 {
+		return peer.GatewayAddresses()
+	}
 	addresses := v.PeerGatewayAddresses()
-	if port, ok := described.Port(key.PeerPort); !ok || !port.Ready || len(addresses) == 0 {
+	if len(addresses) == 0 {
 		return nil
 	}
 	return []netip.AddrPort{netip.AddrPortFrom(addresses[0], names.PeerLeavingPort)}

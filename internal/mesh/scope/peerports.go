@@ -1,6 +1,7 @@
 package scope
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
@@ -109,23 +110,24 @@ func (s *Scope) keepPeers(v *catalog.View) {
 	if len(used) > 0 {
 		s.removePeers(used)
 	}
-	s.removeUnnamedStandIns()
+	s.removeUnnamed()
 }
 
-// removeUnnamedStandIns removes the stand-ins that no server name can request, because it would be too long. Their shares stay in this mesh.
-func (s *Scope) removeUnnamedStandIns() {
+// removeUnnamed removes the ports of peers that no server name can request, because it would be too long. The shares of stand-ins stay in this mesh.
+func (s *Scope) removeUnnamed() {
 	isUnnamed := func(c Cluster) bool {
-		if c.StandIn == nil {
+		of := cmp.Or(c.Peer, c.StandIn)
+		if of == nil {
 			return false
 		}
-		i := slices.IndexFunc(s.Peers, func(p Peer) bool { return p.Name == c.StandIn.Peer })
-		_, ok := identity.PeerServerName(c.Service.Name, c.Service.Namespace, c.StandIn.Port, s.Peers[i].TrustDomain, s.TrustDomain)
+		i := slices.IndexFunc(s.Peers, func(p Peer) bool { return p.Name == of.Peer })
+		_, ok := identity.PeerServerName(c.Service.Name, c.Service.Namespace, of.Port, s.Peers[i].TrustDomain, s.TrustDomain)
 		return !ok
 	}
 	if !slices.ContainsFunc(s.Clusters, isUnnamed) {
 		return
 	}
-	s.Clusters = slices.Clone(s.Clusters)
+	s.Clusters = slices.DeleteFunc(slices.Clone(s.Clusters), func(c Cluster) bool { return c.Peer != nil && isUnnamed(c) })
 	for i := range s.Clusters {
 		if isUnnamed(s.Clusters[i]) {
 			s.Clusters[i].removeStandIn()

@@ -29,7 +29,8 @@ type PeerInbound struct {
 	Rules authz.PeerRules
 }
 
-// PeerDestination is a port of a Service in another mesh. Connections go to the peer gateway of this mesh, which forwards them to that of the peer.
+// PeerDestination is a port of a Service in another mesh. Connections go to the peer gateway of this mesh, which forwards them to that of the peer, or to that
+// of the peer.
 type PeerDestination struct {
 	// Peer is the name of an element of Scope.Peers.
 	Peer string
@@ -37,6 +38,9 @@ type PeerDestination struct {
 	Port uint16
 	// Servers are sorted. The server must prove one of them.
 	Servers []identity.PeerAccount
+	// Direct is true if connections go to the gateways of the peer, and Gateway is the one with a DNS name. Without a host, the endpoints have addresses.
+	Direct  bool
+	Gateway catalog.Server
 }
 
 // chains is how many filter chains the clients have.

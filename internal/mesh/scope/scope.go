@@ -179,6 +179,8 @@ type Outbound struct {
 	NamesClient bool
 	// StandIn is true if a Service of another mesh can stand in for one of the destinations.
 	StandIn bool
+	// LookedUp is true if one of the destinations is a gateway of another mesh whose DNS name sidecars look up. It has no endpoints.
+	LookedUp bool
 	// Routed is true if routes of the Gateway API apply: HTTPRoutes, in order, or ConnectionRoutes on ports without HTTP. Routes and Backends are then
 	// empty. Requests that no route matches have status 404, and connections are closed.
 	Routed           bool
@@ -235,6 +237,9 @@ type Cluster struct {
 	// Plain is true if the proxy forwards the bytes of its clients, which have their own TLS.
 	Plain bool
 }
+
+// HasEndpoints reports whether the control plane sends endpoints for the cluster. Sidecars look up the gateway of a peer with a DNS name themselves.
+func (c Cluster) HasEndpoints() bool { return c.Peer == nil || c.Peer.Gateway.Host == "" }
 
 // HTTPVersion is the version of HTTP in which requests are forwarded. If it is empty, it is that of the client's request.
 type HTTPVersion string
