@@ -1,7 +1,7 @@
 package peers
 
 import (
-	"encoding/json"
+	"net/netip"
 	"slices"
 	"testing"
 
@@ -175,6 +175,38 @@ func TestStatusOfJoinedImports(t *testing.T) {
 			if len(status.Clusters) != c.clusters {
 				t.Errorf("the clusters are %v", status.Clusters)
 			}
+		})
+	}
+}
+
+// TestAddressesOfImports compares spec.ips with the addresses of the Service.
+func TestAddressesOfImports(t *testing.T) {
+	service := &inventory.Service{Name: Name("shop", "cart"), Ports: []inventory.Port{{Number: 80}}, ClusterIPs: []netip.Addr{netip.MustParseAddr("10.96.0.1"), netip.MustParseAddr("fd00::1")}}
+	headless := &inventory.Service{Name: service.Name, Ports: service.Ports}
+	for name, c := range map[string]struct {
+		service *inventory.Service
+		ips     []any
+		want    string
+	}{
+		"none":                {service, nil, ""},
+		"one":                 {service, []any{"10.96.0.1"}, ""},
+		"both":                {service, []any{"fd00:0::1", "10.96.0.1"}, ""},
+		"of another Service":  {service, []any{"10.96.0.1", "10.96.0.2"}, "True NotOfService: the addresses 10.96.0.2, which are not those of Service shop/cart. Where the DNS of the cluster answers with them for cart.shop.svc.clusterset.local"},
+		"no address":          {service, []any{"x"}, "True NotOfService: write 10.96.0.1, fd00::1."},
+		"of a headless one":   {headless, []any{"10.96.0.1"}, "True NotOfService: write no address, because the Service has none."},
+		"no Service":          {nil, []any{"10.96.0.1"}, ""},
+		"a value of any type": {service, []any{int64(1)}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			object := consentObject(kinds.ServiceImport, "cart", "east")
+			object.Object["spec"] = map[string]any{"ips": c.ips}
+			w := newTestMesh(t, object)
+			w.set(append(ImportOf("east", Name("shop", "cart"), 80, SA("shop", "cart")), Peer("east", "east.example"))...)
+			if c.service != nil {
+				w.set(c.service)
+			}
+			reconcileOne(t, &importReconciler{w.Writers}, "shop", "cart")
+			checkCondition(t, w.consentStatusOf(t, kinds.ServiceImport, "cart").Conditions, ConditionAddressesDiffer, c.want)
 		})
 	}
 }

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -19,6 +21,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/lists"
+	"github.com/openservicemesh/osm-operator/internal/platform/message"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -37,7 +40,7 @@ func (r *importReconciler) Reconcile(ctx context.Context, request ctrl.Request) 
 		}
 		return status
 	}
-	result, err := r.reconcileConsent(ctx, request, kinds.ServiceImport, evaluate, ConditionStale)
+	result, err := r.reconcileConsent(ctx, request, kinds.ServiceImport, evaluate, ConditionStale, ConditionAddressesDiffer)
 	if err == nil {
 		err = failed
 	}
@@ -65,8 +68,31 @@ func (r *importReconciler) evaluate(v *catalog.View, name entity.Name, object *u
 		if imported := serviceOfPeer(v, service); imported != nil && imported.Peer == peer {
 			status.Clusters = []importedCluster{{Cluster: peer}}
 		}
+		if foreign := foreignAddresses(object, service); len(foreign) > 0 {
+			status.Conditions = append(status.Conditions, newCondition(ConditionAddressesDiffer, metav1.ConditionTrue, ReasonNotOfService,
+				"spec.ips has the addresses %s, which are not those of Service %s. Where the DNS of the cluster answers with them for %s, requests to that name do not go to the peer: write %s.",
+				strings.Join(message.First(foreign, maxListed), ", "), name, names.ClusterSetHost(name.Name, name.Namespace), addressesOf(service)))
+		}
 	}
 	return status
+}
+
+// foreignAddresses returns the addresses of a ServiceImport that are not those of its Service. Sidecars do not redirect connections to them: they can belong to
+// anybody.
+func foreignAddresses(object *unstructured.Unstructured, service *inventory.Service) []string {
+	declared, _, _ := unstructured.NestedStringSlice(object.Object, "spec", "ips") // the API server validates the type
+	return lists.Filter(declared, func(text string) bool {
+		address, err := netip.ParseAddr(text)
+		return err != nil || !slices.Contains(service.ClusterIPs, address.Unmap())
+	})
+}
+
+// addressesOf describes the addresses of a Service.
+func addressesOf(service *inventory.Service) string {
+	if len(service.ClusterIPs) == 0 {
+		return "no address, because the Service has none"
+	}
+	return strings.Join(lists.Map(service.ClusterIPs, netip.Addr.String), ", ")
 }
 
 // serviceOfPeer returns the Service of a peer that answers requests to a Service, alone or joined with pods of this mesh; nil without one.

@@ -44,6 +44,8 @@ const (
 	ConditionReady = "Ready"
 	// ConditionStale is True while the peer of a ServiceImport is not connected. It does not exist otherwise.
 	ConditionStale = "Stale"
+	// ConditionAddressesDiffer is True while a ServiceImport has addresses that are not those of its Service. It does not exist otherwise.
+	ConditionAddressesDiffer = "AddressesDiffer"
 
 	ReasonValid    = "Valid"
 	ReasonReady    = "Ready"
@@ -66,6 +68,8 @@ const (
 	ReasonServiceHasSelector = "ServiceHasSelector"
 	// ReasonServiceHeadless means that the Service of the peer cannot be joined with a headless one.
 	ReasonServiceHeadless = "ServiceHeadless"
+	// ReasonNotOfService means that spec.ips of a ServiceImport has addresses that are not those of its Service.
+	ReasonNotOfService = "NotOfService"
 	// ReasonPortMismatch means that ports of the Service are not ports of that of the peer.
 	ReasonPortMismatch = "PortMismatch"
 	// ReasonNoReadyPod means that no pod behind the Service of the peer accepts connections.

@@ -36,6 +36,7 @@ func ofPeers() []Reason {
 		{"ServiceMissing", imports, "No Service of the mesh has the name of the ServiceImport, so workloads cannot call it: apply the output of `osm peer import`."},
 		{"ServiceHasSelector", imports, "The Service of a ServiceImport selects pods, so its requests do not go to the peer: remove spec.selector, or join both by the annotation openservicemesh.io/peer-join."},
 		{"ServiceHeadless", imports, "Clients of a headless Service choose their pod, so the Service of a peer cannot be joined with it: remove the annotation, or give the Service a cluster IP."},
+		{"NotOfService", imports, "spec.ips of a ServiceImport has addresses that are not those of its Service, so sidecars do not send connections to them to the peer: write those of the Service, or none."},
 		{"PortMismatch", imports, "Ports of the Service are not ports that the peer offers: use those in the message."},
 		{"NoReadyPod", imports, "No pod behind the Service of the peer accepts connections."},
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -133,6 +134,10 @@ func outboundVirtualHost(s *translation, o scope.Outbound) *routev3.VirtualHost 
 
 func outboundHost(s *translation, o scope.Outbound) *routev3.VirtualHost {
 	host, own := virtualHost("outbound", o.Service, o.Port), s.RetryOf(o.Service)
+	if o.Imported {
+		name := names.ClusterSetHost(o.Service.Name, o.Service.Namespace)
+		host.Domains = slices.Insert(host.GetDomains(), len(host.GetDomains())-1, name, fmt.Sprintf("%s:%d", name, o.Port)) // the last one is any
+	}
 	host.RequestBodyBufferLimit = repeatedBody
 	if o.Routed {
 		host.Routes = routedRequests(s, o, own)

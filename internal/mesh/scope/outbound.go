@@ -50,7 +50,7 @@ func (o outboundBuilder) of(service *inventory.Service) []Outbound {
 		if route.Answers || slices.ContainsFunc(rules, authz.RouteRule.IsCallable) {
 			o.addRules(&out, rules)
 			out.StandIn, out.LookedUp = slices.ContainsFunc(rules, authz.RouteRule.HasStandIn), slices.ContainsFunc(rules, o.looksUp)
-			out.Upstream = o.upstream(service.Name)
+			out.Upstream, out.Imported = o.upstream(service.Name), authz.IsImportedService(o.view, service)
 			if o.onDemand && out.isDivided() {
 				o.addDivided(authz.ResolvedBackend{Service: service, Port: port})
 			}

@@ -230,6 +230,10 @@ func TestImportedDestination(t *testing.T) {
 			if diff := cmp.Diff(want, *clusters[0].Peer); diff != "" {
 				t.Error(diff)
 			}
+			i := slices.IndexFunc(s.Outbound, func(o scope.Outbound) bool { return o.Service == own.Name })
+			if !s.Outbound[i].Imported || slices.ContainsFunc(s.Outbound, func(o scope.Outbound) bool { return o.Imported && o.Service != own.Name }) {
+				t.Errorf("other Services than %s are imported", own.Name)
+			}
 			var addresses []string
 			for _, address := range scope.BuildEndpoints(c.View(), clusters[0].Endpoints).Addresses {
 				addresses = append(addresses, address.String())

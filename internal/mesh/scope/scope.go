@@ -181,6 +181,8 @@ type Outbound struct {
 	StandIn bool
 	// LookedUp is true if one of the destinations is a gateway of another mesh whose DNS name sidecars look up. It has no endpoints.
 	LookedUp bool
+	// Imported is true if the Service is also known by its name in the cluster set, because it is imported from another mesh.
+	Imported bool
 	// Routed is true if routes of the Gateway API apply: HTTPRoutes, in order, or ConnectionRoutes on ports without HTTP. Routes and Backends are then
 	// empty. Requests that no route matches have status 404, and connections are closed.
 	Routed           bool

@@ -121,6 +121,11 @@ func ServiceHost(name, namespace string) string {
 	return name + "." + namespace + ".svc." + DefaultClusterDomain
 }
 
+// ClusterSetHost is the DNS name of a Service that is imported from another cluster (Multi-Cluster Services API).
+func ClusterSetHost(name, namespace string) string {
+	return name + "." + namespace + ".svc.clusterset.local"
+}
+
 // GatewayController is the controller name of the GatewayClasses of a mesh.
 func GatewayController(mesh string) string { return "gateway.openservicemesh.io/" + mesh }
 

@@ -122,6 +122,9 @@ func TestPeersThroughGateways(t *testing.T) {
 			t.Errorf("%s has status %d, want %d: %s", path, got.Status, want, got.Body)
 		}
 	}
+	if got := m.client.Get(t, "http://10.96.0.1/books/1", "Host: web.shop.svc.clusterset.local"); got.Status != http.StatusOK || got.Header.Get("Saw-Host") != "web.shop.svc.clusterset.local" {
+		t.Errorf("the name in the cluster set has status %d: %v", got.Status, got.Header)
+	}
 	if got := m.client.GetHTTP2(t, "http://10.96.0.1/books/1"); got.Status != http.StatusOK {
 		t.Errorf("HTTP/2 has status %d, want 200", got.Status)
 	}
