@@ -11,11 +11,14 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/cli/sidecartable"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
@@ -51,7 +54,8 @@ func (a *app) completeMeshedPods(cmd *cobra.Command, _ []string, prefix string) 
 	return completed(a.listNames(cmd.Context(), &corev1.PodList{}, client.HasLabels{names.ProxyUUIDLabel}), prefix)
 }
 
-// completeParties completes Deployments, StatefulSets and Services, as NAMESPACE/NAME. Pods and other kinds are left out for brevity.
+// completeParties completes Deployments, StatefulSets and Services, as NAMESPACE/NAME, and accounts of peers that TrafficTargets admit. Pods and other kinds
+// are left out for brevity.
 func (a *app) completeParties(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
 	if len(args) == 1 {
 		return completed([]string{"to"}, prefix)
@@ -61,7 +65,30 @@ func (a *app) completeParties(cmd *cobra.Command, args []string, prefix string) 
 	}
 	parties := []client.ObjectList{&appsv1.DeploymentList{}, &appsv1.StatefulSetList{}, &corev1.ServiceList{}}
 	all := lists.FlatMap(parties, func(list client.ObjectList) []string { return a.listNames(cmd.Context(), list) })
+	if len(args) == 0 {
+		all = append(all, a.listPeerAccounts(cmd.Context())...)
+	}
 	return completed(lists.Unique(all), prefix)
+}
+
+// listPeerAccounts returns the accounts of peers that are sources of TrafficTargets, as PEER/NAMESPACE/sa/NAME. Completion ignores errors.
+func (a *app) listPeerAccounts(ctx context.Context) []string {
+	c, err := a.kube.Client()
+	if err != nil {
+		return nil
+	}
+	targets := &unstructured.UnstructuredList{}
+	targets.SetGroupVersionKind(kinds.TrafficTarget)
+	if err := c.List(ctx, targets); err != nil {
+		return nil
+	}
+	var all []string
+	for i := range targets.Items {
+		if target, _ := ingest.TrafficTarget(&targets.Items[i]); target != nil {
+			all = append(all, lists.Map(target.PeerSources, func(s identity.PeerAccount) string { return s.Peer + "/" + s.Namespace + "/sa/" + s.Name })...)
+		}
+	}
+	return all
 }
 
 // completePolicies completes KIND/ first and then the policies of that kind in the current namespace.

@@ -43,8 +43,9 @@ that would allow it. The answer is computed by the same code that configures the
 
 A and B are pods, workloads, service accounts or Services, as NAMESPACE/NAME, KIND/NAME or NAMESPACE/KIND/NAME. B may have a port:
 shop/web:8080. DNS names of Services are accepted. For a client outside the mesh, A is the word outside, an address, or a Service
-outside the mesh. For a destination outside the mesh, B is a URL with the scheme http, https or tcp. Without METHOD and PATH, the
-question is whether A may send B any request. Instead of "to" you can use an arrow, quoted for the shell: 'A -> B'.
+outside the mesh. For a destination outside the mesh, B is a URL with the scheme http, https or tcp. For an account of a peer, A is
+PEER/NAMESPACE/sa/NAME with the name of its MeshPeer. Without METHOD and PATH, the question is whether A may send B any request. Instead
+of "to" you can use an arrow, quoted for the shell: 'A -> B'.
 
 The exit code is 0 if the call is allowed and 2 if it is denied.`,
 		Example: `  osm explain bookthief/bookthief to bookstore/bookstore GET /buy-a-book/new
@@ -52,6 +53,7 @@ The exit code is 0 if the call is allowed and 2 if it is denied.`,
   osm explain 'shop/deploy/till -> db/sts/mysql'
   osm explain shop/till to https://api.example.com
   osm explain outside to shop/web GET /prices
+  osm explain west/shop/sa/web to shop/cart GET /items
 
   # Allow a denied call.
   osm explain shop/till to shop/web GET /prices --remedy | kubectl apply -f -
@@ -139,6 +141,7 @@ func (a *app) fromCluster(ctx context.Context, c client.Client, found mesh) (exp
 	}
 	m := meshOf(found.Name, loaded)
 	addStatus(&m, objects)
+	m.PeerProblems = peerProblems(loaded.Catalog, objects)
 	members := remaining.Members(objects)
 	m.Remaining = func(pod *inventory.Instance) bool { return found.siblings.Sidecar(pod, members[pod.Name.Namespace]) }
 	m.NotInjected = func(pod entity.Name) string { return analyze.NotInjected(objects, pod) }

@@ -32,6 +32,7 @@ Expectations are documents of kind PolicyTest in the same files:
   - {from: bookbuyer/bookbuyer, to: bookstore/bookstore, request: GET /buy-a-book/new, want: allowed, by: bookstore/bookstore-v1}
   - {from: bookthief/bookthief, to: bookstore/bookstore, request: GET /buy-a-book/new, want: denied}
 
+from and to are those of "osm explain": an account of a peer is PEER/NAMESPACE/sa/NAME, and needs the MeshPeer and the ServiceExport.
 want is allowed, denied or partly, or the kind of denial: forbidden, not found, bad request, unavailable, reset, refused, passed
 through. The exit code is 1 if an expectation is not met.`,
 		Example: `  osm policy test -f manifests/

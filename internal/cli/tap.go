@@ -268,6 +268,9 @@ func (a *app) tapSelection(m mesh, selected string) ([]string, func(*corev1.Pod)
 	if err != nil {
 		return nil, nil, err
 	}
+	if reference.Peer != "" {
+		return nil, nil, fmt.Errorf("%s is an account of a peer, whose pods are in another cluster: run the command there", reference)
+	}
 	return []string{reference.Namespace}, func(p *corev1.Pod) bool { return isSelected(p, reference) }, nil
 }
 

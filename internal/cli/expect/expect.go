@@ -23,7 +23,7 @@ const (
 
 // Case is one expectation.
 type Case struct {
-	// From and To use the syntax of `osm explain`.
+	// From and To use the syntax of `osm explain`. An account of a peer is "<peer>/<namespace>/sa/<name>".
 	From string `json:"from"`
 	To   string `json:"to"`
 	// Request is "METHOD PATH". It is empty for any request, and for TCP.

@@ -12,13 +12,17 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
 func shop() explain.Mesh {
 	web := Pod("shop", "web-0", "web", "web", "10.0.0.1")
+	peers := Target("peers", SA("shop", "web"), []catalog.TargetRule{HTTP("paths")})
+	peers.PeerSources = []identity.PeerAccount{{Peer: "west", Namespace: "front", Name: "till"}}
 	c := Apply(
+		Peer("west", "west.example"), &catalog.ServiceExport{Name: Name("shop", "web"), Any: true}, peers,
 		&catalog.Namespace{Name: "shop", Monitored: true}, &catalog.ServiceAccount{Name: Name("shop", "till")}, web,
 		Service("shop", "web", "web", "10.96.0.1", 80, inventory.ProtocolHTTP), Slice(Name("shop", "web"), web),
 		Group("shop", "paths", "/a"), Target("t", SA("shop", "web"), []catalog.TargetRule{HTTP("paths")}, SA("shop", "till")),
@@ -41,6 +45,10 @@ func TestRun(t *testing.T) {
 		{expect.Case{From: "shop/sa/till", To: "shop/svc/web", Request: "GET /b", Want: "denied"}, ""},
 		{expect.Case{From: "shop/sa/thief", To: "shop/svc/web", Request: "GET /a", Want: "refused"}, ""},
 		{expect.Case{From: "shop/sa/thief", To: "shop/svc/web", Want: "denied"}, ""},
+		{expect.Case{From: "west/front/sa/till", To: "shop/svc/web", Request: "GET /a", Want: "allowed", By: "shop/peers"}, ""},
+		{expect.Case{From: "west/front/sa/till", To: "shop/svc/web", Request: "GET /b", Want: "not found"}, ""},
+		{expect.Case{From: "west/shop/sa/till", To: "shop/svc/web", Request: "GET /a", Want: "denied"}, ""},
+		{expect.Case{From: "east/front/sa/till", To: "shop/svc/web", Request: "GET /a", Want: "allowed"}, "it is denied, unavailable: missing: a MeshPeer east that is accepted; there is no MeshPeer east"},
 		{expect.Case{From: "//", To: "shop/svc/web", Want: "denied"}, `invalid name "//"`},
 	}
 	for _, test := range tests {

@@ -44,11 +44,13 @@ type Answer struct {
 	// FromOutside is true if the client is outside the mesh. Policies are then IngressBackends, or TrafficTargets of the ingress gateway, and
 	// one candidate is enough.
 	FromOutside bool `json:"fromOutside,omitempty"`
+	// Peer is the name of the peer if the source is one of its accounts. It is empty otherwise.
+	Peer string `json:"peer,omitempty"`
 	// Policies are the TrafficTargets that allow the request, without duplicates.
 	Policies []string `json:"policies,omitempty"`
 	// Live holds the acknowledgements of sidecars. It is nil if they were not read.
 	Live []Live `json:"live,omitempty"`
-	// Parties are the service accounts of all involved sidecars. The first one is the caller.
+	// Parties are the service accounts of all involved sidecars. The first one is the caller, unless that is an account of a peer.
 	Parties []identity.ServiceAccount `json:"-"`
 }
 
@@ -108,6 +110,9 @@ type Grant struct {
 // Evaluate answers a question. It returns an error if the question refers to an object that does not exist.
 func Evaluate(ctx context.Context, m Mesh, q Question) (*Answer, error) {
 	v := m.Catalog.View()
+	if q.From.Peer != "" {
+		return m.evaluatePeer(ctx, v, q)
+	}
 	from, err := m.resolve(ctx, v, q.From, true)
 	if outside, found := m.clientOutside(v, q, from, err); found {
 		return m.evaluateIngress(ctx, v, q, outside)
@@ -158,11 +163,15 @@ func Evaluate(ctx context.Context, m Mesh, q Question) (*Answer, error) {
 	a.Missing = append(a.Missing, deniedPorts(e, all)...)
 	m.addHints(v, a.Candidates)
 	a.setVerdict()
-	speaksHTTP := slices.ContainsFunc(all, func(p servicePort) bool { return p.port.Protocol.IsHTTP() })
-	if !a.Allowed && !q.WithoutRemedy && !a.isIdle() && (!speaksHTTP || !isRejected(v, q, all)) {
+	if !a.Allowed && !q.WithoutRemedy && !a.isIdle() && (!speakHTTP(all) || !isRejected(v, q, all)) {
 		a.Remedy, a.RemedySuffices = m.remedy(e, all)
 	}
 	return a, nil
+}
+
+// speakHTTP reports whether a port has HTTP.
+func speakHTTP(ports []servicePort) bool {
+	return slices.ContainsFunc(ports, func(p servicePort) bool { return p.port.Protocol.IsHTTP() })
 }
 
 // newAnswer returns an answer without candidates.

@@ -148,8 +148,8 @@ func withoutAnswer(allow bool) string {
 }
 
 // grants describes the requests that the caller may send.
-func grants(routes []authz.Route) []Grant {
-	return lists.Map(routes, func(route authz.Route) Grant {
+func grants[A authz.Account[A]](routes []authz.RouteOf[A]) []Grant {
+	return lists.Map(routes, func(route authz.RouteOf[A]) Grant {
 		methods := cmp.Or(strings.Join(route.Match.Methods, ", "), "any method")
 		return Grant{Request: authz.DescribeMatch(route.Match, methods), Policies: route.Policies}
 	})

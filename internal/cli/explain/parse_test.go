@@ -32,6 +32,7 @@ func TestParseQuestion(t *testing.T) {
 		"kinds":            {[]string{"po/till", "to", "shop/SVC/web:80"}, nil, explain.Question{From: explain.Reference{Kind: "pod", Namespace: "mine", Name: "till"}, To: explain.Reference{Kind: "service", Namespace: "shop", Name: "web", Port: 80}}},
 		"a host":           {[]string{"sa/till", "to", "web.shop.svc.cluster.local:8080"}, nil, explain.Question{From: explain.Reference{Kind: "serviceaccount", Namespace: "mine", Name: "till"}, To: explain.Reference{Kind: "service", Namespace: "shop", Name: "web", Port: 8080}}},
 		"a URL to call":    {[]string{"till", "to", "http://web.shop:8080/x?y"}, nil, explain.Question{From: till, To: explain.Reference{Kind: "service", Namespace: "shop", Name: "web", Port: 8080}, Method: "GET", Path: "/x?y", Outside: &authz.EgressRequest{Host: "web.shop", Port: 8080, Protocol: inventory.ProtocolHTTP}}},
+		"of a peer":        {[]string{"west/shop/sa/till", "to", "shop/web"}, nil, explain.Question{From: explain.Reference{Peer: "west", Kind: "serviceaccount", Namespace: "shop", Name: "till"}, To: web}},
 		"a destination to": {[]string{"till", "to", "to"}, nil, explain.Question{From: till, To: explain.Reference{Namespace: "mine", Name: "to"}}},
 	}
 	for name, test := range tests {
@@ -52,7 +53,11 @@ func TestParseQuestionRejects(t *testing.T) {
 		{"till", "", "source and destination are required"},
 		{"till -", "", "the shell interpreted > as a redirection"},
 		{"till shop/web:x", "", "must be a number from 1 to 65535"},
-		{"till a/b/c/d", "", "invalid name"},
+		{"till a/b/c/d", "", "of a peer, only service accounts are known"},
+		{"west/shop/deploy/till shop/web", "", "of a peer, only service accounts are known"},
+		{"west/shop/sa/till:80 shop/web", "", "of a peer, only service accounts are known"},
+		{"till west/shop/sa/web", "", "west/shop/sa/web is an account of a peer, which can only be the source"},
+		{"till a/b/c/d/e", "", "invalid name"},
 		{"till a/pot/c", "", "unknown kind"},
 		{"till //", "", "invalid name"},
 		{"till shop/web GET /x extra", "", "unexpected argument"},

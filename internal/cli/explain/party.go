@@ -33,6 +33,8 @@ type Mesh struct {
 	Unprogrammed func(gateway entity.Name, listener string) string
 	// Unavailable returns why what a policy allows cannot be reached, by its conditions; empty if it can. It may be nil.
 	Unavailable func(entity.Ref) string
+	// PeerProblems returns why a peer is not accepted, or cannot connect, by its status. It may be nil.
+	PeerProblems func(peer string) []diagnosis.Finding
 	// Remaining reports whether a pod has a sidecar that no control plane configures any more. It may be nil.
 	Remaining func(*inventory.Instance) bool
 	// NotInjected returns why new pods like a pod get no sidecar; empty if they get one. It may be nil.

@@ -50,6 +50,9 @@ func ParseQuestion(args, headers []string, namespace string) (Question, error) {
 	if q.To, err = ParseReference(words[1], namespace); err != nil {
 		return q, err
 	}
+	if q.To.Peer != "" {
+		return q, fmt.Errorf("%s is an account of a peer, which can only be the source. Services of a peer have their name in this cluster: use NAMESPACE/NAME of an imported Service", q.To)
+	}
 	if err := q.request(words[2:]); err != nil {
 		return q, err
 	}
@@ -137,6 +140,8 @@ type Reference struct {
 	// Kind is the singular kind in lower case, or empty.
 	Kind            string
 	Namespace, Name string
+	// Peer is the name of the MeshPeer if this is an account of a peer. It is empty for what is in this cluster.
+	Peer string
 	// Port is 0 if it is not specified.
 	Port uint16
 	text string
@@ -173,8 +178,8 @@ func KindNamed(text string) (string, bool) {
 // Workloads are the workload kinds, in the order in which a name without a kind is tried.
 var Workloads = []string{"deployment", "statefulset", "daemonset", "job", "cronjob", "replicaset"}
 
-// ParseReference parses "[NAMESPACE/][KIND/]NAME[:PORT]", the DNS name of a Service, "NAME.NAMESPACE[:PORT]", or an IP address with or
-// without a port.
+// ParseReference parses "[NAMESPACE/][KIND/]NAME[:PORT]", the DNS name of a Service, "NAME.NAMESPACE[:PORT]", an IP address with or
+// without a port, or an account of a peer, "PEER/NAMESPACE/sa/NAME".
 func ParseReference(text, namespace string) (Reference, error) {
 	r := Reference{Namespace: namespace, text: text}
 	rest, port, found := strings.Cut(text, ":")
@@ -191,6 +196,9 @@ func ParseReference(text, namespace string) (Reference, error) {
 		r.Port = uint16(number)
 	}
 	parts := strings.Split(rest, "/")
+	if len(parts) == 4 && !slices.Contains(parts, "") {
+		return r.ofPeer(parts)
+	}
 	if len(parts) > 3 || slices.Contains(parts, "") {
 		return r, fmt.Errorf("invalid name %q: use NAMESPACE/NAME, KIND/NAME or NAMESPACE/KIND/NAME, such as shop/web, sa/web or shop/deploy/web", text)
 	}
@@ -214,6 +222,15 @@ func ParseReference(text, namespace string) (Reference, error) {
 		}
 		r.Namespace, r.Kind = parts[0], kind
 	}
+	return r, nil
+}
+
+// ofPeer parses an account of a peer.
+func (r Reference) ofPeer(parts []string) (Reference, error) {
+	if aliases[strings.ToLower(parts[2])] != KindServiceAccount || r.Port != 0 {
+		return r, fmt.Errorf("invalid name %q: of a peer, only service accounts are known: use PEER/NAMESPACE/sa/NAME, such as west/shop/sa/web", r.text)
+	}
+	r.Peer, r.Namespace, r.Kind, r.Name = parts[0], parts[1], KindServiceAccount, parts[3]
 	return r, nil
 }
 

@@ -21,10 +21,10 @@ import (
 
 // remedy finds policies that would allow the question by trying them.
 func (m Mesh) remedy(e evaluator, ports []servicePort) (objects []*unstructured.Unstructured, suffices bool) {
-	t := &trial{evaluator: e, isUsed: m.Exists}
+	t := &trial{evaluator: e, caller: localCaller(e.caller), isUsed: m.Exists}
 	for _, p := range ports {
 		for _, b := range t.destinations(p) {
-			if !t.allows(p, b) {
+			if !t.caller.allows(t.evaluator, p, b) {
 				t.grant(p, b)
 			}
 		}
@@ -44,9 +44,32 @@ func (m Mesh) remedy(e evaluator, ports []servicePort) (objects []*unstructured.
 // trial evaluates a question in a mesh with tentative policies.
 type trial struct {
 	evaluator
+	// caller is whom the policies are to allow. It replaces the one of the evaluator.
+	caller  caller
 	objects []*unstructured.Unstructured
 	// isUsed reports whether an object has the name.
 	isUsed func(entity.Ref) bool
+}
+
+// caller is a client that policies can name.
+type caller interface {
+	// name is the part of the names of policies that describes it.
+	name() string
+	// subject is the source of a TrafficTarget.
+	subject() map[string]any
+	// allows returns true if policies allow it to reach an identity, whether or not its pods are ready.
+	allows(e evaluator, p servicePort, b authz.Destination) bool
+}
+
+// localCaller is an account of this mesh.
+type localCaller identity.ServiceAccount
+
+func (c localCaller) name() string { return c.Name }
+
+func (c localCaller) subject() map[string]any { return account(identity.ServiceAccount(c)) }
+
+func (c localCaller) allows(e evaluator, p servicePort, b authz.Destination) bool {
+	return e.allows(p, b)
 }
 
 // allows returns true if policies allow the caller to reach an identity, whether or not its pods are ready.
@@ -100,7 +123,7 @@ func (t *trial) existing(p servicePort, b authz.Destination) map[string]any {
 // fits returns true if a rule allows the request.
 func (t *trial) fits(p servicePort, b authz.Destination, rule map[string]any) bool {
 	entry, _ := ingest.TrafficTarget(t.target(b.Identity, rule))
-	return entry != nil && t.with(entry).allows(p, b)
+	return entry != nil && t.caller.allows(t.with(entry), p, b)
 }
 
 // route returns a rule for a route object, which it adds unless this trial already has one.
@@ -117,7 +140,7 @@ func (t *trial) route(p servicePort, b authz.Destination) map[string]any {
 			return map[string]any{"kind": "HTTPRouteGroup", "name": made.GetName(), "matches": []any{match["name"]}}
 		}
 	}
-	object := t.object(entity.KindHTTPRouteGroup, b.Identity.Namespace, label(t.caller.Name+"-to-"+p.service.Name.Name),
+	object := t.object(entity.KindHTTPRouteGroup, b.Identity.Namespace, label(t.caller.name()+"-to-"+p.service.Name.Name),
 		map[string]any{"matches": []any{match}})
 	t.add(object)
 	return map[string]any{"kind": "HTTPRouteGroup", "name": object.GetName(), "matches": []any{match["name"]}}
@@ -135,9 +158,9 @@ func (t *trial) match() map[string]any {
 
 // target returns a TrafficTarget from the caller with one rule.
 func (t *trial) target(to identity.ServiceAccount, rule map[string]any) *unstructured.Unstructured {
-	return t.object(entity.KindTrafficTarget, to.Namespace, label(t.caller.Name+"-to-"+to.Name), map[string]any{
+	return t.object(entity.KindTrafficTarget, to.Namespace, label(t.caller.name()+"-to-"+to.Name), map[string]any{
 		"destination": account(to),
-		"sources":     []any{account(t.caller)},
+		"sources":     []any{t.caller.subject()},
 		"rules":       []any{rule},
 	})
 }

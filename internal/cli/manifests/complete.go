@@ -73,7 +73,7 @@ func InNamespace(object *unstructured.Unstructured, namespace string) *unstructu
 
 // IsClusterScoped returns true if the kind is cluster-scoped. It is correct only for kinds that are relevant for a mesh.
 func IsClusterScoped(object *unstructured.Unstructured) bool {
-	return object.GetKind() == "Namespace" || object.GetKind() == "Mesh"
+	return slices.Contains([]string{"Namespace", "Mesh", "MeshPeer", "GatewayClass", "ServiceCIDR"}, object.GetKind())
 }
 
 func findMesh(objects []*unstructured.Unstructured) *unstructured.Unstructured {

@@ -72,6 +72,8 @@ var misuses = map[string]misuse{
 		"inside/sa/till to inside/nope":                 "named nope found in namespace inside",
 		"nope/sa/till to inside/web":                    "no serviceaccount named till found in namespace nope",
 		"inside/nope/till to inside/web":                "unknown kind \"nope\": use pod, svc",
+		"west/inside/deploy/till to inside/web":         "of a peer, only service accounts are known: use PEER/NAMESPACE/sa/NAME",
+		"inside/sa/till to west/inside/sa/web":          "is an account of a peer, which can only be the source",
 		"inside/sa/till to inside/web GET nope":         "a path begins with /: use /nope",
 		"inside/sa/till to inside/web NOPE /":           "\"NOPE\" is not a method of HTTP",
 		"inside/sa/till to www.example.com":             "For a host outside the mesh, write a URL: http://",

@@ -72,6 +72,35 @@ func TestDecidePeer(t *testing.T) {
 	}
 }
 
+// TestDecideAnyPeer checks whether an account may send any request, with and without ready pods.
+func TestDecideAnyPeer(t *testing.T) {
+	web := meshtest.Name("shop", "web")
+	for name, test := range map[string]struct {
+		source  identity.PeerAccount
+		change  catalog.Change
+		want    authz.Outcome
+		missing string
+	}{
+		"granted":         {eastClient, catalog.Change{}, authz.Allowed, ""},
+		"without pods":    {eastClient, catalog.Set(meshtest.Slice(web)), authz.Allowed, ""},
+		"another account": {identity.PeerAccount{Peer: "east", Namespace: "shop", Name: "x"}, catalog.Change{}, authz.Unavailable, "from east/shop/x to shop/web"},
+		"not exported":    {eastClient, catalog.Change{Ref: entity.KindServiceExport.Ref(web)}, authz.Unavailable, "a ServiceExport shop/web"},
+		"no account":      {eastClient, catalog.Change{Ref: entity.KindPod.Ref(meshtest.Name("shop", "web-0"))}, authz.Unavailable, "a pod behind shop/web"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := meshtest.Apply(exporting()...)
+			c.Apply([]catalog.Change{test.change})
+			answers := authz.DecideAnyPeer(c.View(), test.source, authz.Request{Service: web, Port: 80}).Answers
+			if len(answers) != 1 || answers[0].Outcome != test.want || !strings.Contains(answers[0].Missing, test.missing) {
+				t.Fatalf("the answers are %+v, want %s, missing %q", answers, test.want, test.missing)
+			}
+			if got := answers[0].Policies; test.want == authz.Allowed && (len(got) != 1 || got[0] != "shop/x") {
+				t.Errorf("it is granted by %v", got)
+			}
+		})
+	}
+}
+
 // TestDecideImported checks what a mesh knows about requests to a Service of a peer.
 func TestDecideImported(t *testing.T) {
 	cart := meshtest.Service("shop", "cart", "", "10.96.0.3", 80, inventory.ProtocolHTTP)
