@@ -176,7 +176,7 @@ func (c *ControlPlane) Run(ctx context.Context) error {
 			return c.serveHealth(running, func() error { return c.notReady(ctx) })
 		},
 		c.settings.debug.Run,
-		c.serveReport,
+		func(running context.Context) error { return c.serveReport(running, peers) },
 		heap.ReturnUnused,
 		c.newHandovers(mgr.GetClient()).run,
 		func(running context.Context) error { return c.lead(ctx, running, writer.leader) },

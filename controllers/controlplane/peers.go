@@ -213,6 +213,14 @@ func (p *peers) current() peerstatus.Exchange {
 	return nil
 }
 
+// Imports implements server.Peers.
+func (p *peers) Imports(peer string) (imports peering.Imports, ok bool) {
+	if exchange := p.exchange.Load(); exchange != nil {
+		return exchange.Imports(peer)
+	}
+	return peering.Imports{}, false
+}
+
 // addStatus adds the controllers that write the status of peers, exports and imports to mgr.
 func (p *peers) addStatus(mgr manager.Manager, definitions *traffic.Definitions, leader *status.Leader, c *ControlPlane) error {
 	return peerstatus.Writers{

@@ -104,8 +104,8 @@ const (
 	reviewBurst = 20
 )
 
-// serveReport serves the state of this replica's sidecars to authorized callers.
-func (c *ControlPlane) serveReport(ctx context.Context) error {
+// serveReport serves the state of this replica's sidecars, and what peers have said, to authorized callers.
+func (c *ControlPlane) serveReport(ctx context.Context, peers server.Peers) error {
 	unknown, err := c.reviewClients()
 	if err != nil {
 		return err
@@ -123,7 +123,7 @@ func (c *ControlPlane) serveReport(ctx context.Context) error {
 		Mesh: c.config.Mesh, Unknown: unknown, Known: known, Now: time.Now,
 	})
 	return server.Serve(ctx, server.Config{
-		Listener: listener, Certificate: own.Get, Handler: server.Handler(c.store, c.loads, c.denials, c.authority.manager, access),
+		Listener: listener, Certificate: own.Get, Handler: server.Handler(c.store, c.loads, c.denials, c.authority.manager, peers, access),
 		OnClosed: c.metrics.limits.CountClosed,
 	})
 }

@@ -359,18 +359,18 @@ func (c *client) state() State {
 	}
 }
 
-// acknowledged returns the roots of this mesh that the peer trusts, as it reports now. What it reported before its stream ended says nothing: it may have been
-// restored since, or have ended its trust. On a stream the first response shows that the record in force is the present one, unless it was rejected. The caller
-// holds mu.
-func (c *client) acknowledged(trust peering.Trust) []string {
-	if _, rejected := c.importer.rejected[peering.TrustName]; rejected || !c.connected {
-		return nil
+// offered returns the Services that the peer offers, sorted by name.
+func (c *client) offered() []*catalog.PeerService {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	services := make([]*catalog.PeerService, 0, len(c.importer.held))
+	for _, held := range c.importer.held {
+		if held.service != nil {
+			services = append(services, held.service)
+		}
 	}
-	own, err := certificate.FullFingerprints(c.config.Bundle())
-	if err != nil {
-		return nil
-	}
-	return lists.Unique(lists.Filter(own, func(root string) bool { return slices.Contains(trust.Accepted, root) }))
+	slices.SortFunc(services, func(a, b *catalog.PeerService) int { return a.Name.Compare(b.Name) })
+	return services
 }
 
 // maxDescription is the maximum length of a message that has parts of what a peer has sent.

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/peering"
@@ -158,6 +159,24 @@ func (p *Peering) States() []State {
 	}
 	slices.SortFunc(states, func(a, b State) int { return cmp.Compare(a.Peer, b.Peer) })
 	return states
+}
+
+// Imports is what a peer has said, and what is known of it.
+type Imports struct {
+	State
+	// Services are those that the peer offers to this mesh, sorted by name. Nobody may change them.
+	Services []*catalog.PeerService
+}
+
+// Imports returns what a peer has said; ok is false if there is no such peer.
+func (p *Peering) Imports(peer string) (imports Imports, ok bool) {
+	p.mu.Lock()
+	client := p.clients[peer]
+	p.mu.Unlock()
+	if client == nil {
+		return Imports{}, false
+	}
+	return Imports{client.state(), client.offered()}, true
 }
 
 // Exported describes what this mesh offers to a peer.

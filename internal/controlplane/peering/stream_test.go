@@ -23,6 +23,12 @@ func TestExportsAreImported(t *testing.T) {
 	if got := west.service("east", "cart"); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
+	if imports, ok := west.peering.Imports("east"); !ok || !imports.Connected || len(imports.Services) != 1 || !reflect.DeepEqual(imports.Services[0], want) {
+		t.Errorf("imports %+v, known is %t", imports, ok)
+	}
+	if _, ok := west.peering.Imports("north"); ok {
+		t.Error("a peer that does not exist has imports")
+	}
 	east.export("stock", "west")
 	waitFor(t, west, "stock")
 	if _, changes := west.counts(); changes != 2 {

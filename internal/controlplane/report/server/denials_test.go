@@ -25,7 +25,7 @@ func TestDenialsAreServed(t *testing.T) {
 		[]denials.Event{{Address: outside, Reason: denials.NoPolicy}, {Address: outside, Reason: denials.NoPolicy}}, true)
 	denied.Record(denials.Reporter{Account: web, IPs: []netip.Addr{pod.Addr()}}, []denials.Event{{Address: pod, Client: thief, Reason: denials.NoPolicy}}, false)
 	var got report.Denials
-	read(t, Handler(store{ready: true}, nil, denied, issuer(""), (&cluster{}).access(time.Now)), report.DenialsPath, &got)
+	read(t, Handler(store{ready: true}, nil, denied, issuer(""), noPeers{}, (&cluster{}).access(time.Now)), report.DenialsPath, &got)
 	want := report.Denials{Since: moment, Denials: []report.Denial{
 		{Client: "shop/thief", Server: "shop/web", Address: "10.0.0.1:8080", Side: report.AtServer, Reason: "no policy", Count: 1, Rate: 0.2, Since: moment, Last: moment},
 		{

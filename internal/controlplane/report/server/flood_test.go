@@ -18,7 +18,7 @@ import (
 func TestInvalidTokensDelayNoKnownReader(t *testing.T) {
 	now := moment
 	access := (&cluster{}).access(func() time.Time { return now })
-	handler := Handler(store{ready: true}, nil, nil, issuer(""), access)
+	handler := Handler(store{ready: true}, nil, nil, issuer(""), noPeers{}, access)
 	const reader = "Bearer reader for report.osm"
 	if got := get(handler, report.ProxiesPath, reader); got.Code != http.StatusOK {
 		t.Fatalf("the reader gets %d %s", got.Code, got.Body)

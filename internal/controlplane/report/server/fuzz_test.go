@@ -13,12 +13,12 @@ import (
 func FuzzQueries(f *testing.F) {
 	for _, path := range []string{
 		"/", "/report/v1/proxies", "/report/v1/objects/TrafficTarget/a/known", "/report/v1/objects/TrafficTarget/a/other?x=%zz", "/report/v1/objects///", "/report/v1/loads?since=-1",
-		"/report/v1/../v1/changes", "/report/v1/objects/%2e%2e/a/b", "/report/v1/objects/a/b/c/d",
+		"/report/v1/../v1/changes", "/report/v1/objects/%2e%2e/a/b", "/report/v1/objects/a/b/c/d", "/report/v1/peers/west", "/report/v1/peers/",
 	} {
 		f.Add("GET", path)
 	}
 	f.Add("DELETE", "/report/v1/proxies")
-	handler := Handler(store{ready: true}, reported, nothingDenied(), issuer(""), (&cluster{}).access(time.Now))
+	handler := Handler(store{ready: true}, reported, nothingDenied(), issuer(""), noPeers{}, (&cluster{}).access(time.Now))
 	f.Fuzz(func(t *testing.T, method, path string) {
 		target, err := url.ParseRequestURI(path)
 		if err != nil || path == "*" {

@@ -153,7 +153,7 @@ func TestOnlyTokensForTheReportMayRead(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			c := &cluster{down: test.down}
-			got := get(Handler(store{ready: !test.unready}, nil, nil, issuer(""), c.access(time.Now)), report.ProxiesPath, test.authorization)
+			got := get(Handler(store{ready: !test.unready}, nil, nil, issuer(""), noPeers{}, c.access(time.Now)), report.ProxiesPath, test.authorization)
 			if got.Code != test.code || !strings.Contains(got.Body.String(), test.says) {
 				t.Errorf("got %d %s, want %d and %q", got.Code, got.Body, test.code, test.says)
 			}
@@ -170,7 +170,7 @@ func TestOnlyTokensForTheReportMayRead(t *testing.T) {
 func TestAnswersAreRemembered(t *testing.T) {
 	now := moment
 	c := &cluster{}
-	handler := Handler(store{ready: true}, nil, nil, issuer(""), c.access(func() time.Time { return now }))
+	handler := Handler(store{ready: true}, nil, nil, issuer(""), noPeers{}, c.access(func() time.Time { return now }))
 	for range 3 {
 		get(handler, report.ProxiesPath, "Bearer reader for report.osm")
 		get(handler, report.ProxiesPath, "Bearer what")
@@ -211,7 +211,7 @@ func TestDocuments(t *testing.T) {
 		}},
 		limited: []status.LimitedPolicy{{Policy: policy, ServiceAccounts: []identity.ServiceAccount{{Namespace: "a", Name: "sa"}}, More: 2}},
 	}
-	handler := Handler(s, reported, nothingDenied(), issuer("g1"), (&cluster{}).access(time.Now))
+	handler := Handler(s, reported, nothingDenied(), issuer("g1"), noPeers{}, (&cluster{}).access(time.Now))
 	t.Run("proxies", func(t *testing.T) {
 		var got report.Proxies
 		read(t, handler, report.ProxiesPath, &got)
@@ -237,7 +237,7 @@ func TestDocuments(t *testing.T) {
 	})
 	t.Run("certificates are not issued", func(t *testing.T) {
 		var got report.Proxies
-		read(t, Handler(s, reported, nothingDenied(), issuer("failing"), (&cluster{}).access(time.Now)), report.ProxiesPath, &got)
+		read(t, Handler(s, reported, nothingDenied(), issuer("failing"), noPeers{}, (&cluster{}).access(time.Now)), report.ProxiesPath, &got)
 		if diff := cmp.Diff(&report.IssuanceFailure{Since: moment, Error: "the issuer is sealed"}, got.Authority.Failure); diff != "" {
 			t.Errorf("-want +got:\n%s", diff)
 		}
@@ -364,7 +364,7 @@ func TestFirstLoadsAreAwaited(t *testing.T) {
 		sidecar.Report([]loadstats.Load{{Cluster: "a/web|80", Counts: loadstats.Counts{Issued: 600, Succeeded: 600}}}, time.Minute)
 	}()
 	var got report.Loads
-	read(t, Handler(store{ready: true}, book, nil, issuer("g1"), (&cluster{}).access(time.Now)), report.LoadsPath, &got)
+	read(t, Handler(store{ready: true}, book, nil, issuer("g1"), noPeers{}, (&cluster{}).access(time.Now)), report.LoadsPath, &got)
 	if len(got.Loads) != 1 || !got.Loads[0].Average || got.Loads[0].Rate != 10 || got.Loads[0].Seconds != 60 {
 		t.Errorf("the first answer is %+v, want the average of a minute", got)
 	}
@@ -372,7 +372,7 @@ func TestFirstLoadsAreAwaited(t *testing.T) {
 
 // TestEveryPathIsProtected asks as a stranger, of a Store and loads that must not even be looked at.
 func TestEveryPathIsProtected(t *testing.T) {
-	handler := Handler(nil, nil, nil, nil, (&cluster{}).access(time.Now))
+	handler := Handler(nil, nil, nil, nil, nil, (&cluster{}).access(time.Now))
 	paths := []string{report.ProxiesPath, report.RejectionsPath, report.ChangesPath, report.LoadsPath, report.ObjectsPath + "TrafficTarget/a/known"}
 	for _, path := range paths {
 		if got := get(handler, path, "Bearer stranger for report.osm"); got.Code != 403 {

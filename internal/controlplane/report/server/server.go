@@ -13,6 +13,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/denials"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/loadstats"
+	"github.com/openservicemesh/osm-operator/internal/controlplane/peering"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/quarantine"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/snapshot/status"
@@ -95,9 +96,16 @@ type Denials interface {
 	Named(ctx context.Context, views denials.Views) (list []denials.Denial, dropped uint64, err error)
 }
 
-// Handler serves the reports of a Store, the loads and the denials of its sidecars to users that access authorizes.
-func Handler(store Store, load Loads, denied Denials, issuer Issuer, access *Access) http.Handler {
+// Peers is what the peers of the mesh have said. It is safe for concurrent use.
+type Peers interface {
+	// Imports returns what a peer has said, verified; ok is false if there is no such peer.
+	Imports(peer string) (imports peering.Imports, ok bool)
+}
+
+// Handler serves the reports of a Store, the loads and the denials of its sidecars, and what peers have said, to users that access authorizes.
+func Handler(store Store, load Loads, denied Denials, issuer Issuer, peers Peers, access *Access) http.Handler {
 	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+report.PeersPath+"{name}", func(w http.ResponseWriter, r *http.Request) { answer(w, peer(peers, r.PathValue("name"))) })
 	mux.HandleFunc("GET "+report.ProxiesPath, func(w http.ResponseWriter, _ *http.Request) {
 		// The trust is read first: a sidecar that is up to date afterwards has acknowledged it.
 		trust := store.Trust()

@@ -111,7 +111,7 @@ func TestOnlyTokensForTheReportMayRead(t *testing.T) {
 	own.BearerToken = token(t, clients, names.Controller)
 	reviewers := kubernetes.NewForConfigOrDie(own)
 	access := server.NewAccess(server.AccessConfig{Mesh: "osm", Unknown: reviewers, Known: reviewers, Now: time.Now})
-	handler := server.Handler(empty{}, loadstats.NewStore(time.Now), denials.NewStore(time.Now), issuer{}, access)
+	handler := server.Handler(empty{}, loadstats.NewStore(time.Now), denials.NewStore(time.Now), issuer{}, nil, access)
 	for name, test := range map[string]struct {
 		token string
 		code  int
