@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -33,6 +34,7 @@ func collected() []schema.GroupVersionKind {
 	result := []schema.GroupVersionKind{
 		{Group: "operator.openservicemesh.io", Version: "v1alpha1", Kind: "Mesh"},
 		{Group: "operator.openservicemesh.io", Version: "v1alpha1", Kind: "MeshRevision"},
+		kinds.MeshPeer,
 		{Group: "config.openservicemesh.io", Version: "v1alpha2", Kind: "MeshConfig"},
 		{Group: "config.openservicemesh.io", Version: "v1alpha2", Kind: "MeshRootCertificate"},
 		{Version: "v1", Kind: "Namespace"},
@@ -41,8 +43,11 @@ func collected() []schema.GroupVersionKind {
 	for _, source := range kinds.Policies() {
 		result = append(result, source.Object.GetObjectKind().GroupVersionKind())
 	}
-	return result
+	return append(result, kinds.ServiceExport, kinds.ServiceImport)
 }
+
+// optional lists kinds that a cluster without peers does not define.
+var optional = []schema.GroupVersionKind{kinds.MeshPeer, kinds.ServiceExport, kinds.ServiceImport}
 
 // ingress lists kinds for inbound traffic. A cluster may define any of them.
 var ingress = []schema.GroupVersionKind{
@@ -167,7 +172,7 @@ func (a *app) bugReport(ctx context.Context, o bugReportOptions) error {
 func (r *bugReport) collect(ctx context.Context, subject checks.Subject, chosen choice) error {
 	r.progress.report("checking the mesh")
 	var text bytes.Buffer
-	groups := slices.Concat(subject.ControlPlane(ctx), subject.DataPlane(ctx), subject.Policies(ctx))
+	groups := slices.Concat(subject.ControlPlane(ctx), subject.DataPlane(ctx), subject.Policies(ctx), subject.DeclaredPeers(ctx))
 	if err := diagnosis.Group("mesh "+subject.Mesh, groups...).PrintGroups(&text); err != nil {
 		return err
 	}
@@ -212,7 +217,11 @@ func (r *bugReport) put(name string, content []byte) error {
 func (r *bugReport) objects(ctx context.Context, kind schema.GroupVersionKind, folder string, options ...client.ListOption) error {
 	list := &unstructured.UnstructuredList{}
 	list.SetGroupVersionKind(kind)
-	if err := r.client.List(ctx, list, options...); err != nil {
+	err := r.client.List(ctx, list, options...)
+	if meta.IsNoMatchError(err) && slices.Contains(optional, kind) {
+		return nil
+	}
+	if err != nil {
 		r.gaps = append(r.gaps, fmt.Sprintf("%s of %s: %v", kind.Kind, folder, r.app.kube.Sentence(err)))
 		return nil
 	}

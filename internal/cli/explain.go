@@ -47,7 +47,9 @@ outside the mesh. For a destination outside the mesh, B is a URL with the scheme
 PEER/NAMESPACE/sa/NAME with the name of its MeshPeer. Without METHOD and PATH, the question is whether A may send B any request. Instead
 of "to" you can use an arrow, quoted for the shell: 'A -> B'.
 
-The exit code is 0 if the call is allowed and 2 if it is denied.`,
+Whether a call of an imported Service is allowed depends on what its peer offers, which the control plane knows and files do not have.
+
+The exit code is 0 if the call is allowed and 2 if it is denied. It is 1 if the answer depends on what a peer offers, and that is unknown.`,
 		Example: `  osm explain bookthief/bookthief to bookstore/bookstore GET /buy-a-book/new
   osm explain bookbuyer/sa/bookbuyer to bookstore/svc/bookstore:14001 GET /books-bought -H 'client-app: bookbuyer'
   osm explain 'shop/deploy/till -> db/sts/mysql'
@@ -91,6 +93,7 @@ func (a *app) explain(ctx context.Context, q explain.Question, meshName string, 
 		return answer.PrintRemedy(a.Out)
 	}
 	err = form.Print(a.Out, output.Result{Data: answer, Names: policyNames(answer), Text: answer.Print})
+	err = exitIf(answer.Unknown, exitFailed, err)
 	return exitIf(!answer.Allowed, exitNo, err)
 }
 
@@ -142,6 +145,7 @@ func (a *app) fromCluster(ctx context.Context, c client.Client, found mesh) (exp
 	m := meshOf(found.Name, loaded)
 	addStatus(&m, objects)
 	m.PeerProblems = peerProblems(loaded.Catalog, objects)
+	a.addOffers(ctx, c, found, loaded, &m)
 	members := remaining.Members(objects)
 	m.Remaining = func(pod *inventory.Instance) bool { return found.siblings.Sidecar(pod, members[pod.Name.Namespace]) }
 	m.NotInjected = func(pod entity.Name) string { return analyze.NotInjected(objects, pod) }
@@ -204,6 +208,7 @@ func meshOfObjects(meshName string, objects []*unstructured.Unstructured) (expla
 		return explain.Mesh{}, err
 	}
 	m := meshOf(complete.Mesh, loaded)
+	m.Offers = func(string) explain.Offers { return explain.Offers{Unknown: offersInFiles} }
 	m.Undeclared = func(service *inventory.Service, port uint16) string {
 		return analyze.UndeclaredPort(complete.Objects, service, port)
 	}

@@ -12,7 +12,9 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/expect"
 	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
+	"github.com/openservicemesh/osm-operator/internal/cli/peeroffers"
 	"github.com/openservicemesh/osm-operator/internal/cli/plan"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/operator/clusterload"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/platform/version"
@@ -42,8 +44,8 @@ Files are merged into the objects in the cluster, as with kubectl apply. --delet
 --against compares two sets of files, each as a complete mesh, without a cluster.
 
 Requests are compared by examples for each match on both sides. If two regular expressions overlap, requests without an example
-may differ. Decisions of authorization servers are not known. Effects that the plan cannot compute, such as pods replaced by a
-changed workload, are listed at the end.
+may differ. Decisions of authorization servers are not known. What peers offer is read from the control plane, and nothing is read
+from peers. Effects that the plan cannot compute, such as pods replaced by a changed workload, are listed at the end.
 
 The exit code is 0 if nothing would change for any sidecar or flow, and 2 if something would change. It is 1 on errors, or if the
 mesh would reject an object.`,
@@ -149,6 +151,7 @@ func (a *app) planFiles(o *planOptions, toApply []*unstructured.Unstructured) (*
 	subject := plan.Subject{
 		Mesh: before.Mesh, Namespace: names.DefaultNamespace, TrustDomain: names.DefaultTrustDomain,
 		Scheme: before.Scheme, Objects: before.Objects,
+		Offers: func(peers []*catalog.Peer) peeroffers.Offers { return peeroffers.Unreadable(peers, offersInFiles) },
 	}
 	edit, err := subject.Between(after.Objects, append(written, toApply...))
 	if err != nil {
@@ -179,6 +182,7 @@ func (a *app) planCluster(ctx context.Context, o *planOptions, toApply []*unstru
 		return nil, err
 	}
 	subject := plan.Subject{Mesh: m.Name, Namespace: m.Namespace, TrustDomain: a.trustDomain(ctx, c, m), Scheme: c.Scheme(), Objects: objects}
+	subject.Offers = func(peers []*catalog.Peer) peeroffers.Offers { return a.peerOffers(ctx, c, m, peers) }
 	if root, err := roots(ctx, c, m); err == nil {
 		subject.Root = root // without it, only the byte counts are too low
 	}

@@ -37,8 +37,16 @@ type summary struct {
 	// Uncreated lists the workloads whose pods cannot be created, Remaining the sidecars that no control plane configures any more, by namespace.
 	Uncreated []diagnosis.Finding `json:"uncreated,omitempty"`
 	Remaining []diagnosis.Finding `json:"remaining,omitempty"`
+	// Peers are the problems of each MeshPeer, by its name.
+	Peers []peerSummary `json:"peers,omitempty"`
 	// Problems lists the policies that are not fully in force.
 	Problems []diagnosis.Finding `json:"problems"`
+}
+
+// peerSummary has the problems of a MeshPeer, none if all is well.
+type peerSummary struct {
+	Name     string              `json:"name"`
+	Problems []diagnosis.Finding `json:"problems,omitempty"`
 }
 
 type component struct {
@@ -59,8 +67,8 @@ func (a *app) statusCommand() *cobra.Command {
 	return a.forMesh(&cobra.Command{
 		Use:   "status",
 		Short: "Show the status of a mesh",
-		Long: `Show the status of a mesh: its readiness, control plane, traffic policy mode, namespaces, pods, and policies with problems. The
-exit code is 1 if the mesh is not ready.`,
+		Long: `Show the status of a mesh: its readiness, control plane, traffic policy mode, namespaces, pods, peers, and policies with problems.
+The exit code is 1 if the mesh is not ready.`,
 	}, a.status)
 }
 
@@ -96,8 +104,12 @@ func (a *app) summarize(ctx context.Context, c client.Client, m mesh) (*summary,
 	}
 	subject := checks.Subject{Client: c, Mesh: m.Name, Namespace: m.Namespace, Meshes: m.siblings, Now: a.now()}
 	found.Uncreated, found.Remaining = subject.Uncreated(ctx, m.Members), subject.Remaining(ctx)
+	isProblem := func(f diagnosis.Finding) bool { return f.Severity != diagnosis.OK }
 	for _, group := range subject.Policies(ctx) {
-		found.Problems = append(found.Problems, lists.Filter(group.Parts, func(f diagnosis.Finding) bool { return f.Severity != diagnosis.OK })...)
+		found.Problems = append(found.Problems, lists.Filter(group.Parts, isProblem)...)
+	}
+	for _, group := range subject.DeclaredPeers(ctx) {
+		found.Peers = append(found.Peers, peerSummary{strings.TrimPrefix(group.Check, "peer "), lists.Filter(group.Parts, isProblem)})
 	}
 	return found, nil
 }
@@ -193,6 +205,14 @@ func (g *summary) print(w io.Writer) error {
 	line("Pods", "%d with a sidecar%s, %d without", g.Pods.Meshed, g.Pods.revisions(), g.Pods.Bare)
 	for _, p := range slices.Concat(g.Uncreated, g.Remaining) {
 		line("Pods", "%s %s: %s", p.Severity.Tag(), p.Text(), p.Remedy)
+	}
+	for _, peer := range g.Peers {
+		if len(peer.Problems) == 0 {
+			line("Peer", "%s: connected", peer.Name)
+		}
+		for _, p := range peer.Problems {
+			line("Peer", "%s: %s %s: %s", peer.Name, p.Severity.Tag(), p.Text(), p.Remedy)
+		}
 	}
 	if len(g.Problems) == 0 {
 		line("Policies", "all in force")

@@ -23,21 +23,44 @@ import (
 
 // Peers checks what the mesh needs for peers, and each MeshPeer.
 func (s Subject) Peers(ctx context.Context) []diagnosis.Finding {
-	var list v1alpha1.MeshPeerList
-	if err := s.Client.List(ctx, &list); err != nil {
-		if meta.IsNoMatchError(err) {
-			return []diagnosis.Finding{diagnosis.Fail("upgrade the operator", "the cluster does not define MeshPeers")}
-		}
+	own, err := s.meshPeers(ctx)
+	if meta.IsNoMatchError(err) {
+		return []diagnosis.Finding{diagnosis.Fail("upgrade the operator", "the cluster does not define MeshPeers")}
+	}
+	if err != nil {
 		return []diagnosis.Finding{diagnosis.Unread("MeshPeers", err)}
 	}
-	own := slices.DeleteFunc(list.Items, func(p v1alpha1.MeshPeer) bool { return p.Spec.Mesh != s.Mesh })
 	groups := []diagnosis.Finding{diagnosis.Group("readiness for peers", slices.Concat(s.ownTrustDomain(ctx, own), s.peerGateway(ctx), s.consentsOfOthers(ctx))...)}
 	if len(own) == 0 {
 		remedy := "apply the output of `osm peer show NAME` of the other mesh"
 		return append(groups, diagnosis.Group("peers", diagnosis.Finding{Severity: diagnosis.Info, Message: "the mesh has no MeshPeer", Remedy: remedy}))
 	}
-	for i := range own {
-		groups = append(groups, diagnosis.Group("peer "+own[i].Name, peerFindings(&own[i])...))
+	return append(groups, groupsOf(own)...)
+}
+
+// DeclaredPeers checks each MeshPeer of the mesh, a group for each. There is none if users may not read MeshPeers.
+func (s Subject) DeclaredPeers(ctx context.Context) []diagnosis.Finding {
+	own, err := s.meshPeers(ctx)
+	if meta.IsNoMatchError(err) || apierrors.IsForbidden(err) {
+		return nil
+	}
+	if err != nil {
+		return []diagnosis.Finding{diagnosis.Group("peers", diagnosis.Unread("MeshPeers", err))}
+	}
+	return groupsOf(own)
+}
+
+// meshPeers returns the MeshPeers of the mesh.
+func (s Subject) meshPeers(ctx context.Context) ([]v1alpha1.MeshPeer, error) {
+	var list v1alpha1.MeshPeerList
+	err := s.Client.List(ctx, &list)
+	return slices.DeleteFunc(list.Items, func(p v1alpha1.MeshPeer) bool { return p.Spec.Mesh != s.Mesh }), err
+}
+
+func groupsOf(peers []v1alpha1.MeshPeer) []diagnosis.Finding {
+	var groups []diagnosis.Finding
+	for i := range peers {
+		groups = append(groups, diagnosis.Group("peer "+peers[i].Name, peerFindings(&peers[i])...))
 	}
 	return groups
 }

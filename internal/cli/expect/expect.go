@@ -121,7 +121,7 @@ func (c Case) failure(answer *explain.Answer) string {
 	case "allowed":
 		met = answer.Allowed
 	case "denied":
-		met = !answer.Allowed && !answer.Partly
+		met = !answer.Allowed && !answer.Partly && !answer.Unknown
 	case "partly":
 		met = answer.Partly
 	default:
@@ -146,12 +146,14 @@ func describeAnswer(answer *explain.Answer) string {
 			text += " by TrafficTarget " + strings.Join(answer.Policies, ", ")
 		}
 		return text
+	case answer.Unknown:
+		text = "unknown"
 	case answer.Partly:
 		text = "partly allowed"
 	}
 	var reasons []string
 	for _, w := range answer.Candidates {
-		if reason := w.Outcome + withPrefix(": missing: ", w.Missing); w.Outcome != "allowed" && !slices.Contains(reasons, reason) {
+		if reason := w.Outcome + withPrefix(": missing: ", w.Missing) + withPrefix(": import ", w.Import); w.Outcome != "allowed" && !slices.Contains(reasons, reason) {
 			reasons = append(reasons, reason)
 		}
 	}

@@ -26,6 +26,8 @@ type Answer struct {
 	Request string `json:"request,omitempty"`
 	// Allowed is true if every candidate to the destination allows the request.
 	Allowed bool `json:"allowed"`
+	// Unknown is true if the verdict depends on what peers offer, and nothing is known about that.
+	Unknown bool `json:"unknown,omitempty"`
 	// Partly is true if only some candidates allow the request.
 	Partly     bool        `json:"partly,omitempty"`
 	Candidates []Candidate `json:"ways"`
@@ -78,6 +80,8 @@ type Candidate struct {
 	// Permissive is the owner of permissive mode, "the mesh" or "the namespace <name>". It is empty where policies apply.
 	Permissive string `json:"permissive,omitempty"`
 	Missing    string `json:"missing,omitempty"`
+	// Import describes the peer that serves the Service or can stand in for its pods. It is empty for Services of this cluster only.
+	Import string `json:"import,omitempty"`
 	// Hint describes why the application may not answer what is allowed. It is empty if nothing is known.
 	Hint string `json:"hint,omitempty"`
 	// LeftOut describes the TrafficSplits that select the request, and whose routes the sidecar of the client does not have.
@@ -157,13 +161,14 @@ func Evaluate(ctx context.Context, m Mesh, q Question) (*Answer, error) {
 		return a, nil
 	}
 	for _, p := range all {
-		a.Candidates = append(a.Candidates, e.at(p)...)
+		a.Candidates = append(a.Candidates, m.candidatesAt(e, p)...)
 	}
 	answeredOnDemand(a.Candidates, from.pod)
-	a.Missing = append(a.Missing, deniedPorts(e, all)...)
+	a.Missing = slices.Concat(a.Missing, deniedPorts(e, all), m.missingImport(v, all))
 	m.addHints(v, a.Candidates)
 	a.setVerdict()
-	if !a.Allowed && !q.WithoutRemedy && !a.isIdle() && (!speakHTTP(all) || !isRejected(v, q, all)) {
+	a.setUnknown()
+	if !a.Allowed && !a.Unknown && !q.WithoutRemedy && !a.isIdle() && (!speakHTTP(all) || !isRejected(v, q, all)) {
 		a.Remedy, a.RemedySuffices = m.remedy(e, all)
 	}
 	return a, nil

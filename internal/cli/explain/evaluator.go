@@ -159,6 +159,8 @@ func grants[A authz.Account[A]](routes []authz.RouteOf[A]) []Grant {
 func (e evaluator) response(p servicePort, answer authz.Answer) string {
 	hasDestination := answer.Destination != (identity.ServiceAccount{})
 	switch {
+	case answer.Peer != "" && answer.Outcome == authz.Allowed:
+		return responseOfPeer(answer.Peer, p.port.Protocol)
 	case e.isGeneral(p) && answer.Outcome == authz.Allowed:
 		return "the requests listed here reach the application"
 	case e.isGeneral(p) && hasDestination:

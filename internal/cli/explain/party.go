@@ -35,6 +35,8 @@ type Mesh struct {
 	Unavailable func(entity.Ref) string
 	// PeerProblems returns why a peer is not accepted, or cannot connect, by its status. It may be nil.
 	PeerProblems func(peer string) []diagnosis.Finding
+	// Offers returns what is known about the offers of a peer. It may be nil if everything is.
+	Offers func(peer string) Offers
 	// Remaining reports whether a pod has a sidecar that no control plane configures any more. It may be nil.
 	Remaining func(*inventory.Instance) bool
 	// NotInjected returns why new pods like a pod get no sidecar; empty if they get one. It may be nil.

@@ -61,6 +61,8 @@ func (a *Answer) Headline() string {
 	switch {
 	case a.Allowed:
 		return "ALLOWED" + a.because()
+	case a.Unknown:
+		return "UNKNOWN: it depends on what peers offer"
 	case a.Partly:
 		return "PARTLY ALLOWED: the result depends on the destination"
 	}
@@ -124,6 +126,7 @@ func (candidate Candidate) print(w io.Writer, a *Answer) {
 		title string
 		texts []string
 	}{
+		{"import", []string{candidate.Import}},
 		{"left out", candidate.LeftOut},
 		{"limit", candidate.Limits},
 		{"authorization", []string{candidate.Authorizer}},

@@ -12,6 +12,8 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
+	"github.com/openservicemesh/osm-operator/internal/cli/peeroffers"
+	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/compare"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
@@ -29,6 +31,8 @@ type Subject struct {
 	Scheme      *runtime.Scheme
 	// Objects are the objects of the mesh before the edit.
 	Objects []*unstructured.Unstructured
+	// Offers returns what peers offer. It is called if the mesh imports Services of peers, before or after the edit. It may be nil if there are no peers.
+	Offers func(peers []*catalog.Peer) peeroffers.Offers
 }
 
 // Plan is the effect of an edit.
@@ -49,6 +53,7 @@ func Make(s Subject, e *Edit) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	unknown := s.addOffers(before, e)
 	after := before.Clone()
 	touched, err := after.Edit(s.Mesh, s.Scheme, e.Put, e.Remove)
 	if err != nil {
@@ -59,7 +64,7 @@ func Make(s Subject, e *Edit) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	changes.Unavailable = append(slices.Clone(e.Unknown), changes.Unavailable...)
+	changes.Unavailable = slices.Concat(e.Unknown, unknown, unknownOffers(before, after), changes.Unavailable)
 	return &Plan{Objects: e.withAdmission(), Changes: *changes}, nil
 }
 

@@ -2,6 +2,7 @@ package authz
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
@@ -67,8 +68,14 @@ func SampleServerNames(v *catalog.View, r Request) []string {
 // Nothing is known about the response to a denied one.
 func DecideAny(v *catalog.View, r Request) Verdict {
 	var verdict Verdict
+	imports := importedBackends(v, r)
 	for _, d := range Destinations(v, r) {
-		verdict.Answers = append(verdict.Answers, d.evaluateAny(v, r.Source))
+		if !slices.ContainsFunc(imports, func(b WeightedBackend) bool { return b.Service.Name == d.Service }) {
+			verdict.Answers = append(verdict.Answers, d.evaluateAny(v, r.Source))
+		}
+	}
+	for _, b := range imports {
+		verdict.Answers = append(verdict.Answers, b.Imported.evaluate(b.Service.Name, r.Source))
 	}
 	if len(verdict.Answers) == 0 {
 		return singleAnswer(Answer{Outcome: Unavailable, Missing: "a pod with a sidecar behind " + r.Service.String()})

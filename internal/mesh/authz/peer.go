@@ -134,10 +134,23 @@ func importedFor(v *catalog.View, client identity.ServiceAccount) []entity.Name 
 	})
 }
 
-// IsImportedService reports whether a peer serves a Service, alone or joined with pods of this mesh.
-func IsImportedService(v *catalog.View, service *inventory.Service) bool {
-	standIn, _ := v.StandIn(service)
-	return standIn != nil || v.Imported(service) != nil
+// importedBackends returns the backends of a port of a Service whose requests go to peers, each Service once.
+func importedBackends(v *catalog.View, r Request) []WeightedBackend {
+	service := v.Service(r.Service)
+	port, ok := portOf(service, r.Port)
+	if !ok {
+		return nil
+	}
+	var backends []WeightedBackend
+	for _, rule := range ResolveRoute(v, r.Source, service, port).Rules {
+		for _, b := range rule.Backends {
+			isKnown := slices.ContainsFunc(backends, func(other WeightedBackend) bool { return other.Service == b.Service })
+			if b.Imported != nil && b.Weight > 0 && !isKnown {
+				backends = append(backends, b)
+			}
+		}
+	}
+	return backends
 }
 
 // IsImported reports whether a peer serves some of the requests, or can.

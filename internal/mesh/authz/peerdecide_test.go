@@ -117,6 +117,12 @@ func TestDecideImported(t *testing.T) {
 	if a := ask("other"); a.Outcome == authz.Allowed || !strings.Contains(a.Missing, "a TrafficTarget of the peer east that admits shop/other") {
 		t.Errorf("another client: %+v", a)
 	}
+	for client, want := range map[string]authz.Outcome{"web": authz.Allowed, "other": authz.Unavailable} {
+		answers := authz.DecideAny(c.View(), authz.Request{Source: meshtest.SA("shop", client), Service: cart.Name, Port: 80}).Answers
+		if len(answers) != 1 || answers[0].Outcome != want || answers[0].Peer != "east" {
+			t.Errorf("any request of %s: %+v, want %s", client, answers, want)
+		}
+	}
 	imports[1].(*catalog.PeerService).Ports[0].Ready = false
 	c = meshtest.Apply(append(append(exporting(), cart), imports...)...)
 	if a := ask("web"); a.Outcome != authz.Unavailable || !strings.Contains(a.Missing, "a ready pod behind the Service of the peer east") {

@@ -183,6 +183,11 @@ func (i *ServiceImport) Deps(list []entity.Dep) []entity.Dep {
 	return list
 }
 
+// Import returns the ServiceImport of a Service, or nil.
+func (v *View) Import(service entity.Name) *ServiceImport {
+	return read[*ServiceImport](v, entity.DepImport.Of(service), entity.KindServiceImport, service)
+}
+
 // PeerService is a Service as its peer describes it.
 type PeerService struct {
 	Peer  string
@@ -264,13 +269,12 @@ func (v *View) Imported(service *inventory.Service) *PeerService {
 	if service.HasSelector() {
 		return nil // without a dependency, because nearly all Services have one
 	}
-	dep := entity.DepImport.Of(service.Name)
-	consent := read[*ServiceImport](v, dep, entity.KindServiceImport, service.Name)
+	consent := v.Import(service.Name)
 	if consent == nil || v.Peer(consent.Peer) == nil {
 		return nil
 	}
 	described := (&PeerService{Peer: consent.Peer, Name: service.Name}).Ref()
-	return read[*PeerService](v, dep, described.Kind, described.Name)
+	return read[*PeerService](v, entity.DepImport.Of(service.Name), described.Kind, described.Name)
 }
 
 // ImportsFor returns the names of the Services of peers that admit a client, sorted. Not all of them need be imported.

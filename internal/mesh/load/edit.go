@@ -43,6 +43,14 @@ func (l *Loaded) Clone() *Loaded {
 	return copied
 }
 
+// Add adds entries that no object has, such as what peers offer.
+func (l *Loaded) Add(entries []catalog.Entry) {
+	for _, entry := range entries {
+		l.Entries[entry.Ref()] = entry
+		l.Catalog.Apply([]catalog.Change{catalog.Set(entry)})
+	}
+}
+
 // unread returns the entry of an object without a usable part.
 func (l *Loaded) unread(object entity.Ref) *catalog.Unread {
 	unread := &catalog.Unread{Object: kinds.RefOf(object.Kind, object.Name)}
