@@ -34,9 +34,17 @@ func (a *app) completeMeshes(cmd *cobra.Command, _ []string, prefix string) ([]s
 	return completed(a.listNames(cmd.Context(), &v1alpha1.MeshList{}), prefix)
 }
 
-// completePods completes pods with a sidecar in the current namespace.
+// completePods completes pods with a sidecar, and of gateways, in the current namespace.
 func (a *app) completePods(cmd *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
-	all := a.listNames(cmd.Context(), &corev1.PodList{}, client.InNamespace(a.kube.OnlyNamespace()), client.HasLabels{names.ProxyUUIDLabel})
+	here := client.InNamespace(a.kube.OnlyNamespace())
+	all := a.listNames(cmd.Context(), &corev1.PodList{}, here, client.HasLabels{names.ProxyUUIDLabel})
+	gateways := &corev1.PodList{}
+	_ = a.listNames(cmd.Context(), gateways, here, client.HasLabels{names.AppLabel})
+	for i := range gateways.Items {
+		if pod := &gateways.Items[i]; isGateway(pod) {
+			all = append(all, pod.Name)
+		}
+	}
 	return completed(lists.Map(all, path.Base), prefix)
 }
 

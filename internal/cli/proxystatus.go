@@ -205,8 +205,7 @@ func sidecarPods(ctx context.Context, c client.Reader, m mesh, namespaces []stri
 
 // isGateway reports whether a pod in the namespace of the control plane belongs to a gateway of the mesh.
 func isGateway(pod *corev1.Pod) bool {
-	app := pod.Labels[names.AppLabel]
-	return slices.Contains([]string{names.IngressGateway, names.EgressGateway}, app) || names.IsDedicatedGateway(app)
+	return names.IsGateway(pod.Labels[names.AppLabel])
 }
 
 // States of a sidecar.
@@ -269,7 +268,7 @@ func stateText(p connected) string {
 // revisionText returns the revision of a sidecar. One of Open Service Mesh has none. The operator updates gateways with the control plane, and their
 // pods have none.
 func revisionText(p connected) string {
-	if p.Revision == "" && slices.Contains([]string{names.IngressGateway, names.EgressGateway}, p.ServiceAccount) {
+	if p.Revision == "" && slices.Contains(names.SharedGateways(), p.ServiceAccount) {
 		return "-"
 	}
 	if p.OSM {

@@ -122,8 +122,7 @@ func allowsAny(policies []networkingv1.NetworkPolicy, servers []isolation.Server
 
 // hasEnvoy reports whether a pod of the mesh gets its configuration from the control plane: one with a sidecar, or of a gateway.
 func (a *analysis) hasEnvoy(pod *corev1.Pod) bool {
-	app := pod.Labels[names.AppLabel]
-	gateway := pod.Namespace == a.mesh.Namespace && (app == names.IngressGateway || app == names.EgressGateway || names.IsDedicatedGateway(app))
+	gateway := pod.Namespace == a.mesh.Namespace && names.IsGateway(pod.Labels[names.AppLabel])
 	entry, _ := a.mesh.Loaded.Entries[entity.Ref{Kind: entity.KindPod, Name: entity.Name{Namespace: pod.Namespace, Name: pod.Name}}].(*inventory.Instance)
 	return entry != nil && !entry.Finished && !entry.Terminating && (gateway || entry.HasSidecar() && a.view.InMesh(pod.Namespace))
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,8 +14,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
-	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
@@ -48,7 +49,7 @@ type Inbound struct {
 // Grant is what one TrafficTarget allows.
 type Grant struct {
 	Policy string `json:"policy"`
-	// Clients are service accounts, "<namespace>/<name>".
+	// Clients are service accounts, "<namespace>/<name>", or those of a peer, "<peer>/<namespace>/<name>".
 	Clients []string `json:"clients"`
 	// Requests are methods with path expressions. It is empty on TCP ports, and for a policy that grants no requests.
 	Requests []string `json:"requests,omitempty"`
@@ -79,7 +80,7 @@ func Pod(c *catalog.Catalog, name entity.Name, problems Problems) (*Description,
 	v := c.View()
 	pod := v.Pod(name)
 	switch {
-	case pod != nil && (v.IsGateway(pod) || v.IsEgressGateway(pod)):
+	case pod != nil && (v.IsGateway(pod) || v.IsEgressGateway(pod) || v.IsPeerGateway(pod)):
 	case name.Namespace == v.Settings().Namespace && name.Namespace != "":
 		return nil, fmt.Errorf("namespace %s has the control plane: only pods of the gateways of the mesh can be described there", name.Namespace)
 	case !v.InMesh(name.Namespace):
@@ -105,6 +106,9 @@ func Pod(c *catalog.Catalog, name entity.Name, problems Problems) (*Description,
 	}
 	if s.IngressGateway != nil {
 		out.Outbound = append(out.Outbound, routed(s.IngressGateway)...)
+	}
+	if s.PeerGateway != nil {
+		out.Outbound = append(out.Outbound, forwarded(s.PeerGateway)...)
 	}
 	for _, ref := range c.Policies(v.Deps()) {
 		out.Policies = append(out.Policies, Policy{Kind: string(ref.Kind), Name: ref.Name.String(), Problems: problems(ref)})
@@ -135,16 +139,32 @@ func routed(g *scope.IngressGateway) []Outbound {
 	return all
 }
 
+// forwarded returns the peers to which the peer gateway forwards connections, and the Services to which it forwards those of peers.
+func forwarded(g *scope.PeerGateway) []Outbound {
+	all := lists.Map(g.Peers, func(way scope.PeerWay) Outbound {
+		servers := lists.Map(way.Gateways, func(s catalog.Server) string { return net.JoinHostPort(s.Host, strconv.Itoa(int(s.Port))) })
+		return Outbound{Service: "the peer " + way.Peer, Port: names.PeerLeavingPort, Protocol: "tls", Backends: servers}
+	})
+	return append(all, lists.Map(g.Exports, func(e scope.PeerExport) Outbound {
+		return Outbound{Service: e.Service.String() + " for the peer " + e.Peer, Port: e.Port, Protocol: "tls", Backends: []string{e.Cluster}}
+	})...)
+}
+
 func inbound(in scope.Inbound) Inbound {
 	out := Inbound{Service: in.Service.String(), Port: in.Port, Protocol: string(in.Protocol), Permissive: in.Rules.Permissive}
 	for _, rule := range in.Rules.Network {
 		out.Grants = append(out.Grants, Grant{Policy: rule.Policy, Clients: accounts(rule.Sources), Requests: requests(in.Rules, rule.Policy)})
 	}
+	for _, peer := range in.Peers {
+		for _, rule := range peer.Rules.Network {
+			out.Grants = append(out.Grants, Grant{Policy: rule.Policy, Clients: accounts(rule.Sources), Requests: requests(peer.Rules, rule.Policy)})
+		}
+	}
 	return out
 }
 
 // requests returns what a policy allows on an HTTP port.
-func requests(rules authz.Rules, policy string) []string {
+func requests[A authz.Account[A]](rules authz.RulesOf[A], policy string) []string {
 	var all []string
 	for _, route := range rules.Routes {
 		if slices.Contains(route.Policies, policy) {
@@ -163,13 +183,7 @@ func request(m catalog.HTTPMatch) string {
 	return text
 }
 
-func accounts(list []identity.ServiceAccount) []string {
-	out := make([]string, len(list))
-	for i, sa := range list {
-		out[i] = sa.String()
-	}
-	return out
-}
+func accounts[A fmt.Stringer](list []A) []string { return lists.Map(list, A.String) }
 
 // backends names the destinations of a port. A single one has no weight.
 func backends(o scope.Outbound) []string {

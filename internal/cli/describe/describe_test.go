@@ -11,6 +11,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
+	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
@@ -117,6 +118,26 @@ func TestDescribeGateway(t *testing.T) {
 	}
 	if _, err := describe.Pod(Apply(entries...), Name("osm-system", "controller-0"), nil); err == nil || strings.Contains(err.Error(), "namespace add") {
 		t.Errorf("%v, want an error whose remedy can be applied", err)
+	}
+}
+
+// TestDescribePeers checks that a pod names its clients in other meshes, and the peer gateway what it forwards.
+func TestDescribePeers(t *testing.T) {
+	gateway := Pod("osm-system", "gateway-0", names.PeerGateway, names.PeerGateway, "10.0.0.7")
+	gateway.Labels = map[string]string{names.AppLabel: names.PeerGateway}
+	target := Target("peers", SA("shop", "web"), []catalog.TargetRule{HTTP("paths", "/a")})
+	target.PeerSources = []identity.PeerAccount{{Peer: "west", Namespace: "office", Name: "reports"}}
+	entries := shop(
+		&catalog.Settings{Namespace: "osm-system"}, gateway, target, Peer("west", "west.example"), &catalog.ServiceExport{Name: Name("shop", "web"), Peer: "west"},
+	)
+	if got := text(t, Name("shop", "web-0"), entries...); !strings.Contains(got, "west/office/reports") || !strings.Contains(got, "shop/peers") {
+		t.Errorf("the client of the peer is missing:\n%s", got)
+	}
+	got := text(t, Name("osm-system", "gateway-0"), entries...)
+	for _, want := range []string{"the peer west", "west.example.com:15443", "shop/web for the peer west"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the description of the gateway has no %q:\n%s", want, got)
+		}
 	}
 }
 

@@ -230,7 +230,7 @@ func (m Mesh) membership(v *catalog.View, from, to party) []diagnosis.Finding {
 			namespace = p.service.Name.Namespace
 		}
 		switch {
-		case v.IsGatewayAccount(p.identity, names.IngressGateway, names.EgressGateway):
+		case v.IsGatewayAccount(p.identity, names.SharedGateways()...):
 		case namespace != "" && namespace == v.Settings().Namespace:
 			missing = append(missing, diagnosis.Fail("", "namespace %s of %s has the control plane of mesh %s, so it cannot be part of the mesh", namespace, p.what, m.Name))
 		case names.IsSystemNamespace(namespace):

@@ -83,7 +83,7 @@ func (m Mesh) isOutside(v *catalog.View, p party) bool {
 	if p.service != nil {
 		return !v.InMesh(p.service.Name.Namespace)
 	}
-	if v.IsGatewayAccount(p.identity, names.IngressGateway, names.EgressGateway) {
+	if v.IsGatewayAccount(p.identity, names.SharedGateways()...) {
 		return false
 	}
 	pods := m.podsOf(p)
@@ -127,8 +127,11 @@ func (m Mesh) selectorOf(name entity.Name) labels.Selector {
 	return nil
 }
 
-// rejectGateway returns an error for a question that the egress gateway cannot be the source of.
+// rejectGateway returns an error for a question that the egress gateway or the peer gateway cannot be the source of.
 func rejectGateway(v *catalog.View, from party) error {
+	if v.IsGatewayAccount(from.identity, names.PeerGateway) {
+		return fmt.Errorf("%s is the peer gateway, which forwards connections as they are: ask for an account of a peer, PEER/NAMESPACE/sa/NAME, or for a client of an imported Service", from.what)
+	}
 	if v.IsGatewayAccount(from.identity, names.EgressGateway) {
 		return fmt.Errorf("%s is the egress gateway, which forwards what Egresses with spec.gateway allow: ask for a client of such an Egress", from.what)
 	}

@@ -78,6 +78,7 @@ func TestAskFromGateways(t *testing.T) {
 	gateway := SA("osm-system", names.IngressGateway)
 	account := []catalog.Entry{
 		&catalog.ServiceAccount{Name: entity.Name(gateway), UID: "7"}, &catalog.ServiceAccount{Name: Name("osm-system", names.EgressGateway), UID: "8"},
+		&catalog.ServiceAccount{Name: Name("osm-system", names.PeerGateway), UID: "9"},
 		&catalog.Namespace{Name: "osm-system"}, Service("osm-system", "other", "other", "10.96.0.77", 80, inventory.ProtocolHTTP),
 	}
 	routed = append(routed, account...)
@@ -108,12 +109,14 @@ func TestAskFromGateways(t *testing.T) {
 			}
 		})
 	}
-	q, err := explain.ParseQuestion([]string{"osm-system/sa/osm-egress-gateway", "to", "shop/web"}, nil, "default")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := explain.Evaluate(t.Context(), mesh(Apply(routed...), routed...), q); err == nil || !strings.Contains(err.Error(), "is the egress gateway") {
-		t.Errorf("the error is %v, want one about the egress gateway", err)
+	for account, want := range map[string]string{names.EgressGateway: "is the egress gateway", names.PeerGateway: "is the peer gateway"} {
+		q, err := explain.ParseQuestion([]string{"osm-system/sa/" + account, "to", "shop/web"}, nil, "default")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := explain.Evaluate(t.Context(), mesh(Apply(routed...), routed...), q); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("the error is %v, want %q", err, want)
+		}
 	}
 }
 
