@@ -29,6 +29,11 @@ func (a *app) completeNamespaces(cmd *cobra.Command, _ []string, prefix string) 
 	return completed(a.listNames(cmd.Context(), &corev1.NamespaceList{}), prefix)
 }
 
+// completeContexts completes the contexts of the kubeconfig.
+func (a *app) completeContexts(_ *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
+	return completed(a.kube.Contexts(), prefix)
+}
+
 // completeMeshes completes the meshes of the cluster.
 func (a *app) completeMeshes(cmd *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
 	return completed(a.listNames(cmd.Context(), &v1alpha1.MeshList{}), prefix)

@@ -31,7 +31,7 @@ import (
 )
 
 func (a *app) explainCommand() *cobra.Command {
-	var meshName string
+	var meshName, peerContext string
 	var headers, files []string
 	var remedyOnly bool
 	var form output.Flag
@@ -48,6 +48,7 @@ PEER/NAMESPACE/sa/NAME with the name of its MeshPeer. Without METHOD and PATH, t
 of "to" you can use an arrow, quoted for the shell: 'A -> B'.
 
 Whether a call of an imported Service is allowed depends on what its peer offers, which the control plane knows and files do not have.
+With --peer-context, the cluster of the peer is asked too, and the answer says which side denies the call. Nothing is changed there.
 
 The exit code is 0 if the call is allowed and 2 if it is denied. It is 1 if the answer depends on what a peer offers, and that is unknown.`,
 		Example: `  osm explain bookthief/bookthief to bookstore/bookstore GET /buy-a-book/new
@@ -56,6 +57,9 @@ The exit code is 0 if the call is allowed and 2 if it is denied. It is 1 if the 
   osm explain shop/till to https://api.example.com
   osm explain outside to shop/web GET /prices
   osm explain west/shop/sa/web to shop/cart GET /items
+
+  # A Service of a peer: ask both clusters.
+  osm explain shop/web to shop/cart GET /items --peer-context east-admin
 
   # Allow a denied call.
   osm explain shop/till to shop/web GET /prices --remedy | kubectl apply -f -
@@ -68,6 +72,9 @@ The exit code is 0 if the call is allowed and 2 if it is denied. It is 1 if the 
 			if err != nil {
 				return err
 			}
+			if peerContext != "" {
+				return a.explainWithPeer(ctx, question, meshName, peerContext, &form)
+			}
 			return a.explain(ctx, question, meshName, files, remedyOnly, &form)
 		}),
 	}
@@ -77,6 +84,10 @@ The exit code is 0 if the call is allowed and 2 if it is denied. It is 1 if the 
 	f.StringArrayVarP(&headers, "header", "H", nil, "request header, \"name: value\"; can be repeated")
 	f.StringSliceVarP(&files, "filename", "f", nil, "evaluate these files or directories instead of a cluster, separated by commas")
 	f.BoolVar(&remedyOnly, "remedy", false, "print only the YAML that would allow the call")
+	f.StringVar(&peerContext, "peer-context", "", "also ask the cluster of the peer: its context in the kubeconfig")
+	cmd.MarkFlagsMutuallyExclusive("peer-context", "filename")
+	cmd.MarkFlagsMutuallyExclusive("peer-context", "remedy")
+	_ = cmd.RegisterFlagCompletionFunc("peer-context", a.completeContexts)
 	return cmd
 }
 

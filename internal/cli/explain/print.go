@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 
+	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 )
@@ -29,12 +30,7 @@ func (a *Answer) Print(w io.Writer) error {
 	for _, candidate := range a.Candidates {
 		candidate.print(w, a)
 	}
-	for _, f := range a.Missing {
-		fmt.Fprintf(w, "\n  missing: %s\n", f.Message)
-		if f.Remedy != "" {
-			fmt.Fprintf(w, "       do: %s\n", f.Remedy)
-		}
-	}
+	printMissing(w, a.Missing)
 	if len(a.Live) > 0 {
 		fmt.Fprintln(w)
 	}
@@ -54,6 +50,15 @@ func (a *Answer) Print(w io.Writer) error {
 		fmt.Fprint(w, "\nThis would allow it:\n\n")
 	}
 	return a.PrintRemedy(w)
+}
+
+func printMissing(w io.Writer, missing []diagnosis.Finding) {
+	for _, f := range missing {
+		fmt.Fprintf(w, "\n  missing: %s\n", f.Message)
+		if f.Remedy != "" {
+			fmt.Fprintf(w, "       do: %s\n", f.Remedy)
+		}
+	}
 }
 
 // Headline returns the verdict and its reason.

@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"net"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -56,6 +58,16 @@ func NewFlags(warnings io.Writer) *Flags {
 	config.Insecure, config.TLSServerName, config.DisableCompression = nil, nil, nil
 	config.ImpersonateUID, config.ImpersonateUserExtra, config.APIServer = nil, nil, nil
 	return &Flags{OSMNamespace: names.DefaultNamespace, config: config, warnings: warnings, podTimeout: podTimeout}
+}
+
+// ForContext returns flags that select another context of the same kubeconfig, and nothing else of the cluster.
+func (f *Flags) ForContext(name string) *Flags {
+	other := NewFlags(f.warnings)
+	other.OSMNamespace, other.Verbose, other.podTimeout = f.OSMNamespace, f.Verbose, f.podTimeout
+	other.config.KubeConfig, other.config.Timeout = f.config.KubeConfig, f.config.Timeout
+	other.config.Impersonate, other.config.ImpersonateGroup = f.config.Impersonate, f.config.ImpersonateGroup
+	other.config.Context = &name
+	return other
 }
 
 // AddTo adds the flags to a flag set.
@@ -145,6 +157,15 @@ func (f *Flags) ContextName() string {
 		return ""
 	}
 	return raw.CurrentContext
+}
+
+// Contexts returns the names of the contexts in the kubeconfig, sorted; none if it cannot be read.
+func (f *Flags) Contexts() []string {
+	raw, err := f.config.ToRawKubeConfigLoader().RawConfig()
+	if err != nil {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(raw.Contexts))
 }
 
 // kubeconfig returns the path of the kubeconfig for error messages.
