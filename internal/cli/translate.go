@@ -8,17 +8,24 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
 	"github.com/openservicemesh/osm-operator/internal/cli/translate"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
 	"github.com/openservicemesh/osm-operator/internal/mesh/load"
+	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
+
+// toPeers is the target of MultiClusterServices of Open Service Mesh.
+const toPeers = "peers"
 
 // Targets and output formats of the translate command.
 var (
-	translateTargets = []string{"gateway-api", "smi"}
+	translateTargets = []string{"gateway-api", "smi", toPeers}
 	translateForms   = []string{"yaml", "json", "name"}
 )
 
@@ -33,11 +40,13 @@ type translateOptions struct {
 func (a *app) translateCommand() *cobra.Command {
 	var o translateOptions
 	cmd := &cobra.Command{
-		Use:   "translate --to gateway-api|smi",
-		Short: "Translate traffic policies between SMI and the Gateway API",
+		Use:   "translate --to gateway-api|smi|peers",
+		Short: "Translate traffic policies between SMI and the Gateway API, and those of OSM for other clusters",
 		Long: `Translate policies that route requests to Services, without changing anything. With --to gateway-api, TrafficSplits with their
 HTTPRouteGroups, and Retries, become HTTPRoutes whose parents are Services, and TCPRoutes for ports without HTTP. With --to smi, such
-HTTPRoutes and TCPRoutes become TrafficSplits, HTTPRouteGroups and Retries. Access stays with TrafficTargets in both.
+HTTPRoutes and TCPRoutes become TrafficSplits, HTTPRouteGroups and Retries. Access stays with TrafficTargets in both. With --to peers,
+MultiClusterServices of Open Service Mesh become ServiceImports, each with a Service if there is none. Their clusters become peers of the
+same names, whose MeshPeers you apply: the output of "osm peer show" of the other clusters.
 
 The result is printed to standard output, for "kubectl apply -f -". For each object, standard error says what became of it. The
 result is exact: each request reaches the same backends in the same shares. What the other language cannot say exactly is not
@@ -49,12 +58,13 @@ name their ports, and, for retries, the workloads of the clients.
 The exit code is 0 if everything was translated exactly, and 2 if not. It is 1 on errors.`,
 		Example: `  osm translate --to gateway-api -n bookstore > routes.yaml
   osm translate --to gateway-api -f policies/ -f services.yaml
-  osm translate --to smi -n bookstore | osm plan -f -`,
+  osm translate --to smi -n bookstore | osm plan -f -
+  osm translate --to peers > imports.yaml`,
 		RunE: a.run(func(ctx context.Context, _ []string) error { return a.translate(ctx, &o) }),
 	}
 	f := cmd.Flags()
 	a.addMeshName(cmd, &o.mesh, "")
-	f.StringVar(&o.to, "to", "", "language to translate to: gateway-api or smi")
+	f.StringVar(&o.to, "to", "", "what to translate to: gateway-api, smi or peers")
 	f.StringSliceVarP(&o.files, "filename", "f", nil, "files or directories to translate instead of a cluster, separated by commas; - reads standard input")
 	f.BoolVarP(&o.all, "all-namespaces", "A", false, "translate the objects in all namespaces; this is the default")
 	f.BoolVar(&o.bestEffort, "best-effort", false, "also print what is only approximately the same")
@@ -69,24 +79,20 @@ func (a *app) translate(ctx context.Context, o *translateOptions) error {
 	options := translate.Options{Namespace: a.kube.OnlyNamespace(), BestEffort: o.bestEffort}
 	switch {
 	case !slices.Contains(translateTargets, o.to):
-		return fmt.Errorf("invalid --to %s: must be %s", o.to, strings.Join(translateTargets, " or "))
+		return fmt.Errorf("invalid --to %s: must be one of %s", o.to, strings.Join(translateTargets, ", "))
 	case !slices.Contains(translateForms, o.form):
 		return fmt.Errorf("invalid output format %s: must be one of %s", o.form, strings.Join(translateForms, ", "))
 	case o.all && options.Namespace != "":
 		return errors.New("-n and --all-namespaces are mutually exclusive")
 	}
-	loaded, err := a.loadToTranslate(ctx, o, &options)
+	loaded, services, err := a.loadToTranslate(ctx, o, &options)
 	if err != nil {
 		return err
 	}
 	if n := options.Namespace; n != "" && !hasNamespace(loaded, n) {
 		return fmt.Errorf("namespace %s not found: run the command without -n to translate all namespaces", n)
 	}
-	to := translate.ToRoutes
-	if o.to == "smi" {
-		to = translate.ToSMI
-	}
-	result := to(loaded, options)
+	result := translated(o.to, loaded, services, options)
 	if len(result.Notes) == 0 {
 		a.note("Nothing to translate.")
 	}
@@ -94,6 +100,16 @@ func (a *app) translate(ctx context.Context, o *translateOptions) error {
 		a.note("%s", note)
 	}
 	return exitIf(!result.Complete(), exitNo, a.printTranslation(result, o.form))
+}
+
+func translated(to string, loaded *load.Loaded, services []*unstructured.Unstructured, options translate.Options) *translate.Result {
+	switch to {
+	case toPeers:
+		return translate.ToPeers(loaded, services, options)
+	case "smi":
+		return translate.ToSMI(loaded, options)
+	}
+	return translate.ToRoutes(loaded, options)
 }
 
 func hasNamespace(l *load.Loaded, name string) bool {
@@ -118,17 +134,44 @@ func (a *app) printTranslation(result *translate.Result, form string) error {
 	return result.PrintYAML(a.Out)
 }
 
-// loadToTranslate reads the mesh in the files, or in the cluster.
-func (a *app) loadToTranslate(ctx context.Context, o *translateOptions, options *translate.Options) (*load.Loaded, error) {
+// loadToTranslate reads the mesh in the files, or in the cluster. It also returns the MultiClusterServices, which are no part of it.
+func (a *app) loadToTranslate(ctx context.Context, o *translateOptions, options *translate.Options) (*load.Loaded, []*unstructured.Unstructured, error) {
 	if len(o.files) > 0 {
 		written, err := a.objectsOf(o.files)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		options.AssumeRetries = !slices.ContainsFunc(written, func(u *unstructured.Unstructured) bool { return u.GetKind() == "MeshConfig" })
 		_, loaded, err := loadManifests(o.mesh, written)
-		return loaded, err
+		services := lists.Filter(written, func(u *unstructured.Unstructured) bool {
+			return u.GroupVersionKind().GroupKind() == kinds.MultiClusterService.GroupKind()
+		})
+		return loaded, lists.Map(services, func(u *unstructured.Unstructured) *unstructured.Unstructured {
+			return manifests.InNamespace(u, metav1.NamespaceDefault)
+		}), err
 	}
 	_, loaded, err := a.load(ctx, o.mesh)
-	return loaded, err
+	if err != nil || o.to != toPeers {
+		return loaded, nil, err
+	}
+	services, err := a.multiClusterServices(ctx)
+	return loaded, services, err
+}
+
+// multiClusterServices returns the MultiClusterServices of the cluster; none if it does not define the kind.
+func (a *app) multiClusterServices(ctx context.Context) ([]*unstructured.Unstructured, error) {
+	c, err := a.kube.Client()
+	if err != nil {
+		return nil, err
+	}
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(kinds.MultiClusterService)
+	if err := c.List(ctx, list); err != nil && !meta.IsNoMatchError(err) {
+		return nil, err
+	}
+	services := make([]*unstructured.Unstructured, 0, len(list.Items))
+	for i := range list.Items {
+		services = append(services, &list.Items[i])
+	}
+	return services, nil
 }

@@ -32,6 +32,8 @@ func (a *analysis) acting() {
 		switch {
 		case kind.Kind == "Backpressure" && kind.Group == policyGroup:
 			a.add(codeDeprecated, s, "Backpressure is deprecated: use an UpstreamTrafficSetting with the same limits in spec.connectionSettings and the DNS name of the Service in spec.host.")
+		case slices.Contains(a.idle, kind) && kind == kinds.MultiClusterService.GroupKind():
+			a.add(codeNotActedOn, s, "Kind %s has no effect in this mesh: print a ServiceImport for it with `osm translate --to peers`, or delete it.", kind.Kind)
 		case slices.Contains(a.idle, kind):
 			a.add(codeNotActedOn, s, "This version does not support kind %s, so the object has no effect: see docs/compatibility.md for alternatives.", kind.Kind)
 		}

@@ -178,7 +178,7 @@ func (s Subject) OSMSidecars(ctx context.Context) ([]corev1.Pod, error) {
 	return all, nil
 }
 
-// multiClusterService is an OSM kind that the control plane does not support.
+// multiClusterService is an OSM kind that the control plane does not support. Peers replace it.
 var multiClusterService = schema.GroupVersionKind{Group: "config.openservicemesh.io", Version: "v1alpha1", Kind: "MultiClusterService"}
 
 // withoutEffect counts policies of unsupported kinds.
@@ -188,7 +188,7 @@ func (s Subject) withoutEffect(ctx context.Context) []diagnosis.Finding {
 	if len(found) == 0 {
 		return problems
 	}
-	return []diagnosis.Finding{diagnosis.Warn("nothing replaces them: keep them, or delete them", "%s of kind %s, which is not supported and has no effect, such as %s",
+	return []diagnosis.Finding{diagnosis.Warn("print their ServiceImports with `osm translate --to peers` once the mesh runs, or delete them", "%s of kind %s, which has no effect in this mesh, such as %s",
 		output.Count(len(found), "object"), kind.Kind, found[0])}
 }
 

@@ -91,7 +91,7 @@ var misuses = map[string]misuse{
 		"-f GRANT -n nope": "namespace nope not found",
 	}},
 	"translate": {"--to smi", "", "", map[string]string{
-		"": "required flag(s) \"to\" not set", "--to nope": "invalid --to nope: must be gateway-api or smi", "--to smi -o nope": "must be one of yaml, json, name",
+		"": "required flag(s) \"to\" not set", "--to nope": "invalid --to nope: must be one of gateway-api, smi, peers", "--to smi -o nope": "must be one of yaml, json, name",
 		"--to smi --mesh-name nope": unknownMesh, "--to smi -f nope": "nope", "--to smi -n nope": "namespace nope not found", "--to smi -f GRANT -n nope": "namespace nope not found",
 	}},
 	"policy check-pods": {"a/b c/d", "", "", map[string]string{

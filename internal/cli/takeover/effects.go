@@ -46,7 +46,7 @@ func effectOf(kind kinds.Kind) string {
 	case kinds.MeshConfigs:
 		return ""
 	case kinds.MultiClusterService:
-		return "remain without effect"
+		return "remain without effect; osm translate --to peers prints what replaces them"
 	case kinds.MeshRootCertificate:
 		return "remain; those in the namespace of the Mesh are in effect"
 	}

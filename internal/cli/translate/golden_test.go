@@ -31,15 +31,30 @@ func TestGolden(t *testing.T) {
 				t.Fatal(err)
 			}
 			to := translate.ToRoutes
-			if strings.HasPrefix(name, "to-smi-") {
-				to = translate.ToSMI
-			}
 			loaded, withSettings := loadText(t, archive.Files[0].Data)
+			switch {
+			case strings.HasPrefix(name, "to-smi-"):
+				to = translate.ToSMI
+			case strings.HasPrefix(name, "to-peers-"):
+				to = func(l *load.Loaded, o translate.Options) *translate.Result {
+					return translate.ToPeers(l, services(t, archive.Files[0].Data), o)
+				}
+			}
 			result := to(loaded, translate.Options{BestEffort: strings.HasSuffix(name, "best-effort"), AssumeRetries: !withSettings})
 			archive.Files = append(archive.Files[:1], txtar.File{Name: "want.yaml", Data: printed(t, result)}, txtar.File{Name: "notes.txt", Data: notes(result)})
 			golden.Compare(t, file, txtar.Format(archive))
 		})
 	}
+}
+
+// services are the MultiClusterServices in a text.
+func services(t *testing.T, text []byte) []*unstructured.Unstructured {
+	t.Helper()
+	objects, err := manifests.Decode(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.DeleteFunc(objects, func(u *unstructured.Unstructured) bool { return u.GetKind() != "MultiClusterService" })
 }
 
 func notes(r *translate.Result) []byte {
