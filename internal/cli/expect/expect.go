@@ -153,7 +153,8 @@ func describeAnswer(answer *explain.Answer) string {
 	}
 	var reasons []string
 	for _, w := range answer.Candidates {
-		if reason := w.Outcome + withPrefix(": missing: ", w.Missing) + withPrefix(": import ", w.Import); w.Outcome != "allowed" && !slices.Contains(reasons, reason) {
+		reason := w.Outcome + withPrefix(": missing: ", w.Missing) + withPrefix(": import ", w.Import)
+		if w.Outcome != "allowed" && !slices.Contains(reasons, reason) {
 			reasons = append(reasons, reason)
 		}
 	}

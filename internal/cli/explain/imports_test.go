@@ -54,7 +54,9 @@ func TestAskAboutImports(t *testing.T) {
 		want     []string
 	}{
 		"admitted": {
-			"front/sa/till to shop/cart GET /a", importing(), explain.Offers{}, "ALLOWED",
+			"front/sa/till to shop/cart GET /a", importing(),
+			explain.Offers{},
+			"ALLOWED",
 			[]string{"allowed: it reaches the Service of the peer west, which decides about each request\n", "    import: from the peer west. It admits front/till, and has a ready pod\n"},
 		},
 		"any request":    {"front/sa/till to shop/cart", importing(), explain.Offers{}, "ALLOWED", []string{"import: from the peer west. It admits front/till"}},
@@ -62,7 +64,9 @@ func TestAskAboutImports(t *testing.T) {
 		"without stream": {"front/sa/till to shop/cart GET /a", importing(), stale, "ALLOWED", []string{"before the stream between the control planes ended, at 2027-01-15T08:00:00Z"}},
 		"no ready pod":   {"front/sa/till to shop/cart GET /a", importing(offered("cart", 80, false)), explain.Offers{}, "DENIED", []string{"It admits front/till, and has no ready pod", "missing: a ready pod behind the Service of the peer west"}},
 		"another account": {
-			"shop/sa/web to shop/cart GET /a", importing(), explain.Offers{}, "DENIED",
+			"shop/sa/web to shop/cart GET /a", importing(),
+			explain.Offers{},
+			"DENIED",
 			[]string{
 				"It does not admit shop/web, and has a ready pod",
 				"missing: a permission of the peer west. In its cluster, it needs a TrafficTarget with the source {kind: PeerServiceAccount, name: MESH/web, namespace: shop}, where MESH is its MeshPeer of this mesh",
@@ -75,15 +79,21 @@ func TestAskAboutImports(t *testing.T) {
 			[]string{"unknown: it depends on what the peer west offers", "import: from the peer west. What it offers is unknown: no replica runs"},
 		},
 		"no MeshPeer": {
-			"front/sa/till to shop/cart GET /a", importing(&catalog.ServiceImport{Name: Name("shop", "cart"), Peer: "wset"}), explain.Offers{}, "DENIED",
+			"front/sa/till to shop/cart GET /a", importing(&catalog.ServiceImport{Name: Name("shop", "cart"), Peer: "wset"}),
+			explain.Offers{},
+			"DENIED",
 			[]string{"import: from the peer wset, which is not accepted", "missing: there is no MeshPeer wset", "Did you mean west?"},
 		},
 		"failover, a local pod": {
-			"front/sa/till to shop/web GET /a", importing(append(allowed, failover, offered("web", 80, true))...), explain.Offers{}, "ALLOWED by TrafficTarget shop/t",
+			"front/sa/till to shop/web GET /a", importing(append(allowed, failover, offered("web", 80, true))...),
+			explain.Offers{},
+			"ALLOWED by TrafficTarget shop/t",
 			[]string{"import: from the peer west, while no pod of this cluster is available (failover). It admits front/till, and has a ready pod"},
 		},
 		"failover, no local pod": {
-			"front/sa/till to shop/web GET /a", importing(append(allowed, failover, offered("web", 80, true), Slice(Name("shop", "web")))...), explain.Offers{}, "ALLOWED",
+			"front/sa/till to shop/web GET /a", importing(append(allowed, failover, offered("web", 80, true), Slice(Name("shop", "web")))...),
+			explain.Offers{},
+			"ALLOWED",
 			[]string{"it reaches the Service of the peer west"},
 		},
 		"failover, unknown, a local pod": {
@@ -94,7 +104,9 @@ func TestAskAboutImports(t *testing.T) {
 			"front/sa/till to shop/web GET /a", importing(append(allowed, failover, Slice(Name("shop", "web")))...), unknown, "UNKNOWN", nil,
 		},
 		"with a selector": {
-			"front/sa/till to shop/web GET /a", importing(append(allowed, &catalog.ServiceImport{Name: Name("shop", "web"), Peer: "west"})...), explain.Offers{}, "ALLOWED by TrafficTarget shop/t",
+			"front/sa/till to shop/web GET /a", importing(append(allowed, &catalog.ServiceImport{Name: Name("shop", "web"), Peer: "west"})...),
+			explain.Offers{},
+			"ALLOWED by TrafficTarget shop/t",
 			[]string{"import: the ServiceImport from the peer west is not used, because the Service has a selector"},
 		},
 	} {

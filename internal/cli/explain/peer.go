@@ -128,7 +128,8 @@ func (e peerEvaluator) candidateOf(p servicePort, answer authz.Answer) Candidate
 		candidate.Granted = grants(answer.GrantedToPeer(e.v, e.source))
 	}
 	attached := answer.Attached(e.v, p.port.Protocol)
-	candidate.Limits, candidate.Authorizer, candidate.Authorizers = limits(attached.Setting, p.port.Protocol), authorizer(attached.Mesh), authorizers(attached.Servers)
+	candidate.Limits = limits(attached.Setting, p.port.Protocol)
+	candidate.Authorizer, candidate.Authorizers = authorizer(attached.Mesh), authorizers(attached.Servers)
 	return candidate
 }
 

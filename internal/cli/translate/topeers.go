@@ -105,7 +105,9 @@ func into(peer string, service *multiClusterService) string {
 }
 
 // localService returns the Service that workloads call, if there is none. One with pods needs the annotation for failover.
-func (t toPeers) localService(ref entity.Ref, service *multiClusterService, consent *unstructured.Unstructured, cluster remoteCluster, found *obstacles) []*unstructured.Unstructured {
+func (t toPeers) localService(
+	ref entity.Ref, service *multiClusterService, consent *unstructured.Unstructured, cluster remoteCluster, found *obstacles,
+) []*unstructured.Unstructured {
 	existing := t.view.AnyService(ref.Name)
 	switch {
 	case existing != nil && existing.HasSelector():

@@ -55,7 +55,8 @@ func (t translation) isSplit(service entity.Name) bool {
 func (t translation) accounts() []identity.ServiceAccount {
 	found := map[identity.ServiceAccount]struct{}{}
 	for _, entry := range t.loaded.Entries {
-		if pod, ok := entry.(*inventory.Instance); ok && t.view.InMesh(pod.Name.Namespace) && !t.view.IsGateway(pod) && !t.view.IsEgressGateway(pod) && !t.view.IsPeerGateway(pod) {
+		pod, ok := entry.(*inventory.Instance)
+		if ok && t.view.InMesh(pod.Name.Namespace) && !t.view.IsGateway(pod) && !t.view.IsEgressGateway(pod) && !t.view.IsPeerGateway(pod) {
 			found[pod.Identity()] = struct{}{}
 		}
 	}
