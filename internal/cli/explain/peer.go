@@ -32,7 +32,11 @@ func (m Mesh) evaluatePeer(ctx context.Context, v *catalog.View, q Question) (*A
 	}
 	e := peerEvaluator{evaluator: evaluator{v: v, question: q}, source: source}
 	for _, p := range ports {
-		a.Candidates = append(a.Candidates, e.at(p)...)
+		candidates := e.at(p)
+		for i := range candidates {
+			m.denyOmitted(e, p, &candidates[i])
+		}
+		a.Candidates = append(a.Candidates, candidates...)
 		a.Parties = append(a.Parties, v.ServiceIdentities(p.service.Name)...)
 	}
 	a.Missing = append(append(a.Missing, m.missingPeer(v, source.Peer)...), e.exportedToOthers(ports)...)

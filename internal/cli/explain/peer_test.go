@@ -1,6 +1,7 @@
 package explain_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
 	"github.com/openservicemesh/osm-operator/internal/mesh/policy/upstream"
+	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -133,6 +135,31 @@ func TestAskForPeer(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestPeersThatSidecarsOmit checks that what policies allow is denied where the sidecar of the destination does not have the clients of a peer.
+func TestPeersThatSidecarsOmit(t *testing.T) {
+	sql := &catalog.TCPRoute{Name: Name("shop", "sql"), Ports: []uint16{3306}}
+	many := Target("many", SA("shop", "db"), []catalog.TargetRule{TCP("sql")})
+	for i := range scope.MaxPeerChains {
+		many.PeerSources = append(many.PeerSources, identity.PeerAccount{Peer: "west", Namespace: "front", Name: fmt.Sprintf("a%d", i)})
+	}
+	export := &catalog.ServiceExport{Name: Name("shop", "db"), Peer: "west"}
+	if answer := evaluate(t, "west/front/sa/a0 to shop/db", exporting(sql, many, export)...); !answer.Allowed {
+		t.Errorf("within the limit, the answer is\n%s", printed(t, answer))
+	}
+	more := *many
+	more.PeerSources = append(more.PeerSources, westTill)
+	answer := evaluate(t, "west/front/sa/a0 to shop/db", exporting(sql, &more, export)...)
+	if text := printed(t, answer); answer.Allowed || !strings.Contains(text, "missing: at most 64 filter chains for peers in the sidecar") || len(answer.Remedy) > 0 {
+		t.Errorf("beyond the limit, the answer is\n%s", text)
+	}
+	old := Pod("shop", "web-0", "web", "web", "10.0.0.1")
+	old.Injected, old.OSMSidecar = false, true
+	answer = evaluate(t, "west/front/sa/till to shop/web GET /a", exporting(old)...)
+	if text := printed(t, answer); answer.Allowed || !strings.Contains(text, "those of Open Service Mesh admit no accounts of peers") {
+		t.Errorf("with a sidecar of Open Service Mesh, the answer is\n%s", text)
 	}
 }
 
