@@ -68,18 +68,18 @@ func (r *importReconciler) evaluate(v *catalog.View, name entity.Name, object *u
 		if imported := serviceOfPeer(v, service); imported != nil && imported.Peer == peer {
 			status.Clusters = []importedCluster{{Cluster: peer}}
 		}
-		if foreign := foreignAddresses(object, service); len(foreign) > 0 {
+		if others := otherAddresses(object, service); len(others) > 0 {
 			status.Conditions = append(status.Conditions, newCondition(ConditionAddressesDiffer, metav1.ConditionTrue, ReasonNotOfService,
 				"spec.ips has the addresses %s, which are not those of Service %s. Where the DNS of the cluster answers with them for %s, requests to that name do not go to the peer: write %s.",
-				strings.Join(message.First(foreign, maxListed), ", "), name, names.ClusterSetHost(name.Name, name.Namespace), addressesOf(service)))
+				strings.Join(message.First(others, maxListed), ", "), name, names.ClusterSetHost(name.Name, name.Namespace), addressesOf(service)))
 		}
 	}
 	return status
 }
 
-// foreignAddresses returns the addresses of a ServiceImport that are not those of its Service. Sidecars do not redirect connections to them: they can belong to
+// otherAddresses returns the addresses of a ServiceImport that are not those of its Service. Sidecars do not redirect connections to them: they can belong to
 // anybody.
-func foreignAddresses(object *unstructured.Unstructured, service *inventory.Service) []string {
+func otherAddresses(object *unstructured.Unstructured, service *inventory.Service) []string {
 	declared, _, _ := unstructured.NestedStringSlice(object.Object, "spec", "ips") // the API server validates the type
 	return lists.Filter(declared, func(text string) bool {
 		address, err := netip.ParseAddr(text)

@@ -248,7 +248,8 @@ func equalOutbound(a, b *scope.Outbound) bool {
 	return a.Service == b.Service && a.Port == b.Port && a.Protocol == b.Protocol && a.PodPort == b.PodPort &&
 		slices.Equal(a.Addresses, b.Addresses) && slices.Equal(a.Backends, b.Backends) &&
 		slices.EqualFunc(a.Routes, b.Routes, equalRoutes) && equalUpstream(a.Upstream, b.Upstream) &&
-		a.Routed == b.Routed && a.NamesClient == b.NamesClient && a.StandIn == b.StandIn && a.LookedUp == b.LookedUp && a.Imported == b.Imported && equalLists(a.HTTPRoutes, b.HTTPRoutes, equalHTTPRoute) &&
+		a.Routed == b.Routed && a.NamesClient == b.NamesClient && a.StandIn == b.StandIn && a.LookedUp == b.LookedUp && a.Imported == b.Imported &&
+		equalLists(a.HTTPRoutes, b.HTTPRoutes, equalHTTPRoute) &&
 		equalLists(a.ConnectionRoutes, b.ConnectionRoutes, equalConnectionRoute)
 }
 

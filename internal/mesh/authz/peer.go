@@ -34,8 +34,8 @@ func InboundPeerRules(v *catalog.View, destination identity.ServiceAccount, port
 	return rulesOf(v, granting, protocol.IsHTTP(), peer, sources)
 }
 
-// GrantedPeers returns the accounts of a peer that may connect to a port of a Service, sorted: those that TrafficTargets admit to an identity behind it. While a
-// Service with a selector has no pod, nobody knows the identities of its next pods, so those of its whole namespace count.
+// GrantedPeers returns the accounts of a peer that may connect to a port of a Service, sorted: those that TrafficTargets admit to an identity behind it.
+// While a Service with a selector has no pod, nobody knows the identities of its next pods, so those of its whole namespace count.
 func GrantedPeers(v *catalog.View, service *inventory.Service, port inventory.Port, peer string) []identity.PeerAccount {
 	protocol := EffectiveProtocol(v, service, port)
 	servers := v.ServiceIdentities(service.Name)

@@ -13,7 +13,8 @@ import (
 )
 
 // peerCluster has servers of another mesh. Its endpoint is the peer gateway of this mesh, which is never ejected and not checked: it says nothing about the
-// servers. Of several gateways of the peer itself, those to which connections fail are ejected. Without roots of the peer, or with a name that is too long for a handshake, there is no endpoint.
+// servers. Of several gateways of the peer itself, those to which connections fail are ejected. Without roots of the peer, or with a name that is too long for
+// a handshake, there is no endpoint.
 func peerCluster(s *translation, c scope.Cluster) *clusterv3.Cluster {
 	peer, trusted := trustedPeer(s, c.Peer.Peer)
 	serverName, ok := identity.PeerServerName(c.Service.Name, c.Service.Namespace, c.Peer.Port, peer.TrustDomain, s.TrustDomain)

@@ -48,7 +48,8 @@ func addStandIn(s *translation, out *clusterv3.Cluster, standIn *scope.PeerDesti
 	}
 }
 
-// addStandInEndpoints adds the way to the peer, with the next priority, or the first one. Active checks do not concern it: they would end at the gateway of this mesh.
+// addStandInEndpoints adds the way to the peer, with the next priority, or the first one. Active checks do not concern it: they would end at the gateway of
+// this mesh.
 func addStandInEndpoints(assignment *endpointv3.ClusterLoadAssignment, e scope.Endpoints) {
 	if len(e.StandIns) == 0 {
 		return
@@ -66,7 +67,7 @@ func addStandInEndpoints(assignment *endpointv3.ClusterLoadAssignment, e scope.E
 		assignment.Endpoints = append(assignment.Endpoints, group)
 	}
 	for i, ordered := range assignment.GetEndpoints() {
-		ordered.Priority = uint32(i) //nolint:gosec // 0 or 1
+		ordered.Priority = uint32(i)
 	}
 	assignment.Policy = &endpointv3.ClusterLoadAssignment_Policy{OverprovisioningFactor: wrapperspb.UInt32(standInFactor)}
 }

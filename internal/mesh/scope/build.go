@@ -128,10 +128,10 @@ func sortedClusters(clusters map[string]Cluster) []Cluster {
 }
 
 func compareClusters(a, b Cluster) int {
-	byService := cmp.Or(a.Service.Compare(b.Service), cmp.Compare(a.TargetPort, b.TargetPort), cmp.Compare(b.HTTP, a.HTTP), a.Destination.Compare(b.Destination))
+	byName := cmp.Or(a.Service.Compare(b.Service), cmp.Compare(a.TargetPort, b.TargetPort), cmp.Compare(b.HTTP, a.HTTP), a.Destination.Compare(b.Destination))
 	switch {
-	case byService != 0 || a.Endpoints.PeerFirst == b.Endpoints.PeerFirst:
-		return byService
+	case byName != 0 || a.Endpoints.PeerFirst == b.Endpoints.PeerFirst:
+		return byName
 	case b.Endpoints.PeerFirst:
 		return -1
 	}

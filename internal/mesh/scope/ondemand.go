@@ -71,9 +71,9 @@ func (s *Scope) sharedPortNumbers() map[uint16]portFamilies {
 }
 
 // LoadsOnDemand reports whether the sidecar has the cluster of a port only after the first connection to it. Ports whose traffic policies divide or
-// route have their clusters from the start, and so do those for which a peer can stand in or whose gateway is looked up, and those with HTTP whose endpoints are checked: a request
-// would wait for the first check. The cluster of a TCP port is part of its listener, which must not change when checks come or go: open connections
-// would be drained.
+// route have their clusters from the start. So do those for which a peer can stand in or whose gateway is looked up, and those with HTTP whose
+// endpoints are checked: a request would wait for the first check. The cluster of a TCP port is part of its listener, which must not change when
+// checks come or go: open connections would be drained.
 func (s *Scope) LoadsOnDemand(o *Outbound) bool {
 	return s.IsOnDemand() && o.isDirect() && !o.StandIn && !o.LookedUp && (!o.isChecked() || !o.Protocol.IsHTTP()) && s.hasRangeFor(o.Addresses)
 }
