@@ -16,7 +16,7 @@ func gatewayRouteConfigs(s *translation) []*routev3.RouteConfiguration {
 		return nil
 	}
 	var out []*routev3.RouteConfiguration
-	byName := map[string]*routev3.RouteConfiguration{}
+	byName, hasStandIns := map[string]*routev3.RouteConfiguration{}, slices.ContainsFunc(s.Clusters, func(c scope.Cluster) bool { return c.StandIn != nil })
 	for i := range s.IngressGateway.Listeners {
 		l := &s.IngressGateway.Listeners[i]
 		if l.Protocol != "" {
@@ -31,7 +31,11 @@ func gatewayRouteConfigs(s *translation) []*routev3.RouteConfiguration {
 			out = append(out, config)
 		}
 		for _, host := range l.Hosts {
-			if built := gatewayVirtualHost(s, l, host); isValidHost(built) {
+			built := gatewayVirtualHost(s, l, host)
+			if hasStandIns {
+				repeatAtStandIn(built)
+			}
+			if isValidHost(built) {
 				config.VirtualHosts = append(config.VirtualHosts, built)
 			}
 		}
