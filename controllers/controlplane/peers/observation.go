@@ -27,8 +27,8 @@ type observation struct {
 	// problems are those of the spec, for which the peer is not accepted.
 	problems []ingest.Problem
 	// counts is false if the peer is not accepted because of others, and older is then the one with precedence; nil if there are too many.
-	counts   bool
-	older    *catalog.Peer
+	counts bool
+	older  *catalog.Peer
 	// trusted are the roots of the peer that this mesh trusts.
 	trusted []byte
 	// imports is how many Services of the peer can be called.
