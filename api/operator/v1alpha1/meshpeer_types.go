@@ -115,6 +115,9 @@ type PeerGatewayAddress struct {
 	Port *int32 `json:"port,omitempty"`
 }
 
+// PeerContactInterval is how often lastConnectedTime of a connected peer is written.
+const PeerContactInterval = 10 * time.Minute
+
 // DefaultPeerTrustFollow, DefaultPeerGatewayPort and DefaultPeerOutbound are defaults of a MeshPeerSpec.
 const (
 	DefaultPeerTrustFollow       = true

@@ -47,7 +47,9 @@ type importedService struct {
 	// described is what the peer offers of the Service; nil for nothing. port is nil if the port is not offered.
 	described *catalog.PeerService
 	port      *catalog.PeerPort
-	admits    bool
+	// share is how many percent of the requests the peer answers while both meshes have pods; 0 if it stands in only.
+	share  uint32
+	admits bool
 }
 
 // candidatesAt returns the candidates of a port, with what is known of peers.
@@ -88,7 +90,8 @@ func (m Mesh) importOf(e evaluator, p servicePort, candidate *Candidate) *import
 	}
 	i := &importedService{consent: consent, service: service, number: p.port.Number, client: e.caller.String()}
 	i.isAccepted, i.offers = e.v.Peer(consent.Peer) != nil, m.offersOf(consent.Peer)
-	if i.described = cmp.Or(e.v.Imported(service), e.v.StandIn(service)); i.described == nil {
+	i.described, i.share = e.v.StandIn(service)
+	if i.described = cmp.Or(e.v.Imported(service), i.described); i.described == nil {
 		return i
 	}
 	// A TrafficSplit keeps the number of the port. A route can have another one, of which a Service usually has one only.
@@ -102,7 +105,7 @@ func (m Mesh) importOf(e evaluator, p servicePort, candidate *Candidate) *import
 }
 
 // isUsed reports whether requests can go to the peer: the Service has no pods of its own, or the peer may stand in for them.
-func (i *importedService) isUsed() bool { return !i.service.HasSelector() || i.consent.Failover }
+func (i *importedService) isUsed() bool { return !i.service.HasSelector() || i.consent.Joined }
 
 // String describes the import.
 func (i *importedService) String() string {
@@ -111,7 +114,10 @@ func (i *importedService) String() string {
 		return fmt.Sprintf("the ServiceImport from the peer %s is not used, because the Service has a selector", peer)
 	}
 	text := "from the peer " + peer
-	if i.service.HasSelector() {
+	switch {
+	case i.share > 0:
+		text += fmt.Sprintf(", for %d%% of the requests, and for all while no pod of this cluster is available (spread)", i.share)
+	case i.service.HasSelector():
 		text += ", while no pod of this cluster is available (failover)"
 	}
 	if !i.isAccepted {

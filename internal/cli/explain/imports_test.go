@@ -42,7 +42,7 @@ func withoutOffer(entries []catalog.Entry, service string) []catalog.Entry {
 
 // TestAskAboutImports checks what is known of Services of a peer.
 func TestAskAboutImports(t *testing.T) {
-	failover := &catalog.ServiceImport{Name: Name("shop", "web"), Peer: "west", Failover: true}
+	failover := &catalog.ServiceImport{Name: Name("shop", "web"), Peer: "west", Joined: true}
 	allowed := []catalog.Entry{Group("shop", "paths", "/a"), Target("t", SA("shop", "web"), []catalog.TargetRule{HTTP("paths")}, SA("front", "till"))}
 	stale := explain.Offers{StaleSince: time.Unix(1_800_000_000, 0)}
 	unknown := explain.Offers{Unknown: "no replica runs"}

@@ -359,6 +359,20 @@ func (c *client) state() State {
 	}
 }
 
+// acknowledged returns the roots of this mesh that the peer trusts, as it reports now. What it reported before its stream ended says nothing: it may have been
+// restored since, or have ended its trust. On a stream the first response shows that the record in force is the present one, unless it was rejected. The caller
+// holds mu.
+func (c *client) acknowledged(trust peering.Trust) []string {
+	if _, rejected := c.importer.rejected[peering.TrustName]; rejected || !c.connected {
+		return nil
+	}
+	own, err := certificate.FullFingerprints(c.config.Bundle())
+	if err != nil {
+		return nil
+	}
+	return lists.Unique(lists.Filter(own, func(root string) bool { return slices.Contains(trust.Accepted, root) }))
+}
+
 // offered returns the Services that the peer offers, sorted by name.
 func (c *client) offered() []*catalog.PeerService {
 	c.mu.Lock()

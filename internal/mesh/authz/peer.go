@@ -134,6 +134,12 @@ func importedFor(v *catalog.View, client identity.ServiceAccount) []entity.Name 
 	})
 }
 
+// IsImportedService reports whether a peer serves a Service, alone or joined with pods of this mesh.
+func IsImportedService(v *catalog.View, service *inventory.Service) bool {
+	standIn, _ := v.StandIn(service)
+	return standIn != nil || v.Imported(service) != nil
+}
+
 // importedBackends returns the backends of a port of a Service whose requests go to peers, each Service once.
 func importedBackends(v *catalog.View, r Request) []WeightedBackend {
 	service := v.Service(r.Service)

@@ -33,7 +33,7 @@ func MeshPeer(mesh string) func(*operatorv1alpha1.MeshPeer) (*catalog.Peer, []in
 		peer := &catalog.Peer{
 			Name: object.Name, Created: object.CreationTimestamp.UTC(), TrustDomain: object.Spec.TrustDomain, RootsPEM: roots,
 			Follow:   ptr.Deref(object.Spec.Trust.Follow, operatorv1alpha1.DefaultPeerTrustFollow),
-			Gateways: gatewaysOf(object.Spec.Gateways),
+			Gateways: gateways,
 			Direct:   ptr.Deref(object.Spec.Outbound, operatorv1alpha1.DefaultPeerOutbound) == operatorv1alpha1.PeerOutboundDirect,
 		}
 		return peer, nil

@@ -15,6 +15,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/mesh/scope"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/nstest"
+	"github.com/openservicemesh/osm-operator/internal/testing/pki"
 	"github.com/openservicemesh/osm-operator/internal/testing/pods"
 )
 
@@ -82,26 +83,26 @@ func TestThreatDirectPeers(t *testing.T) {
 	m := newMeshes(t)
 	m.configureDirect(t, m.client, []netip.Addr{m.arriving.IP}, thief)
 	m.expectNoServer(t, "a server with another account")
-	for name, certificate := range map[string]forged{
-		"a server of the own mesh":                      genuine(m.east, books, eastDomain),
-		"its name in the trust domain of the peer":      genuine(m.east, books, trustDomain),
-		"a server of another peer":                      genuine(m.west, books, trustDomain),
-		"another account of the peer":                   genuine(m.network.CA, thief, trustDomain),
-		"an account of the peer in the own mesh's name": genuine(m.network.CA, books, eastDomain),
+	for name, certificate := range map[string]pki.Names{
+		"a server of the own mesh":                      m.east.Genuine(books, eastDomain),
+		"its name in the trust domain of the peer":      m.east.Genuine(books, trustDomain),
+		"a server of another peer":                      m.west.Genuine(books, trustDomain),
+		"another account of the peer":                   m.network.CA.Genuine(thief, trustDomain),
+		"an account of the peer in the own mesh's name": m.network.CA.Genuine(books, eastDomain),
 	} {
 		m.configureDirect(t, m.client, []netip.Addr{m.gatewayTo(t, certificate)}, books)
 		m.expectNoServer(t, name)
 	}
-	m.configureDirect(t, m.client, []netip.Addr{m.gatewayTo(t, genuine(m.network.CA, books, trustDomain))}, books)
+	m.configureDirect(t, m.client, []netip.Addr{m.gatewayTo(t, m.network.CA.Genuine(books, trustDomain))}, books)
 	if got := m.client.Get(t, "http://10.96.0.1/books/1"); got.Status != http.StatusOK {
 		t.Errorf("the right server has status %d: %s", got.Status, got.Body)
 	}
 }
 
 // gatewayTo starts a server with a certificate at the port of a gateway, and returns its address.
-func (m *meshes) gatewayTo(t *testing.T, certificate forged) netip.Addr {
+func (m *meshes) gatewayTo(t *testing.T, certificate pki.Names) netip.Addr {
 	t.Helper()
-	pod, config := m.network.Bare(t), &tls.Config{Certificates: certificate.issue(t), NextProtos: []string{"osm"}}
+	pod, config := m.network.Bare(t), &tls.Config{Certificates: certificate.Issue(t), NextProtos: []string{"osm"}}
 	pod.ServeTCPAt(t, nstest.Address(pod.IP.String(), names.PeerGatewayPort), func(c net.Conn) {
 		encrypted := tls.Server(c, config)
 		if _, err := encrypted.Read(make([]byte, 1)); err == nil {
