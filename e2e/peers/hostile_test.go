@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -154,7 +155,7 @@ func (h holder) ask(t *testing.T, certificate pki.Names, serverName string) stri
 	conn := tls.Client(plain, h.config(t, certificate, serverName, "osm"))
 	_, _ = io.WriteString(conn, "GET /books HTTP/1.1\r\nHost: server\r\nConnection: close\r\n\r\n")
 	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
-	if err, late := err.(net.Error); late && err.Timeout() {
+	if late := net.Error(nil); errors.As(err, &late) && late.Timeout() {
 		return "no answer"
 	}
 	if err != nil {
@@ -167,8 +168,8 @@ func (h holder) ask(t *testing.T, certificate pki.Names, serverName string) stri
 // flood sends messages as the control plane of the west until ctx ends: unknown names, long versions, 900 kB at once. It reads nothing, and returns how many
 // were sent.
 func (h holder) flood(ctx context.Context, t *testing.T) (sent int) {
-	account := identity.ServiceAccount{Namespace: names.DefaultNamespace, Name: names.Controller}
-	config := h.config(t, h.root.Genuine(account, westDomain), identity.DiscoveryServerName(eastDomain, westDomain), "h2")
+	own := pki.Names{Authority: h.root, DNS: []string{names.ADSCommonName(westDomain)}}
+	config := h.config(t, own, identity.DiscoveryServerName(eastDomain, westDomain), "h2")
 	for ctx.Err() == nil {
 		conn, err := grpc.NewClient("passthrough:///"+h.address, grpc.WithTransportCredentials(credentials.NewTLS(config)), grpc.WithNoProxy())
 		if err != nil {

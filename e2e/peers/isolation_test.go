@@ -21,12 +21,23 @@ const local = "local"
 // outage is how long a part is away.
 const outage = 15 * time.Second
 
-// part is what an outage concerns.
+// part is what is away for a while: a Deployment of a mesh, or the network between the clusters.
 type part struct {
-	name        string
-	leave, back func(*testing.T)
+	name       string
+	cluster    *lab.Cluster
+	deployment string
 	// imported is true if requests to the other mesh are served meanwhile.
 	imported bool
+}
+
+func parts() []part {
+	return []part{
+		{"the control plane of the exporter", east.Cluster, names.Controller, true},
+		{"the control plane of the importer", west, names.Controller, true},
+		{"the peer gateway of the exporter", east.Cluster, names.PeerGateway, false},
+		{"the peer gateway of the importer", west, names.PeerGateway, false},
+		{"the network between them", nil, "", false},
+	}
 }
 
 // TestOutagesStayWhereTheyAre lets parts of both meshes fail, one after the other. Of at least 20,000 requests to a server of the own cluster none fails, and
@@ -36,31 +47,8 @@ func TestOutagesStayWhereTheyAre(t *testing.T) {
 	s := deployAdmitted(t, "peers-outages")
 	s.serveLocally(t)
 	inside := s.startLocalLoad(t)
-	for _, p := range []part{
-		{name: "the control plane of the exporter", leave: absent(east.Cluster, names.Controller), back: present(east.Cluster, names.Controller), imported: true},
-		{name: "the control plane of the importer", leave: absent(west, names.Controller), back: present(west, names.Controller), imported: true},
-		{name: "the peer gateway of the exporter", leave: absent(east.Cluster, names.PeerGateway), back: present(east.Cluster, names.PeerGateway)},
-		{name: "the peer gateway of the importer", leave: absent(west, names.PeerGateway), back: present(west, names.PeerGateway)},
-		{name: "the network between them", leave: func(t *testing.T) { t.Helper(); lab.Must(t, east.Partition(t.Context())) }, back: func(t *testing.T) {
-			t.Helper()
-			lab.Must(t, east.Heal(context.WithoutCancel(t.Context())))
-		}},
-	} {
-		t.Run(p.name, func(t *testing.T) {
-			var requests load
-			if p.imported {
-				requests = s.startLoad(t)
-			}
-			t.Cleanup(func() { p.back(t) })
-			p.leave(t)
-			if !p.imported {
-				s.awaitFailures(t, admitted)
-			}
-			time.Sleep(outage)
-			requests.stop()
-			p.back(t)
-			s.awaitSuccess(t, admitted)
-		})
+	for _, p := range parts() {
+		t.Run(p.name, func(t *testing.T) { s.endure(t, p) })
 	}
 	total := inside.stop()
 	for total < 20_000 {
@@ -70,29 +58,52 @@ func TestOutagesStayWhereTheyAre(t *testing.T) {
 	}
 }
 
-// absent scales a Deployment of a mesh to zero. The operator leaves it alone until present.
-func absent(cluster *lab.Cluster, name string) func(*testing.T) {
-	return func(t *testing.T) {
-		t.Helper()
-		deployment := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: names.DefaultNamespace, Name: name}}
-		lab.Must(t, cluster.Patch(t.Context(), deployment, fmt.Sprintf(`{"metadata":{"annotations":{%q:%q}},"spec":{"replicas":0}}`, names.DriftAnnotation, names.DriftIgnore)))
-		lab.Eventually(t, podLimit, name+" is gone", func(ctx context.Context) (bool, string, error) {
-			var pods corev1.PodList
-			err := cluster.Client.List(ctx, &pods, client.InNamespace(names.DefaultNamespace), client.MatchingLabels{names.AppLabel: name})
-			return len(pods.Items) == 0, fmt.Sprint(len(pods.Items), " pods"), err
-		})
+// endure lets a part be away for the time of an outage.
+func (s shop) endure(t *testing.T, p part) {
+	t.Helper()
+	var requests load
+	if p.imported {
+		requests = s.startLoad(t)
 	}
+	t.Cleanup(func() { lab.Must(t, p.back(context.WithoutCancel(t.Context()))) })
+	p.leave(t)
+	if !p.imported {
+		s.awaitFailures(t, admitted)
+	}
+	time.Sleep(outage)
+	requests.stop()
+	lab.Must(t, p.back(t.Context()))
+	if p.cluster != nil {
+		awaitAvailable(t, p.cluster, p.deployment)
+	}
+	s.awaitSuccess(t, admitted)
 }
 
-// present ends what absent began. The operator repairs the Deployment.
-func present(cluster *lab.Cluster, name string) func(*testing.T) {
-	return func(t *testing.T) {
-		t.Helper()
-		ctx := context.WithoutCancel(t.Context())
-		deployment := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: names.DefaultNamespace, Name: name}}
-		lab.Must(t, cluster.Patch(ctx, deployment, fmt.Sprintf(`{"metadata":{"annotations":{%q:null}}}`, names.DriftAnnotation)))
-		awaitAvailable(t, cluster, name)
+// leave separates the clusters, or scales the Deployment to zero. The operator leaves it alone until back.
+func (p part) leave(t *testing.T) {
+	t.Helper()
+	if p.cluster == nil {
+		lab.Must(t, east.Partition(t.Context()))
+		return
 	}
+	lab.Must(t, p.cluster.Patch(t.Context(), p.object(), fmt.Sprintf(`{"metadata":{"annotations":{%q:%q}},"spec":{"replicas":0}}`, names.DriftAnnotation, names.DriftIgnore)))
+	lab.Eventually(t, podLimit, p.name+" is gone", func(ctx context.Context) (bool, string, error) {
+		var pods corev1.PodList
+		err := p.cluster.Client.List(ctx, &pods, client.InNamespace(names.DefaultNamespace), client.MatchingLabels{names.AppLabel: p.deployment})
+		return len(pods.Items) == 0, fmt.Sprint(len(pods.Items), " pods"), err
+	})
+}
+
+// back ends what leave began. The operator repairs the Deployment.
+func (p part) back(ctx context.Context) error {
+	if p.cluster == nil {
+		return east.Heal(ctx)
+	}
+	return p.cluster.Patch(ctx, p.object(), fmt.Sprintf(`{"metadata":{"annotations":{%q:null}}}`, names.DriftAnnotation))
+}
+
+func (p part) object() *appsv1.Deployment {
+	return &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: names.DefaultNamespace, Name: p.deployment}}
 }
 
 // serveLocally adds a server to the west, which admits the client.
