@@ -279,7 +279,7 @@ func (c *cluster) checkWebhooks() {
 	}
 	validation := &admissionv1.ValidatingWebhookConfiguration{}
 	must(c.t, c.client.Get(c.t.Context(), client.ObjectKey{Name: names.ValidatingWebhook("osm")}, validation))
-	if validation.Labels[names.MeshLabel] != "osm" || len(validation.Webhooks) != 2 {
+	if validation.Labels[names.MeshLabel] != "osm" || len(validation.Webhooks) != 3 {
 		c.t.Errorf("the validating webhook is not the mesh's: %v, %d webhooks", validation.Labels, len(validation.Webhooks))
 	}
 }
