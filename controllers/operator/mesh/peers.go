@@ -16,6 +16,7 @@ import (
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operator/component/peergateway"
 	"github.com/openservicemesh/osm-operator/internal/operator/conditions"
+	"github.com/openservicemesh/osm-operator/internal/operator/health"
 	"github.com/openservicemesh/osm-operator/internal/operator/observe"
 	"github.com/openservicemesh/osm-operator/internal/platform/message"
 )
@@ -30,11 +31,10 @@ func (r *Reconciler) setPeersReady(ctx context.Context, p *pass, editor *conditi
 		editor.SetOrRemove(false, kind, "", "")
 		return nil
 	}
-	var list v1alpha1.MeshPeerList
-	if err := r.Client.List(ctx, &list); err != nil {
+	own, err := health.MeshPeers(ctx, r.Client, p.mesh.Name)
+	if err != nil {
 		return fmt.Errorf("the MeshPeers cannot be listed: %w", err)
 	}
-	own := slices.DeleteFunc(list.Items, func(peer v1alpha1.MeshPeer) bool { return peer.Spec.Mesh != p.mesh.Name })
 	if len(own) == 0 {
 		editor.SetOrRemove(false, kind, "", "")
 		return nil

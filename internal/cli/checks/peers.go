@@ -18,12 +18,13 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/mesh/identity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/kinds"
+	"github.com/openservicemesh/osm-operator/internal/operator/health"
 	"github.com/openservicemesh/osm-operator/internal/platform/names"
 )
 
 // Peers checks what the mesh needs for peers, and each MeshPeer.
 func (s Subject) Peers(ctx context.Context) []diagnosis.Finding {
-	own, err := s.meshPeers(ctx)
+	own, err := health.MeshPeers(ctx, s.Client, s.Mesh)
 	if meta.IsNoMatchError(err) {
 		return []diagnosis.Finding{diagnosis.Fail("upgrade the operator", "the cluster does not define MeshPeers")}
 	}
@@ -40,7 +41,7 @@ func (s Subject) Peers(ctx context.Context) []diagnosis.Finding {
 
 // DeclaredPeers checks each MeshPeer of the mesh, a group for each. There is none if users may not read MeshPeers.
 func (s Subject) DeclaredPeers(ctx context.Context) []diagnosis.Finding {
-	own, err := s.meshPeers(ctx)
+	own, err := health.MeshPeers(ctx, s.Client, s.Mesh)
 	if meta.IsNoMatchError(err) || apierrors.IsForbidden(err) {
 		return nil
 	}
@@ -48,13 +49,6 @@ func (s Subject) DeclaredPeers(ctx context.Context) []diagnosis.Finding {
 		return []diagnosis.Finding{diagnosis.Group("peers", diagnosis.Unread("MeshPeers", err))}
 	}
 	return groupsOf(own)
-}
-
-// meshPeers returns the MeshPeers of the mesh.
-func (s Subject) meshPeers(ctx context.Context) ([]v1alpha1.MeshPeer, error) {
-	var list v1alpha1.MeshPeerList
-	err := s.Client.List(ctx, &list)
-	return slices.DeleteFunc(list.Items, func(p v1alpha1.MeshPeer) bool { return p.Spec.Mesh != s.Mesh }), err
 }
 
 func groupsOf(peers []v1alpha1.MeshPeer) []diagnosis.Finding {

@@ -9,12 +9,12 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/certificate/rotation"
+	"github.com/openservicemesh/osm-operator/internal/operator/component/peergateway"
 )
 
 // maxContactAge is how old the last contact with a connected peer may be. It is older if no control plane writes the status any more, or if the status is that
@@ -24,23 +24,30 @@ const maxContactAge = 2 * v1alpha1.PeerContactInterval
 // Peers observes the accepted peers of a mesh, and which certificates of a bundle (PEM) they acknowledge. Without a peer gateway there are none: workloads of
 // this mesh and of others do not reach each other.
 func Peers(ctx context.Context, c client.Reader, mesh *v1alpha1.Mesh, bundle []byte, now time.Time) ([]rotation.Peer, error) {
-	gateway := ptr.Deref(mesh.Spec.PeerGateway, v1alpha1.PeerGatewaySpec{})
-	if ptr.Deref(gateway.Mode, v1alpha1.PeerGatewayDisabled) == v1alpha1.PeerGatewayDisabled {
+	if !(peergateway.Managed{}).Enabled(mesh) {
 		return nil, nil
 	}
-	var list v1alpha1.MeshPeerList
-	if err := c.List(ctx, &list); err != nil {
+	declared, err := MeshPeers(ctx, c, mesh.Name)
+	if err != nil {
 		return nil, fmt.Errorf("the MeshPeers cannot be listed: %w", err)
 	}
 	var peers []rotation.Peer
-	for i := range list.Items {
-		peer := &list.Items[i]
-		if peer.Spec.Mesh == mesh.Name && !isRejected(peer) {
+	for i := range declared {
+		if peer := &declared[i]; !isRejected(peer) {
 			peers = append(peers, rotation.Peer{Name: peer.Name, Problem: unknownTrust(peer, now), Trusted: acknowledged(peer, bundle)})
 		}
 	}
 	slices.SortFunc(peers, func(a, b rotation.Peer) int { return cmp.Compare(a.Name, b.Name) })
 	return peers, nil
+}
+
+// MeshPeers returns the MeshPeers of a mesh, whether or not they are accepted.
+func MeshPeers(ctx context.Context, c client.Reader, mesh string) ([]v1alpha1.MeshPeer, error) {
+	var list v1alpha1.MeshPeerList
+	if err := c.List(ctx, &list); err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(list.Items, func(p v1alpha1.MeshPeer) bool { return p.Spec.Mesh != mesh }), nil
 }
 
 // hasStatus reports whether the status of a MeshPeer is about its spec.
