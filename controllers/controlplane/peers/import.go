@@ -1,7 +1,6 @@
 package peers
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -65,7 +64,7 @@ func (r *importReconciler) evaluate(v *catalog.View, name entity.Name, object *u
 	}
 	status := consentStatus{Conditions: []metav1.Condition{r.ready(v, consent)}}
 	if service := v.Service(name); service != nil && len(r.peersNamed(v, peer)) > 0 {
-		if imported := serviceOfPeer(v, service); imported != nil && imported.Peer == peer {
+		if imported, _ := v.ServiceOfPeer(service); imported != nil && imported.Peer == peer {
 			status.Clusters = []importedCluster{{Cluster: peer}}
 		}
 		if others := otherAddresses(object, service); len(others) > 0 {
@@ -95,12 +94,6 @@ func addressesOf(service *inventory.Service) string {
 	return strings.Join(lists.Map(service.ClusterIPs, netip.Addr.String), ", ")
 }
 
-// serviceOfPeer returns the Service of a peer that answers requests to a Service, alone or joined with pods of this mesh; nil without one.
-func serviceOfPeer(v *catalog.View, service *inventory.Service) *catalog.PeerService {
-	standIn, _ := v.StandIn(service)
-	return cmp.Or(standIn, v.Imported(service))
-}
-
 // ready returns whether workloads can call the Service of the peer.
 func (r *importReconciler) ready(v *catalog.View, consent *catalog.ServiceImport) metav1.Condition {
 	name, peer := consent.Name, consent.Peer
@@ -120,7 +113,7 @@ func (r *importReconciler) ready(v *catalog.View, consent *catalog.ServiceImport
 			"Service %s is headless, so its clients choose a pod of this mesh, and the peer answers none of their requests: remove the annotation %s, or give the Service a cluster IP.",
 			name, names.PeerJoinAnnotation)
 	}
-	imported := serviceOfPeer(v, service)
+	imported, _ := v.ServiceOfPeer(service)
 	if imported == nil {
 		return reject(ConditionReady, ReasonNotExported, "The peer %s has not offered Service %s to this mesh. It needs a ServiceExport there with the label %s, "+
 			"and a TrafficTarget that admits accounts of this mesh.", peer, name, names.PeerLabel)

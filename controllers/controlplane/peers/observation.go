@@ -9,6 +9,7 @@ import (
 
 	operatorv1alpha1 "github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/controlplane/peering"
+	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
 	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/ingest"
@@ -57,7 +58,7 @@ func (r *peerReconciler) observe(ctx context.Context, peer *operatorv1alpha1.Mes
 			o.trusted = v.TrustedRoots(accepted)
 		}
 		for _, name := range imported {
-			if service := v.Service(name); service != nil && serviceOfPeer(v, service) != nil {
+			if service := v.Service(name); service != nil && authz.IsImportedService(v, service) {
 				o.imports++
 			}
 		}

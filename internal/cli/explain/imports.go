@@ -90,8 +90,7 @@ func (m Mesh) importOf(e evaluator, p servicePort, candidate *Candidate) *import
 	}
 	i := &importedService{consent: consent, service: service, number: p.port.Number, client: e.caller.String()}
 	i.isAccepted, i.offers = e.v.Peer(consent.Peer) != nil, m.offersOf(consent.Peer)
-	i.described, i.share = e.v.StandIn(service)
-	if i.described = cmp.Or(e.v.Imported(service), i.described); i.described == nil {
+	if i.described, i.share = e.v.ServiceOfPeer(service); i.described == nil {
 		return i
 	}
 	// A TrafficSplit keeps the number of the port. A route can have another one, of which a Service usually has one only.

@@ -136,8 +136,8 @@ func importedFor(v *catalog.View, client identity.ServiceAccount) []entity.Name 
 
 // IsImportedService reports whether a peer serves a Service, alone or joined with pods of this mesh.
 func IsImportedService(v *catalog.View, service *inventory.Service) bool {
-	standIn, _ := v.StandIn(service)
-	return standIn != nil || v.Imported(service) != nil
+	described, _ := v.ServiceOfPeer(service)
+	return described != nil
 }
 
 // importedBackends returns the backends of a port of a Service whose requests go to peers, each Service once.

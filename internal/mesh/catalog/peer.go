@@ -277,6 +277,15 @@ func (v *View) Imported(service *inventory.Service) *PeerService {
 	return read[*PeerService](v, entity.DepImport.Of(service.Name), described.Kind, described.Name)
 }
 
+// ServiceOfPeer returns the Service of a peer that answers requests to a Service, alone or joined with pods of this mesh, or nil. Of one that is joined, the share
+// is that of StandIn.
+func (v *View) ServiceOfPeer(service *inventory.Service) (described *PeerService, share uint32) {
+	if service.HasSelector() {
+		return v.StandIn(service)
+	}
+	return v.Imported(service), 0
+}
+
 // ImportsFor returns the names of the Services of peers that admit a client, sorted. Not all of them need be imported.
 func (v *View) ImportsFor(client identity.ServiceAccount) []entity.Name {
 	services := Find[*PeerService](v, entity.KindPeerService, entity.DepImportsFor.Of(entity.Name(client)))

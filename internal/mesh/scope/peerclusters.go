@@ -67,10 +67,7 @@ func leavingAddresses(v *catalog.View, service *inventory.Service, key Endpoints
 	if key.Peer == "" {
 		return nil
 	}
-	described := v.Imported(service)
-	if described == nil {
-		described, _ = v.StandIn(service)
-	}
+	described, _ := v.ServiceOfPeer(service)
 	if described == nil || described.Peer != key.Peer {
 		return nil
 	}
