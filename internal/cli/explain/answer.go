@@ -188,6 +188,15 @@ func (m Mesh) newAnswer(v *catalog.View, q Question, from, to string) *Answer {
 	return a
 }
 
+// nameOf returns the name that an answer has as "<namespace>/<name>"; empty for another text.
+func nameOf(text string) entity.Name {
+	namespace, name, found := strings.Cut(text, "/")
+	if !found {
+		return entity.Name{}
+	}
+	return entity.Name{Namespace: namespace, Name: name}
+}
+
 // addHints adds hints to the candidates that are allowed.
 func (m Mesh) addHints(v *catalog.View, candidates []Candidate) {
 	if m.Undeclared == nil {
@@ -195,9 +204,8 @@ func (m Mesh) addHints(v *catalog.View, candidates []Candidate) {
 	}
 	for i := range candidates {
 		candidate := &candidates[i]
-		namespace, name, found := strings.Cut(cmp.Or(candidate.At, candidate.Service), "/")
-		if found && candidate.isAllowed() {
-			candidate.Hint = m.Undeclared(v.Service(entity.Name{Namespace: namespace, Name: name}), candidate.Port)
+		if service := nameOf(cmp.Or(candidate.At, candidate.Service)); service.Namespace != "" && candidate.isAllowed() {
+			candidate.Hint = m.Undeclared(v.Service(service), candidate.Port)
 		}
 	}
 }

@@ -10,7 +10,6 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
-	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/mesh/inventory"
 	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
@@ -79,8 +78,7 @@ func (m Mesh) describeImport(e evaluator, p servicePort, candidate *Candidate) {
 
 // importOf returns the import behind the Service that serves a candidate; nil without one.
 func (m Mesh) importOf(e evaluator, p servicePort, candidate *Candidate) *importedService {
-	namespace, name, _ := strings.Cut(cmp.Or(candidate.At, candidate.Service), "/")
-	service := e.v.Service(entity.Name{Namespace: namespace, Name: name})
+	service := e.v.Service(nameOf(cmp.Or(candidate.At, candidate.Service)))
 	if service == nil {
 		return nil
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/mesh/catalog"
@@ -125,10 +124,7 @@ func (o Other) ask(ctx context.Context, q Question, service entity.Name) (*Answe
 // services returns the Services of an answer, each once.
 func (a *Answer) services() []entity.Name {
 	names := lists.Unique(lists.Map(a.Candidates, func(c Candidate) string { return c.Service }))
-	return lists.Map(names, func(text string) entity.Name {
-		namespace, name, _ := strings.Cut(text, "/")
-		return entity.Name{Namespace: namespace, Name: name}
-	})
+	return lists.Map(names, nameOf)
 }
 
 // Unknown reports whether the answer is unknown: nobody denies the request, and this cluster does not know what the peer offers.

@@ -123,8 +123,7 @@ func deniedPorts(e evaluator, ports []servicePort) []diagnosis.Finding {
 
 // denyBeyondLimit makes an allowed candidate one that the sidecar of its destination denies, if the port has too many routes.
 func denyBeyondLimit(e evaluator, p servicePort, candidate *Candidate) {
-	namespace, name, _ := strings.Cut(candidate.Destination, "/")
-	p.only = identity.ServiceAccount{Namespace: namespace, Name: name}
+	p.only = identity.ServiceAccount(nameOf(candidate.Destination))
 	if !candidate.isAllowed() {
 		return
 	}

@@ -114,8 +114,7 @@ func (m Mesh) denyUnreachable(v *catalog.View, got authz.EgressAnswer, r authz.E
 		return
 	}
 	for _, policy := range got.Policies {
-		namespace, name, _ := strings.Cut(policy, "/")
-		message := m.Unavailable(entity.Ref{Kind: entity.KindEgress, Name: entity.Name{Namespace: namespace, Name: name}})
+		message := m.Unavailable(entity.KindEgress.Ref(nameOf(policy)))
 		// A message without hosts is about all of them.
 		if message != "" && (!strings.Contains(message, "spec.hosts") || strings.Contains(message, strings.ToLower(r.Host))) {
 			candidate.deny(authz.Unavailable, response(authz.Unavailable, r.Protocol), "an address of the destination: "+message)

@@ -8,7 +8,6 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/cli/diagnosis"
 	"github.com/openservicemesh/osm-operator/internal/mesh/authz"
-	"github.com/openservicemesh/osm-operator/internal/mesh/entity"
 	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
@@ -37,8 +36,7 @@ func (a *Answer) idleServices() []string {
 // idleService is the Service without a pod that can answer, if that is the one cause; empty otherwise. The candidate may be denied for a further reason only
 // if it has a pod.
 func (c Candidate) idleService() string {
-	namespace, name, _ := strings.Cut(cmp.Or(c.At, c.Service), "/")
-	service := entity.Name{Namespace: namespace, Name: name}
+	service := nameOf(cmp.Or(c.At, c.Service))
 	if c.isAllowed() || c.Missing != authz.MissingPod(service) && c.Missing != authz.MissingDestination(service) {
 		return ""
 	}
