@@ -113,7 +113,8 @@ func (t toPeers) localService(
 	case existing != nil && existing.HasSelector():
 		consent.SetAnnotations(map[string]string{names.PeerJoinAnnotation: names.PeerFailover})
 		if cluster.Priority == 0 {
-			found.add(ref, "A peer gets no share of the requests: with --best-effort, it answers while no pod of this cluster is available.")
+			found.add(ref, "A weight is no share: with --best-effort, the peer answers while no pod of this cluster is available. For a share, write the annotations %s: %s and %s.",
+				names.PeerJoinAnnotation, names.PeerSpread, names.PeerShareAnnotation)
 		}
 		return nil
 	case existing != nil:
