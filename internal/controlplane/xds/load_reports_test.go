@@ -155,10 +155,10 @@ func TestLoadReportsEndWithTheToken(t *testing.T) {
 	m := newMesh()
 	c := start(t, m.entries()...)
 	c.store.MarkSynced()
-	peer := peerOf(m.client)
-	peer.Expiry = time.Now().Add(200 * time.Millisecond)
-	c.tokens.peers.Store("short", peer)
 	c.connect(t, c.tokenOf(m.client), fakexds.NewEnvoy()).waitFor(t, fakexds.RouteType, "rds-outbound.80|a/server")
+	peer := peerOf(m.client)
+	peer.Expiry = time.Now().Add(2 * time.Second) // a busy machine must open the stream before
+	c.tokens.peers.Store("short", peer)
 	r := c.reporter(t, "short")
 	r.expectInterval(false)
 	if _, err := r.stream.Recv(); status.Code(err) != codes.Unauthenticated {
