@@ -218,8 +218,7 @@ func (o *oracle) expectIngress(r Request) expectation {
 
 // podAt returns the pod to which a request is sent.
 func (o *oracle) podAt(r Request) *inventory.Instance {
-	i := slices.IndexFunc(pods, func(p pod) bool { return podAddress(slices.Index(pods, p)) == r.To.Addr() })
-	return o.catalog.View().Pod(pods[i].name)
+	return o.catalog.View().Pod(pods[podAt(r.To.Addr())].name)
 }
 
 // isServed reports whether a port of a Service leads to a pod. A Service without a selector can have ports that none of its EndpointSlices has.

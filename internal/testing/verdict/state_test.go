@@ -288,7 +288,7 @@ func (o *oracle) ends(a authz.Answer) []end {
 	}
 	for _, port := range service.Ports {
 		for _, b := range view.Backends(service, port) {
-			i := slices.IndexFunc(pods, func(p pod) bool { return podAddress(slices.Index(pods, p)) == b.Address.Addr() })
+			i := podAt(b.Address.Addr())
 			if b.Identity == a.Destination {
 				list = append(list, end{pods[i].name, b.Address.Port(), authz.EffectiveProtocol(view, service, port).IsHTTP()})
 			}
