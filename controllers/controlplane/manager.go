@@ -50,7 +50,7 @@ func newManager(restConfig *rest.Config, namespace string) (manager.Manager, err
 	})
 }
 
-// stripManagedFields removes managed fields from objects, except from those whose conditions belong to several controllers: the fields tell whose each is.
+// stripManagedFields removes managed fields from objects, except from those whose conditions belong to several controllers: there they say who wrote each.
 func stripManagedFields() toolscache.TransformFunc {
 	strip := cache.TransformStripManagedFields()
 	return func(object any) (any, error) {

@@ -9,8 +9,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/platform/lists"
 )
 
-// acceptedRoots are the roots of peers that this mesh trusts, as each peer is told. A peer that changes its root waits for them. A replica reports a root some
-// time after it began to trust it: by then the other replicas have received it too, and the sidecars. It has no lock.
+// acceptedRoots are the roots of peers that this mesh trusts, as the records for each peer list them. A rotation of a peer waits for them. A replica lists a
+// root some time after it began to trust it: by then the other replicas have received it too, and the sidecars. It has no lock.
 type acceptedRoots struct {
 	// delay is that time. Roots that a replica trusts at its start, or when a peer is declared, are reported at once: the others have them as well.
 	delay time.Duration
@@ -23,7 +23,7 @@ func newAcceptedRoots(delay time.Duration) acceptedRoots {
 	return acceptedRoots{delay: delay, since: map[string]map[string]time.Time{}, reported: map[string][]string{}}
 }
 
-// update sets the roots that are trusted for a peer, and returns whether what the peer is told has changed.
+// update sets the roots that are trusted for a peer, and returns whether the list for the peer has changed.
 func (a *acceptedRoots) update(peer string, roots []byte, now time.Time) (changed bool) {
 	trusted, _ := certificate.FullFingerprints(roots) // none if they cannot be read
 	before, known := a.since[peer]

@@ -59,7 +59,7 @@ type timing struct {
 	ack time.Duration
 	// pending is how long a connection may have no stream.
 	pending time.Duration
-	// accept is how long a root of a peer must be trusted until the peer is told so.
+	// accept is how long a root of a peer must be trusted until the records for the peer list it.
 	accept time.Duration
 	// save is the minimum time between two writes to the storage.
 	save time.Duration

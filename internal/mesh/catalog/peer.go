@@ -277,8 +277,8 @@ func (v *View) Imported(service *inventory.Service) *PeerService {
 	return read[*PeerService](v, entity.DepImport.Of(service.Name), described.Kind, described.Name)
 }
 
-// ServiceOfPeer returns the Service of a peer that answers requests to a Service, alone or joined with pods of this mesh, or nil. Of one that is joined, the share
-// is that of StandIn.
+// ServiceOfPeer returns the Service of a peer that answers requests to a Service, alone or joined with pods of this mesh, or nil. The share of a joined
+// one is that of StandIn.
 func (v *View) ServiceOfPeer(service *inventory.Service) (described *PeerService, share uint32) {
 	if service.HasSelector() {
 		return v.StandIn(service)
